@@ -1,0 +1,98 @@
+#include "base/digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <zlib.h>
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+
+namespace shoal {
+
+std::string Digest::ToHex() const { return absl::BytesToHexString(AsBytes()); }
+
+std::string Digest::ToShortHex() const { return ToHex().substr(0, 12); }
+
+absl::string_view Digest::AsBytes() const {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+absl::StatusOr<Digest> Digest::FromHex(absl::string_view hex) {
+  bool valid = hex.size() == 2 * kSize;
+  for (char c : hex) valid = valid && absl::ascii_isxdigit(c);
+  if (!valid) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a digest is 64 hexadecimal digits, not '", hex.substr(0, 80), "'"));
+  }
+  return FromBytes(absl::HexStringToBytes(hex));
+}
+
+absl::StatusOr<Digest> Digest::FromBytes(absl::string_view bytes) {
+  if (bytes.size() != kSize) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a digest is 32 bytes long, not ", bytes.size()));
+  }
+  Digest digest;
+  std::memcpy(digest.bytes.data(), bytes.data(), kSize);
+  return digest;
+}
+
+Digest Sha256(absl::string_view data) {
+  Sha256Stream stream;
+  stream.Update(data);
+  return stream.Current();
+}
+
+Digest HmacSha256(absl::string_view key, absl::string_view data) {
+  Digest digest;
+  unsigned int size = 0;
+  SHOAL_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                   reinterpret_cast<const unsigned char*>(data.data()),
+                   data.size(), digest.bytes.data(), &size) != nullptr);
+  SHOAL_CHECK(size == Digest::kSize);
+  return digest;
+}
+
+bool ConstantTimeEquals(absl::string_view a, absl::string_view b) {
+  return a.size() == b.size() &&
+         CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+struct Sha256Stream::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
+  SHOAL_CHECK(state_->context != nullptr);
+  SHOAL_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+}
+
+Sha256Stream::~Sha256Stream() = default;
+Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
+Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
+
+void Sha256Stream::Update(absl::string_view data) {
+  SHOAL_CHECK(EVP_DigestUpdate(state_->context, data.data(), data.size()) == 1);
+}
+
+Digest Sha256Stream::Current() const {
+  State copy;
+  Digest digest;
+  SHOAL_CHECK(EVP_MD_CTX_copy_ex(copy.context, state_->context) == 1);
+  SHOAL_CHECK(
+      EVP_DigestFinal_ex(copy.context, digest.bytes.data(), nullptr) == 1);
+  return digest;
+}
+
+uint32_t Crc32(absl::string_view data) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()));
+}
+
+}  // namespace shoal

@@ -1,0 +1,21 @@
+# Everything Shoal uses from the system: Debian 12 / Ubuntu 24.04 packages,
+# installed by script/bootstrap. docs/decisions/ has a paragraph for each.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(OpenSSL 3 REQUIRED)
+find_package(ZLIB REQUIRED)
+if(SHOAL_BUILD_GRPC)
+  find_package(Protobuf REQUIRED)  # Debian ships no CMake config for it
+  find_package(gRPC CONFIG REQUIRED)
+  find_package(SQLite3 REQUIRED)
+  find_package(yaml-cpp REQUIRED)
+  find_package(CLI11 REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+endif()
+if(SHOAL_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(SHOAL_BUILD_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,63 @@
+// The device half of the algorithms: from a round's model and a device's own
+// examples to the update that it sends back.
+//
+// FedAvg: McMahan et al., "Communication-Efficient Learning of Deep Networks
+// from Decentralized Data", AISTATS 2017, algorithm 1 (ClientUpdate).
+// FedProx: Li et al., "Federated Optimization in Heterogeneous Networks",
+// MLSys 2020, equation 2; with partial work, as in its algorithm 2.
+#ifndef SHOAL_LEARNING_LOCAL_UPDATE_H_
+#define SHOAL_LEARNING_LOCAL_UPDATE_H_
+
+#include <cstdint>
+#include <functional>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "learning/dataset.h"
+#include "learning/model.h"
+
+namespace shoal::learning {
+
+struct TrainingOptions {
+  int epochs = 1;             // >= 1
+  int batch_size = 32;        // >= 1; the last batch of an epoch may be short
+  double learning_rate = 0;   // > 0
+  double momentum = 0;        // [0, 1): v <- m v + g; w <- w - lr v
+  double weight_decay = 0;    // >= 0: adds weight_decay * w to the gradient
+  bool keep_order = false;    // otherwise shuffled anew every epoch
+  friend bool operator==(const TrainingOptions&,
+                         const TrainingOptions&) = default;
+};
+
+struct FedAvgLocal {
+  friend bool operator==(const FedAvgLocal&, const FedAvgLocal&) = default;
+};
+struct FedProxLocal {
+  double mu = 0;  // >= 0
+  friend bool operator==(const FedProxLocal&, const FedProxLocal&) = default;
+};
+// The device's part of a task's algorithm.
+using LocalAlgorithm = std::variant<FedAvgLocal, FedProxLocal>;
+
+struct LocalUpdate {
+  ParameterVector delta;     // [num_parameters]: trained - base
+  int64_t num_examples = 0;  // of the device
+  int64_t num_steps = 0;     // mini-batches done
+  Score base_score;          // of the base model on the device's examples
+  bool complete = false;     // false: `keep_going` ended it early
+};
+
+// Trains from `base` and returns the difference. `seed` orders the examples.
+// `keep_going` is asked before every mini-batch; when it says no, the work done
+// so far is the result. INVALID_ARGUMENT when the data do not fit the model or
+// there are none; ABORTED when training became non-finite, or when it was
+// stopped before its first step.
+absl::StatusOr<LocalUpdate> ComputeLocalUpdate(
+    Model& model, absl::Span<const float> base, const Dataset& data,
+    const TrainingOptions& training, const LocalAlgorithm& algorithm,
+    uint64_t seed, const std::function<bool()>& keep_going);
+
+}  // namespace shoal::learning
+
+#endif  // SHOAL_LEARNING_LOCAL_UPDATE_H_

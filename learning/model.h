@@ -1,0 +1,107 @@
+// Models: from a specification to loss, gradient and prediction over a flat
+// parameter vector.
+#ifndef SHOAL_LEARNING_MODEL_H_
+#define SHOAL_LEARNING_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/random.h"
+#include "learning/parameters.h"
+
+namespace shoal::learning {
+
+// Multinomial logistic regression: softmax(x W + b).
+struct LogisticSpec {
+  int inputs = 0;   // >= 1
+  int outputs = 0;  // >= 2
+  friend bool operator==(const LogisticSpec&, const LogisticSpec&) = default;
+};
+
+// Fully connected layers with ReLU between them, softmax at the end.
+struct MlpSpec {
+  int inputs = 0;           // >= 1
+  std::vector<int> hidden;  // each >= 1; empty means logistic
+  int outputs = 0;          // >= 2
+  friend bool operator==(const MlpSpec&, const MlpSpec&) = default;
+};
+
+struct ModelSpec {
+  std::variant<LogisticSpec, MlpSpec> architecture;
+  int inputs() const;
+  int outputs() const;
+  std::string ToString() const;  // "mlp 784-200-200-10"
+  friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
+};
+
+// A mini-batch. Both spans belong to the caller.
+struct Batch {
+  absl::Span<const float> features;  // row-major [batch, inputs]
+  absl::Span<const int32_t> labels;  // [batch], in [0, outputs)
+};
+
+// Sums over the examples of a batch or a data set.
+struct Score {
+  double loss_sum = 0;  // cross-entropy, nats
+  int64_t num_correct = 0;
+  int64_t num_examples = 0;
+
+  double loss() const { return num_examples ? loss_sum / num_examples : 0; }
+  double accuracy() const {
+    return num_examples ? static_cast<double>(num_correct) / num_examples : 0;
+  }
+  void Add(const Score& other);
+};
+
+// Thread-compatible: holds scratch memory for the largest batch seen.
+class Model {
+ public:
+  // INVALID_ARGUMENT names the size that is out of range.
+  static absl::StatusOr<std::unique_ptr<Model>> Create(const ModelSpec& spec);
+  virtual ~Model() = default;
+
+  virtual const ModelSpec& spec() const = 0;
+  virtual const ParameterLayout& layout() const = 0;
+
+  // Weights Glorot-uniform, biases zero; logistic: all zero.
+  virtual ParameterVector Initialise(SeededRng& rng) const = 0;
+
+  // Adds nothing: overwrites `gradient` ([num_parameters]) with the gradient
+  // of the batch's mean cross-entropy at `parameters`; returns the score at
+  // `parameters`. REQUIRES: sizes match the layout; labels in range.
+  virtual Score LossAndGradient(absl::Span<const float> parameters,
+                                const Batch& batch,
+                                absl::Span<float> gradient) = 0;
+
+  virtual Score Evaluate(absl::Span<const float> parameters,
+                         const Batch& batch) = 0;
+
+  // Class probabilities, row-major [batch, outputs].
+  virtual void Predict(absl::Span<const float> parameters,
+                       absl::Span<const float> features,
+                       absl::Span<float> probabilities) = 0;
+};
+
+// A model version as it is stored, sent and named by its SHA-256: a header
+// (magic, format version, layout) and the values, float32 little-endian.
+// docs/reference/formats.md has the bytes.
+std::string SerializeModel(const ParameterLayout& layout,
+                           absl::Span<const float> parameters);
+
+struct StoredModel {
+  ParameterLayout layout;
+  ParameterVector parameters;
+};
+
+// DATA_LOSS when the bytes are no model, truncated, or hold a non-finite
+// value.
+absl::StatusOr<StoredModel> ParseModel(absl::string_view bytes);
+
+}  // namespace shoal::learning
+
+#endif  // SHOAL_LEARNING_MODEL_H_

@@ -1,0 +1,50 @@
+// An update as bytes: a fixed header with what the device reports, then the
+// encoded difference. docs/reference/formats.md has the bytes.
+#ifndef SHOAL_LEARNING_UPDATE_CODEC_H_
+#define SHOAL_LEARNING_UPDATE_CODEC_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace shoal::learning {
+
+// Numbers on the wire: never reuse one.
+enum class UpdateCodec : uint32_t {
+  kFloat32 = 1,  // the values as they are, little-endian
+};
+
+// What a device says about its update.
+struct UpdateReport {
+  int64_t num_examples = 0;    // >= 1
+  int64_t num_steps = 0;       // >= 0
+  double base_loss_sum = 0;    // of the round's model on the device's examples
+  int64_t base_num_correct = 0;
+  friend bool operator==(const UpdateReport&, const UpdateReport&) = default;
+};
+
+// Bytes of an encoded update of that many parameters.
+int64_t EncodedUpdateBytes(UpdateCodec codec, int64_t num_parameters);
+
+std::string EncodeUpdate(UpdateCodec codec, const UpdateReport& report,
+                         absl::Span<const float> delta);
+
+// A decoded update; `delta` points into the decoded bytes or into `storage`.
+struct DecodedUpdate {
+  UpdateReport report;
+  absl::Span<const float> delta;  // [num_parameters]
+  std::vector<float> storage;
+};
+
+// INVALID_ARGUMENT says what is wrong: magic, version, codec, or a length that
+// differs from what `num_parameters` asks for. Values are not inspected.
+absl::StatusOr<DecodedUpdate> DecodeUpdate(absl::string_view bytes,
+                                           int64_t num_parameters);
+
+}  // namespace shoal::learning
+
+#endif  // SHOAL_LEARNING_UPDATE_CODEC_H_
