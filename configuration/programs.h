@@ -1,0 +1,88 @@
+// The configuration of the programs, from YAML. Schema:
+// shoal/v1/configuration.proto. Errors read
+// "file:line: path: what is wrong, what was expected".
+#ifndef SHOAL_CONFIGURATION_PROGRAMS_H_
+#define SHOAL_CONFIGURATION_PROGRAMS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/logging.h"
+#include "configuration/task.h"
+#include "learning/data/data_source.h"
+
+namespace shoal::configuration {
+
+struct TlsFiles {
+  std::string ca;           // PEM file
+  std::string certificate;  // PEM file
+  std::string key;          // PEM file
+};
+
+struct CoordinatorConfig {
+  std::string listen = "0.0.0.0:7600";
+  std::string http_listen = "127.0.0.1:7601";  // empty: none
+  std::string data;                            // folder
+  std::optional<TlsFiles> tls;
+  std::string enrollment_ca_key;  // PEM file; empty: nobody can enroll
+  absl::Duration device_certificate_lifetime = absl::Hours(24 * 365);
+  int commit_max_updates = 64;
+  absl::Duration commit_max_delay = absl::Milliseconds(500);
+  int64_t commit_max_bytes = int64_t{256} << 20;
+  int64_t upload_memory_bytes = int64_t{256} << 20;
+  int64_t upload_disk_bytes = int64_t{4} << 30;
+  int worker_threads = 0;  // 0: one per core
+  Severity log_level = Severity::kInfo;
+  bool log_json = false;
+};
+
+// Which of the simulated devices an agent plays.
+struct Share {
+  int index = 0;    // [0, devices)
+  int devices = 0;  // >= 1
+};
+
+struct AgentConfig {
+  std::string coordinator;  // HOST:PORT
+  std::string state;        // folder
+  std::string population;
+  learning::DataSource data;
+  std::optional<learning::Partition> partition;
+  Share share = {0, 1};
+  uint64_t seed = 0;
+  std::optional<int64_t> memory_bytes;
+  bool insecure = false;
+  Severity log_level = Severity::kInfo;
+  bool log_json = false;
+  absl::Duration max_backoff = absl::Minutes(5);
+};
+
+struct Scenario {
+  Task task;
+  int devices = 0;  // >= 1
+  learning::DataSource data;
+  std::optional<learning::Partition> partition;
+  uint64_t seed = 0;
+};
+
+absl::StatusOr<CoordinatorConfig> LoadCoordinatorConfig(
+    const std::string& path);
+absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path);
+absl::StatusOr<Scenario> LoadScenario(const std::string& path);
+
+// The same from text; `name` stands for the file in errors.
+absl::StatusOr<CoordinatorConfig> ParseCoordinatorConfig(
+    absl::string_view yaml, absl::string_view name);
+absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
+                                             absl::string_view name);
+absl::StatusOr<Scenario> ParseScenario(absl::string_view yaml,
+                                       absl::string_view name);
+absl::StatusOr<Task> ParseTaskYaml(absl::string_view yaml,
+                                   absl::string_view name);
+
+}  // namespace shoal::configuration
+
+#endif  // SHOAL_CONFIGURATION_PROGRAMS_H_

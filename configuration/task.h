@@ -1,0 +1,75 @@
+// A task as the programs use it: plain options, checked and with defaults
+// filled in. Its schema is shoal/v1/task.proto.
+#ifndef SHOAL_CONFIGURATION_TASK_H_
+#define SHOAL_CONFIGURATION_TASK_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "learning/local_update.h"
+#include "learning/model.h"
+#include "protocol/messages.h"
+
+namespace shoal::configuration {
+
+// model += learning_rate * v, v <- momentum v + mean update.
+struct SgdServerOptions {
+  double learning_rate = 1;  // > 0
+  double momentum = 0;       // [0, 1)
+  friend bool operator==(const SgdServerOptions&,
+                         const SgdServerOptions&) = default;
+};
+using ServerOptimizerOptions = std::variant<SgdServerOptions>;
+
+struct RoundPolicy {
+  int cohort = 0;               // >= 1: reports that a round wants
+  double over_selection = 1.3;  // [1, 10]
+  int min_reports = 0;          // [1, cohort]; below it a round fails
+  int min_separation = 0;       // committed rounds between two contributions
+  absl::Duration deadline = absl::Minutes(10);
+  absl::Duration idle_window = absl::Seconds(30);
+
+  // ceil(cohort * over_selection): devices assigned to a round.
+  int max_assigned() const;
+  friend bool operator==(const RoundPolicy&, const RoundPolicy&) = default;
+};
+
+struct UpdateLimits {
+  // Absent: 100 x the median norm of the last committed round, at least 1000.
+  std::optional<double> norm_bound;
+  int64_t max_examples = 1'000'000;
+  friend bool operator==(const UpdateLimits&, const UpdateLimits&) = default;
+};
+
+struct Task {
+  std::string name;
+  std::string population;
+  learning::ModelSpec model;
+  learning::TrainingOptions training;
+  learning::LocalAlgorithm algorithm;
+  ServerOptimizerOptions server_optimizer;
+  RoundPolicy round;
+  int64_t rounds = 0;  // >= 1
+  protocol::DeviceLimits device_limits;
+  UpdateLimits update_limits;
+  uint64_t seed = 0;
+  friend bool operator==(const Task&, const Task&) = default;
+};
+
+// From and to the serialised shoal.v1.Task that the store keeps and the wire
+// carries. INVALID_ARGUMENT as "path: what is wrong, what was expected".
+absl::StatusOr<Task> ParseTask(absl::string_view serialized);
+std::string SerializeTask(const Task& task);
+
+// Reads a task file, or the `task:` part of a scenario file.
+// INVALID_ARGUMENT as "file:line: path: what is wrong, what was expected".
+absl::StatusOr<Task> LoadTask(const std::string& path);
+
+}  // namespace shoal::configuration
+
+#endif  // SHOAL_CONFIGURATION_TASK_H_

@@ -1,0 +1,134 @@
+// The plain messages that device sessions and the coordinator's engine
+// exchange. No protobuf here: protocol/wire.h converts to and from the wire.
+#ifndef SHOAL_PROTOCOL_MESSAGES_H_
+#define SHOAL_PROTOCOL_MESSAGES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "base/digest.h"
+#include "learning/local_update.h"
+#include "learning/model.h"
+#include "learning/update_codec.h"
+
+namespace shoal::protocol {
+
+// Different majors do not talk to each other; of two minors the lower is
+// spoken.
+struct ProtocolVersion {
+  uint32_t major = 0;
+  uint32_t minor = 0;
+  friend bool operator==(const ProtocolVersion&,
+                         const ProtocolVersion&) = default;
+};
+inline constexpr ProtocolVersion kProtocolVersion = {1, 0};
+
+// The version that both sides speak, or nothing when they cannot talk.
+std::optional<ProtocolVersion> Negotiate(ProtocolVersion ours,
+                                         ProtocolVersion theirs);
+
+// Chunks of models and updates are at most this long.
+inline constexpr int64_t kMaxChunkBytes = 256 * 1024;
+
+// What a device may spend on one round; absent: not limited.
+struct DeviceLimits {
+  std::optional<double> energy_joules;
+  std::optional<int64_t> memory_bytes;
+  std::optional<int64_t> upload_bytes;
+  friend bool operator==(const DeviceLimits&, const DeviceLimits&) = default;
+};
+
+struct ModelReference {
+  Digest digest;          // of the serialised model
+  int64_t num_bytes = 0;  // of the serialised model
+  int64_t version = 0;    // committed rounds before it; 0: the initial model
+  friend bool operator==(const ModelReference&,
+                         const ModelReference&) = default;
+};
+
+// What the device shall run.
+struct Plan {
+  learning::ModelSpec model;
+  learning::TrainingOptions training;
+  learning::LocalAlgorithm algorithm;
+  DeviceLimits limits;
+  double norm_bound = 0;       // L2; larger updates are refused
+  int64_t max_examples = 0;    // larger weights are refused
+  learning::UpdateCodec codec = learning::UpdateCodec::kFloat32;
+  absl::Duration idle_window;  // a transfer fails after this without a byte
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+struct CheckIn {
+  ProtocolVersion protocol = kProtocolVersion;
+  std::string population;
+  int64_t num_examples = 0;
+  int64_t memory_bytes = 0;  // what training may use; 0: not limited
+  std::string sdk_version;
+  std::vector<learning::UpdateCodec> codecs;
+  std::vector<uint32_t> secure_aggregation_versions;
+};
+
+struct Assignment {
+  std::string token;  // opaque to the device
+  std::string task;
+  int64_t round_id = 0;
+  int64_t round_number = 0;  // model version that the round will make
+  ModelReference model;
+  absl::Duration time_left;  // until the round's deadline
+  Plan plan;
+  uint32_t secure_aggregation_version = 0;  // 0: none
+};
+
+struct RetryAfter {
+  absl::Duration delay;
+  std::string code;      // a RefusalCode's name
+  std::string sentence;  // why, for people
+};
+
+struct CheckInAnswer {
+  ProtocolVersion protocol;  // the one to speak
+  std::variant<Assignment, RetryAfter> answer;
+};
+
+struct UploadHeader {
+  std::string token;
+  Digest digest;          // of the whole update
+  int64_t num_bytes = 0;  // of the whole update
+  int64_t offset = 0;     // where the first chunk starts
+};
+
+// The durable acknowledgement of an update.
+struct UploadReceipt {
+  int64_t round_id = 0;
+  Digest digest;
+  int64_t segment_id = 0;
+  absl::Duration next_check_in;
+};
+
+struct UploadProgress {
+  int64_t received_bytes = 0;
+  std::optional<UploadReceipt> receipt;  // set: the update is counted
+};
+
+// Numbers are those of the wire: never reuse one.
+enum class AbandonReason {
+  kEnergy = 1,
+  kMemory = 2,
+  kBytes = 3,
+  kConditions = 4,
+  kTraining = 5,
+  kData = 6,
+  kShutdown = 7,
+};
+
+// "energy", "memory", …
+std::string ToString(AbandonReason reason);
+
+}  // namespace shoal::protocol
+
+#endif  // SHOAL_PROTOCOL_MESSAGES_H_
