@@ -1,0 +1,34 @@
+// The gate in front of the sum: decodes an update and checks everything that a
+// device could get wrong or lie about.
+#ifndef SHOAL_AGGREGATION_UPDATE_VALIDATION_H_
+#define SHOAL_AGGREGATION_UPDATE_VALIDATION_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "learning/update_codec.h"
+
+namespace shoal::aggregation {
+
+struct UpdateBounds {
+  int64_t num_parameters = 0;
+  double norm_bound = 0;
+  int64_t max_examples = 0;
+};
+
+struct ValidUpdate {
+  learning::DecodedUpdate decoded;  // may point into the validated bytes
+  double norm = 0;                  // L2
+  int64_t weight = 0;               // aggregation weight
+};
+
+// Refusals (protocol/refusal.h): kUpdateMalformed, kUpdateShape,
+// kUpdateNotFinite (with the index), kNormBound and kWeightBound (with value
+// and bound).
+absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
+                                           const UpdateBounds& bounds);
+
+}  // namespace shoal::aggregation
+
+#endif  // SHOAL_AGGREGATION_UPDATE_VALIDATION_H_

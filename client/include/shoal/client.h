@@ -1,0 +1,141 @@
+// The device SDK: take part in a federation with a few lines of code.
+//
+//   shoal::ClientOptions options;
+//   options.coordinator = "fleet.example.org:7600";
+//   options.state_folder = "/var/lib/my-product/shoal";
+//   options.population = "handwriting";
+//   shoal::ClientDependencies dependencies;
+//   dependencies.examples = &my_examples;
+//   auto client = shoal::Client::Create(options, dependencies);
+//   if (!client.ok()) …
+//   absl::StatusOr<shoal::SessionReport> report = (*client)->RunOnce();
+//
+// This folder is the promised interface: C++17, standard and Abseil types.
+#ifndef SHOAL_CLIENT_H_
+#define SHOAL_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace shoal {
+
+// The device's own labelled examples. Called from the thread that runs the
+// session; examples must not change while a session runs.
+class ExampleSource {
+ public:
+  virtual ~ExampleSource() = default;
+  virtual int64_t num_examples() const = 0;
+  virtual int num_features() const = 0;
+  virtual int num_classes() const = 0;
+  virtual int32_t label(int64_t index) const = 0;  // in [0, num_classes)
+  // Writes num_features() values.
+  virtual void CopyFeatures(int64_t index, absl::Span<float> out) const = 0;
+};
+
+struct ClientOptions {
+  std::string coordinator;   // HOST:PORT
+  std::string state_folder;  // keys, models, unfinished uploads; mode 0700
+  std::string population;
+  uint64_t seed = 0;         // orders the local examples
+  int64_t memory_bytes = 0;  // what training may use; 0: not limited
+  bool insecure = false;     // plaintext; for experiments on one machine
+  absl::Duration max_backoff = absl::Minutes(5);
+  // Longest time without a byte before a transfer counts as failed; a plan
+  // may shorten it.
+  absl::Duration idle_window = absl::Seconds(30);
+};
+
+// What happens inside a session, as it happens.
+struct ClientEvent {
+  enum Kind {
+    kCheckedIn,
+    kAssigned,
+    kFetched,
+    kTrained,
+    kUploaded,  // the receipt is here
+    kAbandoned,
+    kRetrying,
+    kEnded,
+  };
+  Kind kind;
+  std::string detail;  // for people
+};
+
+struct ClientDependencies {
+  ExampleSource* examples = nullptr;  // required; must outlive the client
+  // Called from the session's thread. May be empty.
+  std::function<void(const ClientEvent&)> on_event;
+};
+
+// How one session went.
+struct SessionReport {
+  enum Outcome {
+    kContributed,
+    kNotAssigned,
+    kAbandoned,
+    kRefused,
+    kUnreachable,
+    kCancelled,
+  };
+  Outcome outcome = kNotAssigned;
+  absl::Duration next_check_in;
+  std::string task;
+  int64_t round_id = 0;
+  int64_t model_version = 0;  // that was trained from
+  double base_loss = 0;       // of that model on the device's examples
+  double base_accuracy = 0;
+  int64_t num_steps = 0;
+  int64_t bytes_sent = 0;
+  int64_t bytes_received = 0;
+  std::string explanation;  // one sentence for people
+};
+
+// Thread-safe: RunOnce and Predict may be called from several threads, one
+// session runs at a time.
+class Client {
+ public:
+  // INVALID_ARGUMENT names the option; FAILED_PRECONDITION when the state
+  // folder holds no identity (see Enroll) or belongs to a running client.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(
+      const ClientOptions& options, const ClientDependencies& dependencies);
+  virtual ~Client() = default;
+
+  // Runs one session, or resumes the interrupted one: check in, fetch, train,
+  // upload. Blocks until it is over. An error means that nothing could be
+  // tried at all; refusals and lost connections are reported as outcomes.
+  virtual absl::StatusOr<SessionReport> RunOnce() = 0;
+
+  // Runs sessions on a thread of its own, obeying `next_check_in`, until
+  // Stop(). FAILED_PRECONDITION when it runs already.
+  virtual absl::Status Start() = 0;
+  // Ends the running session within a second, between two mini-batches; its
+  // work so far is resumed or abandoned, never lost silently.
+  virtual void Stop() = 0;
+
+  // Class probabilities of the newest model that was fetched.
+  // FAILED_PRECONDITION before the first; INVALID_ARGUMENT on a wrong size.
+  virtual absl::StatusOr<std::vector<float>> Predict(
+      absl::Span<const float> features) = 0;
+};
+
+// Makes a key in `state_folder` (if there is none), has its certificate signed
+// against an invitation and stores it. The key never leaves the folder.
+// `ca_pem` is the coordinator's CA. Returns the device's id.
+// PERMISSION_DENIED when the invitation is not valid.
+absl::StatusOr<std::string> Enroll(const std::string& coordinator,
+                                   const std::string& ca_pem,
+                                   const std::string& invitation,
+                                   const std::string& device_name,
+                                   const std::string& state_folder);
+
+}  // namespace shoal
+
+#endif  // SHOAL_CLIENT_H_

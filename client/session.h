@@ -1,0 +1,134 @@
+// One device session as a state machine without I/O: it says what to do next
+// and is told how that went. shoal::Client drives it over a Transport; the
+// simulator drives it in virtual time.
+//
+//   DeviceSession session(options, saved);
+//   while (true) {
+//     SessionAction action = session.Next();
+//     … perform it, then call the matching On…()
+//   }
+//
+// check in -> fetch the model (resuming) -> train -> query -> upload -> done.
+// Any step may fail; the session decides whether to repeat it, to abandon the
+// assignment, or to end and when to come back.
+#ifndef SHOAL_CLIENT_SESSION_H_
+#define SHOAL_CLIENT_SESSION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/random.h"
+#include "protocol/messages.h"
+
+namespace shoal::client {
+
+struct SessionOptions {
+  protocol::CheckIn check_in;  // what the device says of itself
+  // Full-jitter back-off between attempts and sessions: uniform in
+  // [0, min(max_backoff, base_backoff * 2^failures)].
+  absl::Duration base_backoff = absl::Milliseconds(200);
+  absl::Duration max_backoff = absl::Minutes(5);
+  // Attempts of one transfer before the session ends and resumes later.
+  int max_attempts = 5;
+};
+
+// What must survive a restart between training and receipt, so that an
+// interrupted upload is resumed, not repeated. The driver keeps it durably
+// (with the update's bytes) from PendingUpload on until the session ends.
+struct PendingUpload {
+  std::string token;
+  std::string task;
+  int64_t round_id = 0;
+  Digest digest;
+  int64_t num_bytes = 0;
+  absl::Time deadline;  // by this device's clock
+};
+
+struct DoCheckIn {
+  protocol::CheckIn message;
+};
+struct DoFetch {
+  protocol::ModelReference model;  // the driver resumes where it stopped
+};
+struct DoTrain {
+  protocol::Assignment assignment;
+};
+struct DoQueryUpload {
+  PendingUpload upload;
+};
+struct DoUpload {
+  protocol::UploadHeader header;
+};
+struct DoAbandon {
+  std::string token;
+  protocol::AbandonReason reason;
+};
+struct DoWait {  // then call OnWaited()
+  absl::Duration delay;
+};
+// The session is over; a new one may start after `next_check_in`.
+struct SessionEnd {
+  enum Outcome {
+    kContributed,  // receipt in hand
+    kNotAssigned,  // told to come back later
+    kAbandoned,    // gave its assignment up
+    kRefused,      // the coordinator said no
+    kUnreachable,  // gave up for now; a pending upload stays pending
+  };
+  Outcome outcome = kNotAssigned;
+  absl::Duration next_check_in;
+  absl::Status reason;  // OK with kContributed
+  std::optional<protocol::UploadReceipt> receipt;
+  bool keep_pending = false;  // the pending upload must be tried again
+};
+using SessionAction = std::variant<DoCheckIn, DoFetch, DoTrain, DoQueryUpload,
+                                   DoUpload, DoAbandon, DoWait, SessionEnd>;
+
+// One session; thread-compatible. Each On…() may be called only after Next()
+// returned the matching action (CHECK-fails otherwise: a driver's bug).
+class DeviceSession {
+ public:
+  // `pending`: an upload that an earlier session left behind; it comes first.
+  // `jitter_seed` spreads the back-off.
+  DeviceSession(SessionOptions options, std::optional<PendingUpload> pending,
+                uint64_t jitter_seed);
+
+  // What to do now. Idempotent until the matching On…() is called.
+  const SessionAction& Next() const { return action_; }
+
+  void OnCheckIn(const absl::StatusOr<protocol::CheckInAnswer>& result);
+  void OnFetched(const absl::Status& result);
+  // `reason` is given up with when training failed.
+  void OnTrained(const absl::StatusOr<PendingUpload>& result,
+                 protocol::AbandonReason reason);
+  void OnQueried(const absl::StatusOr<protocol::UploadProgress>& result);
+  void OnUploaded(const absl::StatusOr<protocol::UploadReceipt>& result);
+  void OnAbandoned(const absl::StatusOr<absl::Duration>& result);
+  void OnWaited();
+
+  // The assignment, once there is one.
+  const std::optional<protocol::Assignment>& assignment() const {
+    return assignment_;
+  }
+
+ private:
+  absl::Duration Backoff();
+  void End(SessionEnd end);
+  void RetryLater(SessionAction again, const absl::Status& why);
+
+  const SessionOptions options_;
+  SeededRng jitter_;
+  SessionAction action_;
+  std::optional<SessionAction> after_wait_;
+  std::optional<protocol::Assignment> assignment_;
+  std::optional<PendingUpload> pending_;
+  int failures_ = 0;
+};
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_SESSION_H_

@@ -1,0 +1,23 @@
+// Named places at which tests kill the process: the fault tests set
+// SHOAL_FAILPOINT=NAME[:COUNT] and the process ends there as by kill -9, the
+// COUNT-th time it comes by (default 1). Without the variable a failpoint is
+// one comparison.
+#ifndef SHOAL_COORDINATOR_ENGINE_FAILPOINTS_H_
+#define SHOAL_COORDINATOR_ENGINE_FAILPOINTS_H_
+
+#include "absl/strings/string_view.h"
+
+namespace shoal::coordinator {
+
+// The names in use, for the fault tests: every one is visited by them.
+inline constexpr absl::string_view kFailpoints[] = {
+    "after_open_round",     "after_assignment",    "before_commit_segment",
+    "after_commit_segment", "before_seal",         "after_seal",
+    "after_reveal",         "before_commit_round", "after_commit_round",
+};
+
+void Failpoint(absl::string_view name);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_FAILPOINTS_H_

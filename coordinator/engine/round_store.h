@@ -1,0 +1,180 @@
+// RoundStore: the durable truth of a coordinator. Everything the engine keeps
+// in memory can be rebuilt from here; every state change is one conditional
+// transaction; terminal states never change again.
+//
+// Implementations (coordinator/store/): memory, SQLite. One conformance suite
+// runs over all of them.
+#ifndef SHOAL_COORDINATOR_ENGINE_ROUND_STORE_H_
+#define SHOAL_COORDINATOR_ENGINE_ROUND_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "base/digest.h"
+#include "coordinator/engine/rows.h"
+
+namespace shoal::coordinator {
+
+// Thread-safe; calls may block on I/O. Unless a method says otherwise a change
+// is durable when it returns OK, and nothing has changed when it does not.
+//
+// Errors common to all: UNAVAILABLE (busy, or the connection is lost: try
+// again), RESOURCE_EXHAUSTED (disk full), DATA_LOSS (what was read is corrupt).
+// ABORTED from a method that takes a Lease: another replica leads the task now.
+class RoundStore {
+ public:
+  virtual ~RoundStore() = default;
+
+  // What people see in `status`: "sqlite:/var/lib/shoal/shoal.db".
+  virtual std::string Describe() const = 0;
+
+  // --- leadership --------------------------------------------------------
+  // Takes or renews the lease of a task until `now + duration`. The epoch
+  // grows with every change of holder and never falls. FAILED_PRECONDITION
+  // while another holder's lease runs.
+  virtual absl::StatusOr<Lease> AcquireLease(const std::string& task,
+                                             const std::string& holder,
+                                             absl::Time now,
+                                             absl::Duration duration) = 0;
+
+  // --- tasks and models --------------------------------------------------
+  // Inserts the task and its initial model (version 0). ALREADY_EXISTS.
+  virtual absl::Status CreateTask(const TaskRow& task, const ModelRow& model,
+                                  absl::string_view model_bytes) = 0;
+  virtual absl::StatusOr<TaskRow> GetTask(const std::string& name) = 0;
+  virtual absl::StatusOr<std::vector<TaskRow>> ListTasks() = 0;
+  // Pauses, resumes or stops. Stopping fails an unfinished round that is not
+  // sealed yet, with kStopped. FAILED_PRECONDITION when the task's state is
+  // final or its round is sealed and `state` is kStopped (try again).
+  virtual absl::Status SetTaskState(const std::string& name, TaskState state,
+                                    const std::string& note,
+                                    absl::Time now) = 0;
+
+  virtual absl::StatusOr<ModelRow> GetModel(const Digest& digest) = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<ModelRow>> ListModels(
+      const std::string& task, int limit) = 0;
+  // Up to `size` bytes of a serialised model from `offset` on; OUT_OF_RANGE
+  // beyond its end.
+  virtual absl::StatusOr<std::string> ReadModel(const Digest& digest,
+                                                int64_t offset,
+                                                int64_t size) = 0;
+
+  // --- the life of a round ----------------------------------------------
+  // Opens the task's next round; fills in id (never used before). The task
+  // must be active without an unfinished round: FAILED_PRECONDITION.
+  virtual absl::StatusOr<RoundRow> OpenRound(const Lease& lease,
+                                             const NewRound& round) = 0;
+  virtual absl::StatusOr<RoundRow> GetRound(int64_t id) = 0;
+  // Newest first, with ids below `before_id` (0: all).
+  virtual absl::StatusOr<std::vector<RoundRow>> ListRounds(
+      const std::string& task, int limit, int64_t before_id) = 0;
+  // The task's round that is in no final state, if there is one.
+  virtual absl::StatusOr<std::optional<RoundRow>> GetUnfinishedRound(
+      const std::string& task) = 0;
+
+  // Records that a device got an assignment; the first one moves the round
+  // from OPEN to COLLECTING and sets `deadline`. Survives a crash of the
+  // process at once, a power cut from the next other change on: nothing that
+  // was acknowledged rests on it. ALREADY_EXISTS when the device has one;
+  // FAILED_PRECONDITION when the round is sealed or over, or full.
+  virtual absl::Status RecordAssignment(int64_t round_id,
+                                        const std::string& device_id,
+                                        absl::Time now,
+                                        absl::Time deadline) = 0;
+  // Records how an assignment ended without a contribution: "abandoned:
+  // energy", "refused: norm_bound". The first outcome stays. Durable as
+  // RecordAssignment is. NOT_FOUND without an assignment.
+  virtual absl::Status RecordOutcome(int64_t round_id,
+                                     const std::string& device_id,
+                                     const std::string& outcome) = 0;
+  virtual absl::StatusOr<std::vector<AssignmentRow>> ListAssignments(
+      int64_t round_id) = 0;
+
+  // Adds a batch of updates to a COLLECTING round: the segment, one
+  // contribution per device, the round's counters; all or nothing. On
+  // kDuplicates nothing is written and `duplicates` names the devices that
+  // are counted already; on kClosed nothing is written: the round is sealed
+  // or over, or the batch would exceed its max_assigned.
+  virtual absl::StatusOr<SegmentResult> CommitSegment(
+      const NewSegment& segment,
+      absl::Span<const ContributionRow> contributions) = 0;
+  virtual absl::StatusOr<std::optional<ContributionRow>> GetContribution(
+      int64_t round_id, const std::string& device_id) = 0;
+  // Ordered by device id.
+  virtual absl::StatusOr<std::vector<ContributionRow>> ListContributions(
+      int64_t round_id) = 0;
+  // Ordered by id, with their sums.
+  virtual absl::StatusOr<std::vector<SegmentRow>> ReadSegments(
+      int64_t round_id) = 0;
+
+  // COLLECTING -> SEALED: freezes the contributor set and stores its digest
+  // (ContributorsDigest below). FAILED_PRECONDITION when the round is not
+  // collecting or has fewer than `min_reports` contributions.
+  virtual absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
+                                             int min_reports,
+                                             absl::Time now) = 0;
+  // SEALED -> REVEALED: from here on the sum is known. At most once.
+  virtual absl::Status RevealRound(const Lease& lease, int64_t id,
+                                   absl::Time now) = 0;
+  // REVEALED -> COMMITTED: the model version, the optimiser's state, the
+  // round, the task's counters and (for minimum separation) the contributors'
+  // last participation, in one transaction; completes the task after its last
+  // round. Segments of the round are deleted.
+  virtual absl::Status CommitRound(const Lease& lease,
+                                   const RoundResult& result,
+                                   absl::string_view model_bytes,
+                                   absl::Time now) = 0;
+  // Any unfinished state -> FAILED. Segments of the round are deleted.
+  virtual absl::Status FailRound(const Lease& lease, int64_t id,
+                                 const std::string& failure,
+                                 absl::Time now) = 0;
+  // The server optimiser's state after the task's last committed round; ""
+  // before the first.
+  virtual absl::StatusOr<std::string> GetOptimizerState(
+      const std::string& task) = 0;
+
+  // --- devices -----------------------------------------------------------
+  // Inserts, or replaces name and certificate expiry.
+  virtual absl::Status UpsertDevice(const DeviceRow& device) = 0;
+  // Notes when and how a device was last seen; not durable at once. Inserts
+  // the device if it is unknown (its certificate is good).
+  virtual absl::Status TouchDevice(const DeviceSighting& sighting) = 0;
+  virtual absl::StatusOr<DeviceRow> GetDevice(const std::string& id) = 0;
+  // By id, or by unique prefix of an id, or by unique name. NOT_FOUND;
+  // INVALID_ARGUMENT when several match.
+  virtual absl::StatusOr<DeviceRow> FindDevice(const std::string& text) = 0;
+  // Ordered by id, after `after_id`.
+  virtual absl::StatusOr<std::vector<DeviceRow>> ListDevices(
+      int limit, const std::string& after_id) = 0;
+  virtual absl::StatusOr<int64_t> CountDevices(absl::Time seen_since) = 0;
+  // The population's counter of committed rounds, and its value when the
+  // device last contributed (nothing: never).
+  virtual absl::StatusOr<Participation> GetParticipation(
+      const std::string& population, const std::string& device_id) = 0;
+
+  // --- invitations and keys ---------------------------------------------
+  // `token_hash` is the SHA-256 of the invitation; the token is not stored.
+  virtual absl::Status CreateInvitation(const InvitationRow& row) = 0;
+  // Takes one use. NOT_FOUND when unknown, used up, or expired at `now`.
+  virtual absl::Status UseInvitation(const Digest& token_hash,
+                                     absl::Time now) = 0;
+  // Keys that sign assignment tokens, oldest first.
+  virtual absl::StatusOr<std::vector<TokenKeyRow>> ListTokenKeys() = 0;
+  virtual absl::Status AddTokenKey(const TokenKeyRow& row) = 0;
+  virtual absl::Status DeleteTokenKeysBefore(int64_t id) = 0;
+};
+
+// SHA-256 over (device id, update digest) of all contributions, ordered by
+// device id: names a contributor set.
+Digest ContributorsDigest(absl::Span<const ContributionRow> contributions);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_ROUND_STORE_H_

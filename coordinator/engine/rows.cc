@@ -1,0 +1,67 @@
+#include "coordinator/engine/rows.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "coordinator/engine/round_store.h"
+
+namespace shoal::coordinator {
+
+absl::string_view ToString(TaskState state) {
+  switch (state) {
+    case TaskState::kActive:
+      return "active";
+    case TaskState::kPaused:
+      return "paused";
+    case TaskState::kStopped:
+      return "stopped";
+    case TaskState::kCompleted:
+      return "completed";
+  }
+  return "unknown";
+}
+
+absl::string_view ToString(RoundState state) {
+  switch (state) {
+    case RoundState::kOpen:
+      return "open";
+    case RoundState::kCollecting:
+      return "collecting";
+    case RoundState::kSealed:
+      return "sealed";
+    case RoundState::kRevealed:
+      return "revealed";
+    case RoundState::kCommitted:
+      return "committed";
+    case RoundState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+bool IsFinal(TaskState state) {
+  return state == TaskState::kStopped || state == TaskState::kCompleted;
+}
+
+bool IsFinal(RoundState state) {
+  return state == RoundState::kCommitted || state == RoundState::kFailed;
+}
+
+Digest ContributorsDigest(absl::Span<const ContributionRow> contributions) {
+  std::vector<const ContributionRow*> sorted;
+  for (const ContributionRow& row : contributions) sorted.push_back(&row);
+  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
+    return a->device_id < b->device_id;
+  });
+  std::string text;
+  AppendU64(text, sorted.size());
+  for (const ContributionRow* row : sorted) {
+    AppendSized(text, row->device_id);
+    text.append(row->update_digest.AsBytes().data(), Digest::kSize);
+  }
+  return Sha256(text);
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,191 @@
+// The rows of a RoundStore. Plain value types; times are wall-clock times with
+// microseconds, InfinitePast where something has not happened.
+#ifndef SHOAL_COORDINATOR_ENGINE_ROWS_H_
+#define SHOAL_COORDINATOR_ENGINE_ROWS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/digest.h"
+#include "base/secret.h"
+
+namespace shoal::coordinator {
+
+// Numbers are those of the database: never reuse one.
+enum class TaskState { kActive = 1, kPaused = 2, kStopped = 3, kCompleted = 4 };
+enum class RoundState {
+  kOpen = 1,
+  kCollecting = 2,
+  kSealed = 3,
+  kRevealed = 4,
+  kCommitted = 5,
+  kFailed = 6,
+};
+absl::string_view ToString(TaskState state);   // "active", …
+absl::string_view ToString(RoundState state);  // "collecting", …
+bool IsFinal(TaskState state);                 // stopped, completed
+bool IsFinal(RoundState state);                // committed, failed
+
+// The right to move a task's time forward, and its fence.
+struct Lease {
+  std::string task;
+  std::string holder;
+  int64_t epoch = 0;
+};
+
+struct TaskRow {
+  std::string name;
+  std::string population;
+  std::string definition;  // serialised shoal.v1.Task
+  TaskState state = TaskState::kActive;
+  int64_t rounds = 0;  // committed rounds after which it completes
+  int64_t rounds_committed = 0;
+  int64_t rounds_failed = 0;
+  int64_t rounds_failed_in_a_row = 0;
+  Digest current_model;
+  absl::Time created = absl::InfinitePast();
+  absl::Time updated = absl::InfinitePast();
+  std::string note;  // why it stands still, when it does
+};
+
+struct ModelRow {
+  Digest digest;  // of the serialised model
+  std::string task;
+  int64_t version = 0;  // committed rounds that led to it
+  int64_t num_bytes = 0;
+  int64_t num_parameters = 0;
+  int64_t round_id = 0;  // 0: initial model
+  Digest parent;         // empty: initial model
+  absl::Time created = absl::InfinitePast();
+  int contributors = 0;
+};
+
+struct NewRound {
+  std::string task;
+  int64_t number = 0;  // version of the model it will make
+  Digest base_model;
+  int cohort = 0;
+  int min_reports = 0;
+  int max_assigned = 0;
+  double norm_bound = 0;
+  absl::Time opened = absl::InfinitePast();
+};
+
+struct RoundRow {
+  int64_t id = 0;
+  std::string task;
+  int64_t number = 0;
+  RoundState state = RoundState::kOpen;
+  std::string failure;  // a RoundFailure's name when kFailed
+  Digest base_model;
+  int cohort = 0;
+  int min_reports = 0;
+  int max_assigned = 0;
+  double norm_bound = 0;  // of this round, fixed when it opens
+  int assigned = 0;
+  int accepted = 0;  // contributions committed
+  absl::Time opened = absl::InfinitePast();
+  absl::Time deadline = absl::InfinitePast();  // set with COLLECTING
+  absl::Time finished = absl::InfinitePast();
+  Digest contributors;     // set with SEALED
+  Digest committed_model;  // set with COMMITTED
+  int64_t bytes_up = 0;    // of counted updates
+  // Filled in with COMMITTED.
+  int64_t total_examples = 0;
+  std::optional<double> train_loss;      // of the base model on device data
+  std::optional<double> train_accuracy;  // likewise
+  double median_norm = 0;
+};
+
+struct AssignmentRow {
+  std::string device_id;
+  absl::Time assigned = absl::InfinitePast();
+  std::string outcome;  // "", "contributed", "abandoned: …", "refused: …"
+};
+
+struct NewSegment {
+  int64_t round_id = 0;
+  std::string replica;
+  // The accumulator's serialised partial sum; opaque to the store.
+  absl::string_view sum;
+  int64_t bytes_up = 0;
+};
+
+struct SegmentRow {
+  int64_t id = 0;
+  std::string sum;
+};
+
+struct ContributionRow {
+  std::string device_id;
+  Digest update_digest;
+  int64_t segment_id = 0;  // filled in by the store
+  int64_t weight = 0;      // aggregation weight
+  double norm = 0;         // L2 of the update
+};
+
+struct SegmentResult {
+  enum Kind { kCommitted, kDuplicates, kClosed };
+  Kind kind = kCommitted;
+  int64_t segment_id = 0;               // with kCommitted
+  int accepted = 0;                     // round's counter, with kCommitted
+  std::vector<std::string> duplicates;  // with kDuplicates
+};
+
+struct RoundResult {
+  int64_t round_id = 0;
+  ModelRow model;
+  std::string optimizer_state;
+  int64_t total_examples = 0;
+  std::optional<double> train_loss;
+  std::optional<double> train_accuracy;
+  double median_norm = 0;
+};
+
+struct DeviceRow {
+  std::string id;  // 64 hexadecimal digits
+  std::string name;
+  std::string population;  // of its last check-in
+  absl::Time enrolled = absl::InfinitePast();
+  absl::Time last_seen = absl::InfinitePast();
+  absl::Time certificate_expires = absl::InfinitePast();
+  int64_t contributions = 0;  // in committed rounds
+  std::string sdk_version;
+  int64_t num_examples = 0;
+};
+
+struct DeviceSighting {
+  std::string id;
+  std::string name;
+  std::string population;
+  absl::Time seen;
+  std::string sdk_version;
+  int64_t num_examples = 0;
+};
+
+struct Participation {
+  int64_t committed_rounds = 0;
+  std::optional<int64_t> last_contribution;
+};
+
+struct InvitationRow {
+  Digest token_hash;
+  std::optional<int64_t> uses_left;  // absent: unlimited
+  absl::Time expires;
+  std::string label;
+  absl::Time created;
+};
+
+struct TokenKeyRow {
+  int64_t id = 0;
+  Secret key;
+  absl::Time created;
+};
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_ROWS_H_
