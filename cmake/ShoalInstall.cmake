@@ -1,1 +1,32 @@
-# Install rules
+# Installs the device SDK (headers, libraries, CMake package) and the programs:
+#   find_package(Shoal REQUIRED)
+#   target_link_libraries(app PRIVATE Shoal::client_grpc)
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The libraries behind the SDK's public headers, and what they link.
+set(sdk base learning protocol client)
+if(SHOAL_BUILD_GRPC)
+  list(APPEND sdk proto proto_services protocol_wire client_grpc)
+endif()
+list(TRANSFORM sdk PREPEND shoal_)
+
+install(TARGETS ${sdk} EXPORT ShoalTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY client/include/shoal
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT ShoalTargets NAMESPACE Shoal::
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Shoal)
+configure_package_config_file(
+  cmake/ShoalConfig.cmake.in ${CMAKE_BINARY_DIR}/ShoalConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Shoal)
+write_basic_package_version_file(
+  ${CMAKE_BINARY_DIR}/ShoalConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/ShoalConfig.cmake
+              ${CMAKE_BINARY_DIR}/ShoalConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Shoal)
+
+if(SHOAL_BUILD_GRPC)
+  install(TARGETS shoald shoalctl shoal-agent shoal-sim
+          RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
