@@ -28,3 +28,17 @@ expect(client coordinator/engine FALSE)
 expect(coordinator/engine coordinator/store FALSE)
 expect(coordinator/store coordinator/service FALSE)
 expect(unheard_of base FALSE)
+
+# The picture in the docs is drawn from the table as it is.
+string(RANDOM LENGTH 8 suffix)
+set(drawn ${CMAKE_CURRENT_BINARY_DIR}/layers-${suffix}.svg)
+execute_process(COMMAND ${CMAKE_COMMAND} -DOUT=${drawn}
+                        -P ${SOURCE}/cmake/draw_layers.cmake)
+execute_process(COMMAND ${CMAKE_COMMAND} -E compare_files ${drawn}
+                        ${SOURCE}/docs/explanation/layers.svg
+                RESULT_VARIABLE differs)
+file(REMOVE ${drawn})
+if(differs)
+  message(FATAL_ERROR "docs/explanation/layers.svg is out of date: run "
+          "cmake -DOUT=docs/explanation/layers.svg -P cmake/draw_layers.cmake")
+endif()
