@@ -37,6 +37,7 @@ class TokenSigner {
   // REQUIRES: at least one key; the last one signs.
   explicit TokenSigner(std::vector<TokenKey> keys);
 
+  // REQUIRES: task and device together have at most 400 bytes.
   std::string Sign(const TokenClaims& claims) const;
 
   // The claims of a token of ours, expired or not: the caller compares the

@@ -3,6 +3,7 @@
 #ifndef SHOAL_PROTOCOL_MESSAGES_H_
 #define SHOAL_PROTOCOL_MESSAGES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ std::optional<ProtocolVersion> Negotiate(ProtocolVersion ours,
 // Chunks of models and updates are at most this long.
 inline constexpr int64_t kMaxChunkBytes = 256 * 1024;
 
+// Assignment tokens are at most this long.
+inline constexpr size_t kMaxTokenBytes = 512;
+
 // What a device may spend on one round; absent: not limited.
 struct DeviceLimits {
   std::optional<double> energy_joules;
@@ -56,8 +60,8 @@ struct Plan {
   learning::TrainingOptions training;
   learning::LocalAlgorithm algorithm;
   DeviceLimits limits;
-  double norm_bound = 0;       // L2; larger updates are refused
-  int64_t max_examples = 0;    // larger weights are refused
+  double norm_bound = 0;     // L2; larger updates are refused
+  int64_t max_examples = 0;  // larger weights are refused
   learning::UpdateCodec codec = learning::UpdateCodec::kFloat32;
   absl::Duration idle_window;  // a transfer fails after this without a byte
   friend bool operator==(const Plan&, const Plan&) = default;

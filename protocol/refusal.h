@@ -21,29 +21,29 @@ enum class RefusalCode {
   kAlreadyContributed,  // this device is part of the running round
   kMinSeparation,       // it contributed too few rounds ago
   kTaskPaused,
-  kNotEligible,         // too little memory, no codec in common, no examples
-  kOverloaded,          // the coordinator is out of upload space
+  kNotEligible,  // too little memory, no codec in common, no examples
+  kOverloaded,   // the coordinator is out of upload space
   // Calls that are refused.
   kProtocolIncompatible,
-  kUnauthenticated,     // no certificate, or none of our CA
-  kPermissionDenied,    // the certificate's role may not do this
-  kInvitationInvalid,   // unknown, used up or expired
-  kBadRequest,          // malformed message
-  kTokenInvalid,        // forged, or of another device or deployment
+  kUnauthenticated,    // no certificate, or none of our CA
+  kPermissionDenied,   // the certificate's role may not do this
+  kInvitationInvalid,  // unknown, used up or expired
+  kBadRequest,         // malformed message
+  kTokenInvalid,       // forged, or of another device or deployment
   kTokenExpired,
-  kRoundOver,           // sealed, committed or failed
+  kRoundOver,  // sealed, committed or failed
   kUnknownModel,
   kUploadTooLarge,
-  kUploadOffset,        // chunks out of order: query and resume
-  kChunkCorrupt,        // checksum of a chunk differs
-  kDigestMismatch,      // SHA-256 of the whole differs
-  kDigestConflict,      // another update with this token was counted
+  kUploadOffset,    // chunks out of order: query and resume
+  kChunkCorrupt,    // checksum of a chunk differs
+  kDigestMismatch,  // SHA-256 of the whole differs
+  kDigestConflict,  // another update with this token was counted
   kUpdateMalformed,
-  kUpdateShape,         // not of the model's size
+  kUpdateShape,  // not of the model's size
   kUpdateNotFinite,
   kNormBound,
   kWeightBound,
-  kStoreUnavailable,    // disk full, database locked, …
+  kStoreUnavailable,  // disk full, database locked, …
   kShuttingDown,
 };
 
@@ -52,12 +52,12 @@ enum class Fault { kDevice, kOperator, kCoordinator, kNobody };
 // One row of the catalogue.
 struct RefusalInfo {
   RefusalCode code;
-  absl::string_view name;      // "norm_bound", stable
-  absl::StatusCode status;     // the gRPC status it travels as
+  absl::string_view name;   // "norm_bound", stable
+  absl::StatusCode status;  // the gRPC status it travels as
   Fault fault;
-  bool retry;                  // may the same call succeed later?
-  absl::string_view meaning;   // one sentence for the docs
-  absl::string_view remedy;    // one sentence for the docs
+  bool retry;                 // may the same call succeed later?
+  absl::string_view meaning;  // one sentence for the docs
+  absl::string_view remedy;   // one sentence for the docs
 };
 
 // All codes, in the order of the enum.

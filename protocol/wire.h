@@ -15,13 +15,16 @@
 
 namespace shoal::protocol {
 
+// What lies beyond the wire's range becomes its nearest value; infinite times
+// come back as finite ones.
 google::protobuf::Duration ToProto(absl::Duration duration);
 google::protobuf::Timestamp ToProto(absl::Time time);
 absl::Duration FromProto(const google::protobuf::Duration& proto);
 absl::Time FromProto(const google::protobuf::Timestamp& proto);
 
-// Parts shared by plans and task files. Missing or impossible values are
-// refused with the field's path: "training.learning_rate: …".
+// Parts shared by plans and task files. INVALID_ARGUMENT
+// "path: what is wrong, what was expected" for missing or impossible values;
+// the path starts inside the part: "learning_rate", "mlp.hidden[1]".
 v1::ModelDefinition ToProto(const learning::ModelSpec& spec);
 absl::StatusOr<learning::ModelSpec> FromProto(const v1::ModelDefinition& proto);
 v1::Training ToProto(const learning::TrainingOptions& options);
@@ -31,7 +34,10 @@ absl::StatusOr<learning::LocalAlgorithm> FromProto(const v1::Algorithm& proto);
 v1::DeviceLimits ToProto(const DeviceLimits& limits);
 absl::StatusOr<DeviceLimits> FromProto(const v1::DeviceLimits& proto);
 
-// Messages of a session. kBadRequest refusals name the field.
+// Messages of a session. kBadRequest refusals name the field in the same way;
+// a peer of another major version is refused with kProtocolIncompatible before
+// anything else of its message is looked at. Codecs that are not known here are
+// left out of a CheckIn.
 v1::CheckInRequest ToProto(const CheckIn& message);
 absl::StatusOr<CheckIn> FromProto(const v1::CheckInRequest& proto);
 v1::CheckInResponse ToProto(const CheckInAnswer& message);

@@ -1,0 +1,302 @@
+#include "protocol/certificates.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/digest.h"
+#include "base/status_macros.h"
+#include "protocol/certificate_parts.h"
+#include "protocol/openssl_handles.h"
+#include "protocol/pem.h"
+
+namespace shoal::protocol {
+namespace {
+
+constexpr Role kRoles[] = {Role::kDevice, Role::kOperator, Role::kCoordinator};
+constexpr size_t kMaxRequestBytes = 16 * 1024;
+
+// Subject public key info of P-256 keys as RFC 5480 writes them: named curve,
+// uncompressed point. Other encodings of the same key are refused, because
+// they would give one key two identities.
+constexpr absl::string_view kP256PrefixHex =
+    "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
+constexpr size_t kP256KeyInfoBytes = 91;
+
+absl::StatusOr<KeyHandle> GenerateKey() {
+  KeyHandle key(EVP_EC_gen("P-256"));
+  if (key == nullptr) return OpensslError("generating a P-256 key");
+  return key;
+}
+
+// The DER of the subject public key info.
+absl::StatusOr<std::string> KeyInfoBytes(X509_PUBKEY* key) {
+  unsigned char* der = nullptr;
+  const int size = key == nullptr ? -1 : i2d_X509_PUBKEY(key, &der);
+  if (size <= 0) return OpensslError("encoding a public key");
+  std::string bytes(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(der);
+  return bytes;
+}
+
+absl::Status CheckP256(absl::string_view key_info) {
+  if (key_info.size() == kP256KeyInfoBytes &&
+      absl::StartsWith(key_info, absl::HexStringToBytes(kP256PrefixHex))) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "the request's key is of another kind: expected ECDSA P-256, named "
+      "curve, uncompressed point");
+}
+
+struct Authority {
+  KeyHandle key;
+  CertificateHandle certificate;
+};
+
+absl::StatusOr<Authority> OpenCa(const KeyAndCertificate& ca) {
+  Authority authority;
+  SHOAL_ASSIGN_OR_RETURN(authority.key, ReadKey(ca.key_pem));
+  SHOAL_ASSIGN_OR_RETURN(authority.certificate,
+                         ReadCertificate(ca.certificate_pem));
+  if (X509_check_private_key(authority.certificate.get(),
+                             authority.key.get()) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(
+        "the CA's key does not belong to the CA's certificate");
+  }
+  if (X509_check_ca(authority.certificate.get()) != 1) {
+    return absl::InvalidArgumentError(
+        "the certificate that shall sign is not a CA's");
+  }
+  return authority;
+}
+
+struct Leaf {
+  EVP_PKEY* key;
+  absl::string_view name;
+  Role role;
+  const std::vector<std::string>& hosts;
+};
+
+// A leaf's PEM. It never outlives the CA.
+absl::StatusOr<std::string> SignLeaf(const Authority& ca, const Leaf& leaf,
+                                     absl::Time now, absl::Duration lifetime) {
+  SHOAL_RETURN_IF_ERROR(CheckName(leaf.name));
+  SHOAL_RETURN_IF_ERROR(CheckLifetime(lifetime));
+  SHOAL_ASSIGN_OR_RETURN(const absl::Time ca_expires,
+                         ExpiryOf(ca.certificate.get()));
+  if (now >= ca_expires) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the CA's certificate expired at ", absl::FormatTime(ca_expires)));
+  }
+  SHOAL_ASSIGN_OR_RETURN(
+      CertificateHandle certificate,
+      StartCertificate(leaf.key, now, std::min(now + lifetime, ca_expires)));
+  X509* const raw = certificate.get();
+  X509* const issuer = ca.certificate.get();
+  X509_NAME* subject = X509_get_subject_name(raw);
+  SHOAL_RETURN_IF_ERROR(AddToName(subject, "OU", ToString(leaf.role)));
+  SHOAL_RETURN_IF_ERROR(AddToName(subject, "CN", leaf.name));
+  if (X509_set_issuer_name(raw, X509_get_subject_name(issuer)) != 1) {
+    return OpensslError("naming a certificate's issuer");
+  }
+  const char* usage =
+      leaf.role == Role::kCoordinator ? "serverAuth" : "clientAuth";
+  const std::pair<int, const char*> extensions[] = {
+      {NID_basic_constraints, "critical,CA:FALSE"},
+      {NID_key_usage, "critical,digitalSignature"},
+      {NID_ext_key_usage, usage},
+      {NID_subject_key_identifier, "hash"},
+      {NID_authority_key_identifier, "keyid:always"}};
+  for (const auto& [nid, value] : extensions) {
+    SHOAL_RETURN_IF_ERROR(AddExtension(raw, issuer, nid, value));
+  }
+  if (!leaf.hosts.empty()) {
+    SHOAL_RETURN_IF_ERROR(AddHosts(raw, leaf.hosts));
+  }
+  return SignAndWrite(raw, ca.key.get());
+}
+
+// The one entry of the subject's field; INVALID_ARGUMENT when there is none
+// or more than one.
+absl::StatusOr<std::string> OnlyEntry(const X509* certificate, int nid,
+                                      absl::string_view field) {
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  const int index = X509_NAME_get_index_by_NID(subject, nid, -1);
+  if (index < 0 || X509_NAME_get_index_by_NID(subject, nid, index) >= 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the certificate's subject must have exactly one ", field));
+  }
+  unsigned char* text = nullptr;
+  const int size = ASN1_STRING_to_UTF8(
+      &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
+  if (size < 0) return OpensslError("reading a certificate's name");
+  std::string value(reinterpret_cast<char*>(text), static_cast<size_t>(size));
+  OPENSSL_free(text);
+  return value;
+}
+
+absl::StatusOr<RequestHandle> ReadRequest(absl::string_view der) {
+  const unsigned char* next =
+      reinterpret_cast<const unsigned char*>(der.data());
+  RequestHandle request;
+  if (der.size() <= kMaxRequestBytes) {
+    request.reset(d2i_X509_REQ(nullptr, &next, static_cast<long>(der.size())));
+  }
+  ERR_clear_error();
+  const bool all_read =
+      reinterpret_cast<const char*>(next) == der.data() + der.size();
+  if (request == nullptr || !all_read) {
+    return absl::InvalidArgumentError(
+        "not a certificate request: expected PKCS#10, DER, at most 16 KiB");
+  }
+  return request;
+}
+
+}  // namespace
+
+absl::string_view ToString(Role role) {
+  switch (role) {
+    case Role::kDevice:
+      return "device";
+    case Role::kOperator:
+      return "operator";
+    case Role::kCoordinator:
+      return "coordinator";
+  }
+  SHOAL_CHECK(false);
+}
+
+absl::StatusOr<KeyAndCertificate> MakeCa(absl::string_view name, absl::Time now,
+                                         absl::Duration lifetime) {
+  SHOAL_RETURN_IF_ERROR(CheckName(name));
+  SHOAL_RETURN_IF_ERROR(CheckLifetime(lifetime));
+  SHOAL_ASSIGN_OR_RETURN(KeyHandle key, GenerateKey());
+  SHOAL_ASSIGN_OR_RETURN(CertificateHandle certificate,
+                         StartCertificate(key.get(), now, now + lifetime));
+  X509* const raw = certificate.get();
+  X509_NAME* subject = X509_get_subject_name(raw);
+  SHOAL_RETURN_IF_ERROR(AddToName(subject, "CN", name));
+  if (X509_set_issuer_name(raw, subject) != 1) {
+    return OpensslError("naming a CA");
+  }
+  const std::pair<int, const char*> extensions[] = {
+      {NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+      {NID_key_usage, "critical,keyCertSign,cRLSign"},
+      {NID_subject_key_identifier, "hash"}};
+  for (const auto& [nid, value] : extensions) {
+    SHOAL_RETURN_IF_ERROR(AddExtension(raw, raw, nid, value));
+  }
+  KeyAndCertificate ca;
+  SHOAL_ASSIGN_OR_RETURN(ca.certificate_pem, SignAndWrite(raw, key.get()));
+  SHOAL_ASSIGN_OR_RETURN(ca.key_pem, WriteKey(key.get()));
+  return ca;
+}
+
+absl::StatusOr<KeyAndCertificate> Issue(const KeyAndCertificate& ca,
+                                        absl::string_view name, Role role,
+                                        const std::vector<std::string>& hosts,
+                                        absl::Time now,
+                                        absl::Duration lifetime) {
+  if (role == Role::kCoordinator && hosts.empty()) {
+    return absl::InvalidArgumentError(
+        "a coordinator's certificate needs at least one host name or address, "
+        "which its clients compare");
+  }
+  SHOAL_ASSIGN_OR_RETURN(const Authority authority, OpenCa(ca));
+  SHOAL_ASSIGN_OR_RETURN(KeyHandle key, GenerateKey());
+  KeyAndCertificate issued;
+  SHOAL_ASSIGN_OR_RETURN(
+      issued.certificate_pem,
+      SignLeaf(authority, {key.get(), name, role, hosts}, now, lifetime));
+  SHOAL_ASSIGN_OR_RETURN(issued.key_pem, WriteKey(key.get()));
+  return issued;
+}
+
+absl::StatusOr<Secret> MakeKey() {
+  SHOAL_ASSIGN_OR_RETURN(KeyHandle key, GenerateKey());
+  return WriteKey(key.get());
+}
+
+absl::StatusOr<std::string> MakeRequest(const Secret& key_pem,
+                                        absl::string_view name) {
+  SHOAL_RETURN_IF_ERROR(CheckName(name));
+  SHOAL_ASSIGN_OR_RETURN(KeyHandle key, ReadKey(key_pem));
+  RequestHandle request(X509_REQ_new());
+  if (request == nullptr ||
+      X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) != 1 ||
+      X509_REQ_set_pubkey(request.get(), key.get()) != 1) {
+    return OpensslError("making a certificate request");
+  }
+  SHOAL_RETURN_IF_ERROR(
+      AddToName(X509_REQ_get_subject_name(request.get()), "CN", name));
+  if (X509_REQ_sign(request.get(), key.get(), EVP_sha256()) <= 0) {
+    return OpensslError("signing a certificate request");
+  }
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_REQ(request.get(), &der);
+  if (size <= 0) return OpensslError("encoding a certificate request");
+  std::string bytes(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(der);
+  return bytes;
+}
+
+absl::StatusOr<std::string> SignDeviceRequest(const KeyAndCertificate& ca,
+                                              absl::string_view request_der,
+                                              absl::string_view name,
+                                              absl::Time now,
+                                              absl::Duration lifetime) {
+  SHOAL_ASSIGN_OR_RETURN(const Authority authority, OpenCa(ca));
+  SHOAL_ASSIGN_OR_RETURN(RequestHandle request, ReadRequest(request_der));
+  SHOAL_ASSIGN_OR_RETURN(const std::string key_info,
+                         KeyInfoBytes(X509_REQ_get_X509_PUBKEY(request.get())));
+  SHOAL_RETURN_IF_ERROR(CheckP256(key_info));
+  EVP_PKEY* const key = X509_REQ_get0_pubkey(request.get());
+  const bool signed_by_key =
+      key != nullptr && X509_REQ_verify(request.get(), key) == 1;
+  ERR_clear_error();
+  if (!signed_by_key) {
+    return absl::InvalidArgumentError(
+        "the certificate request is not signed by its own key");
+  }
+  const std::vector<std::string> no_hosts;
+  return SignLeaf(authority, {key, name, Role::kDevice, no_hosts}, now,
+                  lifetime);
+}
+
+absl::StatusOr<Identity> ReadIdentity(absl::string_view certificate_pem) {
+  SHOAL_ASSIGN_OR_RETURN(CertificateHandle certificate,
+                         ReadCertificate(certificate_pem));
+  SHOAL_ASSIGN_OR_RETURN(const std::string key_info,
+                         KeyInfoBytes(X509_get_X509_PUBKEY(certificate.get())));
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::string unit,
+      OnlyEntry(certificate.get(), NID_organizationalUnitName,
+                "organisational unit"));
+  Identity identity;
+  SHOAL_ASSIGN_OR_RETURN(
+      identity.name,
+      OnlyEntry(certificate.get(), NID_commonName, "common name"));
+  identity.id = Sha256(key_info).ToHex();
+  SHOAL_ASSIGN_OR_RETURN(identity.expires, ExpiryOf(certificate.get()));
+  for (Role role : kRoles) {
+    if (ToString(role) != unit) continue;
+    identity.role = role;
+    return identity;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the certificate's organisational unit is '",
+                   absl::CEscape(unit.substr(0, 80)),
+                   "': expected device, operator or coordinator"));
+}
+
+}  // namespace shoal::protocol
