@@ -1,0 +1,125 @@
+#include "coordinator/store/memory_devices.h"
+
+#include "absl/strings/match.h"
+#include "base/status_macros.h"
+#include "coordinator/store/store_rules.h"
+
+namespace shoal::coordinator {
+namespace {
+
+TokenKeyRow CopyOf(const TokenKeyRow& row) {
+  return {row.id, row.key.Copy(), row.created};
+}
+
+}  // namespace
+
+void MemoryDevices::UpsertDevice(const DeviceRow& device) {
+  const auto [place, inserted] = devices_.emplace(device.id, device);
+  if (inserted) return;
+  place->second.name = device.name;
+  place->second.certificate_expires = device.certificate_expires;
+}
+
+void MemoryDevices::TouchDevice(const DeviceSighting& sighting) {
+  Apply(sighting, devices_[sighting.id]);
+}
+
+absl::StatusOr<DeviceRow> MemoryDevices::GetDevice(
+    const std::string& id) const {
+  const auto device = devices_.find(id);
+  if (device == devices_.end()) return DeviceNotFound(id);
+  return device->second;
+}
+
+absl::StatusOr<DeviceRow> MemoryDevices::FindDevice(
+    const std::string& text) const {
+  std::vector<DeviceRow> matches;
+  for (const auto& [id, device] : devices_) {
+    if (absl::StartsWith(id, text) || device.name == text) {
+      matches.push_back(device);
+    }
+  }
+  return PickDevice(text, std::move(matches));
+}
+
+std::vector<DeviceRow> MemoryDevices::ListDevices(
+    int limit, const std::string& after_id) const {
+  std::vector<DeviceRow> rows;
+  for (auto device = devices_.upper_bound(after_id);
+       device != devices_.end() && static_cast<int>(rows.size()) < limit;
+       ++device) {
+    rows.push_back(device->second);
+  }
+  return rows;
+}
+
+int64_t MemoryDevices::CountDevices(absl::Time seen_since) const {
+  int64_t count = 0;
+  for (const auto& [id, device] : devices_) {
+    if (device.last_seen >= seen_since) ++count;
+  }
+  return count;
+}
+
+Participation MemoryDevices::GetParticipation(
+    const std::string& population, const std::string& device_id) const {
+  Participation result;
+  const auto place = populations_.find(population);
+  if (place == populations_.end()) return result;
+  result.committed_rounds = place->second.committed_rounds;
+  const auto last = place->second.last_contributions.find(device_id);
+  if (last != place->second.last_contributions.end()) {
+    result.last_contribution = last->second;
+  }
+  return result;
+}
+
+void MemoryDevices::RecordParticipation(
+    const std::string& population,
+    absl::Span<const ContributionRow> contributions) {
+  Population& row = populations_[population];
+  ++row.committed_rounds;
+  for (const ContributionRow& contribution : contributions) {
+    row.last_contributions[contribution.device_id] = row.committed_rounds;
+    DeviceRow& device = devices_[contribution.device_id];
+    device.id = contribution.device_id;
+    ++device.contributions;
+  }
+}
+
+absl::Status MemoryDevices::CreateInvitation(const InvitationRow& row) {
+  SHOAL_RETURN_IF_ERROR(CheckNewInvitation(row));
+  if (!invitations_.emplace(row.token_hash, row).second) {
+    return InvitationExists();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryDevices::UseInvitation(const Digest& token_hash,
+                                          absl::Time now) {
+  const auto place = invitations_.find(token_hash);
+  if (place == invitations_.end()) return InvitationNotFound();
+  InvitationRow& row = place->second;
+  if (row.expires <= now || row.uses_left == 0) return InvitationNotFound();
+  if (row.uses_left.has_value()) --*row.uses_left;
+  return absl::OkStatus();
+}
+
+std::vector<TokenKeyRow> MemoryDevices::ListTokenKeys() const {
+  std::vector<TokenKeyRow> rows;
+  for (const auto& [id, row] : token_keys_) rows.push_back(CopyOf(row));
+  return rows;
+}
+
+absl::Status MemoryDevices::AddTokenKey(const TokenKeyRow& row) {
+  if (!token_keys_.emplace(row.id, CopyOf(row)).second) {
+    return TokenKeyExists(row.id);
+  }
+  return absl::OkStatus();
+}
+
+void MemoryDevices::DeleteTokenKeysBefore(int64_t id) {
+  token_keys_.erase(token_keys_.begin(), token_keys_.lower_bound(id));
+}
+
+}  // namespace shoal::coordinator

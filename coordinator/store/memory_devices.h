@@ -1,0 +1,58 @@
+// The rows of the memory store that outlive rounds and tasks: devices,
+// populations, invitations, keys.
+#ifndef SHOAL_COORDINATOR_STORE_MEMORY_DEVICES_H_
+#define SHOAL_COORDINATOR_STORE_MEMORY_DEVICES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "coordinator/engine/rows.h"
+
+namespace shoal::coordinator {
+
+// Thread-compatible. The methods are those of RoundStore with the same names.
+class MemoryDevices {
+ public:
+  void UpsertDevice(const DeviceRow& device);
+  void TouchDevice(const DeviceSighting& sighting);
+  absl::StatusOr<DeviceRow> GetDevice(const std::string& id) const;
+  absl::StatusOr<DeviceRow> FindDevice(const std::string& text) const;
+  std::vector<DeviceRow> ListDevices(int limit,
+                                     const std::string& after_id) const;
+  int64_t CountDevices(absl::Time seen_since) const;
+
+  Participation GetParticipation(const std::string& population,
+                                 const std::string& device_id) const;
+  // One more round of the population is committed, with these contributors.
+  void RecordParticipation(const std::string& population,
+                           absl::Span<const ContributionRow> contributions);
+
+  absl::Status CreateInvitation(const InvitationRow& row);
+  absl::Status UseInvitation(const Digest& token_hash, absl::Time now);
+
+  std::vector<TokenKeyRow> ListTokenKeys() const;
+  absl::Status AddTokenKey(const TokenKeyRow& row);
+  void DeleteTokenKeysBefore(int64_t id);
+
+ private:
+  struct Population {
+    int64_t committed_rounds = 0;
+    std::map<std::string, int64_t> last_contributions;  // by device id
+  };
+
+  std::map<std::string, DeviceRow> devices_;  // by id
+  std::map<std::string, Population> populations_;
+  std::map<Digest, InvitationRow> invitations_;
+  std::map<int64_t, TokenKeyRow> token_keys_;
+};
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_STORE_MEMORY_DEVICES_H_

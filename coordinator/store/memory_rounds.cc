@@ -1,0 +1,241 @@
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "coordinator/store/memory_tables.h"
+
+namespace shoal::coordinator {
+namespace {
+
+// Ordered by device id, as the maps are.
+template <typename Row>
+std::vector<Row> ValuesOf(const std::map<std::string, Row>& rows) {
+  std::vector<Row> values;
+  for (const auto& [device_id, row] : rows) values.push_back(row);
+  return values;
+}
+
+}  // namespace
+
+absl::StatusOr<MemoryStore::Round*> MemoryStore::FindRound(int64_t id) {
+  const auto round = rounds_.find(id);
+  if (round == rounds_.end()) return RoundNotFound(id);
+  return &round->second;
+}
+
+// Only a task's newest round can be unfinished.
+MemoryStore::Round* MemoryStore::UnfinishedRound(const Task& task) {
+  if (task.rounds.empty()) return nullptr;
+  Round& round = rounds_.at(task.rounds.back());
+  return IsFinal(round.row.state) ? nullptr : &round;
+}
+
+std::optional<RoundRow> MemoryStore::UnfinishedRow(const Task& task) {
+  const Round* round = UnfinishedRound(task);
+  return round != nullptr ? std::make_optional(round->row) : std::nullopt;
+}
+
+absl::StatusOr<MemoryStore::Led> MemoryStore::FindLed(const Lease& lease,
+                                                      int64_t round_id) {
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(round_id));
+  SHOAL_ASSIGN_OR_RETURN(Task * task, FindTask(round->row.task));
+  SHOAL_RETURN_IF_ERROR(CheckLease(lease, task->row.name, task->lease));
+  return Led{task, round};
+}
+
+absl::StatusOr<RoundRow> MemoryStore::OpenRound(const Lease& lease,
+                                                const NewRound& round) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Task * task, FindTask(round.task));
+  SHOAL_RETURN_IF_ERROR(CheckLease(lease, round.task, task->lease));
+  SHOAL_RETURN_IF_ERROR(CheckOpenRound(task->row, UnfinishedRow(*task), round));
+  RoundRow row = MakeRound(round);
+  row.id = static_cast<int64_t>(rounds_.size()) + 1;
+  rounds_[row.id].row = row;
+  task->rounds.push_back(row.id);
+  return row;
+}
+
+absl::StatusOr<RoundRow> MemoryStore::GetRound(int64_t id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(id));
+  return round->row;
+}
+
+absl::StatusOr<std::vector<RoundRow>> MemoryStore::ListRounds(
+    const std::string& task, int limit, int64_t before_id) {
+  MutexLock lock(mutex_);
+  std::vector<RoundRow> rows;
+  const auto found = tasks_.find(task);
+  if (found == tasks_.end()) return rows;
+  const std::vector<int64_t>& ids = found->second.rounds;
+  auto id = std::make_reverse_iterator(
+      before_id == 0 ? ids.end()
+                     : std::lower_bound(ids.begin(), ids.end(), before_id));
+  for (; id != ids.rend() && static_cast<int>(rows.size()) < limit; ++id) {
+    rows.push_back(rounds_.at(*id).row);
+  }
+  return rows;
+}
+
+absl::StatusOr<std::optional<RoundRow>> MemoryStore::GetUnfinishedRound(
+    const std::string& task) {
+  MutexLock lock(mutex_);
+  const auto found = tasks_.find(task);
+  if (found == tasks_.end()) return std::nullopt;
+  return UnfinishedRow(found->second);
+}
+
+absl::Status MemoryStore::RecordAssignment(int64_t round_id,
+                                           const std::string& device_id,
+                                           absl::Time now,
+                                           absl::Time deadline) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(round_id));
+  SHOAL_RETURN_IF_ERROR(CheckAssignable(round->row));
+  if (round->assignments.count(device_id) > 0) {
+    return AssignmentExists(round_id, device_id);
+  }
+  SHOAL_RETURN_IF_ERROR(CheckNotFull(round->row));
+  round->assignments[device_id] = {device_id, now, ""};
+  MarkAssigned(round->row, deadline);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::RecordOutcome(int64_t round_id,
+                                        const std::string& device_id,
+                                        const std::string& outcome) {
+  MutexLock lock(mutex_);
+  const auto round = rounds_.find(round_id);
+  if (round == rounds_.end()) return AssignmentNotFound(round_id, device_id);
+  const auto assignment = round->second.assignments.find(device_id);
+  if (assignment == round->second.assignments.end()) {
+    return AssignmentNotFound(round_id, device_id);
+  }
+  if (assignment->second.outcome.empty()) assignment->second.outcome = outcome;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<AssignmentRow>> MemoryStore::ListAssignments(
+    int64_t round_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  return ValuesOf(round->assignments);
+}
+
+absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
+    const NewSegment& segment,
+    absl::Span<const ContributionRow> contributions) {
+  SHOAL_RETURN_IF_ERROR(CheckNewSegment(contributions));
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(segment.round_id));
+  SegmentResult result;
+  if (round->row.state != RoundState::kCollecting) {
+    result.kind = SegmentResult::kClosed;
+    return result;
+  }
+  for (const ContributionRow& row : contributions) {
+    if (round->contributions.count(row.device_id) > 0) {
+      result.kind = SegmentResult::kDuplicates;
+      result.duplicates.push_back(row.device_id);
+    }
+  }
+  if (result.kind == SegmentResult::kDuplicates) return result;
+  if (!HasRoomFor(round->row, contributions.size())) {
+    result.kind = SegmentResult::kClosed;
+    return result;
+  }
+  result.segment_id = ++last_segment_;
+  round->segments.push_back({result.segment_id, std::string(segment.sum)});
+  for (ContributionRow row : contributions) {
+    row.segment_id = result.segment_id;
+    const auto assignment = round->assignments.find(row.device_id);
+    if (assignment != round->assignments.end()) {
+      assignment->second.outcome = std::string(kContributed);
+    }
+    round->contributions.emplace(row.device_id, row);
+  }
+  round->row.accepted += static_cast<int>(contributions.size());
+  round->row.bytes_up += segment.bytes_up;
+  result.accepted = round->row.accepted;
+  return result;
+}
+
+absl::StatusOr<std::optional<ContributionRow>> MemoryStore::GetContribution(
+    int64_t round_id, const std::string& device_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  const auto row = round->contributions.find(device_id);
+  if (row == round->contributions.end()) return std::nullopt;
+  return row->second;
+}
+
+absl::StatusOr<std::vector<ContributionRow>> MemoryStore::ListContributions(
+    int64_t round_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  return ValuesOf(round->contributions);
+}
+
+absl::StatusOr<std::vector<SegmentRow>> MemoryStore::ReadSegments(
+    int64_t round_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  return round->segments;
+}
+
+absl::StatusOr<RoundRow> MemoryStore::SealRound(const Lease& lease, int64_t id,
+                                                int min_reports,
+                                                absl::Time now) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
+  RoundRow& row = led.round->row;
+  SHOAL_RETURN_IF_ERROR(CheckSealable(row, min_reports));
+  row.state = RoundState::kSealed;
+  row.contributors = ContributorsDigest(ValuesOf(led.round->contributions));
+  return row;
+}
+
+absl::Status MemoryStore::RevealRound(const Lease& lease, int64_t id,
+                                      absl::Time now) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
+  SHOAL_RETURN_IF_ERROR(CheckRevealable(led.round->row));
+  led.round->row.state = RoundState::kRevealed;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::CommitRound(const Lease& lease,
+                                      const RoundResult& result,
+                                      absl::string_view model_bytes,
+                                      absl::Time now) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, result.round_id));
+  SHOAL_RETURN_IF_ERROR(CheckCommittable(led.round->row));
+  SHOAL_RETURN_IF_ERROR(CheckRoundResult(led.round->row, result));
+  models_.emplace(result.model.digest,
+                  Model{result.model, std::string(model_bytes)});
+  led.task->models.push_back(result.model);
+  led.task->optimizer_state = result.optimizer_state;
+  MarkCommitted(led.round->row, led.task->row, result, now);
+  devices_.RecordParticipation(led.task->row.population,
+                               ValuesOf(led.round->contributions));
+  led.round->segments.clear();
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::FailRound(const Lease& lease, int64_t id,
+                                    const std::string& failure,
+                                    absl::Time now) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
+  SHOAL_RETURN_IF_ERROR(CheckUnfinished(led.round->row));
+  MarkFailed(led.round->row, led.task->row, failure, now);
+  led.round->segments.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,103 @@
+// The rules that every RoundStore keeps, as functions of rows: which change is
+// legal in which state, and what the refusal says. The stores differ only in
+// where the rows lie. Pure; thread-safe.
+#ifndef SHOAL_COORDINATOR_STORE_STORE_RULES_H_
+#define SHOAL_COORDINATOR_STORE_STORE_RULES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "coordinator/engine/rows.h"
+
+namespace shoal::coordinator {
+
+// --- what is not there -----------------------------------------------------
+absl::Status TaskNotFound(absl::string_view name);
+absl::Status RoundNotFound(int64_t id);
+absl::Status ModelNotFound(const Digest& digest);
+absl::Status AssignmentNotFound(int64_t round_id, absl::string_view device_id);
+absl::Status DeviceNotFound(absl::string_view text);
+// The one device that `text` means, of those whose id starts with it or whose
+// name it is. NOT_FOUND; INVALID_ARGUMENT when several match or text is empty.
+absl::StatusOr<DeviceRow> PickDevice(absl::string_view text,
+                                     std::vector<DeviceRow> matches);
+absl::Status InvitationNotFound();
+
+// --- what is there already: ALREADY_EXISTS ---------------------------------
+absl::Status TaskExists(absl::string_view name);
+absl::Status AssignmentExists(int64_t round_id, absl::string_view device_id);
+absl::Status InvitationExists();
+absl::Status TokenKeyExists(int64_t id);
+
+// --- what is passed in: INVALID_ARGUMENT -----------------------------------
+// The model is version 0 of the task and the task's current model.
+absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model);
+// At least one contribution, no device twice, no norm that is not a number.
+absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions);
+// The model is what the round was to make.
+absl::Status CheckRoundResult(const RoundRow& round, const RoundResult& result);
+absl::Status CheckNewInvitation(const InvitationRow& row);
+// `offset` and `size` are not negative; OUT_OF_RANGE beyond `num_bytes`.
+absl::Status CheckModelRange(const Digest& digest, int64_t num_bytes,
+                             int64_t offset, int64_t size);
+
+// --- leadership ------------------------------------------------------------
+// A lease as it is stored.
+struct HeldLease {
+  std::string holder;
+  int64_t epoch = 0;
+  absl::Time expires = absl::InfinitePast();
+};
+// The lease after `holder` has taken or renewed it; FAILED_PRECONDITION while
+// another holder's runs.
+absl::StatusOr<HeldLease> NextLease(absl::string_view task,
+                                    const std::optional<HeldLease>& held,
+                                    absl::string_view holder, absl::Time now,
+                                    absl::Duration duration);
+// ABORTED unless `lease` is the one held; INVALID_ARGUMENT when it belongs to
+// another task than `task`.
+absl::Status CheckLease(const Lease& lease, absl::string_view task,
+                        const std::optional<HeldLease>& held);
+
+// --- states: FAILED_PRECONDITION -------------------------------------------
+// May the task get this state while its unfinished round, if any, is there?
+absl::Status CheckTaskState(const TaskRow& task,
+                            const std::optional<RoundRow>& unfinished,
+                            TaskState state);
+absl::Status CheckOpenRound(const TaskRow& task,
+                            const std::optional<RoundRow>& unfinished,
+                            const NewRound& round);
+// May the round take one more assignment?
+absl::Status CheckAssignable(const RoundRow& round);
+absl::Status CheckNotFull(const RoundRow& round);
+absl::Status CheckSealable(const RoundRow& round, int min_reports);
+absl::Status CheckRevealable(const RoundRow& round);
+absl::Status CheckCommittable(const RoundRow& round);
+absl::Status CheckUnfinished(const RoundRow& round);
+// Would `size` more contributions stay within the round's max_assigned?
+bool HasRoomFor(const RoundRow& round, size_t size);
+
+// --- what a change does ----------------------------------------------------
+RoundRow MakeRound(const NewRound& round);
+void MarkAssigned(RoundRow& round, absl::Time deadline);
+void MarkStopped(RoundRow& round, TaskRow& task, absl::Time now);
+void MarkFailed(RoundRow& round, TaskRow& task, absl::string_view failure,
+                absl::Time now);
+void MarkCommitted(RoundRow& round, TaskRow& task, const RoundResult& result,
+                   absl::Time now);
+void Apply(const DeviceSighting& sighting, DeviceRow& device);
+
+// The outcome of an assignment whose update was counted.
+inline constexpr absl::string_view kContributed = "contributed";
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_STORE_STORE_RULES_H_
