@@ -1,0 +1,180 @@
+#include "protocol/schema_rules.h"
+
+#include <limits>
+#include <regex>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/duration.pb.h"
+#include "gtest/gtest.h"
+#include "shoal/v1/configuration.pb.h"
+#include "shoal/v1/fleet.pb.h"
+#include "shoal/v1/task.pb.h"
+
+namespace shoal::protocol {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::string> Problems(const google::protobuf::Message& message) {
+  std::vector<std::string> problems;
+  for (const RuleViolation& violation : CheckRules(message)) {
+    problems.push_back(violation.path + ": " + violation.problem);
+  }
+  return problems;
+}
+
+v1::Training GoodTraining() {
+  v1::Training training;
+  training.set_learning_rate(0.1);
+  return training;
+}
+
+TEST(SchemaRulesTest, AGoodMessageHasNoViolations) {
+  EXPECT_THAT(Problems(GoodTraining()), IsEmpty());
+}
+
+TEST(SchemaRulesTest, EverythingThatIsWrongIsTold) {
+  v1::Training training;
+  training.set_epochs(0);
+  training.set_momentum(1);
+  EXPECT_THAT(
+      Problems(training),
+      ElementsAre("epochs: 0 is out of range, expected a whole number from 1 "
+                  "to 10000",
+                  "learning_rate: missing, expected a number more than 0 and "
+                  "at most 1000",
+                  "momentum: 1 is out of range, expected a number at least 0 "
+                  "and less than 1"));
+}
+
+TEST(SchemaRulesTest, NumbersThatAreNotFiniteAreOutOfRange) {
+  v1::Training training = GoodTraining();
+  training.set_weight_decay(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_THAT(Problems(training),
+              ElementsAre(HasSubstr("weight_decay: nan is out of range")));
+}
+
+TEST(SchemaRulesTest, AnOpenBoundIsOpenAndExclusiveWhereItSaysSo) {
+  v1::Training training;
+  training.set_learning_rate(0);
+  EXPECT_EQ(CheckRules(training).size(), 1u);
+  training.set_learning_rate(1000);
+  EXPECT_THAT(Problems(training), IsEmpty());
+}
+
+TEST(SchemaRulesTest, ElementsOfListsHaveTheirIndex) {
+  v1::ModelDefinition model;
+  model.mutable_mlp()->set_inputs(2);
+  model.mutable_mlp()->set_outputs(2);
+  model.mutable_mlp()->add_hidden(8);
+  model.mutable_mlp()->add_hidden(0);
+  EXPECT_THAT(Problems(model),
+              ElementsAre("mlp.hidden[1]: 0 is out of range, expected a whole "
+                          "number from 1 to 65536"));
+}
+
+TEST(SchemaRulesTest, ListsHaveALongestLength) {
+  v1::ModelDefinition model;
+  model.mutable_mlp()->set_inputs(2);
+  model.mutable_mlp()->set_outputs(2);
+  for (int i = 0; i < 65; ++i) model.mutable_mlp()->add_hidden(1);
+  EXPECT_THAT(Problems(model),
+              ElementsAre("mlp.hidden: 65 elements, expected at most 64"));
+}
+
+TEST(SchemaRulesTest, AChoiceMustBeMade) {
+  EXPECT_THAT(Problems(v1::ModelDefinition()),
+              ElementsAre("architecture: none is chosen, expected one of "
+                          "logistic, mlp"));
+  v1::Plan plan;
+  plan.mutable_model();
+  EXPECT_THAT(Problems(plan),
+              ::testing::Contains("model: none is chosen, expected one of "
+                                  "logistic, mlp"));
+}
+
+TEST(SchemaRulesTest, DurationsAreComparedInSecondsAndPrintedWithUnits) {
+  v1::RoundPolicy round;
+  round.set_cohort(1);
+  round.mutable_deadline()->set_nanos(1'000'000);
+  round.mutable_idle_window()->set_seconds(5);
+  round.mutable_idle_window()->set_nanos(-1);
+  EXPECT_THAT(
+      Problems(round),
+      ElementsAre("deadline: 1ms is out of range, expected a duration such as "
+                  "60s or 10min, from 50ms to 7d",
+                  "idle_window: not a duration, expected a duration such as "
+                  "60s or 10min, from 1s to 1h"));
+}
+
+TEST(SchemaRulesTest, TextMustMatchInFull) {
+  v1::CheckInRequest request;
+  request.mutable_protocol();
+  request.set_population("Pumps North");
+  EXPECT_THAT(Problems(request),
+              ElementsAre("population: 'Pumps North' does not match, expected "
+                          "text matching [a-z0-9][a-z0-9_.-]{0,62}"));
+}
+
+TEST(SchemaRulesTest, ALongTextIsRefusedWithoutAPatternMatch) {
+  v1::CheckInRequest request;
+  request.mutable_protocol();
+  request.set_population(std::string(10'000'000, 'a'));
+  EXPECT_EQ(CheckRules(request).size(), 1u);
+}
+
+TEST(SchemaRulesTest, AlternativesAreListed) {
+  v1::CoordinatorConfig config;
+  config.set_data("data");
+  config.set_log_level("loud");
+  EXPECT_THAT(Problems(config),
+              ElementsAre("log_level: 'loud' does not match, expected one of "
+                          "debug, info, warning, error"));
+}
+
+TEST(SchemaRulesTest, RequiredTextMustNotBeEmpty) {
+  v1::IdxData data;
+  data.set_path("");
+  EXPECT_THAT(Problems(data), ElementsAre("path: empty, expected text"));
+}
+
+TEST(SchemaRulesTest, BytesHaveTheirLength) {
+  v1::ModelReference reference;
+  reference.set_digest("short");
+  reference.set_num_bytes(1);
+  EXPECT_THAT(Problems(reference), ElementsAre("digest: 5 bytes, expected 32"));
+  reference.set_digest(std::string(33, 'x'));
+  EXPECT_THAT(Problems(reference),
+              ElementsAre("digest: 33 bytes, expected 32"));
+}
+
+TEST(SchemaRulesTest, TheStatusNamesTheFirstViolation) {
+  EXPECT_EQ(std::string(CheckRulesStatus(v1::Training()).message()),
+            "learning_rate: missing, expected a number more than 0 and at "
+            "most 1000");
+  EXPECT_TRUE(CheckRulesStatus(GoodTraining()).ok());
+}
+
+// Every pattern of the schemas is compiled once, so that none fails at run
+// time.
+void CompilePatterns(const google::protobuf::FileDescriptor& file) {
+  for (int i = 0; i < file.message_type_count(); ++i) {
+    const google::protobuf::Descriptor& message = *file.message_type(i);
+    for (int j = 0; j < message.field_count(); ++j) {
+      EXPECT_NO_THROW(std::regex(RuleOf(*message.field(j)).pattern()))
+          << message.field(j)->full_name();
+    }
+  }
+}
+
+TEST(SchemaRulesTest, PatternsAreRegularExpressions) {
+  CompilePatterns(*v1::Task::descriptor()->file());
+  CompilePatterns(*v1::CheckInRequest::descriptor()->file());
+  CompilePatterns(*v1::CoordinatorConfig::descriptor()->file());
+}
+
+}  // namespace
+}  // namespace shoal::protocol
