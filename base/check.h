@@ -3,8 +3,8 @@
 #ifndef SHOAL_BASE_CHECK_H_
 #define SHOAL_BASE_CHECK_H_
 
-#define SHOAL_CHECK(condition)                                    \
-  ((condition) ? static_cast<void>(0)                             \
+#define SHOAL_CHECK(condition)        \
+  ((condition) ? static_cast<void>(0) \
                : ::shoal::CheckFailed(#condition, __FILE__, __LINE__))
 
 namespace shoal {

@@ -34,8 +34,8 @@ absl::StatusOr<Digest> Digest::FromHex(absl::string_view hex) {
 
 absl::StatusOr<Digest> Digest::FromBytes(absl::string_view bytes) {
   if (bytes.size() != kSize) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a digest is 32 bytes long, not ", bytes.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a digest is 32 bytes long, not ", bytes.size()));
   }
   Digest digest;
   std::memcpy(digest.bytes.data(), bytes.data(), kSize);
@@ -85,8 +85,8 @@ Digest Sha256Stream::Current() const {
   State copy;
   Digest digest;
   SHOAL_CHECK(EVP_MD_CTX_copy_ex(copy.context, state_->context) == 1);
-  SHOAL_CHECK(
-      EVP_DigestFinal_ex(copy.context, digest.bytes.data(), nullptr) == 1);
+  SHOAL_CHECK(EVP_DigestFinal_ex(copy.context, digest.bytes.data(), nullptr) ==
+              1);
   return digest;
 }
 

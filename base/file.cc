@@ -32,8 +32,7 @@ class Descriptor {
   int fd_;
 };
 
-absl::Status WriteAll(int fd, absl::string_view data,
-                      const std::string& path) {
+absl::Status WriteAll(int fd, absl::string_view data, const std::string& path) {
   while (!data.empty()) {
     const ssize_t written = write(fd, data.data(), data.size());
     if (written < 0) {
@@ -102,8 +101,7 @@ absl::Status WriteFileAtomically(const std::string& path,
     unlink(temporary.c_str());
     return status;
   }
-  const std::string folder =
-      std::filesystem::path(path).parent_path().string();
+  const std::string folder = std::filesystem::path(path).parent_path().string();
   return SyncFolder(folder.empty() ? "." : folder);
 }
 
@@ -119,8 +117,8 @@ absl::Status MakeFolders(const std::string& path, uint32_t mode) {
 
 TemporaryFolder::TemporaryFolder(absl::string_view prefix) {
   const char* parent = std::getenv("TMPDIR");
-  path_ = absl::StrCat(parent && *parent ? parent : "/tmp", "/", prefix,
-                       ".XXXXXX");
+  path_ =
+      absl::StrCat(parent && *parent ? parent : "/tmp", "/", prefix, ".XXXXXX");
   SHOAL_CHECK(mkdtemp(path_.data()) != nullptr);
 }
 

@@ -29,7 +29,8 @@ std::string JsonString(absl::string_view text) {
   std::string out = "\"";
   for (unsigned char c : text) {
     if (c == '"' || c == '\\') {
-      absl::StrAppend(&out, "\\", absl::string_view(reinterpret_cast<const char*>(&c), 1));
+      absl::StrAppend(&out, "\\",
+                      absl::string_view(reinterpret_cast<const char*>(&c), 1));
     } else if (c < 0x20) {
       absl::StrAppendFormat(&out, "\\u%04x", c);
     } else {
@@ -53,13 +54,12 @@ std::string TextValue(absl::string_view value) {
 void StderrLogger::Log(Severity severity, absl::string_view message,
                        Fields fields) {
   if (severity < minimum_) return;
-  const std::string time = absl::FormatTime(
-      "%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
+  const std::string time = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
+                                            absl::UTCTimeZone());
   std::string line;
   if (json_) {
     line = absl::StrCat("{\"time\":\"", time, "\",\"severity\":\"",
-                        Name(severity), "\",\"message\":",
-                        JsonString(message));
+                        Name(severity), "\",\"message\":", JsonString(message));
     for (const LogField& field : fields) {
       absl::StrAppend(&line, ",", JsonString(field.key), ":",
                       JsonString(field.value));

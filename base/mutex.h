@@ -34,9 +34,7 @@ class SHOAL_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
       : mutex_(mutex) {
     mutex_.Lock();
   }
-  ~MutexLock() SHOAL_THREAD_ATTRIBUTE(release_capability()) {
-    mutex_.Unlock();
-  }
+  ~MutexLock() SHOAL_THREAD_ATTRIBUTE(release_capability()) { mutex_.Unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 

@@ -13,9 +13,7 @@ Secret::Secret(std::string&& bytes) : bytes_(bytes) {
 
 Secret::~Secret() { Wipe(); }
 
-Secret::Secret(Secret&& other) noexcept : bytes_(other.bytes_) {
-  other.Wipe();
-}
+Secret::Secret(Secret&& other) noexcept : bytes_(other.bytes_) { other.Wipe(); }
 
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {

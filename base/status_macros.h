@@ -10,17 +10,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define SHOAL_RETURN_IF_ERROR(expression)                          \
-  do {                                                             \
-    if (absl::Status shoal_status_ = (expression);                 \
-        !shoal_status_.ok()) {                                     \
-      return shoal_status_;                                        \
-    }                                                              \
+#define SHOAL_RETURN_IF_ERROR(expression)                                 \
+  do {                                                                    \
+    if (absl::Status shoal_status_ = (expression); !shoal_status_.ok()) { \
+      return shoal_status_;                                               \
+    }                                                                     \
   } while (false)
 
-#define SHOAL_ASSIGN_OR_RETURN(target, expression) \
-  SHOAL_ASSIGN_OR_RETURN_IMPL_(                    \
-      SHOAL_STATUS_CONCAT_(shoal_or_, __LINE__), target, expression)
+#define SHOAL_ASSIGN_OR_RETURN(target, expression)                        \
+  SHOAL_ASSIGN_OR_RETURN_IMPL_(SHOAL_STATUS_CONCAT_(shoal_or_, __LINE__), \
+                               target, expression)
 
 #define SHOAL_ASSIGN_OR_RETURN_IMPL_(holder, target, expression) \
   auto holder = (expression);                                    \
