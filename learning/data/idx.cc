@@ -1,0 +1,180 @@
+#include "learning/data/idx.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "learning/data/input_file.h"
+#include "learning/data/row_file.h"
+#include "learning/data/sha256sums.h"
+
+namespace shoal::learning {
+namespace {
+
+constexpr uint32_t kLabelMagic = 2049;  // unsigned bytes, one dimension
+constexpr uint32_t kImageMagic = 2051;  // unsigned bytes, three dimensions
+constexpr int kNumClasses = 10;
+constexpr uint32_t kMaxExamples = 1 << 24;
+constexpr uint32_t kMaxSide = 1024;  // pixels
+
+// Images and labels of one half.
+struct IdxPart {
+  RowFile images;
+  uint32_t height = 0;
+  uint32_t width = 0;
+  std::vector<int32_t> labels;
+};
+
+// `name`, or `name`.gz where only that is there.
+absl::StatusOr<std::string> FindFile(const std::string& folder,
+                                     const std::string& name) {
+  for (const std::string& candidate : {name, absl::StrCat(name, ".gz")}) {
+    std::error_code ignored;  // what cannot be looked up is not there
+    if (std::filesystem::exists(absl::StrCat(folder, "/", candidate),
+                                ignored)) {
+      return candidate;
+    }
+  }
+  return absl::NotFoundError(
+      absl::StrCat(folder, ": neither ", name, " nor ", name, ".gz is there"));
+}
+
+absl::StatusOr<uint32_t> ReadBigEndian(InputFile& file) {
+  unsigned char bytes[4];
+  SHOAL_RETURN_IF_ERROR(file.Read(
+      absl::MakeSpan(reinterpret_cast<char*>(bytes), 4), "the header"));
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+         uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
+}
+
+absl::Status ExpectMagic(InputFile& file, uint32_t expected) {
+  SHOAL_ASSIGN_OR_RETURN(const uint32_t found, ReadBigEndian(file));
+  if (found == expected) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      file.path(), ": magic number ", found, ", expected ", expected,
+      expected == kImageMagic ? " (IDX images)" : " (IDX labels)"));
+}
+
+// A number of the header, in [1, maximum].
+absl::StatusOr<uint32_t> ReadSize(InputFile& file, absl::string_view what,
+                                  uint32_t maximum) {
+  SHOAL_ASSIGN_OR_RETURN(const uint32_t size, ReadBigEndian(file));
+  if (size >= 1 && size <= maximum) return size;
+  return absl::DataLossError(absl::StrCat(file.path(), ": ", size, " ", what,
+                                          ", expected 1 to ", maximum));
+}
+
+absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path) {
+  SHOAL_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
+  SHOAL_RETURN_IF_ERROR(ExpectMagic(file, kLabelMagic));
+  SHOAL_ASSIGN_OR_RETURN(const uint32_t count,
+                         ReadSize(file, "labels", kMaxExamples));
+  std::vector<char> bytes(count);
+  SHOAL_RETURN_IF_ERROR(file.Read(absl::MakeSpan(bytes), "the labels"));
+  SHOAL_RETURN_IF_ERROR(file.ExpectEnd());
+  std::vector<int32_t> labels(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    labels[i] = static_cast<unsigned char>(bytes[i]);
+    if (labels[i] >= kNumClasses) {
+      return absl::DataLossError(absl::StrCat(
+          path, ": label ", labels[i], " of example ", i, ", expected 0 to 9"));
+    }
+  }
+  return labels;
+}
+
+absl::StatusOr<IdxPart> OpenPart(const std::string& folder,
+                                 const std::string& prefix) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string images,
+                         FindFile(folder, prefix + "-images-idx3-ubyte"));
+  SHOAL_ASSIGN_OR_RETURN(const std::string labels,
+                         FindFile(folder, prefix + "-labels-idx1-ubyte"));
+  SHOAL_RETURN_IF_ERROR(CheckSha256Sums(folder, {images, labels}));
+  IdxPart part;
+  SHOAL_ASSIGN_OR_RETURN(part.labels,
+                         ReadLabels(absl::StrCat(folder, "/", labels)));
+  part.images.path = absl::StrCat(folder, "/", images);
+  SHOAL_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(part.images.path));
+  SHOAL_RETURN_IF_ERROR(ExpectMagic(file, kImageMagic));
+  SHOAL_ASSIGN_OR_RETURN(const uint32_t count,
+                         ReadSize(file, "images", kMaxExamples));
+  SHOAL_ASSIGN_OR_RETURN(part.height, ReadSize(file, "rows", kMaxSide));
+  SHOAL_ASSIGN_OR_RETURN(part.width, ReadSize(file, "columns", kMaxSide));
+  if (count != part.labels.size()) {
+    return absl::DataLossError(absl::StrCat(part.images.path, ": ", count,
+                                            " images, but ", labels, " has ",
+                                            part.labels.size(), " labels"));
+  }
+  part.images.header_bytes = 16;
+  part.images.num_rows = count;
+  part.images.row_bytes = int64_t{part.height} * part.width;
+  SHOAL_RETURN_IF_ERROR(CheckSize(part.images));
+  return part;
+}
+
+absl::StatusOr<std::unique_ptr<Dataset>> LoadRows(
+    const IdxPart& part, absl::Span<const int64_t> rows) {
+  const int64_t num_features = part.images.row_bytes;
+  std::vector<float> features(rows.size() * num_features);
+  std::vector<int32_t> labels(rows.size());
+  SHOAL_RETURN_IF_ERROR(ForEachRow(
+      part.images, rows, [&](size_t i, absl::Span<const char> pixels) {
+        float* const out = features.data() + i * num_features;
+        for (int64_t k = 0; k < num_features; ++k) {
+          out[k] = static_cast<unsigned char>(pixels[k]) / 255.0f;
+        }
+        labels[i] = part.labels[rows[i]];
+        return absl::OkStatus();
+      }));
+  return std::make_unique<InMemoryDataset>(
+      std::move(features), std::move(labels), static_cast<int>(num_features),
+      kNumClasses);
+}
+
+class IdxPool final : public ExamplePool {
+ public:
+  IdxPool(IdxPart train, IdxPart test)
+      : train_(std::move(train)), test_(std::move(test)) {
+    shape_.num_features = static_cast<int>(train_.images.row_bytes);
+    shape_.num_classes = kNumClasses;
+  }
+
+  const DataShape& shape() const override { return shape_; }
+  absl::Span<const int32_t> labels() const override { return train_.labels; }
+  absl::Span<const int32_t> owners() const override { return {}; }
+
+  absl::StatusOr<std::unique_ptr<Dataset>> Load(
+      absl::Span<const int64_t> examples) const override {
+    return LoadRows(train_, examples);
+  }
+  absl::StatusOr<std::unique_ptr<Dataset>> LoadTest() const override {
+    std::vector<int64_t> all(test_.images.num_rows);
+    std::iota(all.begin(), all.end(), int64_t{0});
+    return LoadRows(test_, all);
+  }
+
+ private:
+  const IdxPart train_;
+  const IdxPart test_;
+  DataShape shape_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ExamplePool>> OpenIdx(
+    const std::string& folder) {
+  SHOAL_ASSIGN_OR_RETURN(IdxPart train, OpenPart(folder, "train"));
+  SHOAL_ASSIGN_OR_RETURN(IdxPart test, OpenPart(folder, "t10k"));
+  if (train.height != test.height || train.width != test.width) {
+    return absl::DataLossError(absl::StrCat(
+        test.images.path, ": images of ", test.height, " x ", test.width,
+        ", but the training images are ", train.height, " x ", train.width));
+  }
+  return std::make_unique<IdxPool>(std::move(train), std::move(test));
+}
+
+}  // namespace shoal::learning

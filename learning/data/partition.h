@@ -1,0 +1,48 @@
+// How the examples of a pool fall onto devices. All of it is decided by
+// SeededRng: the same on every machine.
+#ifndef SHOAL_LEARNING_DATA_PARTITION_H_
+#define SHOAL_LEARNING_DATA_PARTITION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "learning/data/data_source.h"
+
+namespace shoal::learning {
+
+// For every device the numbers of its examples, ascending. Together they are
+// every example exactly once, and no device is without any.
+using Shares = std::vector<std::vector<int64_t>>;
+
+// A random permutation, cut into parts whose sizes differ by at most one.
+// INVALID_ARGUMENT when there are fewer examples than devices.
+absl::StatusOr<Shares> DivideEvenly(int64_t num_examples, int num_devices,
+                                    uint64_t seed);
+
+// Label skew: Yurochkin et al., "Bayesian Nonparametric Federated Learning of
+// Neural Networks", ICML 2019, section 4 (each class falls onto the devices in
+// proportions drawn from a symmetric Dirichlet distribution), with the balance
+// rule of Li et al., "Federated Learning on Non-IID Data Silos: An
+// Experimental Study", ICDE 2022 (a device that holds its even part already
+// gets nothing of the next class).
+// Deviation: where those draw everything again until each device has 10
+// examples, which for many devices never happens, devices below the minimum
+// get random examples of the largest ones. The minimum is 10, or half of the
+// even part where that is less, but at least one.
+// INVALID_ARGUMENT when alpha is not positive and finite, or there are fewer
+// examples than devices.
+absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> labels,
+                                         int num_classes, double alpha,
+                                         int num_devices, uint64_t seed);
+
+// Natural devices stay whole: natural device k goes to device k mod
+// num_devices. INVALID_ARGUMENT names both numbers when there are fewer than
+// num_devices. REQUIRES: owners in [0, natural_devices), each with an example.
+absl::StatusOr<Shares> DivideByOwner(absl::Span<const int32_t> owners,
+                                     int natural_devices, int num_devices);
+
+}  // namespace shoal::learning
+
+#endif  // SHOAL_LEARNING_DATA_PARTITION_H_
