@@ -20,12 +20,12 @@
 namespace shoal::learning {
 
 struct TrainingOptions {
-  int epochs = 1;             // >= 1
-  int batch_size = 32;        // >= 1; the last batch of an epoch may be short
-  double learning_rate = 0;   // > 0
-  double momentum = 0;        // [0, 1): v <- m v + g; w <- w - lr v
-  double weight_decay = 0;    // >= 0: adds weight_decay * w to the gradient
-  bool keep_order = false;    // otherwise shuffled anew every epoch
+  int epochs = 1;            // >= 1
+  int batch_size = 32;       // >= 1; the last batch of an epoch may be short
+  double learning_rate = 0;  // > 0
+  double momentum = 0;       // [0, 1): v <- m v + g; w <- w - lr v
+  double weight_decay = 0;   // >= 0: adds weight_decay * w to the gradient
+  bool keep_order = false;   // otherwise shuffled anew every epoch
   friend bool operator==(const TrainingOptions&,
                          const TrainingOptions&) = default;
 };
@@ -50,9 +50,9 @@ struct LocalUpdate {
 
 // Trains from `base` and returns the difference. `seed` orders the examples.
 // `keep_going` is asked before every mini-batch; when it says no, the work done
-// so far is the result. INVALID_ARGUMENT when the data do not fit the model or
-// there are none; ABORTED when training became non-finite, or when it was
-// stopped before its first step.
+// so far is the result. INVALID_ARGUMENT when an option is out of range, when
+// `base` or the data do not fit the model, or there are no data; ABORTED when
+// training became non-finite, or when it was stopped before its first step.
 absl::StatusOr<LocalUpdate> ComputeLocalUpdate(
     Model& model, absl::Span<const float> base, const Dataset& data,
     const TrainingOptions& training, const LocalAlgorithm& algorithm,

@@ -10,11 +10,18 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/random.h"
 #include "learning/parameters.h"
 
 namespace shoal::learning {
+
+// Bounds of every model, so that a specification from a peer cannot ask for
+// more memory than a device or a coordinator could ever have.
+inline constexpr int kMaxLayerWidth = 1 << 20;
+inline constexpr int kMaxHiddenLayers = 64;
+inline constexpr int64_t kMaxParameters = int64_t{1} << 30;
 
 // Multinomial logistic regression: softmax(x W + b).
 struct LogisticSpec {
@@ -58,6 +65,19 @@ struct Score {
   void Add(const Score& other);
 };
 
+// One step of stochastic gradient descent. With g the gradient of a batch:
+//   g += weight_decay * w + proximal_mu * (w - anchor)
+//   v  = momentum * v + g        (v = g without momentum)
+//   w -= learning_rate * v
+struct SgdStep {
+  float learning_rate = 0;
+  float momentum = 0;
+  float weight_decay = 0;
+  float proximal_mu = 0;
+  absl::Span<const float> anchor;  // [num_parameters] when proximal_mu != 0
+  absl::Span<float> velocity;      // [num_parameters] when momentum != 0
+};
+
 // Thread-compatible: holds scratch memory for the largest batch seen.
 class Model {
  public:
@@ -77,6 +97,13 @@ class Model {
   virtual Score LossAndGradient(absl::Span<const float> parameters,
                                 const Batch& batch,
                                 absl::Span<float> gradient) = 0;
+
+  // Moves `parameters` by one step along the gradient of the batch's mean
+  // cross-entropy, without ever storing that gradient; returns the score
+  // before the step. Allocates nothing once a batch of this size was seen.
+  // REQUIRES: as LossAndGradient, and as SgdStep says.
+  virtual Score Train(absl::Span<float> parameters, const Batch& batch,
+                      const SgdStep& step) = 0;
 
   virtual Score Evaluate(absl::Span<const float> parameters,
                          const Batch& batch) = 0;

@@ -13,9 +13,9 @@ namespace shoal::learning {
 
 // One tensor inside a flat vector, row-major.
 struct TensorShape {
-  std::string name;           // "dense1.weight"
-  std::vector<int64_t> dims;  // each >= 1
-  int64_t num_values() const;
+  std::string name;            // "dense1.weight"
+  std::vector<int64_t> dims;   // each >= 1
+  int64_t num_values() const;  // product of dims
 
   friend bool operator==(const TensorShape&, const TensorShape&) = default;
 };
@@ -30,7 +30,10 @@ class ParameterLayout {
   int64_t num_parameters() const { return num_parameters_; }
   // Where tensor `index` starts in the flat vector.
   int64_t offset(int index) const { return offsets_[index]; }
-  // SHA-256 over names and shapes: equal layouts, equal fingerprints.
+  // Names and shapes as bytes (docs/reference/formats.md): equal layouts, equal
+  // bytes. A stored model begins with them.
+  std::string Encode() const;
+  // SHA-256 of Encode().
   Digest Fingerprint() const;
 
   friend bool operator==(const ParameterLayout&,

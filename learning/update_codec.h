@@ -4,8 +4,8 @@
 #define SHOAL_LEARNING_UPDATE_CODEC_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,9 +20,9 @@ enum class UpdateCodec : uint32_t {
 
 // What a device says about its update.
 struct UpdateReport {
-  int64_t num_examples = 0;    // >= 1
-  int64_t num_steps = 0;       // >= 0
-  double base_loss_sum = 0;    // of the round's model on the device's examples
+  int64_t num_examples = 0;  // >= 1
+  int64_t num_steps = 0;     // >= 0
+  double base_loss_sum = 0;  // of the round's model on the device's examples
   int64_t base_num_correct = 0;
   friend bool operator==(const UpdateReport&, const UpdateReport&) = default;
 };
@@ -33,15 +33,17 @@ int64_t EncodedUpdateBytes(UpdateCodec codec, int64_t num_parameters);
 std::string EncodeUpdate(UpdateCodec codec, const UpdateReport& report,
                          absl::Span<const float> delta);
 
-// A decoded update; `delta` points into the decoded bytes or into `storage`.
+// A decoded update; `delta` points into the decoded bytes or, where these were
+// not aligned, into `storage`. Movable: `delta` stays valid.
 struct DecodedUpdate {
   UpdateReport report;
   absl::Span<const float> delta;  // [num_parameters]
-  std::vector<float> storage;
+  std::unique_ptr<float[]> storage;
 };
 
-// INVALID_ARGUMENT says what is wrong: magic, version, codec, or a length that
-// differs from what `num_parameters` asks for. Values are not inspected.
+// INVALID_ARGUMENT says what is wrong: magic, version, codec, an impossible
+// report, or a length that differs from what `num_parameters` asks for. The
+// values of `delta` are not inspected.
 absl::StatusOr<DecodedUpdate> DecodeUpdate(absl::string_view bytes,
                                            int64_t num_parameters);
 
