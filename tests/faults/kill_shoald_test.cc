@@ -1,0 +1,83 @@
+// Kills shoald at every transition of a round and at random moments, starts it
+// again, and checks that the task ends as if nothing had happened.
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/random.h"
+#include "coordinator/engine/failpoints.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/faults/fault_fleet.h"
+#include "tests/faults/shoald_process.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::testing {
+namespace {
+
+constexpr int kDevices = 4;
+constexpr int kRounds = 3;
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+struct KillPoint {
+  std::string failpoint;
+  int count;
+};
+
+class KillShoaldTest : public ::testing::TestWithParam<KillPoint> {};
+
+TEST_P(KillShoaldTest, RestartFinishesTheTaskWithNothingLostOrDoubled) {
+  const std::string failpoint =
+      absl::StrCat(GetParam().failpoint, ":", GetParam().count);
+  const v1::Task task = FaultTask("survive", kDevices, kRounds);
+  ShoaldProcess shoald;
+  SHOAL_ASSERT_OK(shoald.Start(failpoint));
+  SHOAL_ASSERT_OK(shoald.CreateTask(task));
+  FaultFleet fleet(shoald, task, kDevices);
+
+  ASSERT_TRUE(shoald.AwaitDeath(kPatience))
+      << "shoald never came by " << failpoint << "\n"
+      << shoald.Log();
+  SHOAL_ASSERT_OK(shoald.Start());
+  SHOAL_ASSERT_OK(shoald.AwaitCompletion(task.name(), kPatience));
+  fleet.Stop();
+  EXPECT_THAT(shoald.Stop(), IsOkAndHolds(0)) << shoald.Log();
+
+  EXPECT_GE(fleet.acknowledged().size(), 1u);
+  SHOAL_EXPECT_OK(CheckInvariants(shoald.database(), task, fleet));
+}
+
+std::vector<KillPoint> AllKillPoints() {
+  std::vector<KillPoint> points;
+  for (absl::string_view name : coordinator::kFailpoints) {
+    points.push_back({std::string(name), 1});
+    points.push_back({std::string(name), 2});
+  }
+  return points;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryTransition, KillShoaldTest,
+                         ::testing::ValuesIn(AllKillPoints()),
+                         [](const ::testing::TestParamInfo<KillPoint>& info) {
+                           return absl::StrCat(info.param.failpoint, "_",
+                                               info.param.count);
+                         });
+
+TEST(KillShoaldAtRandomTest, TenKillsLoseNothingAndDoubleNothing) {
+  const v1::Task task = FaultTask("random", kDevices, 12);
+  ShoaldProcess shoald;
+  SHOAL_ASSERT_OK(shoald.Start());
+  SHOAL_ASSERT_OK(shoald.CreateTask(task));
+  FaultFleet fleet(shoald, task, kDevices);
+  SeededRng rng(20261121);
+  for (int kill = 0; kill < 10; ++kill) {
+    absl::SleepFor(absl::Milliseconds(20 + rng.Below(150)));
+    shoald.Kill();
+    SHOAL_ASSERT_OK(shoald.Start());
+  }
+  SHOAL_ASSERT_OK(shoald.AwaitCompletion(task.name(), kPatience));
+  fleet.Stop();
+  EXPECT_THAT(shoald.Stop(), IsOkAndHolds(0)) << shoald.Log();
+  SHOAL_EXPECT_OK(CheckInvariants(shoald.database(), task, fleet));
+}
+
+}  // namespace
+}  // namespace shoal::testing
