@@ -216,6 +216,7 @@ absl::Status MemoryStore::CommitRound(const Lease& lease,
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, result.round_id));
   SHOAL_RETURN_IF_ERROR(CheckCommittable(led.round->row));
   SHOAL_RETURN_IF_ERROR(CheckRoundResult(led.round->row, result));
+  SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
   models_.emplace(result.model.digest,
                   Model{result.model, std::string(model_bytes)});
   led.task->models.push_back(result.model);

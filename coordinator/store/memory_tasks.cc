@@ -28,6 +28,7 @@ absl::StatusOr<Lease> MemoryStore::AcquireLease(const std::string& task,
 absl::Status MemoryStore::CreateTask(const TaskRow& task, const ModelRow& model,
                                      absl::string_view model_bytes) {
   SHOAL_RETURN_IF_ERROR(CheckNewTask(task, model));
+  SHOAL_RETURN_IF_ERROR(CheckModelBytes(model, model_bytes));
   MutexLock lock(mutex_);
   if (tasks_.count(task.name) > 0) return TaskExists(task.name);
   models_.emplace(model.digest, Model{model, std::string(model_bytes)});

@@ -106,6 +106,15 @@ absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model) {
   return absl::OkStatus();
 }
 
+absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes) {
+  if (model.num_bytes == static_cast<int64_t>(bytes.size())) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("model ", model.digest.ToHex(), " is said to have ",
+                   model.num_bytes, " bytes, but has ", bytes.size()));
+}
+
 absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions) {
   if (contributions.empty()) {
     return absl::InvalidArgumentError("a segment needs a contribution");

@@ -40,6 +40,8 @@ absl::Status TokenKeyExists(int64_t id);
 // --- what is passed in: INVALID_ARGUMENT -----------------------------------
 // The model is version 0 of the task and the task's current model.
 absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model);
+// The row's size is that of the bytes.
+absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes);
 // At least one contribution, no device twice, no norm that is not a number.
 absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions);
 // The model is what the round was to make.

@@ -1,0 +1,204 @@
+// Assignments, contributions and segments: what devices add to a round.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "coordinator/store/sqlite_rows.h"
+#include "coordinator/store/sqlite_tables.h"
+#include "coordinator/store/store_rules.h"
+
+namespace shoal::coordinator {
+namespace {
+
+absl::StatusOr<std::optional<ContributionRow>> LoadContribution(
+    SqliteDatabase& db, int64_t round_id, absl::string_view device_id) {
+  std::optional<ContributionRow> row;
+  SqliteQuery query = db.Query(
+      "SELECT device, update_digest, segment, weight, norm "
+      "FROM contributions WHERE round = ? AND device = ?",
+      round_id, device_id);
+  while (query.Next()) {
+    row.emplace();
+    query.Read(row->device_id, row->update_digest, row->segment_id, row->weight,
+               row->norm);
+  }
+  SHOAL_RETURN_IF_ERROR(query.status());
+  return row;
+}
+
+// The devices of the batch that are counted in the round already.
+absl::StatusOr<std::vector<std::string>> LoadDuplicates(
+    SqliteDatabase& db, int64_t round_id,
+    absl::Span<const ContributionRow> batch) {
+  std::vector<std::string> duplicates;
+  for (const ContributionRow& row : batch) {
+    SHOAL_ASSIGN_OR_RETURN(const std::optional<ContributionRow> found,
+                           LoadContribution(db, round_id, row.device_id));
+    if (found.has_value()) duplicates.push_back(row.device_id);
+  }
+  return duplicates;
+}
+
+absl::Status InsertContribution(SqliteDatabase& db, int64_t round_id,
+                                int64_t segment_id,
+                                const ContributionRow& row) {
+  SHOAL_RETURN_IF_ERROR(
+      db.Run("INSERT INTO contributions (round, device, update_digest, "
+             "segment, weight, norm) VALUES (?, ?, ?, ?, ?, ?)",
+             round_id, row.device_id, row.update_digest, segment_id, row.weight,
+             row.norm));
+  return db.Run(
+      "UPDATE assignments SET outcome = ? WHERE round = ? AND device = ?",
+      kContributed, round_id, row.device_id);
+}
+
+// Adds the batch to a round that has room for it.
+absl::StatusOr<SegmentResult> InsertSegment(
+    SqliteDatabase& db, RoundRow round, const NewSegment& segment,
+    absl::Span<const ContributionRow> batch) {
+  SegmentResult result;
+  SHOAL_RETURN_IF_ERROR(
+      db.Run("INSERT INTO segments (round, replica, sum) VALUES (?, ?, ?)",
+             round.id, segment.replica, Blob{segment.sum}));
+  result.segment_id = db.last_insert_id();
+  for (const ContributionRow& row : batch) {
+    SHOAL_RETURN_IF_ERROR(
+        InsertContribution(db, round.id, result.segment_id, row));
+  }
+  round.accepted += static_cast<int>(batch.size());
+  round.bytes_up += segment.bytes_up;
+  result.accepted = round.accepted;
+  SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, RoundState::kCollecting));
+  return result;
+}
+
+absl::StatusOr<SegmentResult> TryInsertSegment(
+    SqliteDatabase& db, const NewSegment& segment,
+    absl::Span<const ContributionRow> batch) {
+  SegmentResult result;
+  SHOAL_ASSIGN_OR_RETURN(const RoundRow round, LoadRound(db, segment.round_id));
+  if (round.state != RoundState::kCollecting) {
+    result.kind = SegmentResult::kClosed;
+    return result;
+  }
+  SHOAL_ASSIGN_OR_RETURN(result.duplicates,
+                         LoadDuplicates(db, round.id, batch));
+  if (!result.duplicates.empty()) {
+    result.kind = SegmentResult::kDuplicates;
+    return result;
+  }
+  if (!HasRoomFor(round, batch.size())) {
+    result.kind = SegmentResult::kClosed;
+    return result;
+  }
+  return InsertSegment(db, round, segment, batch);
+}
+
+}  // namespace
+
+absl::Status SqliteStore::RecordAssignment(int64_t round_id,
+                                           const std::string& device_id,
+                                           absl::Time now,
+                                           absl::Time deadline) {
+  return Write(
+      Durability::kEventually, [&](SqliteDatabase& db) -> absl::Status {
+        SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadRound(db, round_id));
+        SHOAL_RETURN_IF_ERROR(CheckAssignable(round));
+        SHOAL_RETURN_IF_ERROR(
+            db.Run("INSERT INTO assignments (round, device, assigned, outcome) "
+                   "VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING",
+                   round_id, device_id, now));
+        if (db.changes() == 0) return AssignmentExists(round_id, device_id);
+        SHOAL_RETURN_IF_ERROR(CheckNotFull(round));
+        const RoundState from = round.state;
+        MarkAssigned(round, deadline);
+        return UpdateRound(db, round, from);
+      });
+}
+
+absl::Status SqliteStore::RecordOutcome(int64_t round_id,
+                                        const std::string& device_id,
+                                        const std::string& outcome) {
+  return Write(
+      Durability::kEventually, [&](SqliteDatabase& db) -> absl::Status {
+        SHOAL_RETURN_IF_ERROR(
+            db.Run("UPDATE assignments SET "
+                   "outcome = CASE outcome WHEN '' THEN ? ELSE outcome END "
+                   "WHERE round = ? AND device = ?",
+                   outcome, round_id, device_id));
+        if (db.changes() == 0) return AssignmentNotFound(round_id, device_id);
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<std::vector<AssignmentRow>> SqliteStore::ListAssignments(
+    int64_t round_id) {
+  return Read(
+      [&](SqliteDatabase& db) -> absl::StatusOr<std::vector<AssignmentRow>> {
+        SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
+        std::vector<AssignmentRow> rows;
+        SqliteQuery query = db.Query(
+            "SELECT device, assigned, outcome FROM assignments "
+            "WHERE round = ? ORDER BY device",
+            round_id);
+        while (query.Next()) {
+          AssignmentRow& row = rows.emplace_back();
+          query.Read(row.device_id, row.assigned, row.outcome);
+        }
+        SHOAL_RETURN_IF_ERROR(query.status());
+        return rows;
+      });
+}
+
+absl::StatusOr<SegmentResult> SqliteStore::CommitSegment(
+    const NewSegment& segment,
+    absl::Span<const ContributionRow> contributions) {
+  SHOAL_RETURN_IF_ERROR(CheckNewSegment(contributions));
+  SegmentResult result;
+  SHOAL_RETURN_IF_ERROR(
+      Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+        SHOAL_ASSIGN_OR_RETURN(result,
+                               TryInsertSegment(db, segment, contributions));
+        return absl::OkStatus();
+      }));
+  return result;
+}
+
+absl::StatusOr<std::optional<ContributionRow>> SqliteStore::GetContribution(
+    int64_t round_id, const std::string& device_id) {
+  return Read([&](SqliteDatabase& db)
+                  -> absl::StatusOr<std::optional<ContributionRow>> {
+    SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
+    return LoadContribution(db, round_id, device_id);
+  });
+}
+
+absl::StatusOr<std::vector<ContributionRow>> SqliteStore::ListContributions(
+    int64_t round_id) {
+  return Read(
+      [&](SqliteDatabase& db) -> absl::StatusOr<std::vector<ContributionRow>> {
+        SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
+        return LoadContributions(db, round_id);
+      });
+}
+
+absl::StatusOr<std::vector<SegmentRow>> SqliteStore::ReadSegments(
+    int64_t round_id) {
+  return Read(
+      [&](SqliteDatabase& db) -> absl::StatusOr<std::vector<SegmentRow>> {
+        SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
+        std::vector<SegmentRow> rows;
+        SqliteQuery query =
+            db.Query("SELECT id, sum FROM segments WHERE round = ? ORDER BY id",
+                     round_id);
+        while (query.Next()) {
+          SegmentRow& row = rows.emplace_back();
+          query.Read(row.id, row.sum);
+        }
+        SHOAL_RETURN_IF_ERROR(query.status());
+        return rows;
+      });
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,163 @@
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "coordinator/store/sqlite_models.h"
+#include "coordinator/store/sqlite_rows.h"
+#include "coordinator/store/sqlite_tables.h"
+#include "coordinator/store/store_rules.h"
+
+namespace shoal::coordinator {
+namespace {
+
+// A round, for a leader who may change it.
+absl::StatusOr<RoundRow> LoadLedRound(SqliteDatabase& db, const Lease& lease,
+                                      int64_t id) {
+  SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadRound(db, id));
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<HeldLease> held,
+                         LoadLease(db, round.task));
+  SHOAL_RETURN_IF_ERROR(CheckLease(lease, round.task, held));
+  return round;
+}
+
+// One more round of the population is committed, with these contributors.
+absl::Status RecordParticipation(SqliteDatabase& db,
+                                 const std::string& population,
+                                 absl::Span<const ContributionRow> rows) {
+  SHOAL_RETURN_IF_ERROR(
+      db.Run("INSERT INTO populations (name, committed_rounds) VALUES (?, 1) "
+             "ON CONFLICT (name) DO UPDATE SET "
+             "committed_rounds = committed_rounds + 1",
+             population));
+  for (const ContributionRow& row : rows) {
+    SHOAL_RETURN_IF_ERROR(
+        db.Run("INSERT INTO participations (population, device, "
+               "last_contribution) SELECT name, ?, committed_rounds "
+               "FROM populations WHERE name = ? "
+               "ON CONFLICT (population, device) DO UPDATE SET "
+               "last_contribution = excluded.last_contribution",
+               row.device_id, population));
+    SHOAL_RETURN_IF_ERROR(
+        db.Run("INSERT INTO devices (id, contributions) VALUES (?, 1) "
+               "ON CONFLICT (id) DO UPDATE SET "
+               "contributions = contributions + 1",
+               row.device_id));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoreOptimizerState(SqliteDatabase& db, const std::string& task,
+                                 absl::string_view state) {
+  return db.Run(
+      "INSERT INTO optimizer_states (task, state) VALUES (?, ?) "
+      "ON CONFLICT (task) DO UPDATE SET state = excluded.state",
+      task, Blob{state});
+}
+
+}  // namespace
+
+absl::StatusOr<RoundRow> SqliteStore::OpenRound(const Lease& lease,
+                                                const NewRound& round) {
+  RoundRow row = MakeRound(round);
+  SHOAL_RETURN_IF_ERROR(
+      Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+        SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
+        SHOAL_ASSIGN_OR_RETURN(const std::optional<HeldLease> held,
+                               LoadLease(db, round.task));
+        SHOAL_RETURN_IF_ERROR(CheckLease(lease, round.task, held));
+        SHOAL_ASSIGN_OR_RETURN(const std::optional<RoundRow> unfinished,
+                               LoadUnfinishedRound(db, round.task));
+        SHOAL_RETURN_IF_ERROR(CheckOpenRound(task, unfinished, round));
+        return InsertRound(db, row);
+      }));
+  return row;
+}
+
+absl::StatusOr<RoundRow> SqliteStore::GetRound(int64_t id) {
+  return Read([&](SqliteDatabase& db) { return LoadRound(db, id); });
+}
+
+absl::StatusOr<std::vector<RoundRow>> SqliteStore::ListRounds(
+    const std::string& task, int limit, int64_t before_id) {
+  return Read([&](SqliteDatabase& db) {
+    return LoadRounds(db, task, limit, before_id);
+  });
+}
+
+absl::StatusOr<std::optional<RoundRow>> SqliteStore::GetUnfinishedRound(
+    const std::string& task) {
+  return Read(
+      [&](SqliteDatabase& db) { return LoadUnfinishedRound(db, task); });
+}
+
+absl::StatusOr<RoundRow> SqliteStore::SealRound(const Lease& lease, int64_t id,
+                                                int min_reports,
+                                                absl::Time now) {
+  RoundRow round;
+  SHOAL_RETURN_IF_ERROR(
+      Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+        SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
+        SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
+        SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
+                               LoadContributions(db, id));
+        const RoundState from = std::exchange(round.state, RoundState::kSealed);
+        round.contributors = ContributorsDigest(rows);
+        return UpdateRound(db, round, from);
+      }));
+  return round;
+}
+
+absl::Status SqliteStore::RevealRound(const Lease& lease, int64_t id,
+                                      absl::Time now) {
+  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadLedRound(db, lease, id));
+    SHOAL_RETURN_IF_ERROR(CheckRevealable(round));
+    const RoundState from = std::exchange(round.state, RoundState::kRevealed);
+    return UpdateRound(db, round, from);
+  });
+}
+
+absl::Status SqliteStore::CommitRound(const Lease& lease,
+                                      const RoundResult& result,
+                                      absl::string_view model_bytes,
+                                      absl::Time now) {
+  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(RoundRow round,
+                           LoadLedRound(db, lease, result.round_id));
+    SHOAL_RETURN_IF_ERROR(CheckCommittable(round));
+    SHOAL_RETURN_IF_ERROR(CheckRoundResult(round, result));
+    SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
+    SHOAL_ASSIGN_OR_RETURN(TaskRow task, LoadTask(db, round.task));
+    SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
+                           LoadContributions(db, round.id));
+    const RoundState round_from = round.state;
+    const TaskState task_from = task.state;
+    MarkCommitted(round, task, result, now);
+    SHOAL_RETURN_IF_ERROR(InsertModel(db, result.model, model_bytes));
+    SHOAL_RETURN_IF_ERROR(
+        StoreOptimizerState(db, task.name, result.optimizer_state));
+    SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round_from));
+    SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task_from));
+    SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task.population, rows));
+    return DeleteSegments(db, round.id);
+  });
+}
+
+absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
+                                    const std::string& failure,
+                                    absl::Time now) {
+  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadLedRound(db, lease, id));
+    SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
+    SHOAL_ASSIGN_OR_RETURN(TaskRow task, LoadTask(db, round.task));
+    const RoundState from = round.state;
+    MarkFailed(round, task, failure, now);
+    SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
+    SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
+    return DeleteSegments(db, id);
+  });
+}
+
+}  // namespace shoal::coordinator

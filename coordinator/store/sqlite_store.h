@@ -1,0 +1,24 @@
+// A RoundStore in one SQLite file, for one coordinator on one machine.
+// Tables, transactions and durability: docs/reference/store.md.
+#ifndef SHOAL_COORDINATOR_STORE_SQLITE_STORE_H_
+#define SHOAL_COORDINATOR_STORE_SQLITE_STORE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "coordinator/engine/round_store.h"
+
+namespace shoal::coordinator {
+
+// Opens or creates the file (readable by its owner alone; its folder must
+// exist) and keeps everybody else from opening it as a store.
+// FAILED_PRECONDITION when another process or store has it open, when its
+// schema is newer than this program, or when it is another program's;
+// DATA_LOSS when it is corrupt or no database.
+absl::StatusOr<std::unique_ptr<RoundStore>> OpenSqliteStore(
+    const std::string& path);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_STORE_SQLITE_STORE_H_
