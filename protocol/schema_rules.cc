@@ -59,7 +59,8 @@ std::string KindText(const FieldDescriptor& field) {
       return field.type() == FieldDescriptor::TYPE_BYTES ? "bytes" : "text";
     case FieldDescriptor::CPPTYPE_MESSAGE:
       if (field.message_type()->real_oneof_decl_count() > 0) {
-        return MembersText(*field.message_type()->oneof_decl(0));
+        return absl::StrCat("a mapping with ",
+                            MembersText(*field.message_type()->oneof_decl(0)));
       }
       return "a mapping";
     default:

@@ -1,0 +1,194 @@
+#include "configuration/task_proto.h"
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/check.h"
+#include "protocol/units.h"
+#include "protocol/wire.h"
+
+namespace shoal::configuration {
+namespace {
+
+using protocol::RuleViolation;
+
+// 1 GiB as float32: beyond it no device trains.
+constexpr double kMaxParameters = 268'435'456;
+// Of the cohort, in tenths: reports below which a round fails by default.
+constexpr int kDefaultMinReportsTenths = 8;
+
+// As a double: the sizes of a schema can multiply beyond 64 bits.
+double NumParameters(const v1::ModelDefinition& model) {
+  if (model.has_logistic()) {
+    return (model.logistic().inputs() + 1.0) * model.logistic().outputs();
+  }
+  double num_parameters = 0;
+  double inputs = model.mlp().inputs();
+  for (uint32_t width : model.mlp().hidden()) {
+    num_parameters += (inputs + 1) * width;
+    inputs = width;
+  }
+  return num_parameters + (inputs + 1) * model.mlp().outputs();
+}
+
+bool HasUnknownFields(const google::protobuf::Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  if (!reflection.GetUnknownFields(message).empty()) return true;
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    if (field->cpp_type() !=
+            google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE ||
+        field->is_repeated()) {
+      continue;  // no task has a list of messages
+    }
+    if (HasUnknownFields(reflection.GetMessage(message, field))) return true;
+  }
+  return false;
+}
+
+// The value of a part that the rules have found right.
+template <typename T>
+T Checked(absl::StatusOr<T> value) {
+  SHOAL_CHECK(value.ok());
+  return *std::move(value);
+}
+
+RoundPolicy RoundFromProto(const v1::RoundPolicy& proto) {
+  RoundPolicy round;
+  round.cohort = static_cast<int>(proto.cohort());
+  if (proto.has_over_selection()) round.over_selection = proto.over_selection();
+  round.min_reports = proto.has_min_reports()
+                          ? static_cast<int>(proto.min_reports())
+                          : (kDefaultMinReportsTenths * round.cohort + 9) / 10;
+  round.min_separation = static_cast<int>(proto.min_separation());
+  if (proto.has_deadline()) {
+    round.deadline = protocol::FromProto(proto.deadline());
+  }
+  if (proto.has_idle_window()) {
+    round.idle_window = protocol::FromProto(proto.idle_window());
+  }
+  return round;
+}
+
+v1::RoundPolicy RoundToProto(const RoundPolicy& round) {
+  v1::RoundPolicy proto;
+  proto.set_cohort(round.cohort);
+  proto.set_over_selection(round.over_selection);
+  proto.set_min_reports(round.min_reports);
+  proto.set_min_separation(round.min_separation);
+  *proto.mutable_deadline() = protocol::ToProto(round.deadline);
+  *proto.mutable_idle_window() = protocol::ToProto(round.idle_window);
+  return proto;
+}
+
+ServerOptimizerOptions OptimizerFromProto(const v1::ServerOptimizer& proto) {
+  SgdServerOptions sgd;
+  if (proto.sgd().has_learning_rate()) {
+    sgd.learning_rate = proto.sgd().learning_rate();
+  }
+  sgd.momentum = proto.sgd().momentum();
+  return sgd;
+}
+
+v1::ServerOptimizer OptimizerToProto(const ServerOptimizerOptions& options) {
+  v1::ServerOptimizer proto;
+  std::visit(
+      [&proto](const auto& kind) {
+        using Kind = std::decay_t<decltype(kind)>;
+        static_assert(std::is_same_v<Kind, SgdServerOptions>);
+        proto.mutable_sgd()->set_learning_rate(kind.learning_rate);
+        proto.mutable_sgd()->set_momentum(kind.momentum);
+      },
+      options);
+  return proto;
+}
+
+}  // namespace
+
+std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
+  std::vector<RuleViolation> violations;
+  const v1::RoundPolicy& round = proto.round();
+  if (round.has_min_reports() && round.has_cohort() &&
+      round.min_reports() > round.cohort()) {
+    violations.push_back(
+        {"round.min_reports",
+         absl::StrCat(round.min_reports(), " is more than round.cohort, ",
+                      round.cohort())});
+  }
+  const double num_parameters = NumParameters(proto.model());
+  if (num_parameters > kMaxParameters) {
+    violations.push_back(
+        {"model", absl::StrCat(protocol::NumberText(num_parameters),
+                               " parameters, expected at most ",
+                               protocol::NumberText(kMaxParameters))});
+  }
+  return violations;
+}
+
+Task CheckedTaskFromProto(const v1::Task& proto) {
+  Task task;
+  task.name = proto.name();
+  task.population = proto.population();
+  task.model = Checked(protocol::FromProto(proto.model()));
+  task.training = Checked(protocol::FromProto(proto.training()));
+  if (proto.has_algorithm()) {
+    task.algorithm = Checked(protocol::FromProto(proto.algorithm()));
+  }
+  task.server_optimizer = OptimizerFromProto(proto.server_optimizer());
+  task.round = RoundFromProto(proto.round());
+  task.rounds = static_cast<int64_t>(proto.rounds());
+  task.device_limits = Checked(protocol::FromProto(proto.device_limits()));
+  if (proto.update_limits().has_norm_bound()) {
+    task.update_limits.norm_bound = proto.update_limits().norm_bound();
+  }
+  if (proto.update_limits().has_max_examples()) {
+    task.update_limits.max_examples =
+        static_cast<int64_t>(proto.update_limits().max_examples());
+  }
+  task.seed = proto.seed();
+  return task;
+}
+
+absl::StatusOr<Task> TaskFromProto(const v1::Task& proto) {
+  if (HasUnknownFields(proto)) {
+    return absl::InvalidArgumentError(
+        "the task has settings that this version does not know, expected only "
+        "known ones");
+  }
+  std::vector<RuleViolation> violations = protocol::CheckRules(proto);
+  if (violations.empty()) violations = CheckTaskAsAWhole(proto);
+  if (violations.empty()) return CheckedTaskFromProto(proto);
+  return absl::InvalidArgumentError(absl::StrJoin(
+      violations, "; ", [](std::string* out, const RuleViolation& violation) {
+        absl::StrAppend(out, violation.path, ": ", violation.problem);
+      }));
+}
+
+v1::Task TaskToProto(const Task& task) {
+  v1::Task proto;
+  proto.set_name(task.name);
+  proto.set_population(task.population);
+  *proto.mutable_model() = protocol::ToProto(task.model);
+  *proto.mutable_training() = protocol::ToProto(task.training);
+  *proto.mutable_algorithm() = protocol::ToProto(task.algorithm);
+  *proto.mutable_server_optimizer() = OptimizerToProto(task.server_optimizer);
+  *proto.mutable_round() = RoundToProto(task.round);
+  proto.set_rounds(static_cast<uint64_t>(task.rounds));
+  *proto.mutable_device_limits() = protocol::ToProto(task.device_limits);
+  v1::UpdateLimits& limits = *proto.mutable_update_limits();
+  if (task.update_limits.norm_bound.has_value()) {
+    limits.set_norm_bound(*task.update_limits.norm_bound);
+  }
+  limits.set_max_examples(
+      static_cast<uint64_t>(task.update_limits.max_examples));
+  proto.set_seed(task.seed);
+  return proto;
+}
+
+}  // namespace shoal::configuration

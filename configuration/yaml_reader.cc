@@ -1,0 +1,275 @@
+#include "configuration/yaml_reader.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "configuration/scalar_reader.h"
+#include "protocol/schema_rules.h"
+
+namespace shoal::configuration {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::OneofDescriptor;
+using google::protobuf::Reflection;
+
+// Longest key that is repeated in an error.
+constexpr size_t kMaxShownBytes = 80;
+
+// Insertions, deletions, substitutions and swaps of neighbours that make `b`
+// of `a` (optimal string alignment).
+int EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<std::vector<int>> d(a.size() + 1, std::vector<int>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = static_cast<int>(i);
+  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = static_cast<int>(j);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const int substituted = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, substituted});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+// The field whose name looks like a misspelt `key`; null when none does.
+const FieldDescriptor* NearestField(const Descriptor& descriptor,
+                                    absl::string_view key) {
+  if (key.size() > kMaxShownBytes) return nullptr;
+  const FieldDescriptor* nearest = nullptr;
+  int distance = 1 + std::max(1, static_cast<int>(key.size()) / 3);
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const int d = EditDistance(key, descriptor.field(i)->name());
+    if (d >= distance) continue;
+    distance = d;
+    nearest = descriptor.field(i);
+  }
+  return nearest;
+}
+
+std::string KnownKeys(const Descriptor& descriptor) {
+  std::vector<std::string> names;
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    names.push_back(descriptor.field(i)->name());
+  }
+  if (names.empty()) return "none";
+  return absl::StrCat(names.size() > 1 ? "one of " : "",
+                      absl::StrJoin(names, ", "));
+}
+
+std::string KindOf(const YAML::Node& node) {
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return "a list";
+  if (node.IsScalar()) {
+    return absl::StrCat(
+        "'", absl::CEscape(node.Scalar().substr(0, kMaxShownBytes)), "'");
+  }
+  return "nothing";
+}
+
+int LineOf(const YAML::Node& node) { return node.Mark().line + 1; }
+
+// Walks over a document along a schema.
+class Reader {
+ public:
+  explicit Reader(FileReport& report) : report_(report) {}
+
+  // An absent value stands for an empty mapping: `iid:`.
+  void ReadMessage(const YAML::Node& node, Message& message,
+                   const std::string& path) {
+    if (node.IsNull()) return;
+    if (!node.IsMap()) {
+      report_.Add(path, absl::StrCat(KindOf(node), ", expected a mapping"));
+      return;
+    }
+    absl::flat_hash_map<std::string, int> seen;
+    for (const auto& entry : node) {
+      const int line = LineOf(entry.first);
+      if (!entry.first.IsScalar()) {
+        report_.AddAt(
+            line, path,
+            absl::StrCat(KindOf(entry.first), " as a key, expected a name"));
+        continue;
+      }
+      const std::string& key = entry.first.Scalar();
+      const auto [first, is_new] = seen.try_emplace(key, line);
+      const std::string entry_path = protocol::JoinPath(
+          path, absl::CEscape(key.substr(0, kMaxShownBytes)));
+      if (!is_new) {
+        report_.AddAt(line, entry_path,
+                      absl::StrCat("given twice, first on line ", first->second,
+                                   ", expected once"));
+        continue;
+      }
+      const FieldDescriptor* field =
+          message.GetDescriptor()->FindFieldByName(key);
+      if (field == nullptr) {
+        AddUnknownKey(*message.GetDescriptor(), key, line, path, entry_path);
+        continue;
+      }
+      report_.SetLine(entry_path, line);
+      ReadEntry(*field, entry.second, message, entry_path);
+    }
+  }
+
+ private:
+  void AddUnknownKey(const Descriptor& descriptor, const std::string& key,
+                     int line, const std::string& parent,
+                     const std::string& path) {
+    const FieldDescriptor* nearest = NearestField(descriptor, key);
+    if (nearest == nullptr) {
+      report_.AddAt(
+          line, path,
+          absl::StrCat("unknown key, expected ", KnownKeys(descriptor)));
+      return;
+    }
+    report_.AddAt(
+        line, path,
+        absl::StrCat("unknown key, did you mean ", nearest->name(), "?"));
+    // That the key or the choice it belongs to is missing follows from this.
+    report_.Explain(nearest->real_containing_oneof() != nullptr
+                        ? parent
+                        : protocol::JoinPath(parent, nearest->name()));
+  }
+
+  void ReadEntry(const FieldDescriptor& field, const YAML::Node& value,
+                 Message& message, const std::string& path) {
+    if (const OneofDescriptor* oneof = field.real_containing_oneof()) {
+      const Reflection& reflection = *message.GetReflection();
+      if (reflection.HasOneof(message, oneof)) {
+        report_.Add(
+            path,
+            absl::StrCat(
+                "given beside ",
+                reflection.GetOneofFieldDescriptor(message, oneof)->name(),
+                ", expected only ", protocol::MembersText(*oneof)));
+        return;
+      }
+    }
+    if (field.is_repeated()) {
+      ReadList(value, message, field, path);
+    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+               !protocol::IsDuration(field)) {
+      ReadMessage(value,
+                  *message.GetReflection()->MutableMessage(&message, &field),
+                  path);
+    } else {
+      ReadScalar(value, message, field, path);
+    }
+  }
+
+  void ReadList(const YAML::Node& node, Message& message,
+                const FieldDescriptor& field, const std::string& path) {
+    if (!node.IsSequence()) {
+      report_.Add(path,
+                  absl::StrCat(KindOf(node), ", expected a list, each element ",
+                               protocol::Expectation(field)));
+      return;
+    }
+    int index = 0;
+    for (const YAML::Node& element : node) {
+      const std::string element_path = absl::StrCat(path, "[", index++, "]");
+      report_.SetLine(element_path, LineOf(element));
+      // Elements that are left out would shift the indices of the rest.
+      if (!ReadScalar(element, message, field, element_path)) {
+        report_.Explain(path);
+      }
+    }
+  }
+
+  // Whether the value was right.
+  bool ReadScalar(const YAML::Node& node, Message& message,
+                  const FieldDescriptor& field, const std::string& path) {
+    if (!node.IsScalar()) {
+      report_.Add(path, absl::StrCat(KindOf(node), ", expected ",
+                                     protocol::Expectation(field)));
+      return false;
+    }
+    // yaml-cpp gives plain scalars the tag "?" and quoted ones "!".
+    const std::string problem =
+        SetScalar(message, field, {node.Scalar(), node.Tag() == "!"});
+    if (!problem.empty()) report_.Add(path, problem);
+    return problem.empty();
+  }
+
+  FileReport& report_;
+};
+
+struct Document {
+  YAML::Node root;
+  std::string problem;  // "": none
+  int line = 1;
+};
+
+// yaml-cpp bounds the nesting by itself: it throws beyond 500 levels.
+Document Parse(absl::string_view text) {
+  Document document;
+  if (text.size() > kMaxFileBytes) {
+    document.problem = absl::StrCat("the file has ", text.size(),
+                                    " bytes, expected at most ", kMaxFileBytes);
+    return document;
+  }
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      document.problem = absl::StrCat("the file holds ", documents.size(),
+                                      " documents, expected one");
+    } else if (documents.empty() || !documents[0].IsMap()) {
+      document.problem =
+          absl::StrCat("the file holds ",
+                       documents.empty() ? "nothing" : KindOf(documents[0]),
+                       ", expected a mapping");
+    } else {
+      document.root = documents[0];
+    }
+  } catch (const YAML::Exception& error) {
+    document.problem = absl::StrCat("not YAML: ", error.msg);
+    if (!error.mark.is_null()) document.line = error.mark.line + 1;
+  }
+  return document;
+}
+
+}  // namespace
+
+void ReadYaml(absl::string_view text, Message& message, FileReport& report) {
+  const Document document = Parse(text);
+  if (!document.problem.empty()) {
+    report.AddAt(document.line, "", document.problem);
+    return;
+  }
+  report.SetLine("", LineOf(document.root));
+  Reader(report).ReadMessage(document.root, message, "");
+}
+
+void AddRuleViolations(const Message& message, absl::string_view path,
+                       FileReport& report) {
+  for (const protocol::RuleViolation& violation :
+       protocol::CheckRules(message)) {
+    const std::string place = protocol::JoinPath(path, violation.path);
+    if (!report.IsExplained(place)) report.Add(place, violation.problem);
+  }
+}
+
+bool HasTopLevelKey(absl::string_view text, absl::string_view key) {
+  const Document document = Parse(text);
+  if (!document.problem.empty()) return false;
+  for (const auto& entry : document.root) {
+    if (entry.first.IsScalar() && entry.first.Scalar() == key) return true;
+  }
+  return false;
+}
+
+}  // namespace shoal::configuration

@@ -1,0 +1,229 @@
+#include "configuration/programs.h"
+
+#include <string>
+#include <variant>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::configuration {
+namespace {
+
+using ::shoal::testing::StatusIs;
+using ::testing::HasSubstr;
+
+template <typename T>
+std::string MessageOf(const absl::StatusOr<T>& result) {
+  return std::string(result.status().message());
+}
+
+TEST(CoordinatorConfigTest, WhatIsNotGivenHasItsDefault) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const CoordinatorConfig config,
+                             ParseCoordinatorConfig("data: d\n", "c.yaml"));
+  const CoordinatorConfig defaults;
+  EXPECT_EQ(config.data, "d");
+  EXPECT_EQ(config.listen, defaults.listen);
+  EXPECT_EQ(config.http_listen, defaults.http_listen);
+  EXPECT_FALSE(config.tls.has_value());
+  EXPECT_EQ(config.enrollment_ca_key, "");
+  EXPECT_EQ(config.device_certificate_lifetime,
+            defaults.device_certificate_lifetime);
+  EXPECT_EQ(config.commit_max_updates, defaults.commit_max_updates);
+  EXPECT_EQ(config.commit_max_delay, defaults.commit_max_delay);
+  EXPECT_EQ(config.commit_max_bytes, defaults.commit_max_bytes);
+  EXPECT_EQ(config.upload_memory_bytes, defaults.upload_memory_bytes);
+  EXPECT_EQ(config.upload_disk_bytes, defaults.upload_disk_bytes);
+  EXPECT_EQ(config.worker_threads, 0);
+  EXPECT_EQ(config.log_level, Severity::kInfo);
+  EXPECT_FALSE(config.log_json);
+}
+
+TEST(CoordinatorConfigTest, EverySettingIsRead) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const CoordinatorConfig config,
+      ParseCoordinatorConfig("listen: \"[::1]:7\"\n"
+                             "http_listen: \"\"\n"
+                             "data: d\n"
+                             "tls: {ca: ca.pem, certificate: c.pem, key: k}\n"
+                             "enrollment_ca_key: ca-key.pem\n"
+                             "device_certificate_lifetime: 90d\n"
+                             "commit: {max_updates: 8, max_delay: 20ms,\n"
+                             "         max_bytes: 1MiB}\n"
+                             "upload_memory: 2MiB\n"
+                             "upload_disk: 3MiB\n"
+                             "worker_threads: 5\n"
+                             "log_level: warning\n"
+                             "log_json: true\n",
+                             "c.yaml"));
+  EXPECT_EQ(config.listen, "[::1]:7");
+  EXPECT_EQ(config.http_listen, "");
+  ASSERT_TRUE(config.tls.has_value());
+  EXPECT_EQ(config.tls->ca, "ca.pem");
+  EXPECT_EQ(config.tls->certificate, "c.pem");
+  EXPECT_EQ(config.tls->key, "k");
+  EXPECT_EQ(config.enrollment_ca_key, "ca-key.pem");
+  EXPECT_EQ(config.device_certificate_lifetime, absl::Hours(24 * 90));
+  EXPECT_EQ(config.commit_max_updates, 8);
+  EXPECT_EQ(config.commit_max_delay, absl::Milliseconds(20));
+  EXPECT_EQ(config.commit_max_bytes, 1 << 20);
+  EXPECT_EQ(config.upload_memory_bytes, 2 << 20);
+  EXPECT_EQ(config.upload_disk_bytes, 3 << 20);
+  EXPECT_EQ(config.worker_threads, 5);
+  EXPECT_EQ(config.log_level, Severity::kWarning);
+  EXPECT_TRUE(config.log_json);
+}
+
+TEST(CoordinatorConfigTest, AddressesAreChecked) {
+  for (const char* address : {"7600", "host", "host:port", "host:65536",
+                              "::1:7600", ":7600", "\"host:\""}) {
+    EXPECT_THAT(
+        MessageOf(ParseCoordinatorConfig(
+            std::string("data: d\nlisten: ") + address + "\n", "c.yaml")),
+        HasSubstr("c.yaml:2: listen: "))
+        << address;
+  }
+  EXPECT_EQ(
+      MessageOf(ParseCoordinatorConfig("data: d\nlisten: host\n", "c.yaml")),
+      "c.yaml:2: listen: 'host' is no address, expected HOST:PORT");
+}
+
+TEST(CoordinatorConfigTest, HalfOfTlsIsRefused) {
+  EXPECT_EQ(MessageOf(ParseCoordinatorConfig(
+                "data: d\ntls:\n  ca: ca.pem\n  key: k.pem\n", "c.yaml")),
+            "c.yaml:2: tls.certificate: missing, expected text");
+}
+
+TEST(AgentConfigTest, EverySettingIsRead) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const AgentConfig config,
+      ParseAgentConfig("coordinator: localhost:7600\n"
+                       "state: s\n"
+                       "population: pumps\n"
+                       "data: {csv: {path: x.csv, label: y, device: z}}\n"
+                       "partition: {dirichlet: {alpha: 0.3}}\n"
+                       "share: {index: 3, devices: 20}\n"
+                       "seed: 7\n"
+                       "memory: 8MiB\n"
+                       "insecure: true\n"
+                       "log_level: debug\n"
+                       "log_json: true\n"
+                       "max_backoff: 2s\n",
+                       "a.yaml"));
+  EXPECT_EQ(config.coordinator, "localhost:7600");
+  EXPECT_EQ(config.state, "s");
+  EXPECT_EQ(config.population, "pumps");
+  const auto& csv = std::get<learning::CsvSource>(config.data.kind);
+  EXPECT_EQ(csv.path, "x.csv");
+  EXPECT_EQ(csv.label, "y");
+  EXPECT_EQ(csv.device, "z");
+  EXPECT_EQ(std::get<learning::DirichletPartition>(*config.partition).alpha,
+            0.3);
+  EXPECT_EQ(config.share.index, 3);
+  EXPECT_EQ(config.share.devices, 20);
+  EXPECT_EQ(config.seed, 7u);
+  EXPECT_EQ(config.memory_bytes, 8 << 20);
+  EXPECT_TRUE(config.insecure);
+  EXPECT_EQ(config.log_level, Severity::kDebug);
+  EXPECT_TRUE(config.log_json);
+  EXPECT_EQ(config.max_backoff, absl::Seconds(2));
+}
+
+TEST(AgentConfigTest, TheShareMustExist) {
+  EXPECT_EQ(MessageOf(ParseAgentConfig("coordinator: localhost:7600\n"
+                                       "state: s\n"
+                                       "population: pumps\n"
+                                       "data: {handwriting: {}}\n"
+                                       "share:\n"
+                                       "  devices: 20\n"
+                                       "  index: 20\n",
+                                       "a.yaml")),
+            "a.yaml:7: share.index: 20 is not below share.devices, 20");
+}
+
+TEST(AgentConfigTest, AnEmptyFileMissesEverythingRequired) {
+  EXPECT_EQ(MessageOf(ParseAgentConfig("{}\n", "a.yaml")),
+            "a.yaml:1: coordinator: missing, expected text\n"
+            "a.yaml:1: state: missing, expected text\n"
+            "a.yaml:1: population: missing, expected text matching "
+            "[a-z0-9][a-z0-9_.-]{0,62}\n"
+            "a.yaml:1: data: missing, expected a mapping with one of "
+            "handwriting, mnist, fashion_mnist, har, csv");
+}
+
+constexpr char kScenario[] =
+    "task:\n"
+    "  name: digits\n"
+    "  population: handwriting\n"
+    "  model: {mlp: {inputs: 784, hidden: [32], outputs: 10}}\n"
+    "  training: {learning_rate: 0.05}\n"
+    "  round: {cohort: 20}\n"
+    "  rounds: 100\n";
+
+TEST(ScenarioTest, EverySettingIsRead) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Scenario scenario,
+      ParseScenario(std::string(kScenario) +
+                        "population:\n"
+                        "  devices: 500\n"
+                        "  data: {handwriting: {seed: 4, mean_examples: 50}}\n"
+                        "  partition: {natural: {}}\n"
+                        "seed: 3\n",
+                    "s.yaml"));
+  EXPECT_EQ(scenario.task.name, "digits");
+  EXPECT_EQ(scenario.task.round.min_reports, 16);
+  EXPECT_EQ(scenario.devices, 500);
+  const auto& data = std::get<learning::HandwritingSource>(scenario.data.kind);
+  EXPECT_EQ(data.seed, 4u);
+  EXPECT_EQ(data.mean_examples, 50);
+  EXPECT_TRUE(
+      std::holds_alternative<learning::NaturalPartition>(*scenario.partition));
+  EXPECT_EQ(scenario.seed, 3u);
+}
+
+TEST(ScenarioTest, EveryFileFormatHasItsSource) {
+  const auto parse = [](const std::string& data) {
+    return ParseScenario(
+        std::string(kScenario) + "population: {devices: 5, data: " + data + "}",
+        "s.yaml");
+  };
+  for (const char* data :
+       {"{mnist: {path: d}}", "{fashion_mnist: {path: d}}"}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario scenario, parse(data));
+    EXPECT_EQ(std::get<learning::IdxSource>(scenario.data.kind).path, "d");
+    EXPECT_FALSE(scenario.partition.has_value());
+  }
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario scenario,
+                             parse("{har: {path: h}}"));
+  EXPECT_EQ(std::get<learning::HarSource>(scenario.data.kind).path, "h");
+}
+
+TEST(ScenarioTest, TheTaskInsideIsChecked) {
+  EXPECT_EQ(MessageOf(ParseScenario("task:\n"
+                                    "  name: a\n"
+                                    "  population: b\n"
+                                    "  model: {logistic: {inputs: 1}}\n"
+                                    "  training: {learning_rate: 1}\n"
+                                    "  round: {cohort: 2, min_reports: 3}\n"
+                                    "  rounds: 1\n"
+                                    "population:\n"
+                                    "  devices: 5\n"
+                                    "  data: {handwriting: {}}\n",
+                                    "s.yaml")),
+            "s.yaml:4: task.model.logistic.outputs: missing, expected a whole "
+            "number from 2 to 65536\n"
+            "s.yaml:6: task.round.min_reports: 3 is more than round.cohort, 2");
+}
+
+TEST(LoadTest, AMissingFileIsNotFound) {
+  const std::string path = "/nonexistent/shoal.yaml";
+  EXPECT_THAT(LoadCoordinatorConfig(path),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(path)));
+  EXPECT_THAT(LoadAgentConfig(path),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(path)));
+  EXPECT_THAT(LoadScenario(path),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(path)));
+}
+
+}  // namespace
+}  // namespace shoal::configuration

@@ -1,0 +1,53 @@
+#include "configuration/reference_page.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "base/file.h"
+#include "gtest/gtest.h"
+#include "protocol/schema_rules.h"
+#include "shoal/v1/configuration.pb.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::configuration {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+TEST(ConfigurationPageTest, TheCommittedPageIsTheGeneratedOne) {
+  const char* source = std::getenv("SHOAL_SOURCE_DIR");
+  ASSERT_NE(source, nullptr) << "run this test through ctest";
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const std::string committed,
+      ReadFile(std::string(source) + "/docs/reference/configuration.md"));
+  EXPECT_EQ(committed, ConfigurationPage())
+      << "regenerate it: build/release/bin/configuration_page "
+         "> docs/reference/configuration.md";
+}
+
+void ExpectDescribed(const Descriptor& message) {
+  for (int i = 0; i < message.field_count(); ++i) {
+    const FieldDescriptor& field = *message.field(i);
+    const v1::FieldRule& rule = protocol::RuleOf(field);
+    EXPECT_FALSE(rule.help().empty()) << field.full_name() << " has no help";
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+        !protocol::IsDuration(field)) {
+      ExpectDescribed(*field.message_type());
+    } else {
+      EXPECT_TRUE(rule.required() || !rule.default_text().empty())
+          << field.full_name() << " has neither a default nor is it required";
+      EXPECT_TRUE(field.has_presence() || field.is_repeated())
+          << field.full_name() << " cannot tell absent from zero";
+    }
+  }
+}
+
+TEST(ConfigurationSchemaTest, EverySettingIsDescribed) {
+  ExpectDescribed(*v1::Scenario::descriptor());
+  ExpectDescribed(*v1::CoordinatorConfig::descriptor());
+  ExpectDescribed(*v1::AgentConfig::descriptor());
+}
+
+}  // namespace
+}  // namespace shoal::configuration

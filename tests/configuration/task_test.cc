@@ -1,0 +1,241 @@
+#include "configuration/task.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "configuration/programs.h"
+#include "configuration/task_proto.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::configuration {
+namespace {
+
+using ::shoal::testing::IsOkAndHolds;
+using ::shoal::testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr char kSmallTask[] =
+    "name: digits\n"
+    "population: handwriting\n"
+    "model: {mlp: {inputs: 784, hidden: [32], outputs: 10}}\n"
+    "training: {learning_rate: 0.05}\n"
+    "round: {cohort: 20}\n"
+    "rounds: 100\n";
+
+constexpr char kFullTask[] =
+    "name: digits\n"
+    "population: handwriting\n"
+    "model: {logistic: {inputs: 561, outputs: 6}}\n"
+    "training: {epochs: 3, batch_size: 10, learning_rate: 0.05,\n"
+    "           momentum: 0.9, weight_decay: 0.0001, keep_order: true}\n"
+    "algorithm: {fedprox: {mu: 0.1}}\n"
+    "server_optimizer: {sgd: {learning_rate: 0.5, momentum: 0.25}}\n"
+    "round: {cohort: 20, over_selection: 1.5, min_reports: 7,\n"
+    "        min_separation: 5, deadline: 60s, idle_window: 5s}\n"
+    "rounds: 100\n"
+    "device_limits: {energy_per_round: 5J, memory: 32MiB,\n"
+    "                upload_per_round: 1MiB}\n"
+    "update_limits: {norm_bound: 12.5, max_examples: 5000}\n"
+    "seed: 9\n";
+
+absl::StatusOr<Task> Parse(absl::string_view yaml) {
+  return ParseTaskYaml(yaml, "t.yaml");
+}
+
+std::string ErrorsOf(absl::string_view yaml) {
+  return std::string(Parse(yaml).status().message());
+}
+
+// kSmallTask with one line replaced.
+std::string With(absl::string_view line, absl::string_view replacement) {
+  std::string text = kSmallTask;
+  const size_t at = text.find(std::string(line));
+  EXPECT_NE(at, std::string::npos);
+  return text.replace(at, line.size(), std::string(replacement));
+}
+
+TEST(TaskFileTest, WhatIsNotGivenHasItsDefault) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task, Parse(kSmallTask));
+  Task expected;
+  expected.name = "digits";
+  expected.population = "handwriting";
+  expected.model = {learning::MlpSpec{784, {32}, 10}};
+  expected.training.learning_rate = 0.05;
+  expected.round.cohort = 20;
+  expected.round.min_reports = 16;
+  expected.rounds = 100;
+  EXPECT_EQ(task, expected);
+}
+
+TEST(TaskFileTest, EverySettingIsRead) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task, Parse(kFullTask));
+  Task expected;
+  expected.name = "digits";
+  expected.population = "handwriting";
+  expected.model = {learning::LogisticSpec{561, 6}};
+  expected.training = {3, 10, 0.05, 0.9, 0.0001, true};
+  expected.algorithm = learning::FedProxLocal{0.1};
+  expected.server_optimizer = SgdServerOptions{0.5, 0.25};
+  expected.round = {20, 1.5, 7, 5, absl::Seconds(60), absl::Seconds(5)};
+  expected.rounds = 100;
+  expected.device_limits = {5.0, int64_t{32} << 20, int64_t{1} << 20};
+  expected.update_limits = {12.5, 5000};
+  expected.seed = 9;
+  EXPECT_EQ(task, expected);
+}
+
+TEST(TaskFileTest, MinReportsIsFourFifthsOfTheCohortRoundedUp) {
+  for (const auto& [cohort, min_reports] :
+       {std::pair(1, 1), std::pair(2, 2), std::pair(5, 4), std::pair(6, 5),
+        std::pair(10, 8), std::pair(11, 9)}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const Task task,
+        Parse(With("cohort: 20", absl::StrCat("cohort: ", cohort))));
+    EXPECT_EQ(task.round.min_reports, min_reports) << cohort;
+  }
+}
+
+TEST(TaskFileTest, TheTaskOfAScenarioIsRead) {
+  std::string scenario =
+      "population: {devices: 5, data: {handwriting: {}}}\n"
+      "task:\n";
+  for (absl::string_view line : absl::StrSplit(kSmallTask, '\n')) {
+    absl::StrAppend(&scenario, "  ", line, "\n");
+  }
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task expected, Parse(kSmallTask));
+  EXPECT_THAT(Parse(scenario), IsOkAndHolds(expected));
+}
+
+TEST(TaskFileTest, AFileWithATaskAloneIsAccepted) {
+  EXPECT_THAT(Parse("task: {name: a, population: b,\n"
+                    "  model: {logistic: {inputs: 1, outputs: 2}},\n"
+                    "  training: {learning_rate: 1},\n"
+                    "  round: {cohort: 1}, rounds: 1}\n"),
+              ::shoal::testing::IsOk());
+}
+
+TEST(TaskFileTest, ErrorsInsideAScenarioHaveTheirWholePath) {
+  EXPECT_EQ(ErrorsOf("task:\n"
+                     "  name: a\n"
+                     "  population: b\n"
+                     "  model: {logistic: {inputs: 1, outputs: 2}}\n"
+                     "  training: {learning_rate: 1}\n"
+                     "  round:\n"
+                     "    cohort: 20\n"
+                     "    min_reports: 30\n"
+                     "  rounds: 1\n"
+                     "populaton: {}\n"),
+            "t.yaml:8: task.round.min_reports: 30 is more than round.cohort, "
+            "20\n"
+            "t.yaml:10: populaton: unknown key, did you mean population?");
+}
+
+TEST(TaskFileTest, ImpossibleRoundsAreRefused) {
+  EXPECT_EQ(ErrorsOf(With("{cohort: 20}", "\n  cohort: 20\n  min_reports: 30")),
+            "t.yaml:7: round.min_reports: 30 is more than round.cohort, 20");
+}
+
+TEST(TaskFileTest, AModelThatNoDeviceHoldsIsRefused) {
+  EXPECT_EQ(ErrorsOf(With("hidden: [32]", "hidden: [65536, 65536]")),
+            "t.yaml:3: model: 4347133962 parameters, expected at most "
+            "268435456");
+}
+
+TEST(TaskFileTest, AllErrorsAreToldAtOnce) {
+  EXPECT_EQ(
+      ErrorsOf("name: Digits 1\n"
+               "population: handwriting\n"
+               "model: {cnn: {}}\n"
+               "training:\n"
+               "  learning_rate: -0.1\n"
+               "  batch: 3\n"
+               "algorithm: {fedprox: {}}\n"
+               "round: {cohort: 0, deadline: 1m}\n"),
+      "t.yaml:1: name: 'Digits 1' does not match, expected text matching "
+      "[a-z0-9][a-z0-9_.-]{0,62}\n"
+      "t.yaml:1: rounds: missing, expected a whole number from 1 to 10000000\n"
+      "t.yaml:3: model.cnn: unknown key, expected one of logistic, mlp\n"
+      "t.yaml:3: model: none is chosen, expected one of logistic, mlp\n"
+      "t.yaml:5: training.learning_rate: -0.1 is out of range, expected a "
+      "number more than 0 and at most 1000\n"
+      "t.yaml:6: training.batch: unknown key, expected one of epochs, "
+      "batch_size, learning_rate, momentum, weight_decay, keep_order\n"
+      "t.yaml:7: algorithm.fedprox.mu: missing, expected a number from 0 to "
+      "1000000\n"
+      "t.yaml:8: round.deadline: cannot read '1m', expected a duration such "
+      "as 60s or 10min, from 50ms to 7d\n"
+      "t.yaml:8: round.cohort: 0 is out of range, expected a whole number "
+      "from 1 to 1000000");
+}
+
+TEST(LoadTaskTest, ReadsAFileAndNamesItInErrors) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/task.yaml";
+  SHOAL_ASSERT_OK(WriteFileAtomically(path, kSmallTask));
+  EXPECT_THAT(LoadTask(path), ::shoal::testing::IsOk());
+  SHOAL_ASSERT_OK(WriteFileAtomically(path, "name: 1\n"));
+  EXPECT_THAT(LoadTask(path),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr(path + ":1: population: missing")));
+}
+
+TEST(LoadTaskTest, AMissingFileIsNotFound) {
+  EXPECT_THAT(LoadTask("/nonexistent/task.yaml"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("/nonexistent/task.yaml")));
+}
+
+TEST(ParseTaskTest, SerializedTasksComeBack) {
+  for (const char* yaml : {kSmallTask, kFullTask}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse(yaml));
+    task.seed = 0xFFFFFFFFFFFFFFFF;
+    EXPECT_THAT(ParseTask(SerializeTask(task)), IsOkAndHolds(task));
+  }
+}
+
+TEST(ParseTaskTest, BytesThatAreNoTaskAreRefused) {
+  EXPECT_THAT(ParseTask("\xff\xff"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseTask(""), StatusIs(absl::StatusCode::kInvalidArgument,
+                                      HasSubstr("name: missing")));
+}
+
+TEST(TaskFromProtoTest, ImpossibleTasksNameThePath) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task, Parse(kSmallTask));
+  v1::Task proto = TaskToProto(task);
+  proto.mutable_round()->set_min_reports(21);
+  EXPECT_THAT(TaskFromProto(proto),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "round.min_reports: 21 is more than round.cohort, 20"));
+}
+
+TEST(TaskFromProtoTest, SettingsOfANewerVersionAreNotDropped) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task, Parse(kSmallTask));
+  v1::Task proto = TaskToProto(task);
+  v1::RoundPolicy& round = *proto.mutable_round();
+  round.GetReflection()->MutableUnknownFields(&round)->AddVarint(999, 1);
+  EXPECT_THAT(TaskFromProto(proto), StatusIs(absl::StatusCode::kInvalidArgument,
+                                             HasSubstr("does not know")));
+}
+
+TEST(RoundPolicyTest, OverSelectionIsRoundedUpButNotByRoundingErrors) {
+  RoundPolicy round;
+  round.cohort = 30;
+  round.over_selection = 1.1;  // 1.1 * 30 > 33 in floating point
+  EXPECT_EQ(round.max_assigned(), 33);
+  round.cohort = 20;
+  round.over_selection = 1.3;
+  EXPECT_EQ(round.max_assigned(), 26);
+  round.cohort = 16;
+  EXPECT_EQ(round.max_assigned(), 21);
+  round.over_selection = 1;
+  EXPECT_EQ(round.max_assigned(), 16);
+}
+
+}  // namespace
+}  // namespace shoal::configuration
