@@ -4,6 +4,8 @@ option(SHOAL_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_GRPC
        "Build what speaks gRPC: coordinator, agent, simulator" ON)
+option(SHOAL_BUILD_FUZZERS
+       "Build libFuzzer programs (clang, SHOAL_SANITIZE with address)" OFF)
 option(SHOAL_WARNINGS_AS_ERRORS "Stop at the first warning" OFF)
 set(SHOAL_SANITIZE "" CACHE STRING
     "Sanitizers, as for -fsanitize= (address,undefined or thread)")
@@ -42,4 +44,12 @@ if(SHOAL_SANITIZE)
     -fsanitize=${SHOAL_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer -g1)
   target_link_options(shoal_flags INTERFACE -fsanitize=${SHOAL_SANITIZE})
+endif()
+if(SHOAL_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
+     OR NOT SHOAL_SANITIZE MATCHES "address")
+    message(FATAL_ERROR "SHOAL_BUILD_FUZZERS needs clang and "
+            "-DSHOAL_SANITIZE=address,undefined")
+  endif()
+  target_compile_options(shoal_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()

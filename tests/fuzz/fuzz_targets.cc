@@ -1,0 +1,230 @@
+#include "tests/fuzz/fuzz_targets.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/check.h"
+#include "configuration/programs.h"
+#include "learning/model.h"
+#include "learning/update_codec.h"
+#include "protocol/assignment_token.h"
+#include "protocol/certificates.h"
+#include "protocol/refusal.h"
+#include "protocol/wire.h"
+
+namespace shoal::testing {
+namespace {
+
+using protocol::TokenClaims;
+using protocol::TokenSigner;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+constexpr int64_t kUpdateParameters = 12;
+
+template <typename T>
+T Value(absl::StatusOr<T> value) {
+  SHOAL_CHECK(value.ok());
+  return *std::move(value);
+}
+
+TokenSigner Signer() {
+  std::vector<protocol::TokenKey> keys;
+  keys.push_back({1, Secret(std::string(32, 'k'))});
+  return TokenSigner(std::move(keys));
+}
+
+// The message is accepted or refused; accepted, it survives another trip.
+template <typename Proto>
+void CheckRoundTrip(absl::string_view bytes) {
+  Proto proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return;
+  }
+  const auto message = protocol::FromProto(proto);
+  if (!message.ok()) return;
+  SHOAL_CHECK(protocol::FromProto(protocol::ToProto(*message)).ok());
+}
+
+using WireCheck = void (*)(absl::string_view);
+constexpr WireCheck kWireChecks[] = {
+    CheckRoundTrip<v1::CheckInRequest>,     CheckRoundTrip<v1::CheckInResponse>,
+    CheckRoundTrip<v1::UploadHeader>,       CheckRoundTrip<v1::UploadReceipt>,
+    CheckRoundTrip<v1::ModelDefinition>,    CheckRoundTrip<v1::Training>,
+    CheckRoundTrip<v1::Algorithm>,          CheckRoundTrip<v1::DeviceLimits>,
+    CheckRoundTrip<v1::QueryUploadResponse>};
+
+const protocol::KeyAndCertificate& Ca() {
+  static const auto& ca = *new protocol::KeyAndCertificate(
+      Value(protocol::MakeCa("fuzz CA", kNow, absl::Hours(24))));
+  return ca;
+}
+
+template <typename T>
+void CheckErrors(const absl::StatusOr<T>& parsed) {
+  if (parsed.ok()) return;
+  SHOAL_CHECK(parsed.status().code() == absl::StatusCode::kInvalidArgument);
+  for (absl::string_view line :
+       absl::StrSplit(absl::string_view(parsed.status().message()), '\n')) {
+    SHOAL_CHECK(absl::StartsWith(line, "fuzz.yaml:"));
+  }
+}
+
+std::vector<std::string> ValidTokens() {
+  TokenClaims claims;
+  claims.task = "digits";
+  claims.round_id = 7;
+  claims.device_id = std::string(64, 'd');
+  claims.base_model = Sha256("model");
+  claims.deadline = kNow;
+  return {Signer().Sign(claims)};
+}
+
+protocol::CheckInAnswer Answer() {
+  protocol::Assignment assignment;
+  assignment.token = ValidTokens()[0];
+  assignment.task = "digits";
+  assignment.model = {Sha256("model"), 4711, 12};
+  assignment.time_left = absl::Seconds(60);
+  assignment.plan.model.architecture = learning::MlpSpec{784, {200, 100}, 10};
+  assignment.plan.training.learning_rate = 0.1;
+  assignment.plan.algorithm = learning::FedProxLocal{0.1};
+  assignment.plan.norm_bound = 1000;
+  assignment.plan.max_examples = 1000;
+  assignment.plan.idle_window = absl::Seconds(30);
+  return {protocol::kProtocolVersion, assignment};
+}
+
+std::vector<std::string> ValidWireMessages() {
+  protocol::CheckIn check_in;
+  check_in.population = "pumps";
+  check_in.codecs = {learning::UpdateCodec::kFloat32};
+  const protocol::UploadReceipt receipt = {7, Sha256("u"), 5, absl::Minutes(1)};
+  const protocol::Plan plan =
+      std::get<protocol::Assignment>(Answer().answer).plan;
+  const std::string messages[] = {
+      protocol::ToProto(check_in).SerializeAsString(),
+      protocol::ToProto(Answer()).SerializeAsString(),
+      protocol::ToProto(protocol::UploadHeader{"token", Sha256("u"), 9, 0})
+          .SerializeAsString(),
+      protocol::ToProto(receipt).SerializeAsString(),
+      protocol::ToProto(plan.model).SerializeAsString(),
+      protocol::ToProto(plan.training).SerializeAsString(),
+      protocol::ToProto(plan.algorithm).SerializeAsString(),
+      protocol::ToProto(protocol::DeviceLimits{1.0, 2, 3}).SerializeAsString(),
+      protocol::ToProto(protocol::UploadProgress{1, receipt})
+          .SerializeAsString()};
+  std::vector<std::string> inputs;
+  for (const std::string& message : messages) {
+    inputs.push_back(std::string(1, static_cast<char>(inputs.size())) +
+                     message);
+  }
+  SHOAL_CHECK(inputs.size() == std::size(kWireChecks));
+  return inputs;
+}
+
+std::vector<std::string> ValidErrorDetails() {
+  return {protocol::ErrorDetails(protocol::RefusalError(
+      protocol::RefusalCode::kRoundFull, "26 of 26", absl::Seconds(5)))};
+}
+
+std::vector<std::string> ValidRequests() {
+  return {Value(protocol::MakeRequest(Value(protocol::MakeKey()), "pump-7"))};
+}
+
+std::vector<std::string> ValidUpdates() {
+  const std::vector<float> delta(kUpdateParameters, 0.5f);
+  return {learning::EncodeUpdate(learning::UpdateCodec::kFloat32,
+                                 {20, 2, 1.5, 10}, delta)};
+}
+
+std::vector<std::string> ValidModels() {
+  const learning::ParameterLayout layout(
+      {{"dense1.weight", {3, 2}}, {"dense1.bias", {2}}});
+  return {learning::SerializeModel(layout, std::vector<float>(8, 0.25f))};
+}
+
+std::vector<std::string> ValidConfigurations() {
+  return {
+      "task:\n"
+      "  name: digits\n"
+      "  population: handwriting\n"
+      "  model: {mlp: {inputs: 784, hidden: [200, 200], outputs: 10}}\n"
+      "  training: {epochs: 1, learning_rate: 0.05, keep_order: true}\n"
+      "  algorithm: {fedprox: {mu: 0.1}}\n"
+      "  round: {cohort: 20, min_reports: 16, deadline: 60s}\n"
+      "  rounds: 100\n"
+      "  device_limits: {energy_per_round: 5J, memory: 32MiB}\n"
+      "population:\n"
+      "  devices: 500\n"
+      "  data: {mnist: {path: \"data/mnist\"}}\n"
+      "  partition: {dirichlet: {alpha: 0.3}}\n",
+      "listen: 0.0.0.0:7600\ndata: &a 'x'\ntls: {ca: *a, certificate: b,\n"
+      "  key: |\n    c\n  }\ncommit: {max_delay: 20ms}\n# end\n",
+      "coordinator: h:1\nstate: s\npopulation: p\ndata:\n  handwriting:\n"
+      "share: {index: 0, devices: 1}\n"};
+}
+
+constexpr FuzzTarget kTargets[] = {
+    {"assignment_token", FuzzAssignmentToken, ValidTokens},
+    {"wire_message", FuzzWireMessage, ValidWireMessages},
+    {"error_details", FuzzErrorDetails, ValidErrorDetails},
+    {"certificate_request", FuzzCertificateRequest, ValidRequests},
+    {"update", FuzzUpdate, ValidUpdates},
+    {"model", FuzzModel, ValidModels},
+    {"configuration", FuzzConfiguration, ValidConfigurations},
+};
+
+}  // namespace
+
+void FuzzAssignmentToken(absl::string_view data) {
+  const TokenSigner signer = Signer();
+  const absl::StatusOr<TokenClaims> claims = signer.Verify(data);
+  if (claims.ok()) SHOAL_CHECK(signer.Sign(*claims) == data);
+}
+
+void FuzzWireMessage(absl::string_view data) {
+  if (data.empty()) return;
+  const size_t kind = static_cast<uint8_t>(data[0]) % std::size(kWireChecks);
+  kWireChecks[kind](data.substr(1));
+}
+
+void FuzzErrorDetails(absl::string_view data) {
+  SHOAL_CHECK(
+      !protocol::StatusFromWire(absl::StatusCode::kUnknown, "x", data).ok());
+}
+
+void FuzzCertificateRequest(absl::string_view data) {
+  const absl::StatusOr<std::string> certificate =
+      protocol::SignDeviceRequest(Ca(), data, "pump-7", kNow, absl::Hours(1));
+  if (!certificate.ok()) return;
+  const absl::StatusOr<protocol::Identity> identity =
+      protocol::ReadIdentity(*certificate);
+  SHOAL_CHECK(identity.ok() && identity->role == protocol::Role::kDevice);
+}
+
+void FuzzUpdate(absl::string_view data) {
+  const absl::StatusOr<learning::DecodedUpdate> update =
+      learning::DecodeUpdate(data, kUpdateParameters);
+  if (update.ok()) SHOAL_CHECK(update->delta.size() == kUpdateParameters);
+}
+
+void FuzzModel(absl::string_view data) {
+  const absl::StatusOr<learning::StoredModel> model =
+      learning::ParseModel(data);
+  if (!model.ok()) return;
+  SHOAL_CHECK(learning::SerializeModel(model->layout, model->parameters) ==
+              data);
+}
+
+void FuzzConfiguration(absl::string_view data) {
+  CheckErrors(configuration::ParseTaskYaml(data, "fuzz.yaml"));
+  CheckErrors(configuration::ParseScenario(data, "fuzz.yaml"));
+  CheckErrors(configuration::ParseCoordinatorConfig(data, "fuzz.yaml"));
+  CheckErrors(configuration::ParseAgentConfig(data, "fuzz.yaml"));
+}
+
+absl::Span<const FuzzTarget> AllFuzzTargets() { return kTargets; }
+
+}  // namespace shoal::testing

@@ -1,0 +1,40 @@
+// One function per decoder of bytes that a peer or a user may have made. Each
+// takes any bytes; it aborts when the decoder breaks a promise.
+#ifndef SHOAL_TESTS_FUZZ_FUZZ_TARGETS_H_
+#define SHOAL_TESTS_FUZZ_FUZZ_TARGETS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace shoal::testing {
+
+// An assignment token. Promise: what verifies is what was signed.
+void FuzzAssignmentToken(absl::string_view data);
+// A message of a session: a byte that says which, then its protobuf. Promise:
+// what is accepted can be sent on and is accepted again.
+void FuzzWireMessage(absl::string_view data);
+// A refusal in a gRPC error's details. Promise: the error stays an error.
+void FuzzErrorDetails(absl::string_view data);
+// A certificate request. Promise: what is signed is a device's certificate.
+void FuzzCertificateRequest(absl::string_view data);
+// An encoded update. Promise: as many values as asked for.
+void FuzzUpdate(absl::string_view data);
+// A serialised model. Promise: what is accepted serialises to the same bytes.
+void FuzzModel(absl::string_view data);
+// A file of every kind. Promise: every error names file and line.
+void FuzzConfiguration(absl::string_view data);
+
+struct FuzzTarget {
+  absl::string_view name;  // "assignment_token"
+  void (*run)(absl::string_view data);
+  std::vector<std::string> (*valid_inputs)();  // at least one
+};
+
+absl::Span<const FuzzTarget> AllFuzzTargets();
+
+}  // namespace shoal::testing
+
+#endif  // SHOAL_TESTS_FUZZ_FUZZ_TARGETS_H_
