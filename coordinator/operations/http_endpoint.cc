@@ -1,0 +1,98 @@
+#include "coordinator/operations/http_endpoint.h"
+
+#include <httplib.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "coordinator/operations/listen_address.h"
+
+namespace shoal::coordinator {
+namespace {
+
+constexpr int kThreads = 2;
+constexpr int kTimeoutSeconds = 5;
+constexpr char kText[] = "text/plain; charset=utf-8";
+
+// Two programs must not share the port, which the library would allow.
+void UseExclusivePort(socket_t socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
+void Configure(httplib::Server& server, const HttpEndpointOptions& options) {
+  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  server.set_socket_options(UseExclusivePort);
+  server.set_keep_alive_timeout(kTimeoutSeconds);
+  server.set_read_timeout(kTimeoutSeconds);
+  server.set_write_timeout(kTimeoutSeconds);
+  server.set_payload_max_length(1024);
+  server.Get("/healthz", [](const httplib::Request&, httplib::Response& out) {
+    out.set_content("ok\n", kText);
+  });
+  server.Get("/readyz", [ready = options.ready](const httplib::Request&,
+                                                httplib::Response& out) {
+    const absl::Status status = ready();
+    out.status = status.ok() ? 200 : 503;
+    out.set_content(status.ok()
+                        ? "ok\n"
+                        : absl::StrCat("not ready: ", status.message(), "\n"),
+                    kText);
+  });
+  server.Get("/version", [version = options.version](const httplib::Request&,
+                                                     httplib::Response& out) {
+    out.set_content(version + "\n", kText);
+  });
+}
+
+}  // namespace
+
+struct HttpEndpoint::State {
+  httplib::Server server;
+  std::string address;
+  std::atomic<bool> ended = false;
+  std::thread thread;
+};
+
+HttpEndpoint::HttpEndpoint(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+
+absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
+    HttpEndpointOptions options) {
+  SHOAL_ASSIGN_OR_RETURN(ListenAddress address,
+                         ParseListenAddress(options.listen));
+  SHOAL_RETURN_IF_ERROR(CheckCanListen(address));
+  auto state = std::make_unique<State>();
+  Configure(state->server, options);
+  if (address.port == 0) {
+    address.port = state->server.bind_to_any_port(address.host);
+  } else if (!state->server.bind_to_port(address.host, address.port)) {
+    address.port = -1;
+  }
+  if (address.port < 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen));
+  }
+  state->address = address.ToString();
+  state->thread = std::thread([state = state.get()] {
+    state->server.listen_after_bind();
+    state->ended = true;
+  });
+  // stop() does nothing to a server that has not begun to listen.
+  while (!state->server.is_running() && !state->ended) {
+    std::this_thread::yield();
+  }
+  return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(state)));
+}
+
+HttpEndpoint::~HttpEndpoint() {
+  state_->server.stop();
+  state_->thread.join();
+}
+
+const std::string& HttpEndpoint::address() const { return state_->address; }
+
+}  // namespace shoal::coordinator

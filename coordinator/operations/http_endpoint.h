@@ -1,0 +1,43 @@
+// The HTTP port for orchestrators: /healthz (the process is alive), /readyz
+// (it can serve; 503 and the reason otherwise), /version.
+#ifndef SHOAL_COORDINATOR_OPERATIONS_HTTP_ENDPOINT_H_
+#define SHOAL_COORDINATOR_OPERATIONS_HTTP_ENDPOINT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace shoal::coordinator {
+
+struct HttpEndpointOptions {
+  std::string listen;                   // HOST:PORT
+  std::function<absl::Status()> ready;  // called on threads of the endpoint
+  std::string version;
+};
+
+// Serves on threads of its own until it dies. Plain HTTP: bind it to loopback
+// or to a network of the operators.
+class HttpEndpoint {
+ public:
+  // Errors of ParseListenAddress and CheckCanListen.
+  static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(
+      HttpEndpointOptions options);
+  ~HttpEndpoint();
+  HttpEndpoint(const HttpEndpoint&) = delete;
+  HttpEndpoint& operator=(const HttpEndpoint&) = delete;
+
+  // HOST:PORT with the port that it got.
+  const std::string& address() const;
+
+ private:
+  struct State;
+  explicit HttpEndpoint(std::unique_ptr<State> state);
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_OPERATIONS_HTTP_ENDPOINT_H_

@@ -1,0 +1,71 @@
+#include "coordinator/programs/ca_folder.h"
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "protocol/certificates.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::KeyAndCertificate;
+
+absl::Status RefuseToOverwrite(const CaFolder& folder) {
+  for (const std::string& path :
+       {folder.ca + "/ca.pem", folder.ca_key(), folder.coordinator + "/key.pem",
+        folder.operators + "/key.pem"}) {
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          path, ": exists already; keep it, or choose another folder"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteSecret(const std::string& path, const Secret& secret) {
+  return WriteFileAtomically(path, secret.Reveal(), 0600);
+}
+
+absl::Status WriteCredentials(const std::string& folder,
+                              const std::string& ca_pem,
+                              const KeyAndCertificate& leaf) {
+  SHOAL_RETURN_IF_ERROR(MakeFolders(folder, 0700));
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(folder + "/ca.pem", ca_pem));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(folder + "/certificate.pem", leaf.certificate_pem));
+  return WriteSecret(folder + "/key.pem", leaf.key_pem);
+}
+
+}  // namespace
+
+configuration::TlsFiles CaFolder::tls() const {
+  return {coordinator + "/ca.pem", coordinator + "/certificate.pem",
+          coordinator + "/key.pem"};
+}
+
+absl::Status MakeCaFolder(const CaFolder& folder, absl::Time now) {
+  SHOAL_RETURN_IF_ERROR(RefuseToOverwrite(folder));
+  SHOAL_ASSIGN_OR_RETURN(const KeyAndCertificate ca,
+                         protocol::MakeCa("Shoal CA", now, folder.ca_lifetime));
+  SHOAL_ASSIGN_OR_RETURN(
+      const KeyAndCertificate coordinator,
+      protocol::Issue(ca, "coordinator", protocol::Role::kCoordinator,
+                      folder.hosts, now, folder.certificate_lifetime));
+  SHOAL_ASSIGN_OR_RETURN(
+      const KeyAndCertificate admin,
+      protocol::Issue(ca, "operator", protocol::Role::kOperator, {}, now,
+                      folder.certificate_lifetime));
+  SHOAL_RETURN_IF_ERROR(MakeFolders(folder.ca, 0700));
+  SHOAL_RETURN_IF_ERROR(
+      WriteCredentials(folder.coordinator, ca.certificate_pem, coordinator));
+  SHOAL_RETURN_IF_ERROR(
+      WriteCredentials(folder.operators, ca.certificate_pem, admin));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(folder.ca + "/ca.pem", ca.certificate_pem));
+  return WriteSecret(folder.ca_key(), ca.key_pem);
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,86 @@
+#include "coordinator/programs/shoald_setup.h"
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "coordinator/programs/ca_folder.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using configuration::CoordinatorConfig;
+
+constexpr char kDevData[] = "shoal-data";
+
+CaFolder DevCa(const std::string& data) {
+  CaFolder folder;
+  folder.ca = data + "/ca";
+  folder.coordinator = data + "/coordinator";
+  folder.operators = data + "/operator";
+  return folder;
+}
+
+absl::Status UseDevCa(CoordinatorConfig& config, absl::Time now) {
+  const CaFolder folder = DevCa(config.data);
+  std::error_code error;
+  if (!std::filesystem::exists(folder.ca_key(), error)) {
+    SHOAL_RETURN_IF_ERROR(MakeCaFolder(folder, now));
+  }
+  config.tls = folder.tls();
+  config.enrollment_ca_key = folder.ca_key();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CoordinatorConfig> BaseConfig(const ShoaldArguments& arguments) {
+  if (arguments.dev && !arguments.config.empty()) {
+    return absl::InvalidArgumentError(
+        "--dev and --config exclude each other: --dev needs no file");
+  }
+  if (!arguments.config.empty()) {
+    return configuration::LoadCoordinatorConfig(arguments.config);
+  }
+  if (!arguments.dev) {
+    return absl::InvalidArgumentError(
+        "expected --config FILE, or --dev to try it out; see --help");
+  }
+  CoordinatorConfig config;
+  config.listen = "127.0.0.1:7600";
+  config.data = kDevData;
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<CoordinatorConfig> ConfigOf(const ShoaldArguments& arguments,
+                                           absl::Time now) {
+  SHOAL_ASSIGN_OR_RETURN(CoordinatorConfig config, BaseConfig(arguments));
+  if (!arguments.data.empty()) config.data = arguments.data;
+  if (!arguments.listen.empty()) config.listen = arguments.listen;
+  if (!arguments.http_listen.empty()) {
+    config.http_listen =
+        arguments.http_listen == "none" ? "" : arguments.http_listen;
+  }
+  if (arguments.dev && !arguments.insecure) {
+    SHOAL_RETURN_IF_ERROR(UseDevCa(config, now));
+  }
+  return config;
+}
+
+std::string DevInstructions(const CoordinatorConfig& config,
+                            const std::string& grpc_address,
+                            const std::string& invitation) {
+  if (!config.tls.has_value()) {
+    return absl::StrCat("  look around  shoalctl --coordinator ", grpc_address,
+                        " --insecure status\n");
+  }
+  const std::string credentials = DevCa(config.data).operators;
+  return absl::StrCat(
+      "  look around  shoalctl --coordinator ", grpc_address, " --credentials ",
+      credentials, " status\n  add devices  shoal-agent ",
+      "enroll --coordinator ", grpc_address, " --ca ", credentials,
+      "/ca.pem --invitation ", invitation, " --state DIR\n",
+      "               (the invitation is valid for a day)\n");
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,179 @@
+#include "coordinator/service/admin_reports.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/explain.h"
+#include "coordinator/service/traffic.h"
+#include "protocol/wire.h"
+
+namespace shoal::coordinator {
+namespace {
+
+std::string BytesOf(const Digest& digest) {
+  return digest.empty() ? std::string() : std::string(digest.AsBytes());
+}
+
+// What has happened.
+bool IsTime(absl::Time time) {
+  return time != absl::InfinitePast() && time != absl::InfiniteFuture();
+}
+
+#define SHOAL_SET_TIME(report, field, time)                \
+  if (IsTime(time)) {                                      \
+    *(report).mutable_##field() = protocol::ToProto(time); \
+  }
+
+v1::RoundState ToProto(RoundState state) {
+  switch (state) {
+    case RoundState::kOpen:
+      return v1::ROUND_STATE_OPEN;
+    case RoundState::kCollecting:
+      return v1::ROUND_STATE_COLLECTING;
+    case RoundState::kSealed:
+      return v1::ROUND_STATE_SEALED;
+    case RoundState::kRevealed:
+      return v1::ROUND_STATE_REVEALED;
+    case RoundState::kCommitted:
+      return v1::ROUND_STATE_COMMITTED;
+    case RoundState::kFailed:
+      return v1::ROUND_STATE_FAILED;
+  }
+  return v1::ROUND_STATE_UNSPECIFIED;
+}
+
+v1::TaskState ToProto(TaskState state) {
+  switch (state) {
+    case TaskState::kActive:
+      return v1::TASK_STATE_ACTIVE;
+    case TaskState::kPaused:
+      return v1::TASK_STATE_PAUSED;
+    case TaskState::kStopped:
+      return v1::TASK_STATE_STOPPED;
+    case TaskState::kCompleted:
+      return v1::TASK_STATE_COMPLETED;
+  }
+  return v1::TASK_STATE_UNSPECIFIED;
+}
+
+void AddOutcomes(absl::Span<const AssignmentRow> assignments,
+                 v1::RoundReport& report) {
+  std::map<std::string, int64_t> counts;
+  for (const AssignmentRow& assignment : assignments) {
+    if (!assignment.outcome.empty()) ++counts[assignment.outcome];
+  }
+  for (const auto& [outcome, count] : counts) {
+    v1::OutcomeCount& out = *report.add_outcomes();
+    out.set_outcome(outcome);
+    out.set_devices(count);
+  }
+}
+
+}  // namespace
+
+v1::ModelReport ToReport(const ModelRow& row) {
+  v1::ModelReport report;
+  report.set_digest(BytesOf(row.digest));
+  report.set_task(row.task);
+  report.set_version(row.version);
+  report.set_num_bytes(row.num_bytes);
+  report.set_num_parameters(row.num_parameters);
+  report.set_round_id(row.round_id);
+  report.set_parent(BytesOf(row.parent));
+  SHOAL_SET_TIME(report, created, row.created);
+  report.set_contributors(row.contributors);
+  return report;
+}
+
+v1::DeviceReport ToReport(const DeviceRow& row) {
+  v1::DeviceReport report;
+  report.set_id(row.id);
+  report.set_name(row.name);
+  report.set_population(row.population);
+  SHOAL_SET_TIME(report, enrolled, row.enrolled);
+  SHOAL_SET_TIME(report, last_seen, row.last_seen);
+  SHOAL_SET_TIME(report, certificate_expires, row.certificate_expires);
+  report.set_contributions(row.contributions);
+  report.set_sdk_version(row.sdk_version);
+  report.set_num_examples(row.num_examples);
+  return report;
+}
+
+absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
+  v1::TaskReport report;
+  if (!report.mutable_task()->ParseFromString(row.definition)) {
+    return absl::DataLossError(absl::StrCat("the stored definition of task ",
+                                            row.name, " is damaged"));
+  }
+  report.set_state(ToProto(row.state));
+  report.set_rounds_committed(row.rounds_committed);
+  report.set_rounds_failed(row.rounds_failed);
+  report.set_current_model(BytesOf(row.current_model));
+  SHOAL_SET_TIME(report, created, row.created);
+  report.set_note(row.note);
+  return report;
+}
+
+v1::RoundReport ToReport(const RoundRow& row,
+                         absl::Span<const AssignmentRow> assignments,
+                         int64_t bytes_down) {
+  v1::RoundReport report;
+  report.set_id(row.id);
+  report.set_task(row.task);
+  report.set_number(row.number);
+  report.set_state(ToProto(row.state));
+  report.set_failure(row.failure);
+  report.set_cohort(row.cohort);
+  report.set_min_reports(row.min_reports);
+  report.set_max_assigned(row.max_assigned);
+  report.set_assigned(row.assigned);
+  report.set_accepted(row.accepted);
+  AddOutcomes(assignments, report);
+  SHOAL_SET_TIME(report, opened, row.opened);
+  SHOAL_SET_TIME(report, deadline, row.deadline);
+  SHOAL_SET_TIME(report, finished, row.finished);
+  report.set_base_model(BytesOf(row.base_model));
+  report.set_committed_model(BytesOf(row.committed_model));
+  if (row.train_loss.has_value()) report.set_train_loss(*row.train_loss);
+  if (row.train_accuracy.has_value()) {
+    report.set_train_accuracy(*row.train_accuracy);
+  }
+  report.set_total_examples(row.total_examples);
+  report.set_bytes_up(row.bytes_up);
+  report.set_bytes_down(bytes_down);
+  report.set_explanation(ExplainRound(row, assignments));
+  return report;
+}
+
+absl::StatusOr<v1::RoundReport> ReportReader::Round(const RoundRow& row) const {
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<AssignmentRow> assignments,
+                         store_.ListAssignments(row.id));
+  return ToReport(row, assignments, traffic_.SentOf(row.base_model));
+}
+
+absl::StatusOr<v1::TaskReport> ReportReader::Task(const TaskRow& row) const {
+  SHOAL_ASSIGN_OR_RETURN(v1::TaskReport report, ToReport(row));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<RoundRow> newest,
+                         store_.ListRounds(row.name, 1, 0));
+  if (!newest.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(*report.mutable_newest_round(),
+                           Round(newest.front()));
+  }
+  return report;
+}
+
+std::optional<TaskState> FromProto(v1::TaskState state) {
+  switch (state) {
+    case v1::TASK_STATE_ACTIVE:
+      return TaskState::kActive;
+    case v1::TASK_STATE_PAUSED:
+      return TaskState::kPaused;
+    case v1::TASK_STATE_STOPPED:
+      return TaskState::kStopped;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,52 @@
+// Rows of the store as operators see them.
+#ifndef SHOAL_COORDINATOR_SERVICE_ADMIN_REPORTS_H_
+#define SHOAL_COORDINATOR_SERVICE_ADMIN_REPORTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "coordinator/engine/round_store.h"
+#include "coordinator/engine/rows.h"
+#include "shoal/v1/admin.pb.h"
+
+namespace shoal::coordinator {
+
+class Traffic;
+
+// Times that have not happened and digests that are empty stay unset.
+v1::ModelReport ToReport(const ModelRow& row);
+v1::DeviceReport ToReport(const DeviceRow& row);
+// Without its newest round. DATA_LOSS when the definition does not parse.
+absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
+// `bytes_down`: of the round's base model.
+v1::RoundReport ToReport(const RoundRow& row,
+                         absl::Span<const AssignmentRow> assignments,
+                         int64_t bytes_down);
+
+// Reads what the reports above need. Thread-safe.
+class ReportReader {
+ public:
+  // Both must outlive this.
+  ReportReader(RoundStore& store, const Traffic& traffic)
+      : store_(store), traffic_(traffic) {}
+
+  absl::StatusOr<v1::RoundReport> Round(const RoundRow& row) const;
+  // With its newest round, when it has one.
+  absl::StatusOr<v1::TaskReport> Task(const TaskRow& row) const;
+
+  RoundStore& store() const { return store_; }
+
+ private:
+  RoundStore& store_;
+  const Traffic& traffic_;
+};
+
+// The state of the wire; nothing for a state that nobody can ask for.
+std::optional<TaskState> FromProto(v1::TaskState state);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_SERVICE_ADMIN_REPORTS_H_
