@@ -1,17 +1,19 @@
 // Weighted sums of updates in fixed point: integers, so that the sum does not
 // depend on the order of arrival, on threads, replicas or retries.
 //
-// An update value x with weight w becomes round(x * w * scale), a power-of-two
-// scale chosen so that max_updates * norm_bound * max_weight * scale < 2^62:
-// no sum of accepted updates can overflow. Rounding costs at most 1/2 per
-// update and coordinate, so a mean over n updates with total weight W differs
-// from the exact one by at most n / (2 * scale * W) plus the final rounding to
-// double.
+// An update value x with weight w becomes round(x * w * scale), ties to even,
+// with a power-of-two scale chosen so that
+// max_updates * norm_bound * max_weight * scale < 2^62: no sum of accepted
+// updates can overflow. For weights up to 2^29 the product x * w * scale is
+// exact in double, so that rounding costs at most 1/2 per update and
+// coordinate: a mean over n updates with total weight W differs from the exact
+// one by at most n / (2 * scale * W), and by a relative 2^-52 from the two
+// roundings of the mean itself to double. (Larger weights add a relative 2^-53
+// per update.)
 #ifndef SHOAL_AGGREGATION_ACCUMULATOR_H_
 #define SHOAL_AGGREGATION_ACCUMULATOR_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,17 +32,23 @@ struct FixedPointRange {
   int64_t max_weight = 0;   // >= 1: of every update
   int64_t max_updates = 0;  // >= 1: in one round
 
-  // The power of two described above.
+  // The ranges above; norm_bound <= 1e50, max_weight <= 2^32,
+  // max_updates <= 2^30.
+  bool IsValid() const;
+  // The power of two described above, at most 2^149. REQUIRES: IsValid().
   double Scale() const;
+  // A bound on the magnitude of the sum of that many updates.
+  // REQUIRES: IsValid(); num_updates in [0, max_updates].
+  int64_t MaxSum(int64_t num_updates) const;
   friend bool operator==(const FixedPointRange&,
                          const FixedPointRange&) = default;
 };
 
-// One update that has passed ValidateUpdate.
+// One update that has passed ValidateUpdate with the range's bounds.
 struct WeightedUpdate {
   absl::Span<const float> delta;  // [num_parameters]
   int64_t weight = 0;             // [1, max_weight]
-  learning::UpdateReport report;
+  learning::UpdateReport report;  // num_examples <= 2^32
 };
 
 // The totals beside the vector, all integers.
@@ -49,7 +57,8 @@ struct SumTotals {
   int64_t weight = 0;
   int64_t num_examples = 0;
   int64_t base_num_correct = 0;
-  int64_t base_loss_micro = 0;  // sum of round(1e6 * base_loss_sum)
+  // Sum of round(1e6 * base_loss_sum), each at most 2^62 / max_updates.
+  int64_t base_loss_micro = 0;
   friend bool operator==(const SumTotals&, const SumTotals&) = default;
 };
 
@@ -61,7 +70,8 @@ class Accumulator {
 
   // Adds a batch, in cache-sized blocks; over the threads of `pool` when there
   // is one (its threads must not be waiting for this call). The result is the
-  // same for any pool and any grouping into batches.
+  // same for any pool and any grouping into batches. REQUIRES: sizes and
+  // weights fit; no more than max_updates altogether.
   void Add(absl::Span<const WeightedUpdate> updates, ThreadPool* pool);
   // FAILED_PRECONDITION when ranges or sizes differ, or when the sum would
   // hold more than max_updates.

@@ -1,0 +1,306 @@
+#include "aggregation/accumulator.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <latch>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace shoal::aggregation {
+namespace {
+
+constexpr absl::string_view kMagic = "SHSG";
+constexpr uint32_t kFormatVersion = 1;
+// Values of one block: its sums stay in the second-level cache while every
+// update of a batch is added to them.
+constexpr int64_t kBlockValues = 16384;
+// Batches of fewer values are not worth waking other threads for.
+constexpr int64_t kMinParallelValues = 1 << 19;
+// Updates added in one pass, so that a sum is loaded and stored once for all.
+constexpr int kGroup = 8;
+// Of one update; with at most 2^30 updates no total can overflow.
+constexpr int64_t kMaxExamples = int64_t{1} << 32;
+
+// The integer next to `value`, ties to even. REQUIRES: |value| < 2^62.
+//
+// Adding 1.5 * 2^52 leaves the rounded number in the low bits of the mantissa,
+// which works below 2^51; so the value is split into a multiple of 2^12 and a
+// rest, both exact. Ties keep their parity, since the multiple is even. Only
+// additions, multiplications and shifts: vectorised, and the same bits, on
+// every instruction set.
+inline int64_t RoundToInteger(double value) {
+  constexpr double kMantissa = 0x1.8p52;
+  constexpr uint64_t kMantissaBits = std::bit_cast<uint64_t>(kMantissa);
+  constexpr int kSplit = 12;
+  constexpr double kUnit = 1 << kSplit;
+  const double coarse = value * (1 / kUnit) + kMantissa;
+  const double rest = value - (coarse - kMantissa) * kUnit;
+  const double fine = rest + kMantissa;
+  return static_cast<int64_t>((std::bit_cast<uint64_t>(coarse) << kSplit) +
+                              std::bit_cast<uint64_t>(fine) -
+                              (kMantissaBits << kSplit) - kMantissaBits);
+}
+
+// What one block of a batch is made of.
+struct Addend {
+  const float* delta;
+  double factor;  // weight * scale, exact
+};
+
+template <int kCount>
+void AddGroup(const Addend* addends, int64_t begin, absl::Span<int64_t> sums) {
+  const float* delta[kCount];
+  double factor[kCount];
+  for (int k = 0; k < kCount; ++k) {
+    delta[k] = addends[k].delta + begin;
+    factor[k] = addends[k].factor;
+  }
+  int64_t* __restrict out = sums.data();
+  const int64_t size = sums.size();
+  for (int64_t i = 0; i < size; ++i) {
+    int64_t sum = out[i];
+#pragma GCC unroll 8
+    for (int k = 0; k < kCount; ++k) {
+      sum += RoundToInteger(static_cast<double>(delta[k][i]) * factor[k]);
+    }
+    out[i] = sum;
+  }
+}
+
+// Adds values [begin, begin + sums.size()) of all addends to `sums`.
+void AddBlock(absl::Span<const Addend> addends, int64_t begin,
+              absl::Span<int64_t> sums) {
+  static_assert(kGroup == 8);
+  for (; addends.size() >= kGroup; addends.remove_prefix(kGroup)) {
+    AddGroup<kGroup>(addends.data(), begin, sums);
+  }
+  if (addends.size() >= 4) {
+    AddGroup<4>(addends.data(), begin, sums);
+    addends.remove_prefix(4);
+  }
+  if (addends.size() >= 2) {
+    AddGroup<2>(addends.data(), begin, sums);
+    addends.remove_prefix(2);
+  }
+  if (!addends.empty()) AddGroup<1>(addends.data(), begin, sums);
+}
+
+// Calls `work(begin, size)` for the blocks of [0, num_values), on the threads
+// of `pool` when there is one, and returns when all are done.
+template <typename Work>
+void ForEachBlock(int64_t num_values, ThreadPool* pool, const Work& work) {
+  const int64_t num_blocks = (num_values + kBlockValues - 1) / kBlockValues;
+  const auto run = [&](int64_t block) {
+    const int64_t begin = block * kBlockValues;
+    work(begin, std::min(kBlockValues, num_values - begin));
+  };
+  if (pool == nullptr) {
+    for (int64_t block = 0; block < num_blocks; ++block) run(block);
+    return;
+  }
+  std::latch done(num_blocks);
+  for (int64_t block = 0; block < num_blocks; ++block) {
+    pool->Schedule([&, block] {
+      run(block);
+      done.count_down();
+    });
+  }
+  done.wait();
+}
+
+// The most that one update may add to the total loss in millionths, so that no
+// sum of max_updates of them can overflow.
+int64_t MaxLossMicro(const FixedPointRange& range) {
+  return (int64_t{1} << 62) / range.max_updates;
+}
+
+// The loss is for people and moves no model: absurd ones are cut.
+int64_t LossMicro(double loss_sum, const FixedPointRange& range) {
+  const double micro = std::clamp(loss_sum * 1e6, 0.0, 0x1p62);
+  return std::min(static_cast<int64_t>(std::nearbyint(micro)),
+                  MaxLossMicro(range));
+}
+
+absl::Status Broken(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("segment: ", what));
+}
+
+// Sums and totals that `num_updates` accepted updates can lead to.
+absl::Status CheckTotals(const FixedPointRange& range,
+                         const SumTotals& totals) {
+  const auto within = [](int64_t value, int64_t limit) {
+    return value >= 0 && value <= limit;
+  };
+  if (!within(totals.num_updates, range.max_updates)) {
+    return Broken(absl::StrCat("holds ", totals.num_updates,
+                               " updates, expected at most ",
+                               range.max_updates));
+  }
+  if (!within(totals.weight, totals.num_updates * range.max_weight) ||
+      totals.weight < totals.num_updates ||
+      !within(totals.num_examples, totals.num_updates * kMaxExamples) ||
+      !within(totals.base_num_correct, totals.num_examples) ||
+      !within(totals.base_loss_micro,
+              totals.num_updates * MaxLossMicro(range))) {
+    return Broken("its totals contradict its number of updates");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool FixedPointRange::IsValid() const {
+  return norm_bound > 0 && norm_bound <= 1e50 && max_weight >= 1 &&
+         max_weight <= kMaxExamples && max_updates >= 1 &&
+         max_updates <= int64_t{1} << 30;
+}
+
+double FixedPointRange::Scale() const {
+  // p < 2^e for the product p = mantissa * 2^e, so p * 2^(62 - e) < 2^62.
+  int exponent = 0;
+  std::frexp(static_cast<double>(max_updates) * norm_bound *
+                 static_cast<double>(max_weight),
+             &exponent);
+  // Floats are multiples of 2^-149: a larger scale would gain nothing.
+  return std::ldexp(1.0, std::min(62 - exponent, 149));
+}
+
+int64_t FixedPointRange::MaxSum(int64_t num_updates) const {
+  const double per_update =
+      norm_bound * static_cast<double>(max_weight) * Scale();
+  // The relative slack covers the products' rounding, one per update the rest.
+  const double product = static_cast<double>(num_updates) * per_update;
+  return static_cast<int64_t>(product * (1 + 0x1p-50)) + num_updates;
+}
+
+Accumulator::Accumulator(const FixedPointRange& range, int64_t num_parameters)
+    : range_(range), sums_(num_parameters) {
+  SHOAL_CHECK(range.IsValid());
+  SHOAL_CHECK(num_parameters >= 1);
+}
+
+void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
+                      ThreadPool* pool) {
+  const int64_t num_updates = updates.size();
+  SHOAL_CHECK(num_updates <= range_.max_updates - totals_.num_updates);
+  const double scale = range_.Scale();
+  std::vector<Addend> addends;
+  addends.reserve(updates.size());
+  for (const WeightedUpdate& update : updates) {
+    SHOAL_CHECK(update.delta.size() == sums_.size());
+    SHOAL_CHECK(update.weight >= 1 && update.weight <= range_.max_weight);
+    SHOAL_CHECK(update.report.num_examples >= update.report.base_num_correct);
+    SHOAL_CHECK(update.report.num_examples <= kMaxExamples);
+    addends.push_back(
+        {update.delta.data(), static_cast<double>(update.weight) * scale});
+    totals_.num_updates += 1;
+    totals_.weight += update.weight;
+    totals_.num_examples += update.report.num_examples;
+    totals_.base_num_correct += update.report.base_num_correct;
+    totals_.base_loss_micro += LossMicro(update.report.base_loss_sum, range_);
+  }
+  const int64_t num_values = sums_.size();
+  if (num_values * num_updates < kMinParallelValues) pool = nullptr;
+  ForEachBlock(num_values, pool, [&](int64_t begin, int64_t size) {
+    AddBlock(addends, begin, absl::MakeSpan(sums_).subspan(begin, size));
+  });
+}
+
+absl::Status Accumulator::Merge(const Accumulator& other) {
+  if (range_ != other.range_ || sums_.size() != other.sums_.size()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("sum of ", other.sums_.size(), " values with scale ",
+                     other.range_.Scale(), " cannot join one of ", sums_.size(),
+                     " values with scale ", range_.Scale()));
+  }
+  if (other.totals_.num_updates > range_.max_updates - totals_.num_updates) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(totals_.num_updates, " and ", other.totals_.num_updates,
+                     " updates are together more than ", range_.max_updates));
+  }
+  totals_.num_updates += other.totals_.num_updates;
+  totals_.weight += other.totals_.weight;
+  totals_.num_examples += other.totals_.num_examples;
+  totals_.base_num_correct += other.totals_.base_num_correct;
+  totals_.base_loss_micro += other.totals_.base_loss_micro;
+  for (size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
+  return absl::OkStatus();
+}
+
+void Accumulator::Mean(absl::Span<double> out) const {
+  SHOAL_CHECK(totals_.weight > 0);
+  SHOAL_CHECK(out.size() == sums_.size());
+  const double unit = 1 / range_.Scale();  // exact: a power of two
+  const double weight = static_cast<double>(totals_.weight);
+  for (size_t i = 0; i < sums_.size(); ++i) {
+    out[i] = static_cast<double>(sums_[i]) * unit / weight;
+  }
+}
+
+std::string Accumulator::Serialize() const {
+  std::string bytes(kMagic);
+  bytes.reserve(kMagic.size() + 80 + sums_.size() * sizeof(int64_t));
+  AppendU32(bytes, kFormatVersion);
+  AppendF64(bytes, range_.norm_bound);
+  for (const int64_t value :
+       {range_.max_weight, range_.max_updates, totals_.num_updates,
+        totals_.weight, totals_.num_examples, totals_.base_num_correct,
+        totals_.base_loss_micro, static_cast<int64_t>(sums_.size())}) {
+    AppendU64(bytes, static_cast<uint64_t>(value));
+  }
+  bytes.append(reinterpret_cast<const char*>(sums_.data()),
+               sums_.size() * sizeof(int64_t));
+  return bytes;
+}
+
+absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.Bytes(kMagic.size()) != kMagic) {
+    return Broken("does not begin with 'SHSG'");
+  }
+  if (const uint32_t version = reader.U32(); version != kFormatVersion) {
+    return Broken(absl::StrCat("has format version ", version, ", expected ",
+                               kFormatVersion));
+  }
+  const auto number = [&] { return static_cast<int64_t>(reader.U64()); };
+  FixedPointRange range;
+  SumTotals totals;
+  range.norm_bound = reader.F64();
+  range.max_weight = number();
+  range.max_updates = number();
+  totals.num_updates = number();
+  totals.weight = number();
+  totals.num_examples = number();
+  totals.base_num_correct = number();
+  totals.base_loss_micro = number();
+  const uint64_t num_values = reader.U64();
+  if (!reader.ok()) return Broken("ends inside its header");
+  if (!range.IsValid()) return Broken("has an impossible range");
+  if (absl::Status status = CheckTotals(range, totals); !status.ok()) {
+    return status;
+  }
+  const absl::string_view values = reader.rest();
+  if (num_values < 1 || values.size() % sizeof(int64_t) != 0 ||
+      num_values != values.size() / sizeof(int64_t)) {
+    return Broken(absl::StrCat("holds ", values.size(), " bytes of sums, ",
+                               "expected ", num_values, " sums of 8"));
+  }
+  Accumulator result(range, static_cast<int64_t>(num_values));
+  result.totals_ = totals;
+  std::memcpy(result.sums_.data(), values.data(), values.size());
+  const int64_t limit = range.MaxSum(totals.num_updates);
+  for (const int64_t sum : result.sums_) {
+    if (sum > limit || sum < -limit) {
+      return Broken(absl::StrCat("holds the sum ", sum, ", expected at most ",
+                                 limit, " for ", totals.num_updates,
+                                 " updates"));
+    }
+  }
+  return result;
+}
+
+}  // namespace shoal::aggregation

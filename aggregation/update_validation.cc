@@ -1,0 +1,89 @@
+#include "aggregation/update_validation.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "protocol/refusal.h"
+
+namespace shoal::aggregation {
+namespace {
+
+using protocol::RefusalCode;
+using protocol::RefusalError;
+
+// L2 norm, not finite when a value is not. Squares of floats are exact in
+// double and cannot overflow it; partial sums go to fixed lanes, so that the
+// result is the same for every width of vectors. It is never below the largest
+// magnitude: rounding is monotone.
+double Norm(absl::Span<const float> values) {
+  constexpr size_t kLanes = 32;
+  std::array<double, kLanes> lanes{};
+  size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const double x = values[i + lane];
+      lanes[lane] += x * x;
+    }
+  }
+  for (size_t lane = 0; i < values.size(); ++i, ++lane) {
+    const double x = values[i];
+    lanes[lane] += x * x;
+  }
+  double sum = 0;
+  for (const double lane : lanes) sum += lane;
+  return std::sqrt(sum);
+}
+
+absl::Status NotFinite(absl::Span<const float> values) {
+  const auto bad = std::find_if(values.begin(), values.end(),
+                                [](float x) { return !std::isfinite(x); });
+  return RefusalError(
+      RefusalCode::kUpdateNotFinite,
+      absl::StrCat("value ", bad - values.begin(), " of the update is ", *bad,
+                   ", expected finite values"));
+}
+
+}  // namespace
+
+absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
+                                           const UpdateBounds& bounds) {
+  const int64_t num_bytes = bytes.size();
+  const int64_t expected = learning::EncodedUpdateBytes(
+      learning::UpdateCodec::kFloat32, bounds.num_parameters);
+  if (num_bytes != expected) {
+    return RefusalError(
+        RefusalCode::kUpdateShape,
+        absl::StrCat("the update has ", num_bytes, " bytes, expected ",
+                     expected, " for a model of ", bounds.num_parameters,
+                     " parameters"));
+  }
+  auto decoded = learning::DecodeUpdate(bytes, bounds.num_parameters);
+  if (!decoded.ok()) {
+    return RefusalError(RefusalCode::kUpdateMalformed,
+                        decoded.status().message());
+  }
+  ValidUpdate update;
+  update.decoded = *std::move(decoded);
+  update.weight = update.decoded.report.num_examples;
+  if (update.weight < 1 || update.weight > bounds.max_examples) {
+    return RefusalError(
+        RefusalCode::kWeightBound,
+        absl::StrCat("the update claims ", update.weight,
+                     " examples, expected 1 to ", bounds.max_examples));
+  }
+  update.norm = Norm(update.decoded.delta);
+  if (!std::isfinite(update.norm)) return NotFinite(update.decoded.delta);
+  if (update.norm > bounds.norm_bound) {
+    return RefusalError(
+        RefusalCode::kNormBound,
+        absl::StrCat("the L2 norm of the update is ", update.norm,
+                     ", expected at most ", bounds.norm_bound));
+  }
+  return update;
+}
+
+}  // namespace shoal::aggregation
