@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
+#include <type_traits>
+#include <utility>
 
 namespace shoal::learning {
 namespace {
@@ -49,47 +50,60 @@ inline void Store(float* to, V value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// The product C = A B: A(i, k) lies at a[i * row_stride + k * inner_stride],
-// so that a transposed A needs no copy; B is row-major [inner, columns].
+// Calls step(0), …, step(kCount - 1) with constants, so that arrays indexed by
+// them live in registers.
+template <int kCount, typename Step>
+inline void Unroll(const Step& step) {
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (step(std::integral_constant<int, i>()), ...);
+  }
+  (std::make_integer_sequence<int, kCount>());
+}
+
+// The product C = A B of row-major matrices; with kTransposed, C = A^T B.
+template <bool kTransposed>
 struct Product {
-  const float* a = nullptr;
-  int64_t row_stride = 0;
-  int64_t inner_stride = 0;
-  const float* b = nullptr;
+  const float* a = nullptr;  // [rows, inner], transposed [inner, rows]
+  const float* b = nullptr;  // [inner, columns]
   int64_t rows = 0;
   int64_t inner = 0;
   int64_t columns = 0;
+
+  // Known to the compiler where it matters: a transposed A has short products.
+  int64_t row_stride() const { return kTransposed ? 1 : inner; }
+  int64_t inner_stride() const { return kTransposed ? rows : 1; }
 };
 
 // Computes kRows x (kVectors * kWidth) values of C at (row, column) and calls
-// finish(row, column, values) for every vector of them.
-template <int kRows, int kVectors, int kWidth, typename Finish>
-inline void Tile(const Product& p, int64_t row, int64_t column,
-                 const Finish& finish) {
+// finish(row, column, values) for every vector of them. `finish` is passed by
+// value all the way, so that no store of a result can alias what it holds.
+template <int kRows, int kVectors, int kWidth, bool kTransposed,
+          typename Finish>
+inline void Tile(const Product<kTransposed>& p, int64_t row, int64_t column,
+                 Finish finish) {
   using V = Vector<kWidth>;
   V sum[kRows][kVectors] = {};
-  const float* a = p.a + row * p.row_stride;
+  const float* a = p.a + row * p.row_stride();
   const float* b = p.b + column;
   for (int64_t k = 0; k < p.inner; ++k) {
     V right[kVectors];
-    for (int v = 0; v < kVectors; ++v) right[v] = Load<V>(b + v * kWidth);
-    for (int r = 0; r < kRows; ++r) {
-      const float left = a[r * p.row_stride];
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += left * right[v];
-    }
-    a += p.inner_stride;
+    Unroll<kVectors>([&](auto v) { right[v] = Load<V>(b + v * kWidth); });
+    Unroll<kRows>([&](auto r) {
+      const float left = a[r * p.row_stride()];
+      Unroll<kVectors>([&](auto v) { sum[r][v] += left * right[v]; });
+    });
+    a += p.inner_stride();
     b += p.columns;
   }
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) {
-      finish(row + r, column + v * kWidth, sum[r][v]);
-    }
-  }
+  Unroll<kRows>([&](auto r) {
+    Unroll<kVectors>(
+        [&](auto v) { finish(row + r, column + v * kWidth, sum[r][v]); });
+  });
 }
 
 // All columns of kRows rows: wide tiles first, then what is left.
-template <int kRows, typename Finish>
-void Strip(const Product& p, int64_t row, const Finish& finish) {
+template <int kRows, bool kTransposed, typename Finish>
+void Strip(const Product<kTransposed>& p, int64_t row, Finish finish) {
   int64_t column = 0;
   for (; column + 2 * kLane <= p.columns; column += 2 * kLane) {
     Tile<kRows, 2, kLane>(p, row, column, finish);
@@ -106,8 +120,8 @@ void Strip(const Product& p, int64_t row, const Finish& finish) {
   rest.template operator()<1>();
 }
 
-template <typename Finish>
-void Multiply(const Product& p, const Finish& finish) {
+template <bool kTransposed, typename Finish>
+void Multiply(const Product<kTransposed>& p, Finish finish) {
   int64_t row = 0;
   const auto strips = [&]<int kRows>() {
     for (; row + kRows <= p.rows; row += kRows) Strip<kRows>(p, row, finish);
@@ -119,54 +133,100 @@ void Multiply(const Product& p, const Finish& finish) {
   strips.template operator()<1>();
 }
 
-// to [columns, rows_out] = the transpose of from [rows, columns], with zeros
-// in the columns beyond `rows`.
-void TransposePadded(const float* from, int64_t rows, int64_t columns,
-                     int64_t rows_out, float* to) {
-  for (int64_t c = 0; c < columns; ++c) {
-    float* out = to + c * rows_out;
-    for (int64_t r = 0; r < rows; ++r) out[r] = from[r * columns + c];
-    std::fill(out + rows, out + rows_out, 0.0f);
+// to [columns, rows] = the transpose of the first `columns` columns of
+// from [rows, stride].
+void Transpose(const float* from, int64_t rows, int64_t stride, int64_t columns,
+               float* to) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[c];
+    from += stride;
   }
 }
 
-// One step of SGD for single values and whole vectors alike.
-class Stepper {
+// to [columns, stride] = the transpose of from [rows, columns], with zeros
+// beyond `rows`.
+void TransposePadded(const float* from, int64_t rows, int64_t columns,
+                     int64_t stride, float* to) {
+  for (int64_t c = 0; c < columns; ++c) {
+    for (int64_t r = 0; r < rows; ++r) to[r] = from[r * columns + c];
+    std::fill(to + rows, to + stride, 0.0f);
+    to += stride;
+  }
+}
+
+// Steps of SGD, for single values and whole vectors alike.
+class PlainStep {
  public:
-  Stepper(const SgdStep& step, float* parameters)
-      : step_(step), parameters_(parameters) {}
+  PlainStep(const SgdStep& step, float* parameters)
+      : learning_rate_(step.learning_rate), parameters_(parameters) {}
 
   template <typename V>
-  inline void Apply(int64_t index, V gradient) const {
-    V weight = Load<V>(parameters_ + index);
-    if (step_.weight_decay != 0) gradient += step_.weight_decay * weight;
-    if (step_.proximal_mu != 0) {
-      const V anchor = Load<V>(step_.anchor.data() + index);
-      gradient += step_.proximal_mu * (weight - anchor);
-    }
-    if (step_.momentum != 0) {
-      float* velocity = step_.velocity.data() + index;
-      gradient += step_.momentum * Load<V>(velocity);
-      Store(velocity, gradient);
-    }
-    weight -= step_.learning_rate * gradient;
-    Store(parameters_ + index, weight);
+  void Apply(int64_t index, V gradient) const {
+    float* weight = parameters_ + index;
+    Store(weight, Load<V>(weight) - learning_rate_ * gradient);
   }
 
  private:
-  const SgdStep step_;
-  float* const parameters_;
+  float learning_rate_;
+  float* parameters_;
 };
 
-Product WeightGradient(const DenseShape& shape, const float* x, const float* dy,
-                       int64_t rows) {
+class FullStep {
+ public:
+  FullStep(const SgdStep& step, float* parameters)
+      : learning_rate_(step.learning_rate),
+        momentum_(step.momentum),
+        weight_decay_(step.weight_decay),
+        proximal_mu_(step.proximal_mu),
+        anchor_(step.anchor.data()),
+        velocity_(step.velocity.data()),
+        parameters_(parameters) {}
+
+  template <typename V>
+  void Apply(int64_t index, V gradient) const {
+    const V weight = Load<V>(parameters_ + index);
+    gradient += weight_decay_ * weight;
+    if (proximal_mu_ != 0) {
+      gradient += proximal_mu_ * (weight - Load<V>(anchor_ + index));
+    }
+    if (momentum_ != 0) {
+      gradient += momentum_ * Load<V>(velocity_ + index);
+      Store(velocity_ + index, gradient);
+    }
+    Store(parameters_ + index, weight - learning_rate_ * gradient);
+  }
+
+ private:
+  float learning_rate_;
+  float momentum_;
+  float weight_decay_;
+  float proximal_mu_;
+  const float* anchor_;
+  float* velocity_;
+  float* parameters_;
+};
+
+Product<true> WeightGradient(const DenseShape& shape, const float* x,
+                             const float* dy, int64_t rows) {
   return {.a = x,
-          .row_stride = 1,
-          .inner_stride = shape.inputs,
           .b = dy,
           .rows = shape.inputs,
           .inner = rows,
           .columns = shape.outputs};
+}
+
+template <typename Step>
+void ApplyStep(const DenseShape& shape, const float* x, const float* dy,
+               int64_t rows, Step step, const float* bias_gradient) {
+  const int64_t offset = shape.weight_offset;
+  const int64_t stride = shape.outputs;
+  Multiply(WeightGradient(shape, x, dy, rows),
+           [=](int64_t row, int64_t column, auto value) {
+             step.Apply(offset + row * stride + column, value);
+           });
+  for (int64_t c = 0; c < shape.outputs; ++c) {
+    step.Apply(shape.bias_offset + c, bias_gradient[c]);
+  }
 }
 
 void ColumnSums(const float* dy, int64_t rows, int64_t columns, float* sums) {
@@ -180,18 +240,17 @@ void ColumnSums(const float* dy, int64_t rows, int64_t columns, float* sums) {
 
 void DenseForward(const DenseShape& shape, const float* parameters,
                   const float* x, int64_t rows, bool relu, float* y) {
-  const Product product = {.a = x,
-                           .row_stride = shape.inputs,
-                           .inner_stride = 1,
-                           .b = parameters + shape.weight_offset,
-                           .rows = rows,
-                           .inner = shape.inputs,
-                           .columns = shape.outputs};
+  const Product<false> product = {.a = x,
+                                  .b = parameters + shape.weight_offset,
+                                  .rows = rows,
+                                  .inner = shape.inputs,
+                                  .columns = shape.outputs};
   const float* bias = parameters + shape.bias_offset;
-  Multiply(product, [&](int64_t row, int64_t column, auto value) {
+  const int64_t stride = shape.outputs;
+  Multiply(product, [=](int64_t row, int64_t column, auto value) {
     value += Load<decltype(value)>(bias + column);
     if (relu) value = value < 0 ? decltype(value){} : value;
-    Store(y + row * shape.outputs + column, value);
+    Store(y + row * stride + column, value);
   });
 }
 
@@ -204,30 +263,29 @@ void DenseInputGradient(const DenseShape& shape, const float* parameters,
   float* dy_transposed = scratch;                           // [outputs, padded]
   float* dx_transposed = scratch + shape.outputs * padded;  // [inputs, padded]
   TransposePadded(dy, rows, shape.outputs, padded, dy_transposed);
-  const Product product = {.a = parameters + shape.weight_offset,
-                           .row_stride = shape.outputs,
-                           .inner_stride = 1,
-                           .b = dy_transposed,
-                           .rows = shape.inputs,
-                           .inner = shape.outputs,
-                           .columns = padded};
-  Multiply(product, [&](int64_t row, int64_t column, auto value) {
+  const Product<false> product = {.a = parameters + shape.weight_offset,
+                                  .b = dy_transposed,
+                                  .rows = shape.inputs,
+                                  .inner = shape.outputs,
+                                  .columns = padded};
+  Multiply(product, [=](int64_t row, int64_t column, auto value) {
     Store(dx_transposed + row * padded + column, value);
   });
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < shape.inputs; ++c) {
-      const int64_t index = r * shape.inputs + c;
-      dx[index] = x[index] > 0 ? dx_transposed[c * padded + r] : 0.0f;
-    }
+  Transpose(dx_transposed, shape.inputs, padded, rows, dx);
+  // A pass of its own: a branch inside the one before would be mispredicted
+  // for every other value.
+  for (int64_t i = 0; i < rows * shape.inputs; ++i) {
+    dx[i] = x[i] > 0 ? dx[i] : 0.0f;
   }
 }
 
 void DenseGradient(const DenseShape& shape, const float* x, const float* dy,
                    int64_t rows, float* gradient) {
   float* weights = gradient + shape.weight_offset;
+  const int64_t stride = shape.outputs;
   Multiply(WeightGradient(shape, x, dy, rows),
-           [&](int64_t row, int64_t column, auto value) {
-             Store(weights + row * shape.outputs + column, value);
+           [=](int64_t row, int64_t column, auto value) {
+             Store(weights + row * stride + column, value);
            });
   ColumnSums(dy, rows, shape.outputs, gradient + shape.bias_offset);
 }
@@ -235,14 +293,13 @@ void DenseGradient(const DenseShape& shape, const float* x, const float* dy,
 void DenseStep(const DenseShape& shape, const float* x, const float* dy,
                int64_t rows, const SgdStep& step, float* bias_scratch,
                float* parameters) {
-  const Stepper stepper(step, parameters);
-  Multiply(WeightGradient(shape, x, dy, rows), [&](int64_t row, int64_t column,
-                                                   auto value) {
-    stepper.Apply(shape.weight_offset + row * shape.outputs + column, value);
-  });
   ColumnSums(dy, rows, shape.outputs, bias_scratch);
-  for (int64_t c = 0; c < shape.outputs; ++c) {
-    stepper.Apply(shape.bias_offset + c, bias_scratch[c]);
+  const bool plain =
+      step.momentum == 0 && step.weight_decay == 0 && step.proximal_mu == 0;
+  if (plain) {
+    ApplyStep(shape, x, dy, rows, PlainStep(step, parameters), bias_scratch);
+  } else {
+    ApplyStep(shape, x, dy, rows, FullStep(step, parameters), bias_scratch);
   }
 }
 
