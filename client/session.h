@@ -2,15 +2,16 @@
 // and is told how that went. shoal::Client drives it over a Transport; the
 // simulator drives it in virtual time.
 //
-//   DeviceSession session(options, saved);
-//   while (true) {
-//     SessionAction action = session.Next();
-//     … perform it, then call the matching On…()
+//   DeviceSession session(options, saved, seed);
+//   while (!std::holds_alternative<SessionEnd>(session.Next())) {
+//     … perform session.Next(), then call the matching On…()
 //   }
 //
-// check in -> fetch the model (resuming) -> train -> query -> upload -> done.
-// Any step may fail; the session decides whether to repeat it, to abandon the
-// assignment, or to end and when to come back.
+// check in -> fetch the model (resuming) -> train -> upload -> done. Any step
+// may fail; the session decides whether to repeat it, to abandon the
+// assignment, or to end and when to come back. An upload that was interrupted,
+// here or in an earlier session, goes on where the coordinator says it ended:
+// query -> upload -> done.
 #ifndef SHOAL_CLIENT_SESSION_H_
 #define SHOAL_CLIENT_SESSION_H_
 
@@ -22,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/random.h"
+#include "client/failure_kind.h"
 #include "protocol/messages.h"
 
 namespace shoal::client {
@@ -32,8 +34,12 @@ struct SessionOptions {
   // [0, min(max_backoff, base_backoff * 2^failures)].
   absl::Duration base_backoff = absl::Milliseconds(200);
   absl::Duration max_backoff = absl::Minutes(5);
-  // Attempts of one transfer before the session ends and resumes later.
+  // Attempts of one step without any progress before the session ends and a
+  // later one resumes.
   int max_attempts = 5;
+  // Failed attempts of the sessions before this one, in a row: they lengthen
+  // the back-off.
+  int earlier_failures = 0;
 };
 
 // What must survive a restart between training and receipt, so that an
@@ -66,9 +72,11 @@ struct DoUpload {
 struct DoAbandon {
   std::string token;
   protocol::AbandonReason reason;
+  absl::Status why;
 };
 struct DoWait {  // then call OnWaited()
   absl::Duration delay;
+  absl::Status why;
 };
 // The session is over; a new one may start after `next_check_in`.
 struct SessionEnd {
@@ -78,12 +86,14 @@ struct SessionEnd {
     kAbandoned,    // gave its assignment up
     kRefused,      // the coordinator said no
     kUnreachable,  // gave up for now; a pending upload stays pending
+    kStopped,      // by Stop() or by a cancelled call
   };
   Outcome outcome = kNotAssigned;
   absl::Duration next_check_in;
   absl::Status reason;  // OK with kContributed
   std::optional<protocol::UploadReceipt> receipt;
   bool keep_pending = false;  // the pending upload must be tried again
+  int failures = 0;           // for the next session's `earlier_failures`
 };
 using SessionAction = std::variant<DoCheckIn, DoFetch, DoTrain, DoQueryUpload,
                                    DoUpload, DoAbandon, DoWait, SessionEnd>;
@@ -101,7 +111,9 @@ class DeviceSession {
   const SessionAction& Next() const { return action_; }
 
   void OnCheckIn(const absl::StatusOr<protocol::CheckInAnswer>& result);
-  void OnFetched(const absl::Status& result);
+  // An error that no repetition mends makes the session abandon its assignment
+  // for `reason`.
+  void OnFetched(const absl::Status& result, protocol::AbandonReason reason);
   // `reason` is given up with when training failed.
   void OnTrained(const absl::StatusOr<PendingUpload>& result,
                  protocol::AbandonReason reason);
@@ -110,15 +122,33 @@ class DeviceSession {
   void OnAbandoned(const absl::StatusOr<absl::Duration>& result);
   void OnWaited();
 
-  // The assignment, once there is one.
+  // The device has to stop, whatever the session is doing: an assignment
+  // without an update is abandoned, a pending upload stays pending. The action
+  // that was under way counts as never started.
+  void Stop();
+
+  // The assignment, once there is one; the resumed upload has none.
   const std::optional<protocol::Assignment>& assignment() const {
     return assignment_;
   }
 
  private:
+  // Uniform in [0, min(max_backoff, base_backoff * 2^failures)].
   absl::Duration Backoff();
-  void End(SessionEnd end);
+  // Uniform in [max_backoff / 2, max_backoff]: for what time will not mend.
+  absl::Duration LongBackoff();
+  // Waits, then does `again`; ends the session after max_attempts.
   void RetryLater(SessionAction again, const absl::Status& why);
+  void End(SessionEnd::Outcome outcome, absl::Duration next_check_in,
+           const absl::Status& reason, bool keep_pending);
+  // Ends on an error that is not repeated.
+  void EndFailed(FailureKind kind, const absl::Status& why);
+  void EndWithReceipt(const protocol::UploadReceipt& receipt);
+  void Accept(const protocol::Assignment& assignment);
+  void Abandon(protocol::AbandonReason reason, const absl::Status& why);
+  // What a failed query or upload of the pending update leads to.
+  void OnTransferFailed(const absl::Status& why);
+  void StartUpload(int64_t offset);
 
   const SessionOptions options_;
   SeededRng jitter_;
@@ -126,7 +156,8 @@ class DeviceSession {
   std::optional<SessionAction> after_wait_;
   std::optional<protocol::Assignment> assignment_;
   std::optional<PendingUpload> pending_;
-  int failures_ = 0;
+  int64_t received_bytes_ = 0;  // of the pending upload, as last heard
+  int failures_ = 0;            // attempts in a row without progress
 };
 
 }  // namespace shoal::client

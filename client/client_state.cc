@@ -1,0 +1,86 @@
+#include "client/client_state.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace shoal::client {
+
+using ModelOr = absl::StatusOr<std::shared_ptr<const learning::StoredModel>>;
+
+ModelOr ParseChecked(absl::string_view bytes, const Digest& digest) {
+  const Digest actual = Sha256(bytes);
+  if (actual != digest) {
+    return absl::DataLossError(absl::StrCat("the model has the SHA-256 ",
+                                            actual.ToShortHex(), "…, expected ",
+                                            digest.ToShortHex(), "…"));
+  }
+  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
+                         learning::ParseModel(bytes));
+  return std::make_shared<const learning::StoredModel>(std::move(model));
+}
+
+ModelOr MemoryState::LoadModel(const Digest& digest) {
+  MutexLock lock(mutex_);
+  if (model_ == nullptr || model_digest_ != digest) {
+    return absl::NotFoundError(
+        absl::StrCat("no model ", digest.ToShortHex(), " is held"));
+  }
+  return model_;
+}
+
+absl::StatusOr<int64_t> MemoryState::BeginModel(const Digest& digest) {
+  if (partial_digest_ != digest) {
+    partial_digest_ = digest;
+    partial_.clear();
+  }
+  return partial_.size();
+}
+
+absl::Status MemoryState::AppendModel(absl::string_view bytes) {
+  partial_.append(bytes.data(), bytes.size());
+  return absl::OkStatus();
+}
+
+ModelOr MemoryState::FinishModel() {
+  const Digest digest = std::exchange(partial_digest_, Digest());
+  const std::string bytes = std::exchange(partial_, std::string());
+  ModelOr model = ParseChecked(bytes, digest);
+  if (!model.ok()) return model;
+  MutexLock lock(mutex_);
+  model_digest_ = digest;
+  model_ = *model;
+  return model;
+}
+
+absl::Status MemoryState::SaveNewest(const NewestModel& newest) {
+  MutexLock lock(mutex_);
+  newest_ = newest;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NewestModel> MemoryState::LoadNewest() {
+  MutexLock lock(mutex_);
+  if (!newest_.has_value()) {
+    return absl::NotFoundError("no model has been fetched yet");
+  }
+  return *newest_;
+}
+
+absl::Status MemoryState::SavePending(const PendingUpload& pending,
+                                      absl::string_view update) {
+  pending_ = SavedUpload{pending, std::string(update)};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SavedUpload>> MemoryState::LoadPending() {
+  return pending_;
+}
+
+absl::Status MemoryState::ClearPending() {
+  pending_.reset();
+  return absl::OkStatus();
+}
+
+}  // namespace shoal::client

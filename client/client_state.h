@@ -1,0 +1,104 @@
+// What a device keeps between and across sessions: the models it has fetched,
+// the download and the upload that were interrupted. A folder on devices
+// (file_state.h), memory in simulations.
+#ifndef SHOAL_CLIENT_CLIENT_STATE_H_
+#define SHOAL_CLIENT_CLIENT_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/digest.h"
+#include "base/mutex.h"
+#include "client/session.h"
+#include "learning/model.h"
+#include "protocol/messages.h"
+
+namespace shoal::client {
+
+// An update that may not have been acknowledged.
+struct SavedUpload {
+  PendingUpload pending;
+  std::string update;  // the encoded update
+};
+
+// The newest model of a device: which, and how to run it.
+struct NewestModel {
+  learning::ModelSpec spec;
+  Digest digest;
+  int64_t version = 0;
+  friend bool operator==(const NewestModel&, const NewestModel&) = default;
+};
+
+// Thread-compatible, except that LoadModel and LoadNewest may be called from
+// any thread at any time.
+class ClientState {
+ public:
+  virtual ~ClientState() = default;
+
+  // A complete model. NOT_FOUND when it is not held; DATA_LOSS when what was
+  // held turned out to be damaged (it is dropped).
+  virtual absl::StatusOr<std::shared_ptr<const learning::StoredModel>>
+  LoadModel(const Digest& digest) = 0;
+
+  // Starts a download or takes up the interrupted one of the same model;
+  // returns how many bytes are held already. One at a time.
+  virtual absl::StatusOr<int64_t> BeginModel(const Digest& digest) = 0;
+  // Adds the next bytes. REQUIRES: a download was begun.
+  virtual absl::Status AppendModel(absl::string_view bytes) = 0;
+  // Checks digest and format and keeps the model. DATA_LOSS when one is wrong:
+  // the download starts anew then. REQUIRES: a download was begun.
+  virtual absl::StatusOr<std::shared_ptr<const learning::StoredModel>>
+  FinishModel() = 0;
+
+  virtual absl::Status SaveNewest(const NewestModel& newest) = 0;
+  // NOT_FOUND before the first.
+  virtual absl::StatusOr<NewestModel> LoadNewest() = 0;
+
+  // Replaces the saved upload; durable when it returns OK.
+  virtual absl::Status SavePending(const PendingUpload& pending,
+                                   absl::string_view update) = 0;
+  // Nothing when there is none. DATA_LOSS when it is damaged.
+  virtual absl::StatusOr<std::optional<SavedUpload>> LoadPending() = 0;
+  virtual absl::Status ClearPending() = 0;
+};
+
+// Checks bytes against their digest and parses them.
+absl::StatusOr<std::shared_ptr<const learning::StoredModel>> ParseChecked(
+    absl::string_view bytes, const Digest& digest);
+
+// Keeps everything in memory; nothing survives the process.
+class MemoryState final : public ClientState {
+ public:
+  absl::StatusOr<std::shared_ptr<const learning::StoredModel>> LoadModel(
+      const Digest& digest) override SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<int64_t> BeginModel(const Digest& digest) override;
+  absl::Status AppendModel(absl::string_view bytes) override;
+  absl::StatusOr<std::shared_ptr<const learning::StoredModel>> FinishModel()
+      override SHOAL_EXCLUDES(mutex_);
+  absl::Status SaveNewest(const NewestModel& newest) override
+      SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<NewestModel> LoadNewest() override SHOAL_EXCLUDES(mutex_);
+  absl::Status SavePending(const PendingUpload& pending,
+                           absl::string_view update) override;
+  absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
+  absl::Status ClearPending() override;
+
+ private:
+  Digest partial_digest_;
+  std::string partial_;
+  std::optional<SavedUpload> pending_;
+
+  Mutex mutex_;
+  Digest model_digest_ SHOAL_GUARDED_BY(mutex_);  // the newest is kept
+  std::shared_ptr<const learning::StoredModel> model_ SHOAL_GUARDED_BY(mutex_);
+  std::optional<NewestModel> newest_ SHOAL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_CLIENT_STATE_H_

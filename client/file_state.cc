@@ -1,0 +1,212 @@
+#include "client/file_state.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "client/state_formats.h"
+
+namespace shoal::client {
+namespace {
+
+namespace fs = std::filesystem;
+using ModelOr = absl::StatusOr<std::shared_ptr<const learning::StoredModel>>;
+
+constexpr absl::string_view kPartSuffix = ".part";
+
+absl::Status Remove(const std::string& path) {
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return ErrnoStatus(errno, path, "remove");
+}
+
+absl::Status Append(int fd, absl::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoStatus(errno, path, "write");
+    }
+    bytes.remove_prefix(written);
+  }
+  return absl::OkStatus();
+}
+
+class FileState final : public ClientState {
+ public:
+  FileState(std::string folder, int kept_models)
+      : folder_(std::move(folder)), kept_models_(kept_models) {}
+  ~FileState() override { CloseDownload(); }
+
+  ModelOr LoadModel(const Digest& digest) override;
+  absl::StatusOr<int64_t> BeginModel(const Digest& digest) override;
+  absl::Status AppendModel(absl::string_view bytes) override;
+  ModelOr FinishModel() override;
+  absl::Status SaveNewest(const NewestModel& newest) override;
+  absl::StatusOr<NewestModel> LoadNewest() override;
+  absl::Status SavePending(const PendingUpload& pending,
+                           absl::string_view update) override;
+  absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
+  absl::Status ClearPending() override { return Remove(PendingPath()); }
+
+ private:
+  std::string ModelPath(const Digest& digest) const {
+    return absl::StrCat(folder_, "/models/", digest.ToHex());
+  }
+  std::string PartPath(const Digest& digest) const {
+    return absl::StrCat(ModelPath(digest), kPartSuffix);
+  }
+  std::string NewestPath() const { return folder_ + "/newest.bin"; }
+  std::string PendingPath() const { return folder_ + "/pending.bin"; }
+
+  void CloseDownload();
+  // Removes all but the newest models, and every other download.
+  absl::Status Prune();
+
+  const std::string folder_;
+  const int kept_models_;
+  // The download under way: its file, and its bytes so far.
+  Digest partial_digest_;
+  int partial_fd_ = -1;
+  std::string partial_;
+};
+
+ModelOr FileState::LoadModel(const Digest& digest) {
+  const std::string path = ModelPath(digest);
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  ModelOr model = ParseChecked(bytes, digest);
+  if (!model.ok()) {
+    SHOAL_RETURN_IF_ERROR(Remove(path));
+    return absl::DataLossError(
+        absl::StrCat(path, ": ", model.status().message()));
+  }
+  return model;
+}
+
+absl::StatusOr<int64_t> FileState::BeginModel(const Digest& digest) {
+  if (partial_fd_ >= 0 && partial_digest_ == digest) return partial_.size();
+  CloseDownload();
+  const std::string path = PartPath(digest);
+  absl::StatusOr<std::string> held = ReadFile(path);
+  if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
+  partial_fd_ =
+      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (partial_fd_ < 0) return ErrnoStatus(errno, path, "open");
+  partial_digest_ = digest;
+  if (held.ok()) partial_ = *std::move(held);
+  return partial_.size();
+}
+
+absl::Status FileState::AppendModel(absl::string_view bytes) {
+  SHOAL_CHECK(partial_fd_ >= 0);
+  SHOAL_RETURN_IF_ERROR(Append(partial_fd_, bytes, PartPath(partial_digest_)));
+  partial_.append(bytes.data(), bytes.size());
+  return absl::OkStatus();
+}
+
+// The file is not synced: its name is its checksum, and what a crash damages is
+// fetched again.
+ModelOr FileState::FinishModel() {
+  SHOAL_CHECK(partial_fd_ >= 0);
+  const Digest digest = partial_digest_;
+  const std::string bytes = std::exchange(partial_, std::string());
+  CloseDownload();
+  ModelOr model = ParseChecked(bytes, digest);
+  if (!model.ok()) {
+    SHOAL_RETURN_IF_ERROR(Remove(PartPath(digest)));
+    return model;
+  }
+  const std::string path = ModelPath(digest);
+  if (rename(PartPath(digest).c_str(), path.c_str()) != 0) {
+    return ErrnoStatus(errno, path, "rename");
+  }
+  SHOAL_RETURN_IF_ERROR(Prune());
+  return model;
+}
+
+void FileState::CloseDownload() {
+  if (partial_fd_ >= 0) close(partial_fd_);
+  partial_fd_ = -1;
+  partial_digest_ = Digest();
+  partial_.clear();
+}
+
+absl::Status FileState::Prune() {
+  const std::string models = folder_ + "/models";
+  std::vector<std::pair<fs::file_time_type, std::string>> kept;
+  std::error_code error;
+  for (fs::directory_iterator it(models, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string path = it->path().string();
+    if (absl::EndsWith(path, kPartSuffix)) {
+      SHOAL_RETURN_IF_ERROR(Remove(path));
+    } else {
+      kept.emplace_back(fs::last_write_time(it->path(), error), path);
+    }
+  }
+  if (error) return ErrnoStatus(error.value(), models, "list");
+  std::sort(kept.rbegin(), kept.rend());
+  for (size_t i = kept_models_; i < kept.size(); ++i) {
+    SHOAL_RETURN_IF_ERROR(Remove(kept[i].second));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileState::SaveNewest(const NewestModel& newest) {
+  return WriteFileAtomically(NewestPath(), EncodeNewestModel(newest), 0600);
+}
+
+absl::StatusOr<NewestModel> FileState::LoadNewest() {
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(NewestPath()));
+  return DecodeNewestModel(bytes);
+}
+
+absl::Status FileState::SavePending(const PendingUpload& pending,
+                                    absl::string_view update) {
+  return WriteFileAtomically(PendingPath(), EncodeSavedUpload(pending, update),
+                             0600);
+}
+
+absl::StatusOr<std::optional<SavedUpload>> FileState::LoadPending() {
+  const absl::StatusOr<std::string> bytes = ReadFile(PendingPath());
+  if (absl::IsNotFound(bytes.status())) return std::nullopt;
+  if (!bytes.ok()) return bytes.status();
+  SHOAL_ASSIGN_OR_RETURN(SavedUpload saved, DecodeSavedUpload(*bytes));
+  return saved;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(
+    const std::string& folder) {
+  SHOAL_RETURN_IF_ERROR(MakeFolders(folder, 0700));
+  const std::string path = folder + "/lock";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return ErrnoStatus(errno, path, "open");
+  std::unique_ptr<FolderLock> lock(new FolderLock(fd));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return ErrnoStatus(errno, path, "lock");
+  return absl::FailedPreconditionError(absl::StrCat(
+      "state folder ", folder, " belongs to a client that is running"));
+}
+
+FolderLock::~FolderLock() { close(fd_); }
+
+absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
+    const std::string& folder, int kept_models) {
+  SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/models", 0700));
+  return std::make_unique<FileState>(folder, kept_models);
+}
+
+}  // namespace shoal::client

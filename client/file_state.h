@@ -1,0 +1,42 @@
+// A device's state in a folder that one process at a time may use:
+//   lock            held while the folder is in use
+//   models/HEX      complete models, named by their SHA-256
+//   models/HEX.part an interrupted download
+//   newest.bin      which model is the newest, and its architecture
+//   pending.bin     an update that may not have been acknowledged
+// Keys and certificates lie beside them (identity.h).
+#ifndef SHOAL_CLIENT_FILE_STATE_H_
+#define SHOAL_CLIENT_FILE_STATE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/client_state.h"
+
+namespace shoal::client {
+
+// Holds a folder's lock until it dies.
+class FolderLock {
+ public:
+  // Makes the folder (mode 0700) when it is absent. FAILED_PRECONDITION when
+  // another process, or another lock of this one, holds it.
+  static absl::StatusOr<std::unique_ptr<FolderLock>> Take(
+      const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  explicit FolderLock(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
+// Opens the state in `folder`, whose lock the caller holds for as long as the
+// result lives. Keeps the newest `kept_models` models.
+absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
+    const std::string& folder, int kept_models = 2);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_FILE_STATE_H_

@@ -1,0 +1,140 @@
+#include "client/state_formats.h"
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+
+namespace shoal::client {
+namespace {
+
+constexpr absl::string_view kUploadMagic = "SHPU";
+constexpr absl::string_view kNewestMagic = "SHNM";
+constexpr uint16_t kVersion = 1;
+constexpr uint32_t kLogistic = 0;
+constexpr uint32_t kMlp = 1;
+
+absl::Status Damaged(absl::string_view what, absl::string_view why) {
+  return absl::DataLossError(absl::StrCat(what, ": ", why));
+}
+
+std::string Begin(absl::string_view magic) {
+  std::string out(magic);
+  AppendU16(out, kVersion);
+  return out;
+}
+
+absl::Status CheckBegin(ByteReader& reader, absl::string_view magic,
+                        absl::string_view what) {
+  if (reader.Bytes(magic.size()) != magic) return Damaged(what, "wrong magic");
+  const uint16_t version = reader.U16();
+  if (!reader.ok()) return Damaged(what, "truncated");
+  if (version == kVersion) return absl::OkStatus();
+  return Damaged(
+      what, absl::StrCat("format version ", version, ", expected ", kVersion));
+}
+
+// Reads the checksum of all bytes that `reader` has read of `bytes`.
+absl::Status CheckChecksum(ByteReader& reader, absl::string_view bytes,
+                           absl::string_view what) {
+  const size_t size = bytes.size() - reader.rest().size();
+  const uint32_t expected = reader.U32();
+  if (!reader.ok()) return Damaged(what, "truncated");
+  if (Crc32(bytes.substr(0, size)) == expected) return absl::OkStatus();
+  return Damaged(what, "wrong checksum");
+}
+
+// REQUIRES: 32 bytes, or fewer when the reader has failed.
+Digest ReadDigest(ByteReader& reader) {
+  const auto digest = Digest::FromBytes(reader.Bytes(Digest::kSize));
+  return digest.ok() ? *digest : Digest();
+}
+
+}  // namespace
+
+std::string EncodeSavedUpload(const PendingUpload& pending,
+                              absl::string_view update) {
+  std::string out = Begin(kUploadMagic);
+  out.reserve(update.size() + pending.token.size() + pending.task.size() + 80);
+  AppendSized(out, pending.token);
+  AppendSized(out, pending.task);
+  AppendU64(out, pending.round_id);
+  out.append(pending.digest.AsBytes().data(), Digest::kSize);
+  AppendU64(out, absl::ToUnixMicros(pending.deadline));
+  AppendU32(out, Crc32(out));
+  out.append(update.data(), update.size());
+  return out;
+}
+
+absl::StatusOr<SavedUpload> DecodeSavedUpload(absl::string_view bytes) {
+  constexpr absl::string_view kWhat = "saved upload";
+  ByteReader reader(bytes);
+  absl::Status begin = CheckBegin(reader, kUploadMagic, kWhat);
+  if (!begin.ok()) return begin;
+  SavedUpload saved;
+  saved.pending.token = std::string(reader.Sized());
+  saved.pending.task = std::string(reader.Sized());
+  saved.pending.round_id = static_cast<int64_t>(reader.U64());
+  saved.pending.digest = ReadDigest(reader);
+  saved.pending.deadline =
+      absl::FromUnixMicros(static_cast<int64_t>(reader.U64()));
+  absl::Status checksum = CheckChecksum(reader, bytes, kWhat);
+  if (!checksum.ok()) return checksum;
+  const absl::string_view update = reader.rest();
+  if (Sha256(update) != saved.pending.digest) {
+    return Damaged(kWhat, "the update differs from its SHA-256");
+  }
+  saved.pending.num_bytes = update.size();
+  saved.update = std::string(update);
+  return saved;
+}
+
+std::string EncodeNewestModel(const NewestModel& newest) {
+  std::string out = Begin(kNewestMagic);
+  out.append(newest.digest.AsBytes().data(), Digest::kSize);
+  AppendU64(out, newest.version);
+  const auto* mlp = std::get_if<learning::MlpSpec>(&newest.spec.architecture);
+  AppendU32(out, mlp != nullptr ? kMlp : kLogistic);
+  AppendU32(out, newest.spec.inputs());
+  AppendU32(out, newest.spec.outputs());
+  if (mlp == nullptr) {
+    AppendU32(out, 0);
+  } else {
+    AppendU32(out, mlp->hidden.size());
+    for (const int width : mlp->hidden) AppendU32(out, width);
+  }
+  AppendU32(out, Crc32(out));
+  return out;
+}
+
+absl::StatusOr<NewestModel> DecodeNewestModel(absl::string_view bytes) {
+  constexpr absl::string_view kWhat = "newest model";
+  ByteReader reader(bytes);
+  absl::Status begin = CheckBegin(reader, kNewestMagic, kWhat);
+  if (!begin.ok()) return begin;
+  NewestModel newest;
+  newest.digest = ReadDigest(reader);
+  newest.version = static_cast<int64_t>(reader.U64());
+  const uint32_t kind = reader.U32();
+  const int inputs = static_cast<int>(reader.U32());
+  const int outputs = static_cast<int>(reader.U32());
+  const uint32_t num_hidden = reader.U32();
+  std::vector<int> hidden;
+  for (uint32_t i = 0; i < num_hidden && reader.ok(); ++i) {
+    hidden.push_back(static_cast<int>(reader.U32()));
+  }
+  absl::Status checksum = CheckChecksum(reader, bytes, kWhat);
+  if (!checksum.ok()) return checksum;
+  if (kind == kMlp) {
+    newest.spec.architecture =
+        learning::MlpSpec{inputs, std::move(hidden), outputs};
+  } else if (kind == kLogistic && hidden.empty()) {
+    newest.spec.architecture = learning::LogisticSpec{inputs, outputs};
+  } else {
+    return Damaged(kWhat, absl::StrCat("unknown model kind ", kind));
+  }
+  return newest;
+}
+
+}  // namespace shoal::client
