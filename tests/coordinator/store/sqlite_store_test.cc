@@ -1,0 +1,355 @@
+// What only the SQLite store promises: its file, its crashes, its disk.
+#include "coordinator/store/sqlite_store.h"
+
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "coordinator/store/sqlite_schema.h"
+#include "gmock/gmock.h"
+#include "tests/coordinator/store/store_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using ::shoal::testing::IsOk;
+using ::shoal::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
+constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr auto kResourceExhausted = absl::StatusCode::kResourceExhausted;
+
+class SqliteStoreTest : public ::testing::Test {
+ protected:
+  // Changes the file behind the store's back.
+  void Execute(const std::string& sql) {
+    sqlite3* handle = nullptr;
+    ASSERT_EQ(sqlite3_open(path_.c_str(), &handle), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr),
+              SQLITE_OK)
+        << sqlite3_errmsg(handle);
+    sqlite3_close(handle);
+  }
+
+  TemporaryFolder folder_;
+  const std::string path_ = folder_.path() + "/store.db";
+};
+
+// --- the file ----------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, SecondOpenerIsRefusedUntilTheFirstCloses) {
+  absl::StatusOr<std::unique_ptr<RoundStore>> first = OpenSqliteStore(path_);
+  SHOAL_ASSERT_OK(first);
+
+  EXPECT_THAT(OpenSqliteStore(path_),
+              StatusIs(kFailedPrecondition,
+                       AllOf(HasSubstr(path_),
+                             HasSubstr(absl::StrCat("process ", getpid())))));
+  first->reset();
+  EXPECT_THAT(OpenSqliteStore(path_), IsOk());
+}
+
+TEST_F(SqliteStoreTest, DescribesItselfByItsPath) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+  EXPECT_EQ(store->Describe(), "sqlite:" + path_);
+}
+
+TEST_F(SqliteStoreTest, NobodyElseMayReadTheFile) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+  SHOAL_ASSERT_OK(store->AddTokenKey({1, Secret("key"), Now()}));
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
+    struct stat info;
+    ASSERT_EQ(stat((path_ + suffix).c_str(), &info), 0) << suffix;
+    EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
+  }
+}
+
+TEST_F(SqliteStoreTest, MissingFolderIsNamed) {
+  EXPECT_THAT(OpenSqliteStore(folder_.path() + "/no/store.db"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/no/store.db")));
+  EXPECT_THAT(OpenSqliteStore(""),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(SqliteStoreTest, NewerSchemaIsRefusedWithBothVersions) {
+  SHOAL_ASSERT_OK(OpenSqliteStore(path_));
+  Execute("PRAGMA user_version = 1000");
+  EXPECT_THAT(
+      OpenSqliteStore(path_),
+      StatusIs(kFailedPrecondition,
+               AllOf(HasSubstr("version 1000"),
+                     HasSubstr(absl::StrCat("knows ", SchemaVersion())))));
+}
+
+TEST_F(SqliteStoreTest, DatabaseOfAnotherProgramIsRefusedAndUntouched) {
+  Execute("CREATE TABLE theirs (x); PRAGMA user_version = 1");
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string before, ReadFile(path_));
+  EXPECT_THAT(OpenSqliteStore(path_),
+              StatusIs(kFailedPrecondition, HasSubstr("another program")));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string after, ReadFile(path_));
+  EXPECT_TRUE(before == after);
+}
+
+TEST_F(SqliteStoreTest, FileThatIsNoDatabaseIsDataLoss) {
+  std::ofstream(path_) << std::string(8192, 'x');
+  EXPECT_THAT(OpenSqliteStore(path_), StatusIs(kDataLoss, HasSubstr(path_)));
+}
+
+TEST_F(SqliteStoreTest, CorruptPagesAreDataLoss) {
+  const std::string model = SomeBytes(1'000'000, 3);
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+    SHOAL_ASSERT_OK(store->CreateTask(MakeTask("digits", model),
+                                      MakeModel("digits", 0, model), model));
+  }
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(4096);  // every page but the first, which holds the schema
+  file << std::string(std::filesystem::file_size(path_) - 4096, '\xff');
+  file.close();
+
+  absl::StatusOr<std::unique_ptr<RoundStore>> store = OpenSqliteStore(path_);
+  const absl::Status status =
+      store.ok() ? (*store)->GetTask("digits").status() : store.status();
+  EXPECT_THAT(status, StatusIs(kDataLoss, HasSubstr(path_)));
+}
+
+TEST_F(SqliteStoreTest, ImpossibleValuesAreDataLoss) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto store, OpenSqliteStore(path_));
+  SHOAL_ASSERT_OK(
+      store->CreateTask(MakeTask("a", "m"), MakeModel("a", 0, "m"), "m"));
+  Execute("UPDATE tasks SET state = 9");
+  EXPECT_THAT(store->GetTask("a"),
+              StatusIs(kDataLoss, AllOf(HasSubstr("'state'"), HasSubstr("9"))));
+  Execute("UPDATE tasks SET state = 1, current_model = x'0102'");
+  EXPECT_THAT(store->GetTask("a"),
+              StatusIs(kDataLoss, HasSubstr("'current_model'")));
+  Execute("DELETE FROM model_chunks");
+  EXPECT_THAT(store->ReadModel(Sha256("m"), 0, 1), StatusIs(kDataLoss));
+}
+
+// --- crashes -----------------------------------------------------------------
+
+// The files as a kill -9 would leave them now, opened by somebody else.
+class CrashedCopy {
+ public:
+  explicit CrashedCopy(const std::string& path) {
+    for (const char* suffix : {"", "-wal"}) {
+      std::filesystem::copy_file(path + suffix,
+                                 folder_.path() + "/store.db" + suffix);
+    }
+    absl::StatusOr<std::unique_ptr<RoundStore>> store =
+        OpenSqliteStore(folder_.path() + "/store.db");
+    EXPECT_THAT(store, IsOk());
+    if (store.ok()) store_ = *std::move(store);
+  }
+  RoundStore& operator*() { return *store_; }
+  RoundStore* operator->() { return store_.get(); }
+
+ private:
+  TemporaryFolder folder_;
+  std::unique_ptr<RoundStore> store_;
+};
+
+TEST_F(SqliteStoreTest, EveryStepOfARoundOutlivesACrash) {
+  StoreDriver driver(StoreKind::kSqlite);
+  driver.CreateTask("digits");
+  for (RoundState state :
+       {RoundState::kOpen, RoundState::kCollecting, RoundState::kSealed,
+        RoundState::kRevealed, RoundState::kCommitted, RoundState::kFailed}) {
+    SCOPED_TRACE(ToString(state));
+    const RoundRow round = driver.RoundIn(state, "digits");
+    CrashedCopy copy(driver.path());
+    EXPECT_EQ(Text(*copy->GetRound(round.id)), Text(round));
+    EXPECT_EQ(Text(*copy->GetTask("digits")), Text(driver.Task("digits")));
+    EXPECT_EQ(copy->ReadSegments(round.id)->size(),
+              driver.store().ReadSegments(round.id)->size());
+    EXPECT_EQ(copy->ListContributions(round.id)->size(),
+              driver.store().ListContributions(round.id)->size());
+    if (!IsFinal(round.state)) {
+      SHOAL_ASSERT_OK(driver.store().FailRound(driver.TakeLease("digits"),
+                                               round.id, "x", Now()));
+    }
+  }
+}
+
+TEST_F(SqliteStoreTest, AssignmentsAndOutcomesOutliveACrash) {
+  StoreDriver driver(StoreKind::kSqlite);
+  driver.CreateTask("digits");
+  const int64_t id = driver.RoundIn(RoundState::kCollecting, "digits").id;
+  SHOAL_ASSERT_OK(driver.store().RecordOutcome(id, DeviceId(1), "refused: x"));
+  CrashedCopy copy(driver.path());
+  EXPECT_EQ(copy->ListAssignments(id)->front().outcome, "refused: x");
+}
+
+TEST_F(SqliteStoreTest, CrashDuringACommitLeavesTheStateBefore) {
+  StoreDriver driver(StoreKind::kSqlite);
+  driver.CreateTask("digits");
+  const int64_t id = driver.RoundIn(RoundState::kCollecting, "digits").id;
+  const std::string wal = driver.path() + "-wal";
+  const auto before = std::filesystem::file_size(wal);
+  driver.Commit(id, {1}, SomeBytes(100'000, 4));
+  const auto after = std::filesystem::file_size(wal);
+  ASSERT_GT(after, before);
+
+  // The log as far as it had been written when the process died.
+  for (auto size = before; size < after; size += 9000) {
+    TemporaryFolder folder;
+    const std::string path = folder.path() + "/store.db";
+    std::filesystem::copy_file(driver.path(), path);
+    std::filesystem::copy_file(wal, path + "-wal");
+    std::filesystem::resize_file(path + "-wal", size);
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path));
+    EXPECT_EQ(store->GetRound(id)->accepted, 0) << size;
+    EXPECT_EQ(store->ReadSegments(id)->size(), 0u) << size;
+    EXPECT_EQ(store->ListContributions(id)->size(), 0u) << size;
+  }
+}
+
+// --- disk full ---------------------------------------------------------------
+
+// A file system of 8 MiB, when the test may mount one.
+class SmallDisk {
+ public:
+  SmallDisk()
+      : mounted_(mount("shoal", folder_.path().c_str(), "tmpfs", 0,
+                       "size=8m") == 0) {}
+  ~SmallDisk() {
+    if (mounted_) umount2(folder_.path().c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+  const std::string& path() const { return folder_.path(); }
+
+ private:
+  TemporaryFolder folder_;
+  const bool mounted_;
+};
+
+#define SHOAL_SKIP_UNLESS_MOUNTED(disk)                             \
+  if (!(disk).mounted()) {                                          \
+    GTEST_SKIP() << "needs the right to mount a small file system"; \
+  }
+
+TEST_F(SqliteStoreTest, FullDiskRefusesAndLeavesNothingHalfWritten) {
+  SmallDisk disk;
+  SHOAL_SKIP_UNLESS_MOUNTED(disk);
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto store,
+                             OpenSqliteStore(disk.path() + "/store.db"));
+  SHOAL_ASSERT_OK(
+      store->CreateTask(MakeTask("a", "m"), MakeModel("a", 0, "m"), "m"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Lease lease,
+                             store->AcquireLease("a", "us", Now(), kLeaseTime));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const RoundRow round,
+      store->OpenRound(lease, MakeRoundOf(*store->GetTask("a"))));
+  SHOAL_ASSERT_OK(store->RecordAssignment(round.id, DeviceId(1), Now(), Now()));
+  SHOAL_ASSERT_OK(
+      store->TouchDevice({DeviceId(1), "pi", "writers", Now(), "0.1.0", 600}));
+  const std::string before = Text(*store->GetRound(round.id));
+  const std::string filler = disk.path() + "/filler";
+  std::ofstream(filler) << std::string(5 << 20, 'x');
+  const std::string sum = SomeBytes(3'000'000, 5);
+  const NewSegment segment = {round.id, "us", sum, 1};
+
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_THAT(store->CommitSegment(segment, {MakeContribution(1)}),
+                StatusIs(kResourceExhausted, HasSubstr(disk.path())));
+  }
+  EXPECT_EQ(Text(*store->GetRound(round.id)), before);
+  EXPECT_THAT(*store->ReadSegments(round.id), IsEmpty());
+  EXPECT_THAT(*store->ListContributions(round.id), IsEmpty());
+
+  std::filesystem::remove(filler);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const SegmentResult result,
+      store->CommitSegment(segment, {MakeContribution(1)}));
+  EXPECT_EQ(result.kind, SegmentResult::kCommitted);
+  EXPECT_EQ(store->GetDevice(DeviceId(1))->last_seen, Now());
+  store.reset();
+  SHOAL_ASSERT_OK_AND_ASSIGN(store, OpenSqliteStore(disk.path() + "/store.db"));
+  EXPECT_TRUE(store->ReadSegments(round.id)->front().sum == sum);
+}
+
+TEST_F(SqliteStoreTest, StoreIsNotCreatedOnAFullDisk) {
+  SmallDisk disk;
+  SHOAL_SKIP_UNLESS_MOUNTED(disk);
+  std::ofstream(disk.path() + "/filler") << std::string(9 << 20, 'x');
+  EXPECT_THAT(OpenSqliteStore(disk.path() + "/store.db"),
+              StatusIs(kResourceExhausted, HasSubstr(disk.path())));
+  std::filesystem::remove(disk.path() + "/filler");
+  EXPECT_THAT(OpenSqliteStore(disk.path() + "/store.db"), IsOk());
+}
+
+// --- threads -----------------------------------------------------------------
+
+TEST_P(StoreTest, SegmentsOfManyThreadsAllCount) {
+  if (GetParam() == StoreKind::kSqliteReopened) {
+    GTEST_SKIP() << "a store that is closed between calls has one user";
+  }
+  constexpr int kThreads = 4;
+  constexpr int kPerThread = 25;
+  driver_.CreateTask("digits");
+  NewRound opened = MakeRoundOf(driver_.Task("digits"));
+  opened.max_assigned = kThreads * kPerThread;
+  RoundStore& store = driver_.store();
+  const int64_t id = store.OpenRound(driver_.TakeLease("digits"), opened)->id;
+  SHOAL_ASSERT_OK(store.RecordAssignment(id, DeviceId(0), Now(), Now()));
+  const Digest model = driver_.Task("digits").current_model;
+
+  std::atomic<int> committed = 0;
+  std::atomic<int> duplicates = 0;
+  std::atomic<int> wrong = 0;
+  const auto work = [&](int thread) {
+    for (int i = 0; i < kPerThread; ++i) {
+      const int device = thread * kPerThread + i;
+      const NewSegment segment = {id, "us", "sum", 7};
+      // Its own device, and one that another thread tries as well.
+      for (int d : {device, (device + kPerThread) % (kThreads * kPerThread)}) {
+        const absl::StatusOr<SegmentResult> result =
+            store.CommitSegment(segment, {MakeContribution(d)});
+        if (!result.ok())
+          ++wrong;
+        else if (result->kind == SegmentResult::kCommitted)
+          ++committed;
+        else if (result->kind == SegmentResult::kDuplicates)
+          ++duplicates;
+        else
+          ++wrong;
+      }
+      if (!store.TouchDevice({DeviceId(device), "pi", "writers", Now(), "", 1})
+               .ok() ||
+          !store.ReadModel(model, 0, 10).ok()) {
+        ++wrong;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
+  for (std::thread& thread : threads) thread.join();
+
+  constexpr int kDevices = kThreads * kPerThread;
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(committed, kDevices);
+  EXPECT_EQ(duplicates, kDevices);
+  EXPECT_EQ(store.GetRound(id)->accepted, kDevices);
+  EXPECT_EQ(store.GetRound(id)->bytes_up, 7 * kDevices);
+  EXPECT_EQ(store.ReadSegments(id)->size(), static_cast<size_t>(kDevices));
+  EXPECT_EQ(*store.CountDevices(Now()), kDevices);
+}
+
+}  // namespace
+}  // namespace shoal::coordinator
