@@ -2,7 +2,8 @@
 
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <string>
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -25,28 +26,35 @@ absl::string_view Name(Severity severity) {
   return "UNKNOWN";
 }
 
-std::string JsonString(absl::string_view text) {
-  std::string out = "\"";
-  for (unsigned char c : text) {
-    if (c == '"' || c == '\\') {
-      absl::StrAppend(&out, "\\",
-                      absl::string_view(reinterpret_cast<const char*>(&c), 1));
-    } else if (c < 0x20) {
-      absl::StrAppendFormat(&out, "\\u%04x", c);
+bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
+
+// Escapes control characters, so that no text from outside can forge a line or
+// speak to a terminal; and the characters in `also`.
+std::string Escaped(absl::string_view text, absl::string_view also) {
+  std::string out;
+  for (char c : text) {
+    if (also.find(c) != absl::string_view::npos) {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (IsControl(c)) {
+      absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(c));
     } else {
-      out.push_back(static_cast<char>(c));
+      out.push_back(c);
     }
   }
-  return out + "\"";
+  return out;
+}
+
+std::string JsonString(absl::string_view text) {
+  return absl::StrCat("\"", Escaped(text, "\"\\"), "\"");
 }
 
 // Quotes a value that would not read back as one word.
 std::string TextValue(absl::string_view value) {
-  if (value.find_first_of(" \t\n\"=") == absl::string_view::npos &&
-      !value.empty()) {
-    return std::string(value);
-  }
-  return JsonString(value);
+  const bool one_word = std::none_of(value.begin(), value.end(), [](char c) {
+    return IsControl(c) || c == ' ' || c == '"' || c == '=';
+  });
+  return one_word && !value.empty() ? std::string(value) : JsonString(value);
 }
 
 }  // namespace
@@ -66,7 +74,7 @@ void StderrLogger::Log(Severity severity, absl::string_view message,
     }
     line += "}";
   } else {
-    line = absl::StrCat(time, " ", Name(severity), " ", message);
+    line = absl::StrCat(time, " ", Name(severity), " ", Escaped(message, ""));
     for (const LogField& field : fields) {
       absl::StrAppend(&line, " ", field.key, "=", TextValue(field.value));
     }
