@@ -1,9 +1,11 @@
 #include "coordinator/service/admin_reports.h"
 
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "configuration/task_proto.h"
 #include "coordinator/engine/explain.h"
 #include "coordinator/service/traffic.h"
 #include "protocol/wire.h"
@@ -70,6 +72,15 @@ void AddOutcomes(absl::Span<const AssignmentRow> assignments,
   }
 }
 
+absl::StatusOr<configuration::Task> Definition(const TaskRow& row) {
+  absl::StatusOr<configuration::Task> task =
+      configuration::ParseTask(row.definition);
+  if (task.ok()) return task;
+  return absl::DataLossError(
+      absl::StrCat("the stored definition of task ", row.name,
+                   " is damaged: ", task.status().message()));
+}
+
 }  // namespace
 
 v1::ModelReport ToReport(const ModelRow& row) {
@@ -101,11 +112,9 @@ v1::DeviceReport ToReport(const DeviceRow& row) {
 }
 
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
+  SHOAL_ASSIGN_OR_RETURN(const configuration::Task task, Definition(row));
   v1::TaskReport report;
-  if (!report.mutable_task()->ParseFromString(row.definition)) {
-    return absl::DataLossError(absl::StrCat("the stored definition of task ",
-                                            row.name, " is damaged"));
-  }
+  *report.mutable_task() = configuration::TaskToProto(task);
   report.set_state(ToProto(row.state));
   report.set_rounds_committed(row.rounds_committed);
   report.set_rounds_failed(row.rounds_failed);
@@ -117,7 +126,7 @@ absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
 
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
-                         int64_t bytes_down) {
+                         int64_t bytes_down, const std::string& explanation) {
   v1::RoundReport report;
   report.set_id(row.id);
   report.set_task(row.task);
@@ -142,14 +151,35 @@ v1::RoundReport ToReport(const RoundRow& row,
   report.set_total_examples(row.total_examples);
   report.set_bytes_up(row.bytes_up);
   report.set_bytes_down(bytes_down);
-  report.set_explanation(ExplainRound(row, assignments));
+  report.set_explanation(explanation);
   return report;
 }
 
 absl::StatusOr<v1::RoundReport> ReportReader::Round(const RoundRow& row) const {
+  SHOAL_ASSIGN_OR_RETURN(const TaskRow task_row, store_.GetTask(row.task));
+  SHOAL_ASSIGN_OR_RETURN(const configuration::Task task, Definition(task_row));
+  return Round(row, task);
+}
+
+absl::StatusOr<v1::RoundReport> ReportReader::Round(
+    const RoundRow& row, const configuration::Task& task) const {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<AssignmentRow> assignments,
                          store_.ListAssignments(row.id));
-  return ToReport(row, assignments, traffic_.SentOf(row.base_model));
+  return ToReport(row, assignments, traffic_.SentOf(row.base_model),
+                  ExplainRound(row, assignments, task, clock_.Now()));
+}
+
+absl::StatusOr<std::vector<v1::RoundReport>> ReportReader::Rounds(
+    const std::string& task, absl::Span<const RoundRow> rows) const {
+  SHOAL_ASSIGN_OR_RETURN(const TaskRow task_row, store_.GetTask(task));
+  SHOAL_ASSIGN_OR_RETURN(const configuration::Task definition,
+                         Definition(task_row));
+  std::vector<v1::RoundReport> reports;
+  for (const RoundRow& row : rows) {
+    SHOAL_ASSIGN_OR_RETURN(v1::RoundReport report, Round(row, definition));
+    reports.push_back(std::move(report));
+  }
+  return reports;
 }
 
 absl::StatusOr<v1::TaskReport> ReportReader::Task(const TaskRow& row) const {

@@ -8,6 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/clock.h"
+#include "configuration/task.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/rows.h"
 #include "shoal/v1/admin.pb.h"
@@ -21,27 +23,35 @@ v1::ModelReport ToReport(const ModelRow& row);
 v1::DeviceReport ToReport(const DeviceRow& row);
 // Without its newest round. DATA_LOSS when the definition does not parse.
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
-// `bytes_down`: of the round's base model.
+// `bytes_down`: of the round's base model; `explanation`: of ExplainRound.
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
-                         int64_t bytes_down);
+                         int64_t bytes_down, const std::string& explanation);
 
-// Reads what the reports above need. Thread-safe.
+// Reads what the reports above need. Errors of the store; DATA_LOSS when a
+// task's definition does not parse. Thread-safe.
 class ReportReader {
  public:
-  // Both must outlive this.
-  ReportReader(RoundStore& store, const Traffic& traffic)
-      : store_(store), traffic_(traffic) {}
+  // All must outlive this.
+  ReportReader(RoundStore& store, const Traffic& traffic, const Clock& clock)
+      : store_(store), traffic_(traffic), clock_(clock) {}
 
   absl::StatusOr<v1::RoundReport> Round(const RoundRow& row) const;
+  // All of one task.
+  absl::StatusOr<std::vector<v1::RoundReport>> Rounds(
+      const std::string& task, absl::Span<const RoundRow> rows) const;
   // With its newest round, when it has one.
   absl::StatusOr<v1::TaskReport> Task(const TaskRow& row) const;
 
   RoundStore& store() const { return store_; }
 
  private:
+  absl::StatusOr<v1::RoundReport> Round(const RoundRow& row,
+                                        const configuration::Task& task) const;
+
   RoundStore& store_;
   const Traffic& traffic_;
+  const Clock& clock_;
 };
 
 // The state of the wire; nothing for a state that nobody can ask for.

@@ -91,15 +91,15 @@ absl::Status SetTaskState(const AdminDependencies& d, const std::string& who,
 absl::Status ListRounds(const AdminDependencies& d,
                         const v1::ListRoundsRequest& request,
                         v1::ListRoundsResponse& out) {
-  RoundStore& store = d.reports.store();
-  // An unknown task is an error, not an empty list.
-  SHOAL_RETURN_IF_ERROR(store.GetTask(request.task()).status());
   SHOAL_ASSIGN_OR_RETURN(
       const std::vector<RoundRow> rows,
-      store.ListRounds(request.task(), Limit(request.limit(), 50),
-                       static_cast<int64_t>(request.before_id())));
-  for (const RoundRow& row : rows) {
-    SHOAL_ASSIGN_OR_RETURN(*out.add_rounds(), d.reports.Round(row));
+      d.reports.store().ListRounds(request.task(), Limit(request.limit(), 50),
+                                   static_cast<int64_t>(request.before_id())));
+  // An unknown task is an error here, not an empty list.
+  SHOAL_ASSIGN_OR_RETURN(std::vector<v1::RoundReport> reports,
+                         d.reports.Rounds(request.task(), rows));
+  for (v1::RoundReport& report : reports) {
+    *out.add_rounds() = std::move(report);
   }
   return absl::OkStatus();
 }

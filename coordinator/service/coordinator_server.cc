@@ -79,7 +79,7 @@ struct CoordinatorServer::State {
         enrollment(*this->store, environment.rng, std::move(enrollment_ca),
                    config.device_certificate_lifetime),
         transfers(environment.clock, kSilentTransfer),
-        reports(*this->store, traffic),
+        reports(*this->store, traffic, environment.clock),
         feed(reports, kFeedPeriod) {}
 
   absl::Status StartEngine(const CoordinatorConfig& config, SecureRng& rng);

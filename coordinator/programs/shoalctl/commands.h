@@ -1,0 +1,33 @@
+// The commands of shoalctl, one file per noun. Each function adds its noun to
+// the command line; what a person chose is left in the shell.
+#ifndef SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_COMMANDS_H_
+#define SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_COMMANDS_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "coordinator/programs/shoalctl/shell.h"
+
+namespace shoal::shoalctl {
+
+// Both must outlive the parsing and the run.
+void AddCaCommands(CLI::App& app, Shell& shell);
+void AddDeviceCommands(CLI::App& app, Shell& shell);
+void AddModelCommands(CLI::App& app, Shell& shell);
+void AddRoundCommands(CLI::App& app, Shell& shell);
+void AddStatusCommands(CLI::App& app, Shell& shell);
+void AddTaskCommands(CLI::App& app, Shell& shell);
+
+// A noun: `shoalctl NOUN VERB`.
+CLI::App* AddNoun(CLI::App& app, const std::string& name,
+                  const std::string& what);
+// A verb with one line of help and an example.
+CLI::App* AddVerb(CLI::App& noun, Shell& shell, const std::string& name,
+                  const std::string& what, const std::string& example,
+                  std::function<absl::Status()> command);
+
+}  // namespace shoal::shoalctl
+
+#endif  // SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_COMMANDS_H_

@@ -1,0 +1,87 @@
+#include "coordinator/programs/shoalctl/round_text.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "coordinator/programs/shoalctl/text.h"
+
+namespace shoal::shoalctl {
+namespace {
+
+std::string Loss(const v1::RoundReport& round) {
+  return round.has_train_loss() ? absl::StrFormat("%.4f", round.train_loss())
+                                : "-";
+}
+
+std::string Accuracy(const v1::RoundReport& round) {
+  if (!round.has_train_accuracy()) return "-";
+  return absl::StrFormat("%.1f %%", 100 * round.train_accuracy());
+}
+
+std::string StateOf(const v1::RoundReport& round) {
+  const std::string state = StateText(round.state());
+  if (round.failure().empty()) return state;
+  return absl::StrCat(state, " (", round.failure(), ")");
+}
+
+std::string Outcomes(const v1::RoundReport& round) {
+  std::vector<std::string> parts;
+  for (const v1::OutcomeCount& outcome : round.outcomes()) {
+    parts.push_back(absl::StrCat(outcome.devices(), " ", outcome.outcome()));
+  }
+  return OrDash(absl::StrJoin(parts, ", "));
+}
+
+}  // namespace
+
+std::string RoundsTable(const v1::ListRoundsResponse& list, absl::Time now) {
+  Table table({"ROUND", "MODEL", "STATE", "ASSIGNED", "REPORTS", "LOSS",
+               "ACCURACY", "UPLOADED", "OPENED"});
+  for (const v1::RoundReport& round : list.rounds()) {
+    table.Add({absl::StrCat(round.id()), absl::StrCat(round.number()),
+               StateOf(round), absl::StrCat(round.assigned()),
+               absl::StrCat(round.accepted(), "/", round.cohort()), Loss(round),
+               Accuracy(round), Bytes(round.bytes_up()),
+               Since(round.has_opened(), round.opened(), now)});
+  }
+  return table.ToString();
+}
+
+std::string RoundFields(const v1::RoundReport& round, absl::Time now) {
+  return FieldsText(
+      {{"round", absl::StrCat(round.id())},
+       {"task", round.task()},
+       {"makes model", absl::StrCat(round.number())},
+       {"state", StateOf(round)},
+       {"reports",
+        absl::StrFormat("%d accepted, %d wanted, %d needed", round.accepted(),
+                        round.cohort(), round.min_reports())},
+       {"assigned",
+        absl::StrCat(round.assigned(), " of ", round.max_assigned())},
+       {"outcomes", Outcomes(round)},
+       {"opened", Exact(round.has_opened(), round.opened(), now)},
+       {"deadline", Exact(round.has_deadline(), round.deadline(), now)},
+       {"finished", Exact(round.has_finished(), round.finished(), now)},
+       {"train loss", Loss(round)},
+       {"train accuracy", Accuracy(round)},
+       {"examples", absl::StrCat(round.total_examples())},
+       {"bytes up", Bytes(round.bytes_up())},
+       {"bytes down", Bytes(round.bytes_down())},
+       {"base model", FullDigest(round.base_model())},
+       {"committed model", FullDigest(round.committed_model())}});
+}
+
+std::string RoundLine(const v1::RoundReport& round) {
+  std::string line = absl::StrFormat("round %d  model %d  %s  %d/%d reports",
+                                     round.id(), round.number(), StateOf(round),
+                                     round.accepted(), round.cohort());
+  if (round.has_train_loss()) absl::StrAppend(&line, "  loss ", Loss(round));
+  if (round.has_train_accuracy()) {
+    absl::StrAppend(&line, "  accuracy ", Accuracy(round));
+  }
+  return line;
+}
+
+}  // namespace shoal::shoalctl

@@ -1,0 +1,125 @@
+#include "coordinator/programs/shoalctl/shell.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "coordinator/programs/shoalctl/json.h"
+#include "protocol/exit_code.h"
+#include "protocol/refusal.h"
+#include "protocol/wire.h"
+
+namespace shoal::shoalctl {
+namespace {
+
+constexpr std::chrono::seconds kCallTimeout(30);
+constexpr uint64_t kMaxPemBytes = 1 << 20;
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return protocol::kExitRefused;
+    case absl::StatusCode::kInvalidArgument:
+      return protocol::kExitUsage;
+    default:
+      return protocol::kExitFailure;
+  }
+}
+
+absl::StatusOr<std::string> ReadPem(const std::string& folder,
+                                    const char* name) {
+  absl::StatusOr<std::string> pem =
+      ReadFile(absl::StrCat(folder, "/", name), kMaxPemBytes);
+  if (pem.ok()) return pem;
+  return absl::InvalidArgumentError(
+      absl::StrCat(pem.status().message(),
+                   "; --credentials expects a folder with ca.pem, "
+                   "certificate.pem and key.pem, as `shoalctl ca init` makes "
+                   "it"));
+}
+
+}  // namespace
+
+int Shell::Run() {
+  const absl::Status status = command_();
+  if (status.ok()) return protocol::kExitOk;
+  std::fflush(stdout);
+  std::fprintf(stderr, "shoalctl: %s\n", std::string(status.message()).c_str());
+  if (call_exit_code_ != 0) return call_exit_code_;
+  return absl::IsInvalidArgument(status) ? protocol::kExitUsage
+                                         : protocol::kExitFailure;
+}
+
+absl::StatusOr<v1::Admin::Stub*> Shell::Admin() {
+  if (stub_ == nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(const auto credentials, Credentials());
+    stub_ = v1::Admin::NewStub(
+        grpc::CreateChannel(options_.coordinator, credentials));
+  }
+  return stub_.get();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Shell::Credentials()
+    const {
+  if (options_.insecure) return grpc::InsecureChannelCredentials();
+  if (options_.credentials.empty()) {
+    return absl::InvalidArgumentError(
+        "no credentials: give --credentials DIR or set SHOAL_CREDENTIALS "
+        "(`shoald --dev` makes them in DATA/operator, `shoalctl ca init` in "
+        "DIR/operator)");
+  }
+  grpc::SslCredentialsOptions ssl;
+  SHOAL_ASSIGN_OR_RETURN(ssl.pem_root_certs,
+                         ReadPem(options_.credentials, "ca.pem"));
+  SHOAL_ASSIGN_OR_RETURN(ssl.pem_cert_chain,
+                         ReadPem(options_.credentials, "certificate.pem"));
+  SHOAL_ASSIGN_OR_RETURN(ssl.pem_private_key,
+                         ReadPem(options_.credentials, "key.pem"));
+  return grpc::SslCredentials(ssl);
+}
+
+absl::Status Shell::FromCall(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  const absl::Status error = protocol::StatusFromWire(
+      static_cast<absl::StatusCode>(status.error_code()),
+      status.error_message(), status.error_details());
+  const bool refused = protocol::RefusalOf(error).has_value();
+  if (!refused &&
+      (absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error))) {
+    call_exit_code_ = protocol::kExitUnreachable;
+    return Unreachable(status.error_message());
+  }
+  call_exit_code_ = ExitCodeOf(error);
+  return error;
+}
+
+absl::Status Shell::Unreachable(const std::string& why) const {
+  const char* remedy = "is shoald running, and is the address right?";
+  if (absl::StrContains(why, "andshake")) {
+    remedy =
+        "is ca.pem in the credentials that of this coordinator, and is its "
+        "certificate for this host?";
+  } else if (!options_.insecure && absl::StrContains(why, "ocket closed")) {
+    remedy = "does the coordinator run without TLS (--insecure)?";
+  } else if (options_.insecure && absl::StrContains(why, "ocket closed")) {
+    remedy = "does the coordinator run with TLS (--credentials)?";
+  }
+  return absl::UnavailableError(absl::StrCat(
+      "cannot reach ", options_.coordinator, ": ", why, "; ", remedy));
+}
+
+void Shell::Print(const google::protobuf::Message& message,
+                  const std::function<std::string()>& text) const {
+  const std::string out = json() ? ToJsonText(message) : text();
+  std::fwrite(out.data(), 1, out.size(), stdout);
+}
+
+void Shell::SetDeadline(grpc::ClientContext& context) {
+  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
+}
+
+}  // namespace shoal::shoalctl
