@@ -1,0 +1,370 @@
+#include "simulations/live/live_run.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "simulations/live/local_deployment.h"
+#include "simulations/live/local_only.h"
+#include "simulations/live/operator_client.h"
+
+namespace shoal::simulations {
+namespace {
+
+constexpr absl::Duration kTick = absl::Milliseconds(200);
+// Beyond a round's deadline; then nothing will come any more.
+constexpr absl::Duration kStuckAfter = absl::Seconds(60);
+constexpr int kMaxFailuresInARow = 5;
+constexpr absl::Duration kInvitationLifetime = absl::Hours(1);
+
+// Wakes the run when the coordinator has news. Thread-safe.
+class News {
+ public:
+  void Arrive() SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    arrived_ = true;
+    changed_.NotifyAll();
+  }
+  // Whether there was news within `timeout`.
+  bool Await(absl::Duration timeout) SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (!arrived_) changed_.WaitFor(mutex_, timeout);
+    return std::exchange(arrived_, false);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool arrived_ SHOAL_GUARDED_BY(mutex_) = false;
+};
+
+std::string DescribeData(const learning::DataSource& data) {
+  return std::visit(
+      [](const auto& source) -> std::string {
+        using Source = std::decay_t<decltype(source)>;
+        if constexpr (std::is_same_v<Source, learning::HandwritingSource>) {
+          return "handwriting";
+        } else {
+          return source.path;
+        }
+      },
+      data.kind);
+}
+
+std::string DescribeAlgorithm(const learning::LocalAlgorithm& algorithm) {
+  const auto* prox = std::get_if<learning::FedProxLocal>(&algorithm);
+  return prox == nullptr ? "fedavg"
+                         : absl::StrCat("fedprox (mu ", prox->mu, ")");
+}
+
+// A new folder for results that nobody named a place for; it is kept.
+absl::StatusOr<std::string> MakeResultsFolder() {
+  std::error_code error;
+  const auto parent = std::filesystem::temp_directory_path(error);
+  std::string path =
+      (error ? "/tmp" : parent.string()) + "/shoal-results-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) {
+    return ErrnoStatus(errno, path, "make a folder");
+  }
+  return path;
+}
+
+class LiveRun {
+ public:
+  LiveRun(const LiveOptions& options, const LiveEnvironment& environment)
+      : options_(options),
+        environment_(environment),
+        start_(clock_.Monotonic()) {}
+
+  absl::StatusOr<LiveSummary> Run();
+
+ private:
+  absl::Status Prepare();
+  absl::Status Deploy();
+  absl::Status Train();
+  absl::Status FollowRounds();
+  absl::Status OnRoundCommitted(RoundRecord round);
+  absl::Status OnRoundFailed(RoundRecord round);
+  void OnRoundRunning(const RoundRecord& round);
+  absl::StatusOr<LiveSummary> Conclude();
+  absl::Status SaveResults(LiveSummary& summary);
+  absl::StatusOr<learning::ParameterVector> Download(const Digest& digest);
+  absl::Status WithLogs(const absl::Status& status) const;
+  absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
+
+  const LiveOptions& options_;
+  const LiveEnvironment& environment_;
+  const RealClock clock_;
+  const absl::Duration start_;
+
+  configuration::Scenario scenario_;
+  std::unique_ptr<learning::FederatedData> data_;
+  std::unique_ptr<learning::Dataset> test_;
+  std::unique_ptr<learning::Model> model_;
+
+  std::unique_ptr<TemporaryFolder> folder_;
+  std::unique_ptr<LocalDeployment> deployment_;
+  std::unique_ptr<OperatorClient> operator_;
+
+  learning::ParameterVector initial_;
+  learning::ParameterVector final_;
+  std::string final_bytes_;
+  std::vector<RoundRecord> rounds_;  // in a final state
+  int failures_in_a_row_ = 0;
+  absl::Duration train_start_;
+  absl::Duration train_time_;
+  absl::Duration last_change_;
+  RoundRecord running_;
+  ProgressState progress_;
+};
+
+absl::Status LiveRun::Prepare() {
+  SHOAL_ASSIGN_OR_RETURN(scenario_, ResolveScenario(options_));
+  SHOAL_ASSIGN_OR_RETURN(
+      data_, learning::FederatedData::Open(scenario_.data, scenario_.partition,
+                                           scenario_.devices, scenario_.seed));
+  SHOAL_RETURN_IF_ERROR(
+      FitModel(data_->shape(), options_.data.has_value(), scenario_));
+  SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTest());
+  SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
+  if (!options_.out.empty()) {
+    SHOAL_RETURN_IF_ERROR(MakeFolders(options_.out + "/models"));
+  }
+  int64_t num_examples = 0;
+  for (int i = 0; i < data_->num_devices(); ++i) {
+    num_examples += data_->num_device_examples(i);
+  }
+  environment_.display.Say(absl::StrFormat(
+      "%s: %d examples on %d devices, %d held out; %s, %s, %d rounds",
+      DescribeData(scenario_.data), num_examples, scenario_.devices,
+      test_->num_examples(), scenario_.task.model.ToString(),
+      DescribeAlgorithm(scenario_.task.algorithm), scenario_.task.rounds));
+  return absl::OkStatus();
+}
+
+absl::Status LiveRun::Deploy() {
+  folder_ = std::make_unique<TemporaryFolder>("shoal-live");
+  environment_.display.Say("Starting shoald …");
+  SHOAL_ASSIGN_OR_RETURN(
+      deployment_,
+      LocalDeployment::Start({.folder = folder_->path(),
+                              .program_folder = environment_.program_folder,
+                              .interrupted = environment_.interrupted}));
+  operator_ =
+      OperatorClient::Connect(deployment_->address(), deployment_->ca_pem(),
+                              deployment_->operator_identity());
+  SHOAL_RETURN_IF_ERROR(operator_->CreateTask(scenario_.task));
+  SHOAL_ASSIGN_OR_RETURN(const Digest initial,
+                         operator_->ModelDigest(scenario_.task.name, 0));
+  SHOAL_ASSIGN_OR_RETURN(initial_, Download(initial));
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::string invitation,
+      operator_->Invite(scenario_.devices, kInvitationLifetime, "live run"));
+  train_start_ = clock_.Monotonic();
+  for (int i = 0; i < scenario_.devices; ++i) {
+    SHOAL_RETURN_IF_ERROR(deployment_->AddAgent(scenario_, i, invitation));
+    environment_.display.Step("Enrolling and starting devices", i + 1,
+                              scenario_.devices);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<learning::ParameterVector> LiveRun::Download(
+    const Digest& digest) {
+  SHOAL_ASSIGN_OR_RETURN(final_bytes_, operator_->DownloadModel(digest));
+  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
+                         learning::ParseModel(final_bytes_));
+  if (model.layout != model_->layout()) {
+    return absl::DataLossError(
+        "the coordinator's model does not have the task's layout");
+  }
+  return std::move(model.parameters);
+}
+
+absl::Status LiveRun::OnRoundCommitted(RoundRecord round) {
+  train_time_ = clock_.Monotonic() - train_start_;
+  failures_in_a_row_ = 0;
+  SHOAL_ASSIGN_OR_RETURN(final_, Download(round.committed_model));
+  round.test = learning::EvaluateDataset(*model_, final_, *test_);
+  if (!options_.out.empty()) {
+    SHOAL_RETURN_IF_ERROR(
+        WriteFileAtomically(absl::StrFormat("%s/models/version-%06d.shoal",
+                                            options_.out, round.number),
+                            final_bytes_));
+  }
+  SHOAL_ASSIGN_OR_RETURN(const CoordinatorTraffic traffic,
+                         operator_->Traffic());
+  progress_.rounds_done += 1;
+  progress_.rounds = scenario_.task.rounds;
+  progress_.reports = round.accepted;
+  progress_.cohort = round.cohort;
+  progress_.train_loss = round.train_loss;
+  progress_.test_accuracy = round.test->accuracy();
+  progress_.bytes_up = traffic.bytes_up;
+  progress_.bytes_down = traffic.bytes_down;
+  progress_.elapsed = train_time_;
+  environment_.display.RoundDone(progress_);
+  rounds_.push_back(std::move(round));
+  return absl::OkStatus();
+}
+
+absl::Status LiveRun::OnRoundFailed(RoundRecord round) {
+  environment_.display.Say(
+      absl::StrCat("round ", round.number, " failed: ", round.explanation));
+  rounds_.push_back(std::move(round));
+  if (++failures_in_a_row_ < kMaxFailuresInARow) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(
+      kMaxFailuresInARow, " rounds in a row failed, the last one with ",
+      rounds_.back().failure, ": ", rounds_.back().explanation));
+}
+
+void LiveRun::OnRoundRunning(const RoundRecord& round) {
+  running_ = round;
+  progress_.rounds = scenario_.task.rounds;
+  progress_.reports = round.accepted;
+  progress_.cohort = round.cohort;
+  progress_.elapsed = clock_.Monotonic() - train_start_;
+  environment_.display.Update(progress_);
+}
+
+absl::Status LiveRun::FollowRounds() {
+  const int64_t last = rounds_.empty() ? 0 : rounds_.back().id;
+  SHOAL_ASSIGN_OR_RETURN(std::vector<RoundRecord> rounds,
+                         operator_->RoundsAfter(scenario_.task.name, last));
+  for (RoundRecord& round : rounds) {
+    const bool moved = round.id != running_.id ||
+                       round.assigned != running_.assigned ||
+                       round.accepted != running_.accepted;
+    if (moved || round.committed || round.failed) {
+      last_change_ = clock_.Monotonic();
+    }
+    if (round.committed) {
+      SHOAL_RETURN_IF_ERROR(OnRoundCommitted(std::move(round)));
+    } else if (round.failed) {
+      SHOAL_RETURN_IF_ERROR(OnRoundFailed(std::move(round)));
+    } else {
+      OnRoundRunning(round);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LiveRun::Train() {
+  News news;
+  const auto watch =
+      operator_->WatchRounds(scenario_.task.name, [&news] { news.Arrive(); });
+  const absl::Duration patience = scenario_.task.round.deadline + kStuckAfter;
+  last_change_ = clock_.Monotonic();
+  while (progress_.rounds_done < scenario_.task.rounds) {
+    if (environment_.interrupted()) return absl::CancelledError("interrupted");
+    SHOAL_RETURN_IF_ERROR(
+        deployment_->CheckRunning(scenario_.task.round.min_reports));
+    if (news.Await(kTick)) SHOAL_RETURN_IF_ERROR(FollowRounds());
+    if (clock_.Monotonic() - last_change_ > patience) {
+      // The news may have been lost with the stream: look once more.
+      SHOAL_RETURN_IF_ERROR(FollowRounds());
+      if (clock_.Monotonic() - last_change_ <= patience) continue;
+      return absl::DeadlineExceededError(
+          absl::StrCat("nothing has happened for ", FormatSeconds(patience),
+                       " in round ", running_.number, " (", running_.accepted,
+                       " of ", running_.cohort, " reports)"));
+    }
+  }
+  environment_.display.Finish();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LiveSummary> LiveRun::Conclude() {
+  SHOAL_ASSIGN_OR_RETURN(const CoordinatorTraffic traffic,
+                         operator_->Traffic());
+  operator_.reset();
+  deployment_.reset();  // before the processor is needed
+  const LocalOnlyOptions alone = {
+      .num_threads =
+          std::max(1, static_cast<int>(std::thread::hardware_concurrency())),
+      .seed = scenario_.seed,
+      .on_device =
+          [this](int done) {
+            environment_.display.Step("Devices training alone, to compare",
+                                      done, scenario_.devices);
+          },
+      .keep_going = [this] { return !environment_.interrupted(); }};
+  SHOAL_ASSIGN_OR_RETURN(
+      DeviceScores scores,
+      ScoreDevices(scenario_.task, initial_, final_, *data_, *test_, alone));
+  environment_.display.Finish();
+  LiveSummary summary;
+  summary.algorithm = DescribeAlgorithm(scenario_.task.algorithm);
+  summary.data = DescribeData(scenario_.data);
+  summary.model = scenario_.task.model.ToString();
+  summary.final_test = *rounds_.back().test;
+  summary.device_accuracy = std::move(scores.federated);
+  summary.local_only_accuracy = std::move(scores.alone);
+  summary.rounds_completed = progress_.rounds_done;
+  summary.rounds_failed =
+      static_cast<int64_t>(rounds_.size()) - progress_.rounds_done;
+  summary.devices = scenario_.devices;
+  summary.train_time = train_time_;
+  summary.bytes_up = traffic.bytes_up;
+  summary.bytes_down = traffic.bytes_down;
+  summary.seed = scenario_.seed;
+  summary.version = LongVersion();
+  SHOAL_RETURN_IF_ERROR(SaveResults(summary));
+  return summary;
+}
+
+absl::Status LiveRun::SaveResults(LiveSummary& summary) {
+  summary.folder = options_.out;
+  if (summary.folder.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(summary.folder, MakeResultsFolder());
+    SHOAL_RETURN_IF_ERROR(MakeFolders(summary.folder + "/models"));
+  }
+  summary.model_path = absl::StrFormat("%s/models/version-%06d.shoal",
+                                       summary.folder, rounds_.back().number);
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(summary.model_path, final_bytes_));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(summary.folder + "/rounds.csv", RoundsCsv(rounds_)));
+  summary.wall_time = Elapsed();
+  return WriteFileAtomically(summary.folder + "/summary.json",
+                             SummaryJson(summary));
+}
+
+// Errors of a deployment that was up are explained by its logs.
+absl::Status LiveRun::WithLogs(const absl::Status& status) const {
+  if (status.ok() || absl::IsCancelled(status) || deployment_ == nullptr ||
+      absl::StrContains(status.message(), "--- log of")) {
+    return status;
+  }
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), deployment_->LogTails()));
+}
+
+absl::StatusOr<LiveSummary> LiveRun::Run() {
+  SHOAL_RETURN_IF_ERROR(Prepare());
+  SHOAL_RETURN_IF_ERROR(WithLogs(Deploy()));
+  SHOAL_RETURN_IF_ERROR(WithLogs(Train()));
+  return Conclude();
+}
+
+}  // namespace
+
+absl::StatusOr<LiveSummary> RunLive(const LiveOptions& options,
+                                    const LiveEnvironment& environment) {
+  return LiveRun(options, environment).Run();
+}
+
+}  // namespace shoal::simulations

@@ -1,0 +1,241 @@
+#include "simulations/live/local_deployment.h"
+
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "client/include/shoal/client.h"
+
+namespace shoal::simulations {
+namespace {
+
+using nlohmann::json;
+
+constexpr absl::Duration kLifetime = absl::Hours(24 * 7);
+constexpr absl::Duration kPollInterval = absl::Milliseconds(20);
+// What the processes get to end by themselves.
+constexpr absl::Duration kStopTimeout = absl::Seconds(5);
+constexpr int kTailLines = 12;
+
+json DataJson(const learning::DataSource& data) {
+  return std::visit(
+      [](const auto& source) -> json {
+        using Source = std::decay_t<decltype(source)>;
+        if constexpr (std::is_same_v<Source, learning::HandwritingSource>) {
+          return {{"handwriting",
+                   {{"seed", source.seed},
+                    {"mean_examples", source.mean_examples}}}};
+        } else if constexpr (std::is_same_v<Source, learning::IdxSource>) {
+          return {{"mnist", {{"path", source.path}}}};
+        } else if constexpr (std::is_same_v<Source, learning::HarSource>) {
+          return {{"har", {{"path", source.path}}}};
+        } else {
+          static_assert(std::is_same_v<Source, learning::CsvSource>);
+          json csv = {{"path", source.path}, {"label", source.label}};
+          if (!source.device.empty()) csv["device"] = source.device;
+          return {{"csv", csv}};
+        }
+      },
+      data.kind);
+}
+
+json PartitionJson(const learning::Partition& partition) {
+  if (const auto* dirichlet =
+          std::get_if<learning::DirichletPartition>(&partition)) {
+    return {{"dirichlet", {{"alpha", dirichlet->alpha}}}};
+  }
+  const bool iid = std::holds_alternative<learning::IidPartition>(partition);
+  return {{iid ? "iid" : "natural", json::object()}};
+}
+
+std::string HowItEnded(const ChildExit& exit) {
+  if (exit.signal != 0)
+    return absl::StrCat("was killed by signal ", exit.signal);
+  return absl::StrCat("ended with exit code ", exit.code);
+}
+
+std::string Tail(absl::string_view name, const ChildProcess& process) {
+  const std::string tail = TailOfFile(process.log_path(), kTailLines);
+  return absl::StrCat("\n--- log of ", name, " ---\n",
+                      tail.empty() ? "(empty)" : tail);
+}
+
+absl::Status WriteIdentity(const std::string& folder, absl::string_view name,
+                           const protocol::KeyAndCertificate& identity) {
+  const std::string stem = absl::StrCat(folder, "/", name);
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(stem, ".key.pem"),
+                                            identity.key_pem.Reveal(), 0600));
+  return WriteFileAtomically(absl::StrCat(stem, ".pem"),
+                             identity.certificate_pem);
+}
+
+}  // namespace
+
+std::string CoordinatorConfigText(const std::string& folder) {
+  const json config = {{"listen", "127.0.0.1:0"},
+                       {"http_listen", "127.0.0.1:0"},
+                       {"data", folder + "/coordinator"},
+                       {"tls",
+                        {{"ca", folder + "/ca.pem"},
+                         {"certificate", folder + "/coordinator.pem"},
+                         {"key", folder + "/coordinator.key.pem"}}},
+                       {"enrollment_ca_key", folder + "/ca.key.pem"}};
+  return config.dump(2) + "\n";
+}
+
+std::string AgentConfigText(const configuration::Scenario& scenario, int index,
+                            const std::string& coordinator,
+                            const std::string& state_folder) {
+  json config = {{"coordinator", coordinator},
+                 {"state", state_folder},
+                 {"population", scenario.task.population},
+                 {"data", DataJson(scenario.data)},
+                 {"share", {{"index", index}, {"devices", scenario.devices}}},
+                 {"seed", scenario.seed},
+                 {"max_backoff", "2s"}};
+  if (scenario.partition.has_value()) {
+    config["partition"] = PartitionJson(*scenario.partition);
+  }
+  return config.dump(2) + "\n";
+}
+
+absl::StatusOr<std::unique_ptr<LocalDeployment>> LocalDeployment::Start(
+    DeploymentOptions options) {
+  std::unique_ptr<LocalDeployment> deployment(
+      new LocalDeployment(std::move(options)));
+  SHOAL_RETURN_IF_ERROR(deployment->MakeIdentities());
+  SHOAL_RETURN_IF_ERROR(deployment->StartCoordinator());
+  SHOAL_RETURN_IF_ERROR(deployment->AwaitEndpoints());
+  return deployment;
+}
+
+LocalDeployment::~LocalDeployment() { Stop(); }
+
+absl::Status LocalDeployment::MakeIdentities() {
+  const absl::Time now = absl::Now();
+  SHOAL_ASSIGN_OR_RETURN(ca_,
+                         protocol::MakeCa("Shoal live run", now, kLifetime));
+  SHOAL_ASSIGN_OR_RETURN(
+      operator_, protocol::Issue(ca_, "shoal-sim", protocol::Role::kOperator,
+                                 {}, now, kLifetime));
+  SHOAL_ASSIGN_OR_RETURN(
+      const protocol::KeyAndCertificate coordinator,
+      protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
+                      {"127.0.0.1", "localhost"}, now, kLifetime));
+  SHOAL_RETURN_IF_ERROR(WriteIdentity(options_.folder, "ca", ca_));
+  return WriteIdentity(options_.folder, "coordinator", coordinator);
+}
+
+absl::Status LocalDeployment::StartCoordinator() {
+  const std::string config = options_.folder + "/shoald.yaml";
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(config, CoordinatorConfigText(options_.folder)));
+  SHOAL_ASSIGN_OR_RETURN(
+      coordinator_,
+      ChildProcess::Start(
+          {.command = {options_.program_folder + "/shoald", "--config", config},
+           .environment = {},
+           .log_path = options_.folder + "/shoald.log"}));
+  return absl::OkStatus();
+}
+
+bool LocalDeployment::Interrupted() const {
+  return options_.interrupted && options_.interrupted();
+}
+
+absl::Status LocalDeployment::AwaitEndpoints() {
+  const std::string path = options_.folder + "/coordinator/endpoints.json";
+  const absl::Time deadline = absl::Now() + options_.start_timeout;
+  while (true) {
+    const absl::StatusOr<std::string> text = ReadFile(path);
+    if (text.ok()) {
+      const json endpoints = json::parse(*text, nullptr, false);
+      if (!endpoints.is_object() || !endpoints.contains("grpc") ||
+          !endpoints["grpc"].is_string()) {
+        return absl::InternalError(
+            absl::StrCat(path, ": expected the coordinator's addresses"));
+      }
+      address_ = endpoints["grpc"].get<std::string>();
+      return absl::OkStatus();
+    }
+    SHOAL_RETURN_IF_ERROR(CheckRunning(0));
+    if (Interrupted()) return absl::CancelledError("interrupted");
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("shoald does not serve after ",
+                       absl::FormatDuration(options_.start_timeout),
+                       Tail("shoald", *coordinator_)));
+    }
+    absl::SleepFor(kPollInterval);
+  }
+}
+
+absl::Status LocalDeployment::AddAgent(const configuration::Scenario& scenario,
+                                       int index,
+                                       const std::string& invitation) {
+  if (Interrupted()) return absl::CancelledError("interrupted");
+  const std::string name = absl::StrCat("device-", index);
+  const std::string state = absl::StrCat(options_.folder, "/", name);
+  const std::string config = absl::StrCat(state, ".yaml");
+  SHOAL_RETURN_IF_ERROR(
+      Enroll(address_, ca_pem(), invitation, name, state).status());
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(
+      config, AgentConfigText(scenario, index, address_, state)));
+  SHOAL_ASSIGN_OR_RETURN(
+      std::unique_ptr<ChildProcess> agent,
+      ChildProcess::Start({.command = {options_.program_folder + "/shoal-agent",
+                                       "run", "--config", config},
+                           .environment = {},
+                           .log_path = absl::StrCat(state, ".log")}));
+  agents_.push_back(std::move(agent));
+  return absl::OkStatus();
+}
+
+absl::Status LocalDeployment::CheckRunning(int min_agents) {
+  if (const auto exit = coordinator_->Poll(); exit.has_value()) {
+    return absl::InternalError(absl::StrCat("shoald ", HowItEnded(*exit),
+                                            Tail("shoald", *coordinator_)));
+  }
+  int running = 0;
+  const ChildProcess* ended = nullptr;
+  for (const auto& agent : agents_) {
+    if (agent->Poll().has_value()) {
+      ended = agent.get();
+    } else {
+      ++running;
+    }
+  }
+  if (running >= min_agents || ended == nullptr) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(
+      agents_.size() - running, " of ", agents_.size(), " agents have ended, ",
+      min_agents, " are needed; the last one ",
+      HowItEnded(*const_cast<ChildProcess*>(ended)->Poll()),
+      Tail("shoal-agent", *ended)));
+}
+
+std::string LocalDeployment::LogTails() const {
+  std::string tails = Tail("shoald", *coordinator_);
+  if (!agents_.empty()) {
+    absl::StrAppend(&tails, Tail("shoal-agent", *agents_.front()));
+  }
+  return tails;
+}
+
+void LocalDeployment::Stop() {
+  const absl::Time deadline = absl::Now() + kStopTimeout;
+  // Devices first, so that they find the coordinator while they end.
+  for (const auto& agent : agents_) agent->Signal(SIGTERM);
+  for (const auto& agent : agents_) agent->Wait(deadline - absl::Now());
+  agents_.clear();  // kills what is left
+  if (coordinator_ == nullptr) return;
+  coordinator_->Signal(SIGTERM);
+  coordinator_->Wait(kStopTimeout);
+  coordinator_.reset();
+}
+
+}  // namespace shoal::simulations

@@ -1,0 +1,129 @@
+#include "simulations/live/local_only.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "base/thread_pool.h"
+#include "learning/local_update.h"
+#include "learning/model.h"
+
+namespace shoal::simulations {
+namespace {
+
+struct OneScore {
+  double alone = 0;
+  double federated = 0;
+};
+
+class Scorer {
+ public:
+  Scorer(const configuration::Task& task, absl::Span<const float> initial,
+         absl::Span<const float> federated, const learning::FederatedData& data,
+         const learning::Dataset& test, const LocalOnlyOptions& options)
+      : task_(task),
+        initial_(initial),
+        federated_(federated),
+        data_(data),
+        test_(test),
+        options_(options) {
+    scores_.alone.resize(data.num_devices());
+    scores_.federated.resize(data.num_devices());
+  }
+
+  absl::StatusOr<DeviceScores> Run() {
+    {
+      ThreadPool pool(options_.num_threads);
+      for (int device = 0; device < data_.num_devices(); ++device) {
+        pool.Schedule([this, device] { Process(device); });
+      }
+      pool.WaitUntilIdle();
+    }
+    MutexLock lock(mutex_);
+    SHOAL_RETURN_IF_ERROR(error_);
+    return scores_;
+  }
+
+ private:
+  // The first error ends the work of all.
+  bool KeepGoing() {
+    if (options_.keep_going && !options_.keep_going()) return false;
+    MutexLock lock(mutex_);
+    return error_.ok();
+  }
+
+  void Process(int device) {
+    if (!KeepGoing()) {
+      MutexLock lock(mutex_);
+      if (error_.ok()) error_ = absl::CancelledError("interrupted");
+      return;
+    }
+    const absl::StatusOr<OneScore> score = ScoreOne(device);
+    MutexLock lock(mutex_);
+    if (score.ok()) {
+      scores_.alone[device] = score->alone;
+      scores_.federated[device] = score->federated;
+      ++done_;
+      if (options_.on_device) options_.on_device(done_);
+    } else if (error_.ok()) {
+      error_ = absl::Status(
+          score.status().code(),
+          absl::StrCat("device ", device, ": ", score.status().message()));
+    }
+  }
+
+  absl::StatusOr<std::unique_ptr<learning::Dataset>> Load(int device) {
+    // One at a time: loading reads the same files.
+    MutexLock lock(loading_);
+    return data_.LoadDevice(device);
+  }
+
+  absl::StatusOr<OneScore> ScoreOne(int device) {
+    SHOAL_ASSIGN_OR_RETURN(const auto examples, Load(device));
+    SHOAL_ASSIGN_OR_RETURN(const auto model,
+                           learning::Model::Create(task_.model));
+    learning::TrainingOptions training = task_.training;
+    training.epochs = static_cast<int>(training.epochs * task_.rounds);
+    SHOAL_ASSIGN_OR_RETURN(
+        const learning::LocalUpdate update,
+        learning::ComputeLocalUpdate(
+            *model, initial_, *examples, training, learning::FedAvgLocal{},
+            DeriveSeed(options_.seed, "alone", {static_cast<uint64_t>(device)}),
+            [this] { return KeepGoing(); }));
+    if (!update.complete) return absl::CancelledError("interrupted");
+    learning::ParameterVector alone(initial_.begin(), initial_.end());
+    for (size_t i = 0; i < alone.size(); ++i) alone[i] += update.delta[i];
+    return OneScore{
+        learning::EvaluateDataset(*model, alone, test_).accuracy(),
+        learning::EvaluateDataset(*model, federated_, *examples).accuracy()};
+  }
+
+  const configuration::Task& task_;
+  const absl::Span<const float> initial_;
+  const absl::Span<const float> federated_;
+  const learning::FederatedData& data_;
+  const learning::Dataset& test_;
+  const LocalOnlyOptions& options_;
+
+  Mutex loading_;
+  Mutex mutex_;
+  DeviceScores scores_ SHOAL_GUARDED_BY(mutex_);
+  int done_ SHOAL_GUARDED_BY(mutex_) = 0;
+  absl::Status error_ SHOAL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<DeviceScores> ScoreDevices(const configuration::Task& task,
+                                          absl::Span<const float> initial,
+                                          absl::Span<const float> federated,
+                                          const learning::FederatedData& data,
+                                          const learning::Dataset& test,
+                                          const LocalOnlyOptions& options) {
+  return Scorer(task, initial, federated, data, test, options).Run();
+}
+
+}  // namespace shoal::simulations

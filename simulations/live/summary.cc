@@ -1,0 +1,141 @@
+#include "simulations/live/summary.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace shoal::simulations {
+namespace {
+
+std::string Percent(double fraction) {
+  return absl::StrFormat("%.1f %%", 100 * fraction);
+}
+
+std::string Spread(std::vector<double> values) {
+  if (values.empty()) return "unknown";
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return absl::StrCat("min ", Percent(*low), ", median ",
+                      Percent(Median(values)), ", max ", Percent(*high));
+}
+
+std::string Number(const std::optional<double>& value) {
+  return value.has_value() ? absl::StrFormat("%.6g", *value) : "";
+}
+
+}  // namespace
+
+double Mean(absl::Span<const double> values) {
+  if (values.empty()) return 0;
+  return std::accumulate(values.begin(), values.end(), 0.0) /
+         static_cast<double>(values.size());
+}
+
+double Median(absl::Span<const double> values) {
+  if (values.empty()) return 0;
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  const size_t middle = sorted.size() / 2;
+  if (sorted.size() % 2 == 1) return sorted[middle];
+  return (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+std::string FormatBytes(int64_t num_bytes) {
+  const double bytes = static_cast<double>(num_bytes);
+  if (bytes < 1e3) return absl::StrFormat("%d B", num_bytes);
+  if (bytes < 1e6) return absl::StrFormat("%.1f kB", bytes / 1e3);
+  if (bytes < 1e9) return absl::StrFormat("%.1f MB", bytes / 1e6);
+  return absl::StrFormat("%.2f GB", bytes / 1e9);
+}
+
+std::string FormatSeconds(absl::Duration duration) {
+  const double seconds = absl::ToDoubleSeconds(duration);
+  if (seconds < 1) return absl::StrFormat("%.0f ms", seconds * 1e3);
+  if (seconds < 10) return absl::StrFormat("%.1f s", seconds);
+  const int64_t whole = absl::ToInt64Seconds(duration + absl::Seconds(0.5));
+  if (whole < 60) return absl::StrFormat("%d s", whole);
+  return absl::StrFormat("%d min %d s", whole / 60, whole % 60);
+}
+
+std::string SummaryJson(const LiveSummary& summary) {
+  const nlohmann::ordered_json json = {
+      {"final_test_accuracy", summary.final_test.accuracy()},
+      {"final_test_loss", summary.final_test.loss()},
+      {"mean_local_only_accuracy", Mean(summary.local_only_accuracy)},
+      {"rounds_completed", summary.rounds_completed},
+      {"devices", summary.devices},
+      {"wall_seconds", absl::ToDoubleSeconds(summary.wall_time)},
+      {"bytes_up", summary.bytes_up},
+      {"bytes_down", summary.bytes_down},
+      {"seed", summary.seed},
+      {"version", summary.version},
+      {"algorithm", summary.algorithm},
+      {"data", summary.data},
+      {"model", summary.model},
+      {"rounds_failed", summary.rounds_failed},
+      {"train_seconds", absl::ToDoubleSeconds(summary.train_time)},
+      {"test_examples", summary.final_test.num_examples},
+      {"device_accuracy", summary.device_accuracy},
+      {"local_only_accuracy", summary.local_only_accuracy},
+      {"model_path", summary.model_path}};
+  return json.dump(2) + "\n";
+}
+
+std::string SummaryText(const LiveSummary& summary) {
+  std::string text = absl::StrFormat(
+      "Trained %s by %s on %s: %d rounds, %d devices, %s.\n\n", summary.model,
+      summary.algorithm, summary.data, summary.rounds_completed,
+      summary.devices, FormatSeconds(summary.wall_time));
+  const auto row = [&](absl::string_view name, absl::string_view value) {
+    absl::StrAppendFormat(&text, "  %-28s %s\n", name, value);
+  };
+  row("federated, held-out data",
+      absl::StrFormat("accuracy %s, loss %.4f",
+                      Percent(summary.final_test.accuracy()),
+                      summary.final_test.loss()));
+  row("  on each device's own data", Spread(summary.device_accuracy));
+  row("devices training alone",
+      absl::StrCat("accuracy ", Percent(Mean(summary.local_only_accuracy)),
+                   " in the mean, same held-out data, same epochs"));
+  row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
+                              FormatBytes(summary.bytes_down), " down"));
+  row("model", summary.model_path);
+  row("results", absl::StrCat(summary.folder, "/summary.json, rounds.csv"));
+  absl::StrAppend(
+      &text,
+      "\nTry next:\n"
+      "  shoal-sim live --algorithm fedprox        another algorithm\n"
+      "  shoal-sim live --data mnist:DIR           your own files\n"
+      "  shoald --dev                              a coordinator to talk to "
+      "with\n"
+      "                                            shoalctl --credentials "
+      "shoal-data/operator status\n");
+  return text;
+}
+
+std::string RoundsCsv(absl::Span<const RoundRecord> rounds) {
+  std::string csv =
+      "id,number,outcome,assigned,accepted,total_examples,train_loss,"
+      "train_accuracy,test_loss,test_accuracy,bytes_up,bytes_down,seconds\n";
+  for (const RoundRecord& round : rounds) {
+    std::optional<double> test_loss;
+    std::optional<double> test_accuracy;
+    if (round.test.has_value()) {
+      test_loss = round.test->loss();
+      test_accuracy = round.test->accuracy();
+    }
+    absl::StrAppendFormat(
+        &csv, "%d,%d,%s,%d,%d,%d,%s,%s,%s,%s,%d,%d,%.3f\n", round.id,
+        round.number, round.committed ? "committed" : round.failure,
+        round.assigned, round.accepted, round.total_examples,
+        Number(round.train_loss), Number(round.train_accuracy),
+        Number(test_loss), Number(test_accuracy), round.bytes_up,
+        round.bytes_down, absl::ToDoubleSeconds(round.duration));
+  }
+  return csv;
+}
+
+}  // namespace shoal::simulations

@@ -1,0 +1,54 @@
+// The results of a live run: for people, as JSON and as CSV.
+#ifndef SHOAL_SIMULATIONS_LIVE_SUMMARY_H_
+#define SHOAL_SIMULATIONS_LIVE_SUMMARY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "learning/model.h"
+#include "simulations/live/round_record.h"
+
+namespace shoal::simulations {
+
+struct LiveSummary {
+  std::string algorithm;  // "fedavg", "fedprox (mu 0.1)"
+  std::string data;       // "handwriting", "mnist:/data/mnist"
+  std::string model;      // "mlp 784-64-10"
+  learning::Score final_test;
+  // Of the final model on each device's own examples, by device.
+  std::vector<double> device_accuracy;
+  // Of models trained by single devices, on the same held-out data, by device.
+  std::vector<double> local_only_accuracy;
+  int64_t rounds_completed = 0;
+  int64_t rounds_failed = 0;
+  int devices = 0;
+  absl::Duration wall_time;   // of everything
+  absl::Duration train_time;  // from the first agent to the last commit
+  int64_t bytes_up = 0;       // payload that the coordinator received
+  int64_t bytes_down = 0;     // payload that it sent
+  uint64_t seed = 0;
+  std::string version;
+  std::string model_path;  // of the final model
+  std::string folder;      // of all results
+};
+
+double Mean(absl::Span<const double> values);    // 0 when empty
+double Median(absl::Span<const double> values);  // 0 when empty
+// "12.3 MB" (decimal units).
+std::string FormatBytes(int64_t num_bytes);
+// "83 ms", "9.4 s", "1 min 40 s".
+std::string FormatSeconds(absl::Duration duration);
+
+// summary.json, with a newline at its end.
+std::string SummaryJson(const LiveSummary& summary);
+// What people read at the end, with commands to try next.
+std::string SummaryText(const LiveSummary& summary);
+// rounds.csv: a header and one line per round, failed ones included.
+std::string RoundsCsv(absl::Span<const RoundRecord> rounds);
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_LIVE_SUMMARY_H_

@@ -1,0 +1,121 @@
+// shoal-sim: federations on one machine.
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <string>
+
+#include "base/child_process.h"
+#include "base/version.h"
+#include "protocol/exit_code.h"
+#include "simulations/live/live_options.h"
+#include "simulations/live/live_run.h"
+#include "simulations/live/progress.h"
+#include "simulations/live/summary.h"
+
+namespace shoal::simulations {
+namespace {
+
+// The one thing that a signal handler can reach.
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// The second signal kills: its disposition is the default again.
+void OnSignal(int) { interrupted = true; }
+
+void CatchSignals() {
+  struct sigaction action = {};
+  action.sa_handler = OnSignal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// The width of the terminal that `file` is; 0 when it is none.
+int Columns(std::FILE* file) {
+  if (isatty(fileno(file)) == 0) return 0;
+  winsize size = {};
+  const bool known = ioctl(fileno(file), TIOCGWINSZ, &size) == 0;
+  return known && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "shoal-sim: %s\n",
+               std::string(status.message()).c_str());
+  if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) {
+    return protocol::kExitUsage;
+  }
+  return protocol::kExitFailure;
+}
+
+int Live(const LiveOptions& options) {
+  CatchSignals();
+  std::FILE* const out = options.json ? stderr : stdout;
+  ProgressDisplay display(out, Columns(out));
+  const absl::StatusOr<LiveSummary> summary =
+      RunLive(options, {.display = display,
+                        .program_folder = ExecutableFolder(),
+                        .interrupted = [] { return interrupted.load(); }});
+  display.Finish();
+  if (!summary.ok()) return Fail(summary.status());
+  const std::string text =
+      options.json ? SummaryJson(*summary) : "\n" + SummaryText(*summary);
+  std::fputs(text.c_str(), stdout);
+  return protocol::kExitOk;
+}
+
+void AddLive(CLI::App& app, LiveOptions& options) {
+  CLI::App* live = app.add_subcommand(
+      "live",
+      "Runs a federation of real processes on this machine: a shoald and many "
+      "shoal-agents.\n"
+      "Examples:\n"
+      "  shoal-sim live\n"
+      "  shoal-sim live --data mnist:data/mnist --partition dirichlet "
+      "--alpha 0.3\n"
+      "  shoal-sim live my_scenario.yaml --rounds 10 --out results");
+  live->add_option("SCENARIO", options.scenario,
+                   "scenario file (default: the built-in handwriting)");
+  live->add_option("--data", options.data,
+                   "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR or "
+                   "csv:FILE");
+  live->add_option("--label", options.label, "csv: column of the class");
+  live->add_option("--device", options.device,
+                   "csv: column that names the device");
+  live->add_option("--algorithm", options.algorithm, "fedavg or fedprox");
+  live->add_option("--mu", options.mu, "weight of fedprox's proximal term");
+  live->add_option("--rounds", options.rounds, "committed rounds");
+  live->add_option("--devices", options.devices, "number of agents");
+  live->add_option("--partition", options.partition,
+                   "how data fall onto devices: iid, dirichlet or natural");
+  live->add_option("--alpha", options.alpha,
+                   "dirichlet: small is uneven, large is even");
+  live->add_option("--seed", options.seed, "of data, model and training");
+  live->add_option("--out", options.out,
+                   "folder for models/, summary.json and rounds.csv");
+  live->add_flag("--json", options.json,
+                 "print the summary as JSON, the progress on standard error");
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Runs federations on one machine.", "shoal-sim");
+  app.set_version_flag("--version", "shoal-sim " + LongVersion());
+  app.require_subcommand(1);
+  LiveOptions live;
+  AddLive(app, live);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? protocol::kExitOk : protocol::kExitUsage;
+  }
+  return Live(live);
+}
+
+}  // namespace
+}  // namespace shoal::simulations
+
+int main(int argc, char** argv) { return shoal::simulations::Main(argc, argv); }
