@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -18,6 +19,7 @@
 #include "coordinator/programs/grpc_log.h"
 #include "coordinator/programs/shoald_setup.h"
 #include "coordinator/service/coordinator_server.h"
+#include "coordinator/store/sqlite_store.h"
 #include "protocol/exit_code.h"
 
 namespace shoal::coordinator {
@@ -32,9 +34,8 @@ constexpr absl::Duration kDevInvitation = absl::Hours(24);
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "shoald: %s\n", std::string(status.message()).c_str());
-  const bool usage =
-      absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status);
-  return usage ? protocol::kExitUsage : protocol::kExitFailure;
+  return absl::IsInvalidArgument(status) ? protocol::kExitUsage
+                                         : protocol::kExitFailure;
 }
 
 // Signals that end the program are waited for, on one thread.
@@ -111,11 +112,14 @@ absl::Status Serve(const CoordinatorConfig& config,
   RealClock clock;
   SystemRng rng;
   SHOAL_RETURN_IF_ERROR(MakeFolders(config.data, 0700));
+  // The store is locked before anything of another coordinator's is touched.
+  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<RoundStore> store,
+                         OpenSqliteStore(config.data + "/shoal.db"));
   EndpointsFile endpoints(config.data);
   SHOAL_ASSIGN_OR_RETURN(
       const std::unique_ptr<CoordinatorServer> server,
-      CoordinatorServer::Start(config,
-                               {log, clock, rng, nullptr, arguments.insecure}));
+      CoordinatorServer::Start(
+          config, {log, clock, rng, std::move(store), arguments.insecure}));
   SHOAL_RETURN_IF_ERROR(endpoints.Write(*server));
   log.Info("serving", {{"grpc", server->grpc_address()},
                        {"http", server->http_address()},

@@ -20,7 +20,6 @@
 #include "coordinator/service/fleet_service.h"
 #include "coordinator/service/grpc_listener.h"
 #include "coordinator/service/tls_material.h"
-#include "coordinator/store/sqlite_store.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -37,11 +36,11 @@ constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 
 absl::Status CheckSecurity(const CoordinatorConfig& config, bool insecure) {
   if (insecure && config.tls.has_value()) {
-    return absl::FailedPreconditionError(
+    return absl::InvalidArgumentError(
         "--insecure and tls exclude each other: remove one of them");
   }
   if (!insecure && !config.tls.has_value()) {
-    return absl::FailedPreconditionError(
+    return absl::InvalidArgumentError(
         "tls is missing: make certificates with `shoalctl ca init`, or use "
         "--insecure for experiments on one machine");
   }
@@ -66,20 +65,20 @@ int WorkerThreads(const CoordinatorConfig& config) {
 // Members are made from top to bottom and die from bottom to top.
 struct CoordinatorServer::State {
   State(const CoordinatorConfig& config, ServerEnvironment& environment,
-        std::unique_ptr<RoundStore> store, std::unique_ptr<UploadSpool> spool,
+        std::unique_ptr<UploadSpool> spool,
         std::optional<protocol::KeyAndCertificate> enrollment_ca)
       : log(environment.log),
         clock(environment.clock),
         data(config.data),
         started(environment.clock.Now()),
-        store(std::move(store)),
+        store(std::move(environment.store)),
         spool(std::move(spool)),
         fold_pool(WorkerThreads(config)),
         authenticator(environment.insecure),
-        enrollment(*this->store, environment.rng, std::move(enrollment_ca),
+        enrollment(*store, environment.rng, std::move(enrollment_ca),
                    config.device_certificate_lifetime),
         transfers(environment.clock, kSilentTransfer),
-        reports(*this->store, traffic, environment.clock),
+        reports(*store, traffic, environment.clock),
         feed(reports, kFeedPeriod) {}
 
   absl::Status StartEngine(const CoordinatorConfig& config, SecureRng& rng);
@@ -179,10 +178,6 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
                            LoadTlsMaterial(config, environment.clock.Now()));
   }
   SHOAL_RETURN_IF_ERROR(MakeFolders(config.data, 0700));
-  std::unique_ptr<RoundStore> store = std::move(environment.store);
-  if (store == nullptr) {
-    SHOAL_ASSIGN_OR_RETURN(store, OpenSqliteStore(config.data + "/shoal.db"));
-  }
   DiskSpoolOptions spool_options;
   spool_options.folder = config.data + "/spool";
   spool_options.memory_bytes = config.upload_memory_bytes;
@@ -190,7 +185,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
   SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<UploadSpool> spool,
                          MakeDiskSpool(spool_options));
   auto state = std::make_unique<State>(
-      config, environment, std::move(store), std::move(spool),
+      config, environment, std::move(spool),
       tls.has_value() ? std::move(tls->enrollment_ca) : std::nullopt);
   SHOAL_RETURN_IF_ERROR(state->StartEngine(config, environment.rng));
   SHOAL_RETURN_IF_ERROR(

@@ -22,8 +22,7 @@ struct ServerEnvironment {
   Logger& log;
   const Clock& clock;
   SecureRng& rng;
-  // Null: SQLite in the configuration's data folder.
-  std::unique_ptr<RoundStore> store = nullptr;
+  std::unique_ptr<RoundStore> store;
   // Plaintext and no authentication; refused together with config.tls.
   bool insecure = false;
 };
@@ -31,8 +30,8 @@ struct ServerEnvironment {
 // Serves from Start() on, on threads of its own. Thread-safe.
 class CoordinatorServer {
  public:
-  // FAILED_PRECONDITION with neither or both of TLS and `insecure`; errors of
-  // LoadTlsMaterial, OpenSqliteStore, MakeDiskSpool and CheckCanListen.
+  // INVALID_ARGUMENT with neither or both of TLS and `insecure`; errors of
+  // LoadTlsMaterial, MakeDiskSpool, RoundEngine::Create and CheckCanListen.
   static absl::StatusOr<std::unique_ptr<CoordinatorServer>> Start(
       const configuration::CoordinatorConfig& config,
       ServerEnvironment environment);

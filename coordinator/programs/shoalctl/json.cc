@@ -36,7 +36,7 @@ ordered_json StringJson(const FieldDescriptor& field, const std::string& text) {
 ordered_json MessageJson(const Message& message) {
   if (message.GetDescriptor() == Timestamp::descriptor()) {
     const auto& time = static_cast<const Timestamp&>(message);
-    return absl::FormatTime(absl::RFC3339_full, protocol::FromProto(time),
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", protocol::FromProto(time),
                             absl::UTCTimeZone());
   }
   if (message.GetDescriptor() == Duration::descriptor()) {
