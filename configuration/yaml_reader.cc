@@ -1,8 +1,10 @@
 #include "configuration/yaml_reader.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -214,6 +216,54 @@ struct Document {
   int line = 1;
 };
 
+// Notes where a document starts; its contents do not matter.
+class StartFinder final : public YAML::EventHandler {
+ public:
+  int line = 0;
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    line = mark.line + 1;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// The line on which something follows the first document; 0: nothing does.
+// (Not YAML::LoadAll: in yaml-cpp 0.7 it never ends on the text ",".)
+int LineOfSecondDocument(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  StartFinder finder;
+  if (!parser.HandleNextDocument(finder)) return 0;
+  return parser.HandleNextDocument(finder) ? finder.line : 0;
+}
+
+// REQUIRES: YAML's exceptions are caught around the call.
+Document ParseOrThrow(const std::string& text) {
+  Document document;
+  document.root = YAML::Load(text);
+  const int second_line = LineOfSecondDocument(text);
+  if (second_line != 0) {
+    document.problem =
+        "text after the end of the first document, expected "
+        "one document";
+    document.line = second_line;
+  } else if (!document.root.IsMap()) {
+    document.problem = absl::StrCat("the file holds ", KindOf(document.root),
+                                    ", expected a mapping");
+  }
+  return document;
+}
+
 // yaml-cpp bounds the nesting by itself: it throws beyond 500 levels.
 Document Parse(absl::string_view text) {
   Document document;
@@ -223,23 +273,12 @@ Document Parse(absl::string_view text) {
     return document;
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      document.problem = absl::StrCat("the file holds ", documents.size(),
-                                      " documents, expected one");
-    } else if (documents.empty() || !documents[0].IsMap()) {
-      document.problem =
-          absl::StrCat("the file holds ",
-                       documents.empty() ? "nothing" : KindOf(documents[0]),
-                       ", expected a mapping");
-    } else {
-      document.root = documents[0];
-    }
+    return ParseOrThrow(std::string(text));
   } catch (const YAML::Exception& error) {
     document.problem = absl::StrCat("not YAML: ", error.msg);
     if (!error.mark.is_null()) document.line = error.mark.line + 1;
+    return document;
   }
-  return document;
 }
 
 }  // namespace

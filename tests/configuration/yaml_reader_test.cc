@@ -190,9 +190,16 @@ TEST(YamlReaderTest, ADocumentIsOneMapping) {
   EXPECT_EQ(Errors<v1::Share>("hello\n"),
             "f.yaml:1: the file holds 'hello', expected a mapping");
   EXPECT_EQ(Errors<v1::Share>("devices: 1\n---\ndevices: 2\n"),
-            "f.yaml:1: the file holds 2 documents, expected one");
+            "f.yaml:2: text after the end of the first document, expected one "
+            "document");
   EXPECT_EQ(Errors<v1::Share>("[devices]: 1\ndevices: 2\n"),
             "f.yaml:1: a list as a key, expected a name");
+}
+
+TEST(YamlReaderTest, TextThatConfusesTheParserEnds) {
+  for (const char* text : {",", "a: 1\n,", ", ,", "]", "}", "? ,"}) {
+    EXPECT_THAT(Errors<v1::Share>(text), StartsWith("f.yaml:")) << text;
+  }
 }
 
 TEST(YamlReaderTest, LongFilesAndDeepNestingAreRefused) {
