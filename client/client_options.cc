@@ -1,0 +1,76 @@
+#include "client/client_options.h"
+
+#include <cstdint>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace shoal::client {
+namespace {
+
+constexpr size_t kMaxPopulationBytes = 63;
+
+absl::Status Wrong(absl::string_view option, absl::string_view problem) {
+  return absl::InvalidArgumentError(absl::StrCat(option, ": ", problem));
+}
+
+bool IsPopulation(absl::string_view text) {
+  const auto is_alnum = [](char c) {
+    return absl::ascii_islower(c) || absl::ascii_isdigit(c);
+  };
+  if (text.empty() || text.size() > kMaxPopulationBytes || !is_alnum(text[0])) {
+    return false;
+  }
+  for (const char c : text) {
+    if (!is_alnum(c) && c != '_' && c != '.' && c != '-') return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status CheckAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(absl::string_view(address).substr(colon + 1), &port) &&
+      port >= 1 && port <= 65535) {
+    return absl::OkStatus();
+  }
+  return Wrong("coordinator", absl::StrCat("'", address,
+                                           "' is not HOST:PORT with a port "
+                                           "from 1 to 65535"));
+}
+
+absl::Status CheckOptions(const ClientOptions& options) {
+  absl::Status address = CheckAddress(options.coordinator);
+  if (!address.ok()) return address;
+  if (options.state_folder.empty()) {
+    return Wrong("state_folder", "is empty, expected a folder's path");
+  }
+  if (!IsPopulation(options.population)) {
+    return Wrong(
+        "population",
+        absl::StrCat("'", options.population,
+                     "' is not a name: expected up to 63 of a-z, 0-9, "
+                     "'_', '.', '-', starting with a letter or digit"));
+  }
+  if (options.memory_bytes < 0) {
+    return Wrong("memory_bytes",
+                 absl::StrCat(options.memory_bytes, " is below 0"));
+  }
+  if (options.max_backoff <= absl::ZeroDuration()) {
+    return Wrong("max_backoff",
+                 absl::StrCat(absl::FormatDuration(options.max_backoff),
+                              ", expected more than 0"));
+  }
+  if (options.idle_window <= absl::ZeroDuration()) {
+    return Wrong("idle_window",
+                 absl::StrCat(absl::FormatDuration(options.idle_window),
+                              ", expected more than 0"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace shoal::client

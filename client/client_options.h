@@ -1,0 +1,20 @@
+// Checks of what SDK users pass in.
+#ifndef SHOAL_CLIENT_CLIENT_OPTIONS_H_
+#define SHOAL_CLIENT_CLIENT_OPTIONS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "client/include/shoal/client.h"
+
+namespace shoal::client {
+
+// INVALID_ARGUMENT "option: what is wrong, what was expected".
+absl::Status CheckOptions(const ClientOptions& options);
+
+// INVALID_ARGUMENT unless `address` is HOST:PORT with a port from 1 to 65535.
+absl::Status CheckAddress(const std::string& address);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_CLIENT_OPTIONS_H_

@@ -1,0 +1,38 @@
+// shoal::Client over any Transport and any ClientState.
+#ifndef SHOAL_CLIENT_CLIENT_RUNNER_H_
+#define SHOAL_CLIENT_CLIENT_RUNNER_H_
+
+#include <functional>
+#include <memory>
+
+#include "client/client_state.h"
+#include "client/file_state.h"
+#include "client/include/shoal/client.h"
+#include "client/session_driver.h"
+#include "client/transport.h"
+#include "learning/dataset.h"
+
+namespace shoal::client {
+
+struct ClientParts {
+  // What sessions are told; `clock` is required, `wait`, `must_stop`,
+  // `on_event`, `earlier_failures` and `jitter_seed` are set by the client.
+  SessionDriverOptions session;
+  std::function<void(const ClientEvent&)> on_event;  // may be empty
+  std::unique_ptr<FolderLock> lock;  // of the state's folder; may be null
+  std::unique_ptr<ClientState> state;
+  std::shared_ptr<const learning::Dataset> data;
+  // A new connection. Kept between sessions that follow each other closely,
+  // closed otherwise.
+  std::function<std::unique_ptr<Transport>()> connect;
+  uint64_t jitter_seed = 0;
+  // How long Stop() lets a call go on before it is cancelled.
+  absl::Duration stop_grace = absl::Milliseconds(600);
+};
+
+// REQUIRES: `state`, `data`, `connect` and `session.clock` are set.
+std::unique_ptr<Client> MakeClient(ClientParts parts);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_CLIENT_RUNNER_H_

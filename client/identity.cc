@@ -1,0 +1,116 @@
+#include "client/identity.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "protocol/certificates.h"
+#include "protocol/pem.h"
+
+namespace shoal::client {
+namespace {
+
+constexpr uint64_t kMaxPemBytes = 64 * 1024;
+constexpr size_t kInsecureNameBytes = 32;
+
+absl::StatusOr<std::string> ReadPart(const std::string& folder,
+                                     absl::string_view name) {
+  const std::string path = absl::StrCat(folder, "/", name);
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxPemBytes);
+  if (!absl::IsNotFound(text.status())) return text;
+  return absl::FailedPreconditionError(
+      absl::StrCat(path,
+                   " is missing: enrol this device first (shoal-agent "
+                   "enroll)"));
+}
+
+absl::StatusOr<Secret> ReadKeyFile(const std::string& folder) {
+  SHOAL_ASSIGN_OR_RETURN(std::string text, ReadPart(folder, "key.pem"));
+  return Secret(std::move(text));
+}
+
+// The identity in a certificate, if it is a device's and belongs to the key.
+absl::StatusOr<protocol::Identity> CheckPair(
+    const Secret& key_pem, const std::string& certificate_pem) {
+  SHOAL_ASSIGN_OR_RETURN(const auto key, protocol::ReadKey(key_pem));
+  SHOAL_ASSIGN_OR_RETURN(const auto certificate,
+                         protocol::ReadCertificate(certificate_pem));
+  if (X509_check_private_key(certificate.get(), key.get()) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(
+        "the certificate belongs to another key than key.pem");
+  }
+  SHOAL_ASSIGN_OR_RETURN(protocol::Identity identity,
+                         protocol::ReadIdentity(certificate_pem));
+  if (identity.role == protocol::Role::kDevice) return identity;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the certificate's role is ",
+                   protocol::ToString(identity.role), ", expected device"));
+}
+
+}  // namespace
+
+absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
+                                            absl::Time now) {
+  DeviceIdentity loaded;
+  SHOAL_ASSIGN_OR_RETURN(loaded.key_pem, ReadKeyFile(folder));
+  SHOAL_ASSIGN_OR_RETURN(loaded.certificate_pem,
+                         ReadPart(folder, "certificate.pem"));
+  SHOAL_ASSIGN_OR_RETURN(loaded.ca_pem, ReadPart(folder, "ca.pem"));
+  absl::StatusOr<protocol::Identity> identity =
+      CheckPair(loaded.key_pem, loaded.certificate_pem);
+  if (!identity.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        folder, ": ", identity.status().message(), "; enrol this device anew"));
+  }
+  if (identity->expires <= now) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(folder, ": the certificate expired at ",
+                     absl::FormatTime(identity->expires, absl::UTCTimeZone()),
+                     "; enrol this device anew"));
+  }
+  loaded.id = std::move(identity->id);
+  return loaded;
+}
+
+absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder) {
+  const std::string path = folder + "/key.pem";
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxPemBytes);
+  if (text.ok()) return Secret(*std::move(text));
+  if (!absl::IsNotFound(text.status())) return text.status();
+  SHOAL_ASSIGN_OR_RETURN(Secret key, protocol::MakeKey());
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path, key.Reveal(), 0600));
+  return key;
+}
+
+absl::StatusOr<std::string> StoreCertificate(const std::string& folder,
+                                             const Secret& key_pem,
+                                             const std::string& certificate_pem,
+                                             const std::string& ca_pem) {
+  SHOAL_ASSIGN_OR_RETURN(protocol::Identity identity,
+                         CheckPair(key_pem, certificate_pem));
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(folder + "/ca.pem", ca_pem));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(folder + "/certificate.pem", certificate_pem));
+  return identity.id;
+}
+
+absl::StatusOr<std::string> LoadOrMakeInsecureName(const std::string& folder,
+                                                   SecureRng& rng) {
+  const std::string path = folder + "/device.txt";
+  absl::StatusOr<std::string> held = ReadFile(path, kMaxPemBytes);
+  if (held.ok()) return std::string(absl::StripAsciiWhitespace(*held));
+  if (!absl::IsNotFound(held.status())) return held.status();
+  const std::string name =
+      absl::BytesToHexString(rng.Bytes(kInsecureNameBytes));
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path, name + "\n", 0600));
+  return name;
+}
+
+}  // namespace shoal::client

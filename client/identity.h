@@ -1,0 +1,48 @@
+// Who a device is: its key and certificates, in its state folder.
+//   key.pem          the private key, mode 0600; never leaves the folder
+//   certificate.pem  what the coordinator signed for that key
+//   ca.pem           who must have signed the coordinator's certificate
+//   device.txt       the name of a device that runs without TLS
+#ifndef SHOAL_CLIENT_IDENTITY_H_
+#define SHOAL_CLIENT_IDENTITY_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/random.h"
+#include "base/secret.h"
+
+namespace shoal::client {
+
+struct DeviceIdentity {
+  Secret key_pem;
+  std::string certificate_pem;
+  std::string ca_pem;
+  std::string id;  // 64 hexadecimal digits
+};
+
+// FAILED_PRECONDITION, with what to do, when the folder holds no complete
+// identity, the key and the certificate do not belong together, or the
+// certificate has expired.
+absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
+                                            absl::Time now);
+
+// The folder's key; a new one when there is none.
+absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder);
+
+// Keeps a signed certificate; returns the device's id. INVALID_ARGUMENT when
+// it is not a device's certificate for `key`.
+absl::StatusOr<std::string> StoreCertificate(const std::string& folder,
+                                             const Secret& key_pem,
+                                             const std::string& certificate_pem,
+                                             const std::string& ca_pem);
+
+// The name of this device in plaintext; drawn from `rng` when there is none.
+absl::StatusOr<std::string> LoadOrMakeInsecureName(const std::string& folder,
+                                                   SecureRng& rng);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_IDENTITY_H_

@@ -1,0 +1,43 @@
+// Predictions with the newest model that a device holds.
+#ifndef SHOAL_CLIENT_PREDICTOR_H_
+#define SHOAL_CLIENT_PREDICTOR_H_
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/mutex.h"
+#include "client/client_state.h"
+#include "learning/model.h"
+
+namespace shoal::client {
+
+// Loads the model with the first prediction after it has changed. Thread-safe.
+class Predictor {
+ public:
+  // `state` must outlive the predictor.
+  explicit Predictor(ClientState& state) : state_(state) {}
+
+  // A newer model may have been fetched.
+  void Refresh() { stale_ = true; }
+
+  // FAILED_PRECONDITION before the first model; INVALID_ARGUMENT when
+  // `features` has another size than the model's inputs.
+  absl::StatusOr<std::vector<float>> Predict(absl::Span<const float> features)
+      SHOAL_EXCLUDES(mutex_);
+
+ private:
+  absl::Status Load() SHOAL_REQUIRES(mutex_);
+
+  ClientState& state_;
+  std::atomic<bool> stale_ = true;
+  Mutex mutex_;
+  std::unique_ptr<learning::Model> model_ SHOAL_GUARDED_BY(mutex_);
+  std::shared_ptr<const learning::StoredModel> stored_ SHOAL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_PREDICTOR_H_
