@@ -74,8 +74,10 @@ struct SgdStep {
   float momentum = 0;
   float weight_decay = 0;
   float proximal_mu = 0;
-  absl::Span<const float> anchor;  // [num_parameters] when proximal_mu != 0
-  absl::Span<float> velocity;      // [num_parameters] when momentum != 0
+  // [num_parameters] when proximal_mu != 0.
+  absl::Span<const float> anchor = {};
+  // [num_parameters] when momentum != 0; the caller starts it at zero.
+  absl::Span<float> velocity = {};
 };
 
 // Thread-compatible: holds scratch memory for the largest batch seen.

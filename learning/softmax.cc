@@ -18,7 +18,7 @@ void ShiftRows(int64_t rows, int64_t classes, float* logits) {
 }
 
 // e^x for x <= 0, within 2 units in the last place; below -87 what it is there
-// (1e-38, not a denormal). Without branches and calls, so that compilers turn
+// (1.6e-38, no denormal). Without branches and calls, so that compilers turn
 // the loop around it into vector code. Cody and Waite's reduction to
 // 2^n e^r, |r| <= ln(2) / 2, and a Taylor polynomial for e^r.
 inline float ExpNonPositive(float x) {
