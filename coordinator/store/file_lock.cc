@@ -21,6 +21,15 @@ std::string HolderOf(int fd) {
                       absl::StripSuffix(absl::string_view(buffer, size), "\n"));
 }
 
+// A courtesy to whoever is refused; a full disk may keep it from being written,
+// and then the refusal names no process.
+void NoteHolder(int fd) {
+  const std::string holder = absl::StrCat(getpid(), "\n");
+  if (ftruncate(fd, 0) != 0) return;
+  [[maybe_unused]] const ssize_t written =
+      pwrite(fd, holder.data(), holder.size(), 0);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(
@@ -35,13 +44,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(
         path, ": ", HolderOf(fd),
         " has this store open, and only one at a time may have it"));
   }
-  // The process id is a courtesy to whoever is refused: a full disk may keep
-  // it from being written.
-  const std::string holder = absl::StrCat(getpid(), "\n");
-  if (ftruncate(fd, 0) != 0 ||
-      pwrite(fd, holder.data(), holder.size(), 0) < 0) {
-    return lock;
-  }
+  NoteHolder(fd);
   return lock;
 }
 

@@ -15,10 +15,13 @@ namespace {
 
 // How long a statement waits for another process: a backup, a shell.
 constexpr int kBusyTimeoutMs = 5000;
-// Pages in the write-ahead log at which they are copied into the database, and
-// the size to which the log is cut after that.
-constexpr int kCheckpointPages = 4000;
+// Pages in the write-ahead log at which they are copied into the database
+// (64 MiB).
+constexpr int kCheckpointPages = 4096;
+// Large pages make sums and models, which are most of the bytes, twice as fast
+// to write as SQLite's default of 4096; only a new file takes the size.
 constexpr char kSettings[] =
+    "PRAGMA page_size = 16384;"
     "PRAGMA temp_store = MEMORY;"
     "PRAGMA journal_size_limit = 67108864;";
 

@@ -19,6 +19,8 @@ namespace {
 
 // Reads that run at the same time.
 constexpr int kReaders = 4;
+// A transaction of up to 32 MiB stays in memory until it commits.
+constexpr char kWriterSettings[] = "PRAGMA cache_size = -32768";
 
 // An absolute path: SQLite gives some relative ones a meaning of its own.
 absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
@@ -80,6 +82,7 @@ absl::StatusOr<std::unique_ptr<RoundStore>> SqliteStore::Open(
                          SqliteDatabase::Open(absolute));
   SHOAL_RETURN_IF_ERROR(PrepareSchema(*writer, absolute));
   SHOAL_RETURN_IF_ERROR(UseWriteAheadLog(*writer, absolute));
+  SHOAL_RETURN_IF_ERROR(writer->Execute(kWriterSettings));
   std::vector<std::unique_ptr<SqliteDatabase>> readers;
   for (int i = 0; i < kReaders; ++i) {
     SHOAL_ASSIGN_OR_RETURN(readers.emplace_back(),

@@ -94,7 +94,7 @@ TEST_P(StoreTest, EveryReadSeesTheNewestSighting) {
             later + absl::Seconds(2));
 }
 
-TEST_P(StoreTest, ManySightingsAreAllKept) {
+TEST_P(OpenStoreTest, ManySightingsAreAllKept) {
   for (int i = 0; i < 1000; ++i) {
     SHOAL_ASSERT_OK(store().TouchDevice(SightingOf(DeviceId(i), Now())));
   }

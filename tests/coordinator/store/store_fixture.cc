@@ -237,4 +237,9 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreTest,
                                            StoreKind::kSqliteReopened),
                          NameOf);
 
+INSTANTIATE_TEST_SUITE_P(Stores, OpenStoreTest,
+                         ::testing::Values(StoreKind::kMemory,
+                                           StoreKind::kSqlite),
+                         NameOf);
+
 }  // namespace shoal::coordinator

@@ -89,6 +89,10 @@ class StoreTest : public ::testing::TestWithParam<StoreKind> {
   RoundStore& store() { return driver_.store(); }
 };
 
+// For tests that keep a store open, or that take too many calls to open it for
+// each: without kSqliteReopened.
+class OpenStoreTest : public StoreTest {};
+
 }  // namespace shoal::coordinator
 
 #endif  // SHOAL_TESTS_COORDINATOR_STORE_STORE_FIXTURE_H_

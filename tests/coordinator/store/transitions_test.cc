@@ -111,7 +111,8 @@ std::string Snapshot(StoreDriver& driver) {
   return absl::StrCat(text, "\n", *driver.store().GetOptimizerState("digits"));
 }
 
-TEST_P(StoreTest, EveryOperationIsLegalInItsStatesAndChangesNothingInOthers) {
+TEST_P(OpenStoreTest,
+       EveryOperationIsLegalInItsStatesAndChangesNothingInOthers) {
   for (const Operation& operation : Operations()) {
     for (int i = 0; i < 6; ++i) {
       SCOPED_TRACE(
@@ -135,7 +136,7 @@ TEST_P(StoreTest, EveryOperationIsLegalInItsStatesAndChangesNothingInOthers) {
   }
 }
 
-TEST_P(StoreTest, LeaderOfAnOldEpochChangesNothing) {
+TEST_P(OpenStoreTest, LeaderOfAnOldEpochChangesNothing) {
   for (const Operation& operation : Operations()) {
     if (!operation.takes_lease) continue;
     for (int i = 0; i < 6; ++i) {
