@@ -1,0 +1,142 @@
+#include "coordinator/engine/aggregate.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "aggregation/server_algorithm.h"
+#include "base/status_macros.h"
+#include "learning/model.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using aggregation::Accumulator;
+
+absl::StatusOr<Accumulator> ReadSum(RoundStore& store, const TaskSetup& setup,
+                                    const RoundRow& round) {
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<SegmentRow> segments,
+                         store.ReadSegments(round.id));
+  Accumulator sum(RangeOf(setup.task, round), setup.num_parameters());
+  for (const SegmentRow& segment : segments) {
+    SHOAL_ASSIGN_OR_RETURN(const Accumulator part,
+                           Accumulator::Parse(segment.sum));
+    if (const absl::Status merged = sum.Merge(part); !merged.ok()) {
+      return absl::DataLossError(absl::StrCat("segment ", segment.id,
+                                              " of round ", round.id, ": ",
+                                              merged.message()));
+    }
+  }
+  return sum;
+}
+
+// The frozen contributors, checked against what was sealed.
+absl::StatusOr<std::vector<ContributionRow>> ReadContributions(
+    RoundStore& store, const RoundRow& round) {
+  SHOAL_ASSIGN_OR_RETURN(std::vector<ContributionRow> contributions,
+                         store.ListContributions(round.id));
+  if (contributions.empty() ||
+      ContributorsDigest(contributions) != round.contributors) {
+    return absl::DataLossError(
+        absl::StrCat("the ", contributions.size(), " contributions of round ",
+                     round.id, " are not those that were sealed"));
+  }
+  return contributions;
+}
+
+absl::StatusOr<learning::ParameterVector> ReadBaseModel(RoundStore& store,
+                                                        const TaskSetup& setup,
+                                                        const Digest& digest) {
+  SHOAL_ASSIGN_OR_RETURN(const ModelRow row, store.GetModel(digest));
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes,
+                         store.ReadModel(digest, 0, row.num_bytes));
+  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
+                         learning::ParseModel(bytes));
+  if (model.layout != setup.layout) {
+    return absl::DataLossError(absl::StrCat("model ", digest.ToShortHex(),
+                                            " has not the shape of task '",
+                                            setup.task.name, "'"));
+  }
+  return std::move(model.parameters);
+}
+
+// Of an even number the mean of the middle two. REQUIRES: not empty.
+double MedianNorm(absl::Span<const ContributionRow> contributions) {
+  std::vector<double> norms;
+  for (const ContributionRow& row : contributions) norms.push_back(row.norm);
+  std::sort(norms.begin(), norms.end());
+  const size_t middle = norms.size() / 2;
+  return norms.size() % 2 == 1 ? norms[middle]
+                               : (norms[middle - 1] + norms[middle]) / 2;
+}
+
+RoundResult ResultOf(const RoundRow& round,
+                     absl::Span<const ContributionRow> contributions,
+                     const aggregation::SumTotals& totals) {
+  RoundResult result;
+  result.round_id = round.id;
+  result.median_norm = MedianNorm(contributions);
+  result.total_examples = totals.num_examples;
+  if (totals.num_examples > 0) {
+    const double examples = static_cast<double>(totals.num_examples);
+    result.train_loss =
+        static_cast<double>(totals.base_loss_micro) / 1e6 / examples;
+    result.train_accuracy =
+        static_cast<double>(totals.base_num_correct) / examples;
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
+                                           const TaskSetup& setup,
+                                           const RoundRow& round, RoundSum kept,
+                                           absl::Time now) {
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> contributions,
+                         ReadContributions(store, round));
+  const int64_t num_updates = contributions.size();
+  std::optional<Accumulator> sum;
+  if (kept.round_id == round.id) sum = std::move(kept.sum);
+  if (!sum.has_value() || sum->totals().num_updates != num_updates) {
+    SHOAL_ASSIGN_OR_RETURN(sum, ReadSum(store, setup, round));
+  }
+  if (sum->totals().num_updates != num_updates) {
+    return absl::DataLossError(absl::StrCat(
+        "the segments of round ", round.id, " hold ", sum->totals().num_updates,
+        " updates, expected ", num_updates));
+  }
+
+  SHOAL_ASSIGN_OR_RETURN(learning::ParameterVector model,
+                         ReadBaseModel(store, setup, round.base_model));
+  SHOAL_ASSIGN_OR_RETURN(const std::string state,
+                         store.GetOptimizerState(setup.task.name));
+  const std::unique_ptr<aggregation::ServerAlgorithm> algorithm =
+      aggregation::ServerAlgorithm::Create(setup.task.server_optimizer,
+                                           setup.num_parameters());
+  SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
+  std::vector<double> mean(setup.num_parameters());
+  sum->Mean(absl::MakeSpan(mean));
+  SHOAL_RETURN_IF_ERROR(algorithm->Step(mean, absl::MakeSpan(model)));
+
+  RoundOutput output;
+  output.result = ResultOf(round, contributions, sum->totals());
+  output.result.optimizer_state = algorithm->Serialize();
+  output.model_bytes = learning::SerializeModel(setup.layout, model);
+  ModelRow& row = output.result.model;
+  row.digest = Sha256(output.model_bytes);
+  row.task = setup.task.name;
+  row.version = round.number;
+  row.num_bytes = output.model_bytes.size();
+  row.num_parameters = setup.num_parameters();
+  row.round_id = round.id;
+  row.parent = round.base_model;
+  row.created = now;
+  row.contributors = static_cast<int>(num_updates);
+  return output;
+}
+
+}  // namespace shoal::coordinator

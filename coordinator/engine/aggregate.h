@@ -1,0 +1,31 @@
+// From a sealed round's segments to the next model version. A function of the
+// rows alone: run again after a crash it gives the same bits.
+#ifndef SHOAL_COORDINATOR_ENGINE_AGGREGATE_H_
+#define SHOAL_COORDINATOR_ENGINE_AGGREGATE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "coordinator/engine/batch.h"
+#include "coordinator/engine/round_store.h"
+#include "coordinator/engine/task_setup.h"
+
+namespace shoal::coordinator {
+
+struct RoundOutput {
+  RoundResult result;
+  std::string model_bytes;
+};
+
+// `sum` saves reading the segments when it holds all of the round's updates.
+// OUT_OF_RANGE when the model would become non-finite; DATA_LOSS when rows
+// contradict each other; errors of the store.
+absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
+                                           const TaskSetup& setup,
+                                           const RoundRow& round, RoundSum sum,
+                                           absl::Time now);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_AGGREGATE_H_

@@ -1,0 +1,182 @@
+#include "coordinator/engine/batch.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/failpoints.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using aggregation::Accumulator;
+using Uploads = std::vector<std::shared_ptr<Upload>>;
+
+Accumulator Fold(const RunningTask& task, const RoundRow& row,
+                 const Uploads& batch, ThreadPool* pool) {
+  std::vector<aggregation::WeightedUpdate> updates;
+  updates.reserve(batch.size());
+  for (const auto& upload : batch) {
+    updates.push_back({upload->update.decoded.delta, upload->update.weight,
+                       upload->update.decoded.report});
+  }
+  Accumulator sum(RangeOf(task.setup->task, row), task.setup->num_parameters());
+  sum.Add(updates, pool);
+  return sum;
+}
+
+std::vector<ContributionRow> RowsOf(const Uploads& batch) {
+  std::vector<ContributionRow> rows;
+  rows.reserve(batch.size());
+  for (const auto& upload : batch) {
+    ContributionRow row;
+    row.device_id = upload->device_id;
+    row.update_digest = upload->digest;
+    row.weight = upload->update.weight;
+    row.norm = upload->update.norm;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+absl::StatusOr<SegmentResult> WriteSegment(EngineCore& core,
+                                           const RoundRow& row,
+                                           const Accumulator& sum,
+                                           const Uploads& batch) {
+  const std::string bytes = sum.Serialize();
+  NewSegment segment;
+  segment.round_id = row.id;
+  segment.replica = core.options.replica;
+  segment.sum = bytes;
+  for (const auto& upload : batch) {
+    segment.bytes_up += upload->bytes.num_bytes();
+  }
+  Failpoint("before_commit_segment");
+  absl::StatusOr<SegmentResult> result =
+      core.deps.store.CommitSegment(segment, RowsOf(batch));
+  if (result.ok() && result->kind == SegmentResult::kCommitted) {
+    Failpoint("after_commit_segment");
+  }
+  core.Noted(result.status()).IgnoreError();  // returned as well
+  return result;
+}
+
+void Remember(RoundSum& kept, int64_t round_id, Accumulator sum) {
+  if (kept.round_id != round_id || !kept.sum.has_value()) {
+    kept.round_id = round_id;
+    kept.sum = std::move(sum);
+    return;
+  }
+  // Two sums of one round always fit together.
+  if (!kept.sum->Merge(sum).ok()) kept.sum.reset();
+}
+
+void Acknowledge(EngineCore& core, RunningTask& task, RunningRound& round,
+                 const Uploads& batch, int64_t segment_id, absl::Time now) {
+  MutexLock lock(core.mutex);
+  for (const auto& upload : batch) {
+    round.Count(upload->device_id, upload->digest, segment_id);
+  }
+  // After all are counted: the receipts say how far the round is.
+  for (const auto& upload : batch) {
+    core.Tell(*upload, core.ReceiptFor(task, round.row().id, upload->digest,
+                                       segment_id, now));
+  }
+}
+
+// Splits off the updates of devices that are counted already.
+Uploads TakeDuplicates(Uploads& batch,
+                       const std::vector<std::string>& devices) {
+  const absl::flat_hash_set<std::string> counted(devices.begin(),
+                                                 devices.end());
+  Uploads duplicates;
+  Uploads rest;
+  for (auto& upload : batch) {
+    (counted.contains(upload->device_id) ? duplicates : rest)
+        .push_back(std::move(upload));
+  }
+  batch = std::move(rest);
+  return duplicates;
+}
+
+}  // namespace
+
+absl::Status CommitBatch(EngineCore& core, RunningTask& task,
+                         RunningRound& round, RoundSum& kept, absl::Time now) {
+  Uploads batch;
+  RoundRow row;
+  {
+    MutexLock lock(core.mutex);
+    row = round.row();
+    batch = round.TakeBatch(core.batch_rule());
+  }
+  // Ends: every conflict makes the batch smaller.
+  while (!batch.empty()) {
+    Accumulator sum = Fold(task, row, batch, core.deps.fold_pool);
+    const absl::StatusOr<SegmentResult> result =
+        WriteSegment(core, row, sum, batch);
+    if (!result.ok()) {
+      MutexLock lock(core.mutex);
+      round.PutBack(std::move(batch));
+      return result.status();
+    }
+    if (result->kind == SegmentResult::kCommitted) {
+      Acknowledge(core, task, round, batch, result->segment_id, now);
+      Remember(kept, row.id, std::move(sum));
+      return absl::OkStatus();
+    }
+    Uploads refused = std::move(batch);
+    batch.clear();
+    if (result->kind == SegmentResult::kDuplicates) {
+      batch = std::move(refused);
+      refused = TakeDuplicates(batch, result->duplicates);
+    } else {
+      MutexLock lock(core.mutex);
+      task.stale = true;  // sealed or over, without us
+    }
+    ResolveUploads(core, task, round, refused, now);
+    if (refused.empty()) {
+      MutexLock lock(core.mutex);
+      round.PutBack(std::move(batch));
+      return absl::InternalError(
+          "the store names duplicates that are not in the batch");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ResolveUploads(EngineCore& core, RunningTask& task, RunningRound& round,
+                    const Uploads& uploads, absl::Time now) {
+  for (const auto& upload : uploads) {
+    int64_t round_id = 0;
+    {
+      MutexLock lock(core.mutex);
+      round_id = round.row().id;
+    }
+    const absl::StatusOr<std::optional<ContributionRow>> row =
+        core.deps.store.GetContribution(round_id, upload->device_id);
+    MutexLock lock(core.mutex);
+    if (row.ok() && row->has_value()) {
+      const ContributionRow& counted = **row;
+      round.Count(counted.device_id, counted.update_digest, counted.segment_id);
+      if (counted.update_digest == upload->digest) {
+        core.Tell(*upload, core.ReceiptFor(task, round_id, upload->digest,
+                                           counted.segment_id, now));
+        continue;
+      }
+    }
+    absl::Status end = RoundOver(round_id);
+    if (!row.ok() && !absl::IsNotFound(row.status())) {
+      end = StoreUnavailable(row.status());
+    } else if (row.ok() && row->has_value()) {
+      end = protocol::RefusalError(
+          protocol::RefusalCode::kDigestConflict,
+          "another update was counted for this assignment already");
+    }
+    round.Drop(*upload, end);
+    core.Tell(*upload, end);
+  }
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,350 @@
+#include "coordinator/engine/check_in.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/failpoints.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::RefusalCode;
+using protocol::RefusalError;
+using protocol::RetryAfter;
+
+// Task names and device ids share a token.
+constexpr size_t kMaxDeviceIdBytes = 256;
+
+RetryAfter Wait(RefusalCode code, absl::Duration delay, std::string sentence) {
+  return RetryAfter{delay, std::string(ToString(code)), std::move(sentence)};
+}
+
+// What a device gets from one task: its place in the round, or how long to
+// wait.
+struct Place {
+  std::shared_ptr<const TaskSetup> setup;
+  std::shared_ptr<RunningRound> round;
+  RoundRow row;
+  int64_t model_bytes = 0;
+  bool reserved = false;  // still to be recorded
+};
+using Offer = std::variant<Place, RetryAfter>;
+
+absl::Status CheckMessage(const DeviceIdentity& device,
+                          const protocol::CheckIn& message) {
+  if (device.id.empty() || device.id.size() > kMaxDeviceIdBytes) {
+    return RefusalError(
+        RefusalCode::kBadRequest,
+        absl::StrCat("the device's id has ", device.id.size(),
+                     " bytes, expected 1 to ", kMaxDeviceIdBytes));
+  }
+  if (message.population.empty()) {
+    return RefusalError(RefusalCode::kBadRequest,
+                        "population: is empty, expected a name");
+  }
+  if (message.num_examples < 0) {
+    return RefusalError(RefusalCode::kBadRequest,
+                        absl::StrCat("num_examples: ", message.num_examples,
+                                     " is negative, expected at least 0"));
+  }
+  if (message.memory_bytes < 0) {
+    return RefusalError(RefusalCode::kBadRequest,
+                        absl::StrCat("memory_bytes: ", message.memory_bytes,
+                                     " is negative, expected at least 0"));
+  }
+  return absl::OkStatus();
+}
+
+// Why a device cannot run the task at all; "" when it can.
+std::string Ineligible(const TaskSetup& setup,
+                       const protocol::CheckIn& message) {
+  if (message.num_examples == 0) return "the device has no examples";
+  if (!absl::c_linear_search(message.codecs, learning::UpdateCodec::kFloat32)) {
+    return "the device offers no update codec that is known here, expected "
+           "float32";
+  }
+  // Training holds the model it started from and the one it changes.
+  const int64_t needed =
+      2 * setup.num_parameters() * static_cast<int64_t>(sizeof(float));
+  int64_t memory = message.memory_bytes;
+  if (const auto& limit = setup.task.device_limits.memory_bytes) {
+    memory = memory == 0 ? *limit : std::min(memory, *limit);
+  }
+  if (memory != 0 && memory < needed) {
+    return absl::StrCat("training may use ", memory, " bytes, task '",
+                        setup.task.name, "' needs at least ", needed);
+  }
+  return "";
+}
+
+// One check-in while it is being answered.
+class CheckInCall {
+ public:
+  CheckInCall(EngineCore& core, const DeviceIdentity& device,
+              const protocol::CheckIn& message, absl::Time now)
+      : core_(core), device_(device), message_(message), now_(now) {}
+
+  absl::StatusOr<std::variant<protocol::Assignment, RetryAfter>> Answer() {
+    SHOAL_RETURN_IF_ERROR(Sight());
+    SHOAL_ASSIGN_OR_RETURN(const Participation participation,
+                           ReadParticipation());
+    Offer offer = ChooseTask(participation);
+    if (Place* place = std::get_if<Place>(&offer)) {
+      if (place->reserved) {
+        SHOAL_ASSIGN_OR_RETURN(std::optional<RetryAfter> refused,
+                               Record(*place));
+        if (refused.has_value()) return *std::move(refused);
+      }
+      return MakeAssignment(*place);
+    }
+    return std::get<RetryAfter>(std::move(offer));
+  }
+
+ private:
+  // Notes that the device is there: for people, and for pace steering.
+  absl::Status Sight() {
+    {
+      MutexLock lock(core_.mutex);
+      if (!core_.admitting) return ShuttingDown();
+      core_.fleets.try_emplace(message_.population, core_.options.max_retry)
+          .first->second.Note(device_.id, now_);
+    }
+    DeviceSighting sighting;
+    sighting.id = device_.id;
+    sighting.name = device_.name;
+    sighting.population = message_.population;
+    sighting.seen = now_;
+    sighting.sdk_version = message_.sdk_version;
+    sighting.num_examples = message_.num_examples;
+    const absl::Status status =
+        core_.Noted(core_.deps.store.TouchDevice(sighting));
+    return status.ok() ? status : StoreUnavailable(status);
+  }
+
+  absl::StatusOr<Participation> ReadParticipation() {
+    {
+      MutexLock lock(core_.mutex);
+      const std::vector<RunningTask*> tasks = TasksOfPopulation();
+      if (absl::c_none_of(tasks, [](const RunningTask* task) {
+            return task->setup->task.round.min_separation > 1;
+          })) {
+        return Participation();
+      }
+    }
+    absl::StatusOr<Participation> participation =
+        core_.deps.store.GetParticipation(message_.population, device_.id);
+    if (!participation.ok()) return StoreUnavailable(participation.status());
+    return participation;
+  }
+
+  // Those that are not over, the one that needs devices most first.
+  std::vector<RunningTask*> TasksOfPopulation() SHOAL_REQUIRES(core_.mutex) {
+    std::vector<RunningTask*> tasks;
+    for (const auto& [name, task] : core_.tasks) {
+      if (task->setup->task.population == message_.population &&
+          !IsFinal(task->row.state)) {
+        tasks.push_back(task.get());
+      }
+    }
+    const auto need = [](const RunningTask* task) {
+      return task->round != nullptr ? task->round->free_fraction() : 0;
+    };
+    absl::c_stable_sort(
+        tasks, [&](const auto* a, const auto* b) { return need(a) > need(b); });
+    return tasks;
+  }
+
+  Offer ChooseTask(const Participation& participation) {
+    MutexLock lock(core_.mutex);
+    const std::vector<RunningTask*> tasks = TasksOfPopulation();
+    for (RunningTask* task : tasks) {
+      if (HoldsAssignment(*task)) return PlaceIn(*task, /*reserve=*/false);
+    }
+    std::optional<RetryAfter> soonest;
+    for (RunningTask* task : tasks) {
+      Offer offer = Admit(*task, tasks, participation);
+      if (std::holds_alternative<Place>(offer)) return offer;
+      RetryAfter& wait = std::get<RetryAfter>(offer);
+      if (!soonest.has_value() || wait.delay < soonest->delay) {
+        soonest = std::move(wait);
+      }
+    }
+    if (soonest.has_value()) return *std::move(soonest);
+    return Wait(RefusalCode::kNoTask, Idle(),
+                absl::StrCat("population '", message_.population,
+                             "' has no active task"));
+  }
+
+  // Whether the device was admitted before, and may still report.
+  bool HoldsAssignment(const RunningTask& task) SHOAL_REQUIRES(core_.mutex) {
+    if (task.round == nullptr || task.row.state != TaskState::kActive) {
+      return false;
+    }
+    const Participant* self = task.round->Find(device_.id);
+    return self != nullptr && self->standing == Participant::kAssigned &&
+           task.round->row().state == RoundState::kCollecting &&
+           task.round->takes_reports() && now_ < task.round->row().deadline;
+  }
+
+  Offer Admit(RunningTask& task, const std::vector<RunningTask*>& tasks,
+              const Participation& participation) SHOAL_REQUIRES(core_.mutex) {
+    const std::string& name = task.setup->task.name;
+    if (task.row.state == TaskState::kPaused) {
+      return Wait(RefusalCode::kTaskPaused, Idle(),
+                  absl::StrCat("task '", name, "' is paused"));
+    }
+    if (std::string why = Ineligible(*task.setup, message_); !why.empty()) {
+      return Wait(RefusalCode::kNotEligible,
+                  LongDelay(core_.pace_bounds(), core_.deps.rng.Uniform()),
+                  std::move(why));
+    }
+    if (task.round != nullptr && task.round->Find(device_.id) != nullptr) {
+      return Wait(
+          RefusalCode::kAlreadyContributed,
+          core_.PaceAfterContribution(task, now_),
+          absl::StrCat("the device is part of round ", task.round->row().id,
+                       " of task '", name, "' already"));
+    }
+    if (const int64_t missing = RoundsToSitOut(task, tasks, participation);
+        missing > 0) {
+      return Wait(RefusalCode::kMinSeparation,
+                  core_.PaceOf(task, missing - 1, now_),
+                  absl::StrCat("the device has to sit out ", missing,
+                               " more committed rounds of population '",
+                               message_.population, "'"));
+    }
+    if (task.round == nullptr || !task.round->HasRoom() ||
+        (task.round->row().state == RoundState::kCollecting &&
+         now_ >= task.round->row().deadline)) {
+      return Wait(RefusalCode::kRoundFull, core_.PaceOf(task, 0, now_),
+                  RoundFullSentence(task));
+    }
+    return PlaceIn(task, /*reserve=*/true);
+  }
+
+  static std::string RoundFullSentence(const RunningTask& task) {
+    const std::string& name = task.setup->task.name;
+    if (task.round == nullptr) {
+      return absl::StrCat("task '", name, "' opens its next round shortly");
+    }
+    return absl::StrCat("round ", task.round->row().id, " of task '", name,
+                        "' has the devices it needs");
+  }
+
+  // How many more committed rounds of the population the device has to wait
+  // for, before it may take part in the round after them.
+  int64_t RoundsToSitOut(const RunningTask& task,
+                         const std::vector<RunningTask*>& tasks,
+                         const Participation& participation)
+      SHOAL_REQUIRES(core_.mutex) {
+    const int64_t separation = task.setup->task.round.min_separation;
+    if (separation <= 1) return 0;
+    for (const RunningTask* other : tasks) {
+      if (other == &task || other->round == nullptr) continue;
+      const Participant* self = other->round->Find(device_.id);
+      if (self != nullptr && self->standing != Participant::kLost) {
+        return separation;
+      }
+    }
+    if (!participation.last_contribution.has_value()) return 0;
+    const int64_t next = participation.committed_rounds + 1;
+    return *participation.last_contribution + separation - next;
+  }
+
+  Place PlaceIn(RunningTask& task, bool reserve) SHOAL_REQUIRES(core_.mutex) {
+    if (reserve) {
+      task.round->Reserve(device_.id, now_, task.setup->task.round.deadline);
+    }
+    return Place{task.setup, task.round, task.round->row(), task.model_bytes,
+                 reserve};
+  }
+
+  // Writes the admission; a wait when the round has closed in the meantime.
+  absl::StatusOr<std::optional<RetryAfter>> Record(const Place& place) {
+    const absl::Status status = core_.Noted(core_.deps.store.RecordAssignment(
+        place.row.id, device_.id, now_, place.row.deadline));
+    // An earlier attempt whose outcome we did not learn.
+    const bool known = absl::IsAlreadyExists(status);
+    if (status.ok()) Failpoint("after_assignment");
+
+    MutexLock lock(core_.mutex);
+    RunningTask& task = *core_.FindTask(place.setup->task.name);
+    if (!status.ok()) task.stale = true;
+    if (status.ok() || known) {
+      place.round->Assign(device_.id, place.row.deadline);
+      if (place.round->takes_reports()) return std::nullopt;
+    } else {
+      place.round->CancelReservation(device_.id);
+      if (IsTrouble(status)) return StoreUnavailable(status);
+    }
+    return Wait(RefusalCode::kRoundFull, core_.PaceOf(task, 0, now_),
+                RoundFullSentence(task));
+  }
+
+  protocol::Assignment MakeAssignment(const Place& place) {
+    const configuration::Task& task = place.setup->task;
+    protocol::Assignment assignment;
+    assignment.task = task.name;
+    assignment.round_id = place.row.id;
+    assignment.round_number = place.row.number;
+    assignment.model = {place.row.base_model, place.model_bytes,
+                        place.row.number - 1};
+    assignment.time_left = std::clamp(
+        place.row.deadline - now_, absl::ZeroDuration(), task.round.deadline);
+    assignment.plan.model = task.model;
+    assignment.plan.training = task.training;
+    assignment.plan.algorithm = task.algorithm;
+    assignment.plan.limits = task.device_limits;
+    assignment.plan.norm_bound = place.row.norm_bound;
+    assignment.plan.max_examples = task.update_limits.max_examples;
+    assignment.plan.codec = learning::UpdateCodec::kFloat32;
+    assignment.plan.idle_window = task.round.idle_window;
+    std::shared_ptr<const protocol::TokenSigner> signer;
+    {
+      MutexLock lock(core_.mutex);
+      signer = core_.signer;
+    }
+    assignment.token = signer->Sign({task.name, place.row.id, device_.id,
+                                     place.row.base_model, place.row.deadline});
+    return assignment;
+  }
+
+  absl::Duration Idle() SHOAL_REQUIRES(core_.mutex) {
+    return IdleDelay(core_.FleetSizeOf(message_.population),
+                     core_.pace_bounds(), core_.deps.rng.Uniform());
+  }
+
+  EngineCore& core_;
+  const DeviceIdentity& device_;
+  const protocol::CheckIn& message_;
+  const absl::Time now_;
+};
+
+}  // namespace
+
+absl::StatusOr<protocol::CheckInAnswer> AnswerCheckIn(
+    EngineCore& core, const DeviceIdentity& device,
+    const protocol::CheckIn& message, absl::Time now) {
+  const protocol::ProtocolVersion ours = core.options.protocol;
+  const auto version = protocol::Negotiate(ours, message.protocol);
+  if (!version.has_value()) {
+    return RefusalError(
+        RefusalCode::kProtocolIncompatible,
+        absl::StrCat("the device speaks protocol ", message.protocol.major, ".",
+                     message.protocol.minor, ", the coordinator ", ours.major,
+                     ".", ours.minor));
+  }
+  SHOAL_RETURN_IF_ERROR(CheckMessage(device, message));
+  CheckInCall call(core, device, message, now);
+  SHOAL_ASSIGN_OR_RETURN(auto answer, call.Answer());
+  return protocol::CheckInAnswer{*version, std::move(answer)};
+}
+
+}  // namespace shoal::coordinator

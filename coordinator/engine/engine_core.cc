@@ -1,0 +1,114 @@
+#include "coordinator/engine/engine_core.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace shoal::coordinator {
+namespace {
+
+// Devices that are refused for a moment's trouble of ours come back within
+// seconds.
+constexpr absl::Duration kTroubleRetry = absl::Seconds(2);
+
+}  // namespace
+
+RunningTask* EngineCore::FindTask(const std::string& name) {
+  const auto found = tasks.find(name);
+  return found != tasks.end() ? found->second.get() : nullptr;
+}
+
+absl::Status EngineCore::Noted(absl::Status status) {
+  MutexLock lock(mutex);
+  if (status.ok() || IsTrouble(status)) last_error = status;
+  return status;
+}
+
+int64_t EngineCore::FleetSizeOf(const std::string& population) {
+  const auto fleet = fleets.find(population);
+  return fleet != fleets.end() ? fleet->second.Estimate() : 0;
+}
+
+absl::Duration EngineCore::PaceOf(const RunningTask& task,
+                                  int64_t rounds_to_sit_out, absl::Time now) {
+  const configuration::RoundPolicy& policy = task.setup->task.round;
+  PaceInput input;
+  input.round_duration = task.round_duration;
+  input.fleet_size = FleetSizeOf(task.setup->task.population);
+  input.admitted_per_round = policy.max_assigned();
+  input.rounds_to_sit_out = rounds_to_sit_out;
+  if (task.round == nullptr) {
+    input.until_open = std::max(task.next_open - now, absl::ZeroDuration());
+  } else if (task.round->row().state == RoundState::kOpen) {
+    input.until_open = task.round_duration;
+  } else if (!task.round->takes_reports() ||
+             task.round->accepted() >= policy.cohort) {
+    input.until_open = absl::ZeroDuration();
+  } else {
+    const absl::Time deadline = task.round->row().deadline;
+    input.until_open = TimeLeft(now - (deadline - policy.deadline),
+                                task.round_duration, deadline - now);
+  }
+  return RetryDelay(input, pace_bounds(), deps.rng.Uniform());
+}
+
+absl::Duration EngineCore::PaceAfterContribution(const RunningTask& task,
+                                                 absl::Time now) {
+  const int separation = task.setup->task.round.min_separation;
+  return PaceOf(task, std::max(separation - 1, 0), now);
+}
+
+protocol::UploadReceipt EngineCore::ReceiptFor(const RunningTask& task,
+                                               int64_t round_id,
+                                               const Digest& digest,
+                                               int64_t segment_id,
+                                               absl::Time now) {
+  protocol::UploadReceipt receipt;
+  receipt.round_id = round_id;
+  receipt.digest = digest;
+  receipt.segment_id = segment_id;
+  receipt.next_check_in = PaceAfterContribution(task, now);
+  return receipt;
+}
+
+void EngineCore::Tell(Upload& upload,
+                      const absl::StatusOr<protocol::UploadReceipt>& receipt) {
+  for (UploadDone& done : upload.waiters) {
+    answers.push_back({std::move(done), receipt});
+  }
+  upload.waiters.clear();
+}
+
+bool IsTrouble(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAborted:
+      return false;
+    default:
+      return true;
+  }
+}
+
+absl::Status ShuttingDown() {
+  return protocol::RefusalError(protocol::RefusalCode::kShuttingDown,
+                                "the coordinator is shutting down",
+                                kTroubleRetry);
+}
+
+absl::Status StoreUnavailable(const absl::Status& cause) {
+  return protocol::RefusalError(
+      protocol::RefusalCode::kStoreUnavailable,
+      absl::StrCat("the coordinator's store: ", cause.message()),
+      kTroubleRetry);
+}
+
+absl::Status RoundOver(int64_t round_id) {
+  return protocol::RefusalError(
+      protocol::RefusalCode::kRoundOver,
+      absl::StrCat("round ", round_id, " takes no more reports"));
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,110 @@
+// What the parts of the engine share: options, what they depend on, and the
+// bookkeeping behind one mutex. Private to this folder.
+#ifndef SHOAL_COORDINATOR_ENGINE_ENGINE_CORE_H_
+#define SHOAL_COORDINATOR_ENGINE_ENGINE_CORE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/mutex.h"
+#include "coordinator/engine/fleet_size.h"
+#include "coordinator/engine/pace.h"
+#include "coordinator/engine/round_engine.h"
+#include "coordinator/engine/running_round.h"
+#include "coordinator/engine/task_setup.h"
+#include "protocol/assignment_token.h"
+#include "protocol/refusal.h"
+
+namespace shoal::coordinator {
+
+// A task in memory: a cache of its rows. Guarded by the mutex of EngineCore,
+// but for `setup`, which never changes.
+struct RunningTask {
+  explicit RunningTask(std::shared_ptr<const TaskSetup> setup)
+      : setup(std::move(setup)) {}
+
+  const std::shared_ptr<const TaskSetup> setup;
+  TaskRow row;
+  int64_t model_bytes = 0;              // of every serialised version
+  std::shared_ptr<RunningRound> round;  // null: none is unfinished
+  absl::Time next_open = absl::InfinitePast();
+  double last_median_norm = 0;    // of the last committed round
+  absl::Duration round_duration;  // average; zero: none yet
+  // The rows may have changed without us: Advance() reads them again.
+  bool stale = true;
+};
+
+// A stream's callback and what it is to be told, by the next Advance().
+struct Answer {
+  UploadDone done;
+  absl::StatusOr<protocol::UploadReceipt> receipt;
+};
+
+struct EngineCore {
+  EngineCore(EngineOptions options, const EngineDependencies& dependencies)
+      : options(std::move(options)), deps(dependencies) {}
+
+  PaceBounds pace_bounds() const {
+    return {options.min_retry, options.max_retry};
+  }
+  BatchRule batch_rule() const {
+    return {options.commit_max_updates, options.commit_max_bytes,
+            options.commit_max_delay};
+  }
+
+  // Null when there is none. Tasks never go away.
+  RunningTask* FindTask(const std::string& name) SHOAL_REQUIRES(mutex);
+
+  // Remembers for LastError() whether the store took a write; returns
+  // `status`.
+  absl::Status Noted(absl::Status status) SHOAL_EXCLUDES(mutex);
+
+  // When a device that may take part in this task should come back: about when
+  // its next round opens, `rounds_to_sit_out` later.
+  absl::Duration PaceOf(const RunningTask& task, int64_t rounds_to_sit_out,
+                        absl::Time now) SHOAL_REQUIRES(mutex);
+  // The same after a contribution to its running round.
+  absl::Duration PaceAfterContribution(const RunningTask& task, absl::Time now)
+      SHOAL_REQUIRES(mutex);
+  int64_t FleetSizeOf(const std::string& population) SHOAL_REQUIRES(mutex);
+
+  protocol::UploadReceipt ReceiptFor(const RunningTask& task, int64_t round_id,
+                                     const Digest& digest, int64_t segment_id,
+                                     absl::Time now) SHOAL_REQUIRES(mutex);
+
+  // Lets the next Advance() tell all waiters of `upload`.
+  void Tell(Upload& upload,
+            const absl::StatusOr<protocol::UploadReceipt>& receipt)
+      SHOAL_REQUIRES(mutex);
+
+  const EngineOptions options;
+  const EngineDependencies deps;
+
+  mutable Mutex mutex;
+  std::map<std::string, std::unique_ptr<RunningTask>> tasks
+      SHOAL_GUARDED_BY(mutex);
+  std::map<std::string, FleetSize> fleets SHOAL_GUARDED_BY(mutex);
+  std::shared_ptr<const protocol::TokenSigner> signer SHOAL_GUARDED_BY(mutex);
+  std::vector<Answer> answers SHOAL_GUARDED_BY(mutex);
+  bool admitting SHOAL_GUARDED_BY(mutex) = true;
+  absl::Status last_error SHOAL_GUARDED_BY(mutex);
+};
+
+// Whether the store does not work, rather than says no.
+bool IsTrouble(const absl::Status& status);
+
+// Refusals that every call may end with.
+absl::Status ShuttingDown();
+absl::Status StoreUnavailable(const absl::Status& cause);
+absl::Status RoundOver(int64_t round_id);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_ENGINE_CORE_H_

@@ -1,0 +1,211 @@
+#include "coordinator/engine/explain.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "protocol/refusal.h"
+#include "protocol/round_failure.h"
+#include "protocol/units.h"
+
+namespace shoal::coordinator {
+namespace {
+
+// Devices that were admitted and did not contribute, by why.
+struct Loss {
+  enum Kind { kSilent, kAbandoned, kRefused };
+  Kind kind;
+  std::string detail;  // "energy", "norm_bound"; empty with kSilent
+  int count = 0;
+};
+
+// Largest first.
+std::vector<Loss> CountLosses(absl::Span<const AssignmentRow> assignments) {
+  std::map<std::pair<Loss::Kind, std::string>, int> counts;
+  for (const AssignmentRow& row : assignments) {
+    absl::string_view detail = row.outcome;
+    if (detail.empty()) {
+      ++counts[{Loss::kSilent, ""}];
+    } else if (absl::ConsumePrefix(&detail, "abandoned: ")) {
+      ++counts[{Loss::kAbandoned, std::string(detail)}];
+    } else if (absl::ConsumePrefix(&detail, "refused: ")) {
+      ++counts[{Loss::kRefused, std::string(detail)}];
+    }
+  }
+  std::vector<Loss> losses;
+  for (const auto& [key, count] : counts) {
+    losses.push_back({key.first, key.second, count});
+  }
+  std::stable_sort(
+      losses.begin(), losses.end(),
+      [](const Loss& a, const Loss& b) { return a.count > b.count; });
+  return losses;
+}
+
+std::string Spaced(absl::string_view name) {
+  return absl::StrReplaceAll(name, {{"_", " "}});
+}
+
+std::string LossText(const Loss& loss, bool over) {
+  switch (loss.kind) {
+    case Loss::kSilent:
+      return absl::StrCat(loss.count, over ? " silent" : " still at work");
+    case Loss::kAbandoned:
+      return absl::StrCat(loss.count, " stopped on ", Spaced(loss.detail));
+    case Loss::kRefused:
+      return absl::StrCat(loss.count, " refused (", Spaced(loss.detail), ")");
+  }
+  return "";
+}
+
+std::string Count(int64_t count, absl::string_view noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string Rounded(absl::Duration duration) {
+  const absl::Duration unit =
+      duration < absl::Seconds(10) ? absl::Milliseconds(1) : absl::Seconds(1);
+  return protocol::DurationText(
+      std::max(absl::Trunc(duration, unit), absl::ZeroDuration()));
+}
+
+// Whether the contributor set is fixed.
+bool IsOver(const RoundRow& round) {
+  return round.state >= RoundState::kSealed;
+}
+
+std::string Balance(const RoundRow& round, const std::vector<Loss>& losses) {
+  std::string text = absl::StrCat("Round ", round.id, " needed ",
+                                  Count(round.cohort, "report"), ", admitted ",
+                                  Count(round.assigned, "device"),
+                                  ", accepted ", round.accepted);
+  if (losses.empty()) return absl::StrCat(text, ".");
+  const bool over = IsOver(round);
+  return absl::StrCat(text, ": ",
+                      absl::StrJoin(losses, ", ",
+                                    [over](std::string* out, const Loss& loss) {
+                                      out->append(LossText(loss, over));
+                                    }),
+                      ".");
+}
+
+std::string FailedVerdict(const RoundRow& round) {
+  const auto failure = protocol::RoundFailureFromName(round.failure);
+  std::string text = absl::StrCat("It failed (", round.failure, ")");
+  if (!failure.has_value()) return absl::StrCat(text, ".");
+  if (*failure == protocol::RoundFailure::kMinReports) {
+    return absl::StrCat(text, ": fewer than the ", round.min_reports,
+                        " reports that it must have.");
+  }
+  return absl::StrCat(
+      text, ": ",
+      absl::AsciiStrToLower(protocol::InfoOf(*failure).meaning.substr(0, 1)),
+      protocol::InfoOf(*failure).meaning.substr(1));
+}
+
+std::string CommittedVerdict(const RoundRow& round,
+                             const configuration::Task& task) {
+  const absl::Time began = round.deadline - task.round.deadline;
+  return absl::StrCat("It committed model version ", round.number, " (",
+                      round.committed_model.ToShortHex(), ") from ",
+                      Count(round.accepted, "report"), " ",
+                      Rounded(round.finished - began),
+                      " after its first device was admitted.");
+}
+
+std::string Verdict(const RoundRow& round, const configuration::Task& task,
+                    absl::Time now) {
+  switch (round.state) {
+    case RoundState::kOpen:
+      return absl::StrCat("It has been open for ", Rounded(now - round.opened),
+                          " and no device of population '", task.population,
+                          "' has been admitted.");
+    case RoundState::kCollecting:
+      if (round.accepted >= round.cohort) {
+        return "It has what it needs and is about to be sealed.";
+      }
+      return absl::StrCat("It waits for ",
+                          Count(round.cohort - round.accepted, "more report"),
+                          ", at least ", round.min_reports, " in all by its ",
+                          "deadline in ", Rounded(round.deadline - now), ".");
+    case RoundState::kSealed:
+    case RoundState::kRevealed:
+      return absl::StrCat("It is sealed with ", Count(round.accepted, "report"),
+                          "; the next model is being computed.");
+    case RoundState::kCommitted:
+      return CommittedVerdict(round, task);
+    case RoundState::kFailed:
+      return FailedVerdict(round);
+  }
+  return "";
+}
+
+// What would have helped against the largest loss.
+std::string Advice(const Loss& loss, const configuration::Task& task) {
+  switch (loss.kind) {
+    case Loss::kSilent:
+      return absl::StrCat(
+          "Most of the missing were silent: lengthen round.deadline (",
+          protocol::DurationText(task.round.deadline),
+          ") or raise round.over_selection (",
+          protocol::NumberText(task.round.over_selection),
+          "), and look at the devices with `shoalctl device list`.");
+    case Loss::kAbandoned:
+      return absl::StrCat(
+          "Most of the missing stopped on ", Spaced(loss.detail),
+          ": loosen device_limits, make training shorter, or "
+          "raise round.over_selection (",
+          protocol::NumberText(task.round.over_selection), ").");
+    case Loss::kRefused:
+      break;
+  }
+  const auto code = protocol::RefusalCodeFromName(loss.detail);
+  const std::string text = absl::StrCat("Most of the missing were refused (",
+                                        Spaced(loss.detail), ")");
+  if (!code.has_value()) return absl::StrCat(text, ".");
+  return absl::StrCat(text, ": ", protocol::InfoOf(*code).meaning, " ",
+                      protocol::InfoOf(*code).remedy);
+}
+
+std::string Next(const RoundRow& round, const std::vector<Loss>& losses,
+                 const configuration::Task& task) {
+  if (round.state == RoundState::kOpen) {
+    return "It waits without a deadline until devices check in.";
+  }
+  if (round.state == RoundState::kCommitted) {
+    return round.number >= task.rounds
+               ? "It was the task's last round."
+               : "The next round starts from that version.";
+  }
+  if (round.state != RoundState::kFailed) return "";
+  if (round.failure == ToString(protocol::RoundFailure::kMinReports) &&
+      !losses.empty()) {
+    return absl::StrCat(Advice(losses.front(), task),
+                        " The task tries again with a new round.");
+  }
+  const auto failure = protocol::RoundFailureFromName(round.failure);
+  return failure.has_value() ? std::string(protocol::InfoOf(*failure).remedy)
+                             : "";
+}
+
+}  // namespace
+
+std::string ExplainRound(const RoundRow& round,
+                         absl::Span<const AssignmentRow> assignments,
+                         const configuration::Task& task, absl::Time now) {
+  const std::vector<Loss> losses = CountLosses(assignments);
+  std::vector<std::string> parts = {Balance(round, losses),
+                                    Verdict(round, task, now)};
+  std::string next = Next(round, losses, task);
+  if (!next.empty()) parts.push_back(std::move(next));
+  return absl::StrJoin(parts, " ");
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,373 @@
+#include "coordinator/engine/task_runner.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "coordinator/engine/aggregate.h"
+#include "coordinator/engine/failpoints.h"
+#include "protocol/round_failure.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::RoundFailure;
+
+// Back-off after errors of the store.
+constexpr absl::Duration kFirstRetry = absl::Milliseconds(50);
+constexpr absl::Duration kLongestRetry = absl::Seconds(5);
+// How long a device with a complete update waits for a store that fails.
+constexpr absl::Duration kPatience = absl::Seconds(10);
+// How often a replica that does not lead looks for changes.
+constexpr absl::Duration kFollowerPoll = absl::Seconds(1);
+constexpr int kRoundsPerRead = 64;
+
+}  // namespace
+
+TaskRunner::Current TaskRunner::CurrentRound() const {
+  MutexLock lock(core_.mutex);
+  return {task_.round, task_.round->row()};
+}
+
+absl::Time TaskRunner::Advance(absl::Time now) {
+  // After a clock was set back the wait starts anew.
+  retry_at_ = std::min(retry_at_, now + kLongestRetry);
+  if (now < retry_at_) {
+    TellTheImpatient(now);
+    return retry_at_;
+  }
+  if (const absl::Status status = RunUntilNothingIsDue(now); !status.ok()) {
+    OnError(status, now);
+    return retry_at_;
+  }
+  errors_ = 0;
+  return NextWake(now);
+}
+
+absl::Status TaskRunner::RunUntilNothingIsDue(absl::Time now) {
+  while (true) {
+    SHOAL_RETURN_IF_ERROR(RefreshIfStale(now));
+    SHOAL_RETURN_IF_ERROR(KeepLease(now));
+    const Due due = Decide(now);
+    if (due == Due::kNothing) return absl::OkStatus();
+    SHOAL_RETURN_IF_ERROR(Do(due, now));
+  }
+}
+
+absl::Status TaskRunner::Do(Due due, absl::Time now) {
+  switch (due) {
+    case Due::kNothing:
+      return absl::OkStatus();
+    case Due::kBatch:
+      return CommitBatch(core_, task_, *CurrentRound().round, sum_, now);
+    case Due::kOpen:
+      return Open(now);
+    case Due::kSeal:
+      return Seal(now);
+    case Due::kFail:
+      return Fail(RoundFailure::kMinReports, now);
+    case Due::kReveal:
+      return Reveal(now);
+    case Due::kCommit:
+      return Commit(now);
+  }
+  return absl::OkStatus();
+}
+
+TaskRunner::Due TaskRunner::Decide(absl::Time now) {
+  MutexLock lock(core_.mutex);
+  const configuration::RoundPolicy& policy = task_.setup->task.round;
+  if (task_.round == nullptr) {
+    task_.next_open =
+        std::min(task_.next_open, now + core_.options.max_failure_backoff);
+    const bool open = task_.row.state == TaskState::kActive &&
+                      now >= task_.next_open && lease_.has_value();
+    return open ? Due::kOpen : Due::kNothing;
+  }
+  RunningRound& round = *task_.round;
+  round.LimitDeadline(now, policy.deadline);
+  if (round.BatchDue(core_.batch_rule(), now) <= now) return Due::kBatch;
+  if (!lease_.has_value()) return Due::kNothing;
+  switch (round.NextStep(now)) {
+    case RunningRound::Step::kWait:
+      return Due::kNothing;
+    case RunningRound::Step::kSeal:
+      return Due::kSeal;
+    case RunningRound::Step::kFail:
+      return Due::kFail;
+    case RunningRound::Step::kReveal:
+      return Due::kReveal;
+    case RunningRound::Step::kCommit:
+      return Due::kCommit;
+  }
+  return Due::kNothing;
+}
+
+absl::Time TaskRunner::NextWake(absl::Time now) {
+  MutexLock lock(core_.mutex);
+  if (IsFinal(task_.row.state) && task_.round == nullptr) {
+    return absl::InfiniteFuture();
+  }
+  absl::Time next = lease_.has_value()
+                        ? lease_taken_ + core_.options.lease_duration / 3
+                        : now + kFollowerPoll;
+  if (task_.round == nullptr) {
+    if (task_.row.state == TaskState::kActive && lease_.has_value()) {
+      next = std::min(next, task_.next_open);
+    }
+    return next;
+  }
+  next = std::min(next, task_.round->BatchDue(core_.batch_rule(), now));
+  if (task_.round->row().state == RoundState::kCollecting) {
+    next = std::min(next, task_.round->row().deadline);
+  }
+  return next;
+}
+
+// --- rows -------------------------------------------------------------------
+
+absl::Status TaskRunner::RefreshIfStale(absl::Time now) {
+  {
+    MutexLock lock(core_.mutex);
+    if (!task_.stale) return absl::OkStatus();
+    task_.stale = false;
+  }
+  return Refresh(now);
+}
+
+absl::Status TaskRunner::Refresh(absl::Time now) {
+  RoundStore& store = core_.deps.store;
+  const std::string& name = task_.setup->task.name;
+  SHOAL_ASSIGN_OR_RETURN(TaskRow row, store.GetTask(name));
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<RoundRow> unfinished,
+                         store.GetUnfinishedRound(name));
+  SHOAL_ASSIGN_OR_RETURN(const ModelRow model,
+                         store.GetModel(row.current_model));
+  SHOAL_RETURN_IF_ERROR(ReadLastRounds(row));
+  std::vector<AssignmentRow> assignments;
+  std::vector<ContributionRow> contributions;
+  if (unfinished.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(assignments, store.ListAssignments(unfinished->id));
+    SHOAL_ASSIGN_OR_RETURN(contributions,
+                           store.ListContributions(unfinished->id));
+  }
+
+  std::shared_ptr<RunningRound> ended;
+  std::vector<std::shared_ptr<Upload>> unanswered;
+  {
+    MutexLock lock(core_.mutex);
+    task_.row = std::move(row);
+    task_.model_bytes = model.num_bytes;
+    task_.next_open =
+        last_failure_ + FailureBackoff(task_.row.rounds_failed_in_a_row,
+                                       core_.options.failure_backoff,
+                                       core_.options.max_failure_backoff);
+    if (task_.round != nullptr &&
+        (!unfinished.has_value() || unfinished->id != task_.round->row().id)) {
+      ended = std::move(task_.round);
+      unanswered = ended->Close();
+    }
+    if (unfinished.has_value()) {
+      if (task_.round == nullptr) {
+        task_.round = std::make_shared<RunningRound>(*unfinished);
+      }
+      task_.round->Merge(*unfinished, assignments, contributions);
+    }
+  }
+  if (ended != nullptr) ResolveUploads(core_, task_, *ended, unanswered, now);
+  return absl::OkStatus();
+}
+
+absl::Status TaskRunner::ReadLastRounds(const TaskRow& row) {
+  RoundStore& store = core_.deps.store;
+  last_failure_ = absl::InfinitePast();
+  if (row.rounds_failed_in_a_row > 0) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::vector<RoundRow> newest,
+        store.ListRounds(row.name, /*limit=*/2, /*before_id=*/0));
+    for (const RoundRow& round : newest) {
+      if (round.state != RoundState::kFailed) continue;
+      last_failure_ = round.finished;
+      break;
+    }
+  }
+  int64_t before_id = 0;
+  while (!knows_median_ && row.rounds_committed > 0) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::vector<RoundRow> rounds,
+        store.ListRounds(row.name, kRoundsPerRead, before_id));
+    knows_median_ = rounds.empty();
+    for (const RoundRow& round : rounds) {
+      before_id = round.id;
+      if (round.state != RoundState::kCommitted) continue;
+      MutexLock lock(core_.mutex);
+      task_.last_median_norm = round.median_norm;
+      knows_median_ = true;
+      break;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TaskRunner::KeepLease(absl::Time now) {
+  {
+    MutexLock lock(core_.mutex);
+    if (IsFinal(task_.row.state) && task_.round == nullptr) {
+      return absl::OkStatus();
+    }
+  }
+  // Also when the clock was set back.
+  const bool fresh = lease_.has_value() && now >= lease_taken_ &&
+                     now - lease_taken_ < core_.options.lease_duration / 3;
+  if (fresh) return absl::OkStatus();
+  absl::StatusOr<Lease> lease = core_.deps.store.AcquireLease(
+      task_.setup->task.name, core_.options.replica, now,
+      core_.options.lease_duration);
+  if (absl::IsFailedPrecondition(lease.status())) {
+    // Another replica leads; what it does shows in the rows.
+    lease_.reset();
+    const bool poll = now < lease_taken_ || now - lease_taken_ >= kFollowerPoll;
+    if (!poll) return absl::OkStatus();
+    lease_taken_ = now;
+    return Refresh(now);
+  }
+  SHOAL_RETURN_IF_ERROR(core_.Noted(lease.status()));
+  lease_ = *std::move(lease);
+  lease_taken_ = now;
+  return absl::OkStatus();
+}
+
+// --- steps ------------------------------------------------------------------
+
+absl::Status TaskRunner::Open(absl::Time now) {
+  NewRound round;
+  {
+    MutexLock lock(core_.mutex);
+    const configuration::Task& task = task_.setup->task;
+    round.task = task.name;
+    round.number = task_.row.rounds_committed + 1;
+    round.base_model = task_.row.current_model;
+    round.cohort = task.round.cohort;
+    round.min_reports = task.round.min_reports;
+    round.max_assigned = task.round.max_assigned();
+    round.norm_bound = NormBound(task, task_.last_median_norm);
+    round.opened = now;
+  }
+  absl::StatusOr<RoundRow> row = core_.deps.store.OpenRound(*lease_, round);
+  SHOAL_RETURN_IF_ERROR(core_.Noted(row.status()));
+  Failpoint("after_open_round");
+  core_.deps.log.Info(
+      "round open",
+      {{"task", row->task}, {"round", row->id}, {"number", row->number}});
+  MutexLock lock(core_.mutex);
+  task_.round = std::make_shared<RunningRound>(*row);
+  return absl::OkStatus();
+}
+
+absl::Status TaskRunner::Seal(absl::Time now) {
+  const Current current = CurrentRound();
+  Failpoint("before_seal");
+  const absl::StatusOr<RoundRow> row = core_.deps.store.SealRound(
+      *lease_, current.row.id, current.row.min_reports, now);
+  SHOAL_RETURN_IF_ERROR(core_.Noted(row.status()));
+  Failpoint("after_seal");
+  core_.deps.log.Info("round sealed", {{"task", row->task},
+                                       {"round", row->id},
+                                       {"assigned", row->assigned},
+                                       {"accepted", row->accepted}});
+  std::vector<std::shared_ptr<Upload>> unanswered;
+  {
+    MutexLock lock(core_.mutex);
+    current.round->SetRow(*row);
+    unanswered = current.round->Close();
+  }
+  ResolveUploads(core_, task_, *current.round, unanswered, now);
+  return absl::OkStatus();
+}
+
+absl::Status TaskRunner::Fail(RoundFailure failure, absl::Time now) {
+  const RoundRow row = CurrentRound().row;
+  const std::string reason(ToString(failure));
+  SHOAL_RETURN_IF_ERROR(
+      core_.Noted(core_.deps.store.FailRound(*lease_, row.id, reason, now)));
+  core_.deps.log.Warning(
+      "round failed",
+      {{"task", row.task}, {"round", row.id}, {"reason", reason}});
+  MutexLock lock(core_.mutex);
+  task_.stale = true;
+  return absl::OkStatus();
+}
+
+absl::Status TaskRunner::Reveal(absl::Time now) {
+  Current current = CurrentRound();
+  SHOAL_RETURN_IF_ERROR(
+      core_.Noted(core_.deps.store.RevealRound(*lease_, current.row.id, now)));
+  Failpoint("after_reveal");
+  current.row.state = RoundState::kRevealed;
+  MutexLock lock(core_.mutex);
+  current.round->SetRow(current.row);
+  return absl::OkStatus();
+}
+
+absl::Status TaskRunner::Commit(absl::Time now) {
+  const RoundRow row = CurrentRound().row;
+  absl::StatusOr<RoundOutput> output =
+      AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_), now);
+  sum_ = RoundSum();
+  if (absl::IsOutOfRange(output.status())) {
+    core_.deps.log.Error("the next model would not be finite",
+                         {{"task", row.task},
+                          {"round", row.id},
+                          {"error", output.status().message()}});
+    return Fail(RoundFailure::kNonFinite, now);
+  }
+  SHOAL_RETURN_IF_ERROR(output.status());
+  Failpoint("before_commit_round");
+  SHOAL_RETURN_IF_ERROR(core_.Noted(core_.deps.store.CommitRound(
+      *lease_, output->result, output->model_bytes, now)));
+  Failpoint("after_commit_round");
+  core_.deps.log.Info("round committed",
+                      {{"task", row.task},
+                       {"round", row.id},
+                       {"version", row.number},
+                       {"contributors", output->result.model.contributors},
+                       {"model", output->result.model.digest.ToShortHex()}});
+  MutexLock lock(core_.mutex);
+  const absl::Time began = row.deadline - task_.setup->task.round.deadline;
+  task_.round_duration = BlendDuration(task_.round_duration, now - began);
+  task_.last_median_norm = output->result.median_norm;
+  knows_median_ = true;
+  task_.stale = true;
+  return absl::OkStatus();
+}
+
+// --- errors -----------------------------------------------------------------
+
+void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
+  ++errors_;
+  retry_at_ = now + FailureBackoff(errors_, kFirstRetry, kLongestRetry);
+  core_.deps.log.Log(IsTrouble(status) ? Severity::kError : Severity::kInfo,
+                     "task is held up",
+                     {{"task", task_.setup->task.name},
+                      {"error", status.ToString()},
+                      {"retry_in", absl::FormatDuration(retry_at_ - now)}});
+  if (absl::IsAborted(status)) lease_.reset();
+  if (IsTrouble(status)) core_.Noted(status).IgnoreError();  // logged
+  {
+    MutexLock lock(core_.mutex);
+    task_.stale = true;
+  }
+  TellTheImpatient(now);
+}
+
+void TaskRunner::TellTheImpatient(absl::Time now) {
+  MutexLock lock(core_.mutex);
+  if (task_.round == nullptr) return;
+  for (const auto& upload : task_.round->queue()) {
+    if (now - upload->queued < kPatience) continue;
+    core_.Tell(*upload, StoreUnavailable(core_.last_error));
+  }
+}
+
+}  // namespace shoal::coordinator

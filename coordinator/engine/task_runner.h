@@ -1,0 +1,74 @@
+// Moves one task through time: commits batches, opens, seals, aggregates,
+// commits and fails its rounds, one step after the other, until nothing is due.
+#ifndef SHOAL_COORDINATOR_ENGINE_TASK_RUNNER_H_
+#define SHOAL_COORDINATOR_ENGINE_TASK_RUNNER_H_
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "coordinator/engine/batch.h"
+#include "coordinator/engine/engine_core.h"
+#include "protocol/round_failure.h"
+
+namespace shoal::coordinator {
+
+// Used by Advance() alone: one thread at a time, no lock held by the caller.
+// Every step is one conditional transaction; after any error the rows are read
+// again, so that a step of unknown outcome is neither lost nor done twice.
+class TaskRunner {
+ public:
+  // Both must outlive the runner.
+  TaskRunner(EngineCore& core, RunningTask& task) : core_(core), task_(task) {}
+
+  // Returns when it wants to be called next, at the latest. After an error:
+  // tries again with back-off.
+  absl::Time Advance(absl::Time now);
+
+ private:
+  enum class Due { kNothing, kBatch, kOpen, kSeal, kFail, kReveal, kCommit };
+
+  absl::Status RunUntilNothingIsDue(absl::Time now);
+  absl::Status Do(Due due, absl::Time now);
+  Due Decide(absl::Time now);
+  absl::Time NextWake(absl::Time now);
+
+  // Reads the task's rows again when they may have changed.
+  absl::Status RefreshIfStale(absl::Time now);
+  absl::Status Refresh(absl::Time now);
+  absl::Status ReadLastRounds(const TaskRow& row);
+  // Takes or renews the lease; without it only batches are committed.
+  absl::Status KeepLease(absl::Time now);
+
+  absl::Status Open(absl::Time now);
+  absl::Status Seal(absl::Time now);
+  absl::Status Fail(protocol::RoundFailure failure, absl::Time now);
+  absl::Status Reveal(absl::Time now);
+  absl::Status Commit(absl::Time now);
+
+  void OnError(const absl::Status& status, absl::Time now);
+  // Tells devices that have waited too long for a store that does not work;
+  // their updates stay queued.
+  void TellTheImpatient(absl::Time now);
+
+  struct Current {
+    std::shared_ptr<RunningRound> round;
+    RoundRow row;  // as it was
+  };
+  // REQUIRES: there is a round.
+  Current CurrentRound() const;
+
+  EngineCore& core_;
+  RunningTask& task_;
+  RoundSum sum_;
+  std::optional<Lease> lease_;
+  absl::Time lease_taken_ = absl::InfinitePast();
+  absl::Time last_failure_ = absl::InfinitePast();  // newest round, if failed
+  bool knows_median_ = false;
+  int errors_ = 0;  // in a row
+  absl::Time retry_at_ = absl::InfinitePast();
+};
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_TASK_RUNNER_H_

@@ -1,0 +1,102 @@
+#include "coordinator/engine/task_setup.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "learning/model.h"
+#include "learning/update_codec.h"
+#include "protocol/units.h"
+
+namespace shoal::coordinator {
+namespace {
+
+constexpr double kSmallestNormBound = 1000;
+constexpr double kMedianNorms = 100;
+
+// The largest norm bound whose sum has kMinScale: the scale is a power of two
+// with updates * norm * weight * scale < 2^62.
+double LargestNormBound(const configuration::Task& task) {
+  const double others = static_cast<double>(task.round.max_assigned()) *
+                        static_cast<double>(task.update_limits.max_examples);
+  return 0x1p61 / kMinScale / others;
+}
+
+absl::Status CheckRange(const configuration::Task& task) {
+  const double wanted =
+      task.update_limits.norm_bound.value_or(kSmallestNormBound);
+  const double largest = LargestNormBound(task);
+  RoundRow round;
+  round.norm_bound = wanted;
+  round.max_assigned = task.round.max_assigned();
+  if (RangeOf(task, round).IsValid() && wanted <= largest) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "update_limits: norm_bound ", protocol::NumberText(wanted),
+      ", max_examples ", task.update_limits.max_examples, " and ",
+      task.round.max_assigned(),
+      " devices per round cannot be summed up precisely, expected a norm_bound "
+      "of at most ",
+      largest, " or fewer examples or devices"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
+    const configuration::Task& task) {
+  SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<learning::Model> model,
+                         learning::Model::Create(task.model));
+  SHOAL_RETURN_IF_ERROR(CheckRange(task));
+  auto setup = std::make_shared<TaskSetup>();
+  setup->task = task;
+  setup->layout = model->layout();
+  setup->update_bytes = learning::EncodedUpdateBytes(
+      learning::UpdateCodec::kFloat32, setup->num_parameters());
+  return setup;
+}
+
+absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
+                                         absl::string_view given) {
+  if (given.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<learning::Model> model,
+                           learning::Model::Create(setup.task.model));
+    SeededRng rng(DeriveSeed(setup.task.seed, "initial model"));
+    return learning::SerializeModel(setup.layout, model->Initialise(rng));
+  }
+  const absl::StatusOr<learning::StoredModel> model =
+      learning::ParseModel(given);
+  if (!model.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the initial model: ", model.status().message()));
+  }
+  if (model->layout != setup.layout) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the initial model has ", model->layout.num_parameters(),
+        " parameters in ", model->layout.tensors().size(),
+        " tensors that are not those of the task's model, ",
+        setup.task.model.ToString(), " with ", setup.num_parameters()));
+  }
+  return std::string(given);
+}
+
+double NormBound(const configuration::Task& task, double last_median_norm) {
+  if (task.update_limits.norm_bound.has_value()) {
+    return *task.update_limits.norm_bound;
+  }
+  return std::min(std::max(kSmallestNormBound, kMedianNorms * last_median_norm),
+                  LargestNormBound(task));
+}
+
+aggregation::FixedPointRange RangeOf(const configuration::Task& task,
+                                     const RoundRow& round) {
+  aggregation::FixedPointRange range;
+  range.norm_bound = round.norm_bound;
+  range.max_weight = task.update_limits.max_examples;
+  range.max_updates = round.max_assigned;
+  return range;
+}
+
+}  // namespace shoal::coordinator

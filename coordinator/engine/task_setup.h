@@ -1,0 +1,54 @@
+// What a task means for the engine: derived once, never changed.
+#ifndef SHOAL_COORDINATOR_ENGINE_TASK_SETUP_H_
+#define SHOAL_COORDINATOR_ENGINE_TASK_SETUP_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "aggregation/accumulator.h"
+#include "configuration/task.h"
+#include "coordinator/engine/rows.h"
+#include "learning/parameters.h"
+
+namespace shoal::coordinator {
+
+struct TaskSetup {
+  configuration::Task task;
+  learning::ParameterLayout layout;
+  int64_t update_bytes = 0;  // of every encoded update
+
+  int64_t num_parameters() const { return layout.num_parameters(); }
+};
+
+// INVALID_ARGUMENT when the model is impossible, or when the bounds of its
+// updates leave the fixed-point sum too coarse (kMinScale).
+absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
+    const configuration::Task& task);
+
+// The serialised version 0 of a task: `given` when it is not empty, else
+// initialised from the task's seed. INVALID_ARGUMENT when `given` is no model,
+// or not of the task's shape.
+absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
+                                         absl::string_view given);
+
+// The smallest scale of a sum: with it one update moves a weighted sum in steps
+// of 1/1024, and the mean of a round is off by less than 1/2048 at the very
+// worst (weights of 1) and by 1/2048 divided by the mean weight in general.
+inline constexpr double kMinScale = 1024;
+
+// The bound on update norms of the next round: the task's, or 100 times the
+// median norm of the last committed round (0: none), at least 1000, and never
+// more than kMinScale allows.
+double NormBound(const configuration::Task& task, double last_median_norm);
+
+// What bounds the sum of a round.
+aggregation::FixedPointRange RangeOf(const configuration::Task& task,
+                                     const RoundRow& round);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_TASK_SETUP_H_

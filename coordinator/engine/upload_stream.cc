@@ -1,0 +1,164 @@
+#include "coordinator/engine/upload_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "aggregation/update_validation.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::RefusalCode;
+using protocol::RefusalError;
+
+class Stream final : public UploadStream {
+ public:
+  Stream(EngineCore& core, UploadTarget target, UploadBytes::Place place)
+      : core_(core),
+        target_(std::move(target)),
+        ticket_(place.ticket),
+        offset_(place.offset) {}
+
+  ~Stream() override {
+    MutexLock lock(core_.mutex);
+    if (ticket_ != 0 && upload().writer == ticket_) {
+      target_.round->SetWriter(upload(), 0);
+    }
+  }
+
+  int64_t offset() const override { return offset_; }
+
+  absl::Status Append(int64_t offset, absl::string_view data,
+                      uint32_t crc32) override {
+    const absl::Status status =
+        upload().bytes.Append(ticket_, offset, data, crc32);
+    if (status.ok()) offset_ += static_cast<int64_t>(data.size());
+    return status;
+  }
+
+  absl::Status Finish(absl::Time now, UploadDone done) override {
+    if (ticket_ == 0) return WaitForReceipt(std::move(done), now);
+    const absl::StatusOr<absl::string_view> bytes =
+        upload().bytes.Complete(ticket_, upload().digest);
+    if (!bytes.ok()) {
+      DropOnMismatch(bytes.status());
+      return bytes.status();
+    }
+    absl::StatusOr<aggregation::ValidUpdate> update =
+        aggregation::ValidateUpdate(*bytes, Bounds());
+    if (!update.ok()) {
+      RefuseUpdate(core_, *target_.round, upload().device_id, &upload(),
+                   update.status());
+      return update.status();
+    }
+    return Enqueue(*std::move(update), std::move(done), now);
+  }
+
+ private:
+  Upload& upload() { return *target_.upload; }
+
+  aggregation::UpdateBounds Bounds() {
+    aggregation::UpdateBounds bounds;
+    bounds.num_parameters = target_.setup->num_parameters();
+    bounds.max_examples = target_.setup->task.update_limits.max_examples;
+    MutexLock lock(core_.mutex);
+    bounds.norm_bound = target_.round->row().norm_bound;
+    return bounds;
+  }
+
+  // What arrived is not what was announced: the device starts anew.
+  void DropOnMismatch(const absl::Status& status) {
+    const auto refusal = protocol::RefusalOf(status);
+    if (!refusal.has_value() || refusal->code != RefusalCode::kDigestMismatch) {
+      return;
+    }
+    MutexLock lock(core_.mutex);
+    target_.round->Drop(upload(), status);
+    core_.Tell(upload(), status);
+  }
+
+  absl::Status Enqueue(aggregation::ValidUpdate update, UploadDone done,
+                       absl::Time now) {
+    MutexLock lock(core_.mutex);
+    RunningRound& round = *target_.round;
+    if (upload().phase == Upload::kDropped) return upload().end;
+    absl::Status late;
+    if (!round.takes_reports()) late = RoundOver(round.row().id);
+    if (now >= round.row().deadline) {
+      late = RefusalError(
+          RefusalCode::kTokenExpired,
+          absl::StrCat("the deadline of round ", round.row().id,
+                       " has passed before the update was complete"));
+    }
+    if (!late.ok()) {
+      round.Drop(upload(), late);
+      core_.Tell(upload(), late);
+      return late;
+    }
+    upload().update = std::move(update);
+    upload().waiters.push_back(std::move(done));
+    round.Enqueue(target_.upload, now);
+    return absl::OkStatus();
+  }
+
+  // Another stream has brought all bytes.
+  absl::Status WaitForReceipt(UploadDone done, absl::Time now) {
+    MutexLock lock(core_.mutex);
+    if (upload().phase == Upload::kDropped) return upload().end;
+    if (upload().phase != Upload::kCounted) {
+      upload().waiters.push_back(std::move(done));
+      return absl::OkStatus();
+    }
+    const RunningRound& round = *target_.round;
+    const Participant& self = *round.Find(upload().device_id);
+    RunningTask& task = *core_.FindTask(target_.setup->task.name);
+    core_.answers.push_back(
+        {std::move(done), core_.ReceiptFor(task, round.row().id, self.digest,
+                                           self.segment_id, now)});
+    return absl::OkStatus();
+  }
+
+  EngineCore& core_;
+  const UploadTarget target_;
+  const int64_t ticket_;
+  int64_t offset_;
+};
+
+}  // namespace
+
+std::unique_ptr<UploadStream> MakeUploadStream(EngineCore& core,
+                                               UploadTarget target,
+                                               UploadBytes::Place place) {
+  return std::make_unique<Stream>(core, std::move(target), place);
+}
+
+void RefuseUpdate(EngineCore& core, RunningRound& round,
+                  const std::string& device_id, Upload* upload,
+                  const absl::Status& refusal) {
+  int64_t round_id = 0;
+  {
+    MutexLock lock(core.mutex);
+    round_id = round.row().id;
+    round.Lose(device_id);
+    if (upload != nullptr) {
+      round.Drop(*upload, refusal);
+      core.Tell(*upload, refusal);
+    }
+  }
+  const auto details = protocol::RefusalOf(refusal);
+  const absl::string_view name =
+      details.has_value() ? ToString(details->code) : "unreadable";
+  core.deps.log.Info("update refused", {{"round", round_id},
+                                        {"device", device_id},
+                                        {"reason", refusal.message()}});
+  const absl::Status status = core.Noted(core.deps.store.RecordOutcome(
+      round_id, device_id, absl::StrCat("refused: ", name)));
+  if (!status.ok() && !absl::IsNotFound(status)) {
+    core.deps.log.Warning("could not record why an update was refused",
+                          {{"round", round_id},
+                           {"device", device_id},
+                           {"error", status.message()}});
+  }
+}
+
+}  // namespace shoal::coordinator

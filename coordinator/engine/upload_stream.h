@@ -1,0 +1,33 @@
+// One stream of chunks; see UploadStream.
+#ifndef SHOAL_COORDINATOR_ENGINE_UPLOAD_STREAM_H_
+#define SHOAL_COORDINATOR_ENGINE_UPLOAD_STREAM_H_
+
+#include <memory>
+
+#include "coordinator/engine/engine_core.h"
+
+namespace shoal::coordinator {
+
+// What a stream feeds.
+struct UploadTarget {
+  std::shared_ptr<const TaskSetup> setup;
+  std::shared_ptr<RunningRound> round;
+  std::shared_ptr<Upload> upload;
+};
+
+// `place` comes from upload->bytes.TakeOver(). With ticket 0 the stream only
+// waits for the receipt. The caller has made the ticket the upload's writer.
+std::unique_ptr<UploadStream> MakeUploadStream(EngineCore& core,
+                                               UploadTarget target,
+                                               UploadBytes::Place place);
+
+// Refuses the device's update for good: its assignment ends with the outcome
+// "refused: NAME", and everybody who waits for the update is told `refusal`.
+// `upload` may be null. Errors of the store are logged.
+void RefuseUpdate(EngineCore& core, RunningRound& round,
+                  const std::string& device_id, Upload* upload,
+                  const absl::Status& refusal);
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_UPLOAD_STREAM_H_
