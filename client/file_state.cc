@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 using ModelOr = absl::StatusOr<std::shared_ptr<const learning::StoredModel>>;
 
 constexpr absl::string_view kPartSuffix = ".part";
+constexpr absl::string_view kPendingName = "/pending.bin";
 
 absl::Status Remove(const std::string& path) {
   if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
@@ -68,7 +69,9 @@ class FileState final : public ClientState {
     return absl::StrCat(ModelPath(digest), kPartSuffix);
   }
   std::string NewestPath() const { return folder_ + "/newest.bin"; }
-  std::string PendingPath() const { return folder_ + "/pending.bin"; }
+  std::string PendingPath() const {
+    return absl::StrCat(folder_, kPendingName);
+  }
 
   void CloseDownload();
   // Removes all but the newest models, and every other download.
@@ -207,6 +210,11 @@ absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
     const std::string& folder, int kept_models) {
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/models", 0700));
   return std::make_unique<FileState>(folder, kept_models);
+}
+
+bool HasPendingUpload(const std::string& folder) {
+  std::error_code ignored;  // a folder that cannot be read holds none for us
+  return fs::exists(absl::StrCat(folder, kPendingName), ignored);
 }
 
 }  // namespace shoal::client

@@ -37,6 +37,10 @@ class FolderLock {
 absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
     const std::string& folder, int kept_models = 2);
 
+// Whether the folder holds an update that may not have been acknowledged.
+// Needs no lock.
+bool HasPendingUpload(const std::string& folder);
+
 }  // namespace shoal::client
 
 #endif  // SHOAL_CLIENT_FILE_STATE_H_

@@ -1,0 +1,127 @@
+#include "client/agent/agent_status.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/check.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "client/file_state.h"
+
+namespace shoal::client {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string StatusPath(const std::string& state_folder) {
+  return state_folder + "/status.json";
+}
+
+Json ToJson(const SessionReport& report) {
+  Json json;
+  json["outcome"] = OutcomeName(report.outcome);
+  json["explanation"] = report.explanation;
+  json["task"] = report.task;
+  json["round_id"] = report.round_id;
+  json["model_version"] = report.model_version;
+  json["base_loss"] = report.base_loss;
+  json["base_accuracy"] = report.base_accuracy;
+  json["num_steps"] = report.num_steps;
+  json["bytes_sent"] = report.bytes_sent;
+  json["bytes_received"] = report.bytes_received;
+  json["next_check_in_seconds"] = absl::ToDoubleSeconds(report.next_check_in);
+  return json;
+}
+
+// A value as text; "-" for what is not there.
+std::string Text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return "-";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string Table(const Json& status) {
+  std::string out;
+  const auto row = [&](absl::string_view label, absl::string_view value) {
+    absl::StrAppendFormat(&out, "%-16s%s\n", label, value);
+  };
+  row("agent", Text(status, "version"));
+  row("coordinator", Text(status, "coordinator"));
+  row("population", Text(status, "population"));
+  row("updated", Text(status, "updated"));
+  row("sessions",
+      absl::StrCat(Text(status, "sessions"), ", ",
+                   Text(status, "contributions"), " contributions"));
+  row("model version", Text(status, "model_version"));
+  row("pending upload", status["pending_upload"].get<bool>() ? "yes" : "no");
+  const auto last = status.find("last");
+  if (last == status.end() || !last->is_object()) return out;
+  row("last session",
+      absl::StrCat(Text(*last, "outcome"), ": ", Text(*last, "explanation")));
+  row("", absl::StrCat(Text(*last, "bytes_sent"), " bytes sent, ",
+                       Text(*last, "bytes_received"), " received; next in ",
+                       Text(*last, "next_check_in_seconds"), " s"));
+  return out;
+}
+
+}  // namespace
+
+absl::string_view OutcomeName(SessionReport::Outcome outcome) {
+  switch (outcome) {
+    case SessionReport::kContributed:
+      return "contributed";
+    case SessionReport::kNotAssigned:
+      return "not_assigned";
+    case SessionReport::kAbandoned:
+      return "abandoned";
+    case SessionReport::kRefused:
+      return "refused";
+    case SessionReport::kUnreachable:
+      return "unreachable";
+    case SessionReport::kCancelled:
+      return "cancelled";
+  }
+  SHOAL_CHECK(false);
+}
+
+absl::Status WriteAgentStatus(const std::string& state_folder,
+                              const AgentStatus& status) {
+  Json json;
+  json["version"] = status.version;
+  json["coordinator"] = status.coordinator;
+  json["population"] = status.population;
+  json["updated"] = absl::FormatTime(status.updated, absl::UTCTimeZone());
+  json["sessions"] = status.sessions;
+  json["contributions"] = status.contributions;
+  json["model_version"] = nullptr;
+  if (status.model_version.has_value()) {
+    json["model_version"] = *status.model_version;
+  }
+  json["last"] = nullptr;
+  if (status.last.has_value()) json["last"] = ToJson(*status.last);
+  const std::string text =
+      json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return WriteFileAtomically(StatusPath(state_folder), text + "\n", 0600);
+}
+
+absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
+                                            bool json) {
+  const std::string path = StatusPath(state_folder);
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (absl::IsNotFound(text.status())) {
+    return absl::NotFoundError(absl::StrCat(
+        path, " is missing: no agent has ended a session with this folder"));
+  }
+  SHOAL_RETURN_IF_ERROR(text.status());
+  Json status = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!status.is_object()) {
+    return absl::DataLossError(absl::StrCat(path, ": is no JSON object"));
+  }
+  status["pending_upload"] = HasPendingUpload(state_folder);
+  return json
+             ? status.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+             : Table(status);
+}
+
+}  // namespace shoal::client

@@ -1,0 +1,42 @@
+// What an agent tells about itself: status.json in its state folder, written
+// after every session, shown by `shoal-agent status`.
+#ifndef SHOAL_CLIENT_AGENT_AGENT_STATUS_H_
+#define SHOAL_CLIENT_AGENT_AGENT_STATUS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/include/shoal/client.h"
+
+namespace shoal::client {
+
+struct AgentStatus {
+  std::string version;      // of the agent
+  std::string coordinator;  // HOST:PORT
+  std::string population;
+  absl::Time updated;
+  int64_t sessions = 0;  // since the agent started
+  int64_t contributions = 0;
+  std::optional<int64_t> model_version;  // the newest that was trained from
+  std::optional<SessionReport> last;
+};
+
+// "contributed", "not_assigned", …
+absl::string_view OutcomeName(SessionReport::Outcome outcome);
+
+absl::Status WriteAgentStatus(const std::string& state_folder,
+                              const AgentStatus& status);
+
+// The status for people, or the JSON object with `pending_upload` added.
+// NOT_FOUND before an agent's first session; DATA_LOSS when the file is
+// damaged.
+absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
+                                            bool json);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_AGENT_AGENT_STATUS_H_

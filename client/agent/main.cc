@@ -1,0 +1,178 @@
+// shoal-agent: takes part in a federation with the data of this machine.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "base/file.h"
+#include "base/logging.h"
+#include "base/version.h"
+#include "client/agent/agent.h"
+#include "client/agent/agent_status.h"
+#include "client/agent/stop_signals.h"
+#include "protocol/exit_code.h"
+#include "protocol/refusal.h"
+
+namespace shoal::client {
+namespace {
+
+using protocol::ExitCode;
+
+struct RunArguments {
+  std::string config;
+  int64_t sessions = 0;
+  bool once = false;
+};
+
+struct EnrollArguments {
+  std::string coordinator;
+  std::string ca;
+  std::string invitation;
+  std::string state;
+  std::string name;
+};
+
+struct StatusArguments {
+  std::string state;
+  bool json = false;
+};
+
+ExitCode Fail(const absl::Status& status, ExitCode code) {
+  const std::string message(status.message());
+  std::fprintf(stderr, "shoal-agent: %s\n", message.c_str());
+  return code;
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (protocol::RefusalOf(status).has_value()) return protocol::kExitRefused;
+  if (absl::IsUnavailable(status)) return protocol::kExitUnreachable;
+  if (absl::IsInvalidArgument(status)) return protocol::kExitUsage;
+  return protocol::kExitFailure;
+}
+
+// Runs the agent beside the wait for signals.
+ExitCode RunUntilStopped(Agent& agent, StopSignals& signals) {
+  ExitCode code = protocol::kExitOk;
+  std::thread sessions([&] {
+    code = agent.Run();
+    signals.Release();
+  });
+  if (signals.Wait() && !agent.Stop()) std::_Exit(protocol::kExitOk);
+  sessions.join();
+  return code;
+}
+
+ExitCode Run(const RunArguments& arguments) {
+  StopSignals signals;
+  AgentOptions options;
+  absl::StatusOr<configuration::AgentConfig> config =
+      configuration::LoadAgentConfig(arguments.config);
+  if (!config.ok()) return Fail(config.status(), protocol::kExitUsage);
+  options.config = *std::move(config);
+  if (arguments.once) options.max_sessions = 1;
+  if (arguments.sessions > 0) options.max_sessions = arguments.sessions;
+  const char* failpoint = std::getenv("SHOAL_AGENT_FAILPOINT");
+  const auto failpoints =
+      Failpoints::Parse(failpoint != nullptr ? failpoint : "");
+  if (!failpoints.ok()) return Fail(failpoints.status(), protocol::kExitUsage);
+  options.failpoints = *failpoints;
+  StderrLogger log(options.config.log_level, options.config.log_json);
+  Agent agent(std::move(options), log);
+  return RunUntilStopped(agent, signals);
+}
+
+std::string HostName() {
+  char name[65] = {};
+  if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') {
+    return "device";
+  }
+  return name;
+}
+
+ExitCode EnrollDevice(const EnrollArguments& arguments) {
+  const absl::StatusOr<std::string> ca = ReadFile(arguments.ca, 1 << 20);
+  if (!ca.ok()) return Fail(ca.status(), protocol::kExitUsage);
+  const absl::StatusOr<std::string> id = Enroll(
+      arguments.coordinator, *ca, arguments.invitation,
+      arguments.name.empty() ? HostName() : arguments.name, arguments.state);
+  if (!id.ok()) return Fail(id.status(), ExitCodeOf(id.status()));
+  std::printf("enrolled as device %s\n", id->c_str());
+  return protocol::kExitOk;
+}
+
+ExitCode Status(const StatusArguments& arguments) {
+  const absl::StatusOr<std::string> text =
+      ShowAgentStatus(arguments.state, arguments.json);
+  if (!text.ok()) return Fail(text.status(), protocol::kExitFailure);
+  std::fputs(text->c_str(), stdout);
+  return protocol::kExitOk;
+}
+
+CLI::App* AddRun(CLI::App& app, RunArguments& arguments) {
+  CLI::App* run = app.add_subcommand("run", "take part until stopped");
+  run->add_option("--config", arguments.config, "YAML file")->required();
+  run->add_option("--sessions", arguments.sessions,
+                  "end after that many sessions")
+      ->check(CLI::PositiveNumber);
+  run->add_flag("--once", arguments.once, "end after one session");
+  run->footer("Example: shoal-agent run --config /etc/shoal/agent.yaml");
+  return run;
+}
+
+CLI::App* AddEnroll(CLI::App& app, EnrollArguments& arguments) {
+  CLI::App* enroll = app.add_subcommand(
+      "enroll", "make a key and have its certificate signed");
+  enroll->add_option("--coordinator", arguments.coordinator, "HOST:PORT")
+      ->required();
+  enroll->add_option("--ca", arguments.ca, "PEM file of the coordinator's CA")
+      ->required();
+  enroll
+      ->add_option("--invitation", arguments.invitation,
+                   "from `shoalctl device invite`")
+      ->required();
+  enroll->add_option("--state", arguments.state, "the device's folder")
+      ->required();
+  enroll->add_option("--name", arguments.name,
+                     "of the device; the host's when absent");
+  enroll->footer(
+      "Example: shoal-agent enroll --coordinator fleet.example.org:7600 "
+      "--ca ca.pem --invitation TOKEN --state /var/lib/shoal-agent");
+  return enroll;
+}
+
+CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
+  CLI::App* status = app.add_subcommand("status", "how the agent is doing");
+  status->add_option("--state", arguments.state, "the device's folder")
+      ->required();
+  status->add_flag("--json", arguments.json, "as one JSON object");
+  status->footer("Example: shoal-agent status --state /var/lib/shoal-agent");
+  return status;
+}
+
+ExitCode Main(int argc, char** argv) {
+  CLI::App app("Takes part in a federation with the data of this machine.");
+  app.set_version_flag("--version", LongVersion());
+  app.require_subcommand(1);
+  RunArguments run_arguments;
+  EnrollArguments enroll_arguments;
+  StatusArguments status_arguments;
+  const CLI::App* run = AddRun(app, run_arguments);
+  const CLI::App* enroll = AddEnroll(app, enroll_arguments);
+  AddStatus(app, status_arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? protocol::kExitOk : protocol::kExitUsage;
+  }
+  if (run->parsed()) return Run(run_arguments);
+  if (enroll->parsed()) return EnrollDevice(enroll_arguments);
+  return Status(status_arguments);
+}
+
+}  // namespace
+}  // namespace shoal::client
+
+int main(int argc, char** argv) { return shoal::client::Main(argc, argv); }
