@@ -279,7 +279,9 @@ TEST_F(SqliteStoreTest, FullDiskRefusesAndLeavesNothingHalfWritten) {
       const SegmentResult result,
       store->CommitSegment(segment, {MakeContribution(1)}));
   EXPECT_EQ(result.kind, SegmentResult::kCommitted);
-  EXPECT_EQ(store->GetDevice(DeviceId(1))->last_seen, Now());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const DeviceRow device,
+                             store->GetDevice(DeviceId(1)));
+  EXPECT_EQ(device.last_seen, Now());
   store.reset();
   SHOAL_ASSERT_OK_AND_ASSIGN(store, OpenSqliteStore(disk.path() + "/store.db"));
   EXPECT_TRUE(store->ReadSegments(round.id)->front().sum == sum);
