@@ -8,11 +8,13 @@
 namespace shoal::learning {
 namespace {
 
-// Subtracts every row's maximum, so that no exponential overflows.
+// Subtracts every row's maximum, so that no exponential overflows. What is not
+// finite makes the row hold a NaN afterwards.
 void ShiftRows(int64_t rows, int64_t classes, float* logits) {
   for (int64_t r = 0; r < rows; ++r) {
     float* row = logits + r * classes;
-    const float largest = *std::max_element(row, row + classes);
+    float largest = row[0];
+    for (int64_t c = 1; c < classes; ++c) largest = std::max(largest, row[c]);
     for (int64_t c = 0; c < classes; ++c) row[c] -= largest;
   }
 }
@@ -43,6 +45,14 @@ inline float ExpNonPositive(float x) {
   return series * std::bit_cast<float>((exponent + 127) << 23);
 }
 
+// Whether `label` is the lowest class with the largest logit, which ShiftRows
+// made zero.
+bool IsPrediction(const float* shifted_row, int32_t label) {
+  if (shifted_row[label] != 0) return false;
+  return std::find(shifted_row, shifted_row + label, 0.0f) ==
+         shifted_row + label;
+}
+
 void Exponentiate(int64_t size, float* values) {
   for (int64_t i = 0; i < size; ++i) values[i] = ExpNonPositive(values[i]);
 }
@@ -67,8 +77,7 @@ Score SoftmaxCrossEntropy(absl::Span<const int32_t> labels, int64_t classes,
   for (int64_t r = 0; r < rows; ++r) {
     const float* row = logits + r * classes;
     score.loss_sum -= row[labels[r]];
-    const int64_t predicted = std::max_element(row, row + classes) - row;
-    if (predicted == labels[r]) ++score.num_correct;
+    if (IsPrediction(row, labels[r])) ++score.num_correct;
   }
   Exponentiate(rows * classes, logits);
   for (int64_t r = 0; r < rows; ++r) {
