@@ -60,7 +60,7 @@ absl::Status CheckCoordinator(const std::string& path,
 
 // Whether the CA's key signed the coordinator's certificate.
 absl::Status CheckIssuer(const configuration::TlsFiles& files,
-                         const TlsMaterial& material) {
+                         const TlsMaterial& material, absl::Time now) {
   const auto ca = protocol::ReadCertificate(material.ca_pem);
   if (!ca.ok()) return InFile(files.ca, ca.status());
   const auto leaf =
@@ -70,7 +70,8 @@ absl::Status CheckIssuer(const configuration::TlsFiles& files,
     return absl::InvalidArgumentError(absl::StrCat(
         files.certificate, ": was not signed by the CA in ", files.ca));
   }
-  if (X509_cmp_time(X509_get0_notBefore(leaf->get()), nullptr) > 0) {
+  time_t seconds = absl::ToTimeT(now);
+  if (X509_cmp_time(X509_get0_notBefore(leaf->get()), &seconds) > 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(files.certificate, ": the certificate is not valid yet; ",
                      "set this machine's clock"));
@@ -90,7 +91,7 @@ absl::StatusOr<TlsMaterial> LoadTlsMaterial(
                          LoadPair(files.certificate, files.key));
   SHOAL_RETURN_IF_ERROR(CheckCoordinator(
       files.certificate, material.coordinator.certificate_pem, now));
-  SHOAL_RETURN_IF_ERROR(CheckIssuer(files, material));
+  SHOAL_RETURN_IF_ERROR(CheckIssuer(files, material, now));
   if (!config.enrollment_ca_key.empty()) {
     SHOAL_ASSIGN_OR_RETURN(material.enrollment_ca,
                            LoadPair(files.ca, config.enrollment_ca_key));
