@@ -113,8 +113,7 @@ class CheckInCall {
     {
       MutexLock lock(core_.mutex);
       if (!core_.admitting) return ShuttingDown();
-      core_.fleets.try_emplace(message_.population, core_.options.max_retry)
-          .first->second.Note(device_.id, now_);
+      core_.FleetOf(message_.population).Note(device_.id, now_);
     }
     DeviceSighting sighting;
     sighting.id = device_.id;
@@ -124,7 +123,7 @@ class CheckInCall {
     sighting.sdk_version = message_.sdk_version;
     sighting.num_examples = message_.num_examples;
     const absl::Status status =
-        core_.Noted(core_.deps.store.TouchDevice(sighting));
+        core_.NotedIfTrouble(core_.deps.store.TouchDevice(sighting));
     return status.ok() ? status : StoreUnavailable(status);
   }
 
@@ -182,14 +181,18 @@ class CheckInCall {
                              "' has no active task"));
   }
 
-  // Whether the device was admitted before, and may still report.
+  // Whether the device was admitted before, and has not reported.
   bool HoldsAssignment(const RunningTask& task) SHOAL_REQUIRES(core_.mutex) {
     if (task.round == nullptr || task.row.state != TaskState::kActive) {
       return false;
     }
     const Participant* self = task.round->Find(device_.id);
-    return self != nullptr && self->standing == Participant::kAssigned &&
-           task.round->row().state == RoundState::kCollecting &&
+    if (self == nullptr || self->standing != Participant::kAssigned) {
+      return false;
+    }
+    const bool reported =
+        self->upload != nullptr && self->upload->phase == Upload::kQueued;
+    return !reported && task.round->row().state == RoundState::kCollecting &&
            task.round->takes_reports() && now_ < task.round->row().deadline;
   }
 
@@ -268,8 +271,9 @@ class CheckInCall {
 
   // Writes the admission; a wait when the round has closed in the meantime.
   absl::StatusOr<std::optional<RetryAfter>> Record(const Place& place) {
-    const absl::Status status = core_.Noted(core_.deps.store.RecordAssignment(
-        place.row.id, device_.id, now_, place.row.deadline));
+    const absl::Status status =
+        core_.NotedIfTrouble(core_.deps.store.RecordAssignment(
+            place.row.id, device_.id, now_, place.row.deadline));
     // An earlier attempt whose outcome we did not learn.
     const bool known = absl::IsAlreadyExists(status);
     if (status.ok()) Failpoint("after_assignment");
@@ -317,7 +321,7 @@ class CheckInCall {
   }
 
   absl::Duration Idle() SHOAL_REQUIRES(core_.mutex) {
-    return IdleDelay(core_.FleetSizeOf(message_.population),
+    return IdleDelay(core_.FleetOf(message_.population).Estimate(),
                      core_.pace_bounds(), core_.deps.rng.Uniform());
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 
 namespace shoal::coordinator {
@@ -24,9 +25,16 @@ absl::Status EngineCore::Noted(absl::Status status) {
   return status;
 }
 
-int64_t EngineCore::FleetSizeOf(const std::string& population) {
-  const auto fleet = fleets.find(population);
-  return fleet != fleets.end() ? fleet->second.Estimate() : 0;
+absl::Status EngineCore::NotedIfTrouble(absl::Status status) {
+  return status.ok() ? status : Noted(std::move(status));
+}
+
+FleetSize& EngineCore::FleetOf(const std::string& population) {
+  const bool known = absl::c_any_of(tasks, [&](const auto& task) {
+    return task.second->setup->task.population == population;
+  });
+  return fleets.try_emplace(known ? population : "", options.max_retry)
+      .first->second;
 }
 
 absl::Duration EngineCore::PaceOf(const RunningTask& task,
@@ -34,13 +42,15 @@ absl::Duration EngineCore::PaceOf(const RunningTask& task,
   const configuration::RoundPolicy& policy = task.setup->task.round;
   PaceInput input;
   input.round_duration = task.round_duration;
-  input.fleet_size = FleetSizeOf(task.setup->task.population);
+  input.fleet_size = FleetOf(task.setup->task.population).Estimate();
   input.admitted_per_round = policy.max_assigned();
   input.rounds_to_sit_out = rounds_to_sit_out;
   if (task.round == nullptr) {
     input.until_open = std::max(task.next_open - now, absl::ZeroDuration());
   } else if (task.round->row().state == RoundState::kOpen) {
-    input.until_open = task.round_duration;
+    // Somebody else has to come first.
+    input.until_open =
+        std::max(task.round_duration, now - task.round->row().opened);
   } else if (!task.round->takes_reports() ||
              task.round->accepted() >= policy.cohort) {
     input.until_open = absl::ZeroDuration();
@@ -69,6 +79,15 @@ protocol::UploadReceipt EngineCore::ReceiptFor(const RunningTask& task,
   receipt.segment_id = segment_id;
   receipt.next_check_in = PaceAfterContribution(task, now);
   return receipt;
+}
+
+void EngineCore::DeliverAnswers() {
+  std::vector<Answer> due;
+  {
+    MutexLock lock(mutex);
+    due.swap(answers);
+  }
+  for (Answer& answer : due) answer.done(std::move(answer.receipt));
 }
 
 void EngineCore::Tell(Upload& upload,

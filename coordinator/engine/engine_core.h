@@ -41,7 +41,7 @@ struct RunningTask {
   bool stale = true;
 };
 
-// A stream's callback and what it is to be told, by the next Advance().
+// A stream's callback and what it is to be told, by Advance().
 struct Answer {
   UploadDone done;
   absl::StatusOr<protocol::UploadReceipt> receipt;
@@ -62,9 +62,11 @@ struct EngineCore {
   // Null when there is none. Tasks never go away.
   RunningTask* FindTask(const std::string& name) SHOAL_REQUIRES(mutex);
 
-  // Remembers for LastError() whether the store took a write; returns
+  // Remembers for LastError() whether the store took a durable write; returns
   // `status`.
   absl::Status Noted(absl::Status status) SHOAL_EXCLUDES(mutex);
+  // The same for one that is not durable at once: its success proves nothing.
+  absl::Status NotedIfTrouble(absl::Status status) SHOAL_EXCLUDES(mutex);
 
   // When a device that may take part in this task should come back: about when
   // its next round opens, `rounds_to_sit_out` later.
@@ -73,13 +75,17 @@ struct EngineCore {
   // The same after a contribution to its running round.
   absl::Duration PaceAfterContribution(const RunningTask& task, absl::Time now)
       SHOAL_REQUIRES(mutex);
-  int64_t FleetSizeOf(const std::string& population) SHOAL_REQUIRES(mutex);
+  // The fleet of a population that some task is for; all others share one, so
+  // that no device can make us remember names.
+  FleetSize& FleetOf(const std::string& population) SHOAL_REQUIRES(mutex);
 
   protocol::UploadReceipt ReceiptFor(const RunningTask& task, int64_t round_id,
                                      const Digest& digest, int64_t segment_id,
                                      absl::Time now) SHOAL_REQUIRES(mutex);
 
-  // Lets the next Advance() tell all waiters of `upload`.
+  // Calls what Tell() has collected. By Advance() alone.
+  void DeliverAnswers() SHOAL_EXCLUDES(mutex);
+  // Lets Advance() tell all waiters of `upload`.
   void Tell(Upload& upload,
             const absl::StatusOr<protocol::UploadReceipt>& receipt)
       SHOAL_REQUIRES(mutex);

@@ -29,6 +29,10 @@ class RoundEngineImpl final : public RoundEngine {
     for (const TaskRow& row : rows) {
       SHOAL_RETURN_IF_ERROR(LoadTask(row));
     }
+    // Devices of rounds that go on may come before the first Advance().
+    for (TaskRunner* runner : Runners()) {
+      SHOAL_RETURN_IF_ERROR(runner->Load(now));
+    }
     SHOAL_ASSIGN_OR_RETURN(keys_due_, RenewTokenKeys(core_, now));
     return absl::OkStatus();
   }
@@ -189,7 +193,7 @@ class RoundEngineImpl final : public RoundEngine {
     for (TaskRunner* runner : Runners()) {
       next = std::min(next, runner->Advance(now));
     }
-    DeliverAnswers();
+    core_.DeliverAnswers();
     return next;
   }
 
@@ -215,15 +219,6 @@ class RoundEngineImpl final : public RoundEngine {
     }
     keys_due_ = due.ok() ? std::max(*due, now) : now + kKeyRetry;
     return keys_due_;
-  }
-
-  void DeliverAnswers() {
-    std::vector<Answer> answers;
-    {
-      MutexLock lock(core_.mutex);
-      answers.swap(core_.answers);
-    }
-    for (Answer& answer : answers) answer.done(std::move(answer.receipt));
   }
 
   EngineCore core_;

@@ -60,26 +60,28 @@ struct DeviceIdentity {
   std::string name;
 };
 
-// Called once, from Advance(), Abandon-free: with the receipt, or the refusal.
+// Called once, from Advance(), with the receipt or the refusal; no lock is
+// held.
 using UploadDone = std::function<void(absl::StatusOr<protocol::UploadReceipt>)>;
 
 // One stream of chunks of one upload. Thread-compatible; different uploads
 // run on different threads. Dropping it keeps what was received: a later
-// stream with the same token and digest resumes it.
+// stream with the same token and digest resumes it. Must die before its engine.
 class UploadStream {
  public:
   virtual ~UploadStream() = default;
   // Where the next chunk must start.
   virtual int64_t offset() const = 0;
   // Refusals: kUploadOffset, kChunkCorrupt, kUploadTooLarge, kRoundOver,
-  // kOverloaded. ABORTED when a newer stream took this upload over.
+  // kOverloaded. ABORTED when a newer stream took this upload over. Nothing was
+  // added then.
   virtual absl::Status Append(int64_t offset, absl::string_view data,
                               uint32_t crc32) = 0;
   // All bytes are here: checks digest and content on this thread and queues
   // the update. `done` is called later by Advance() once the update is durably
   // counted or cannot be; when this returns an error it is never called.
-  // Refusals: kUploadOffset (incomplete), kDigestMismatch, and those of
-  // aggregation::ValidateUpdate.
+  // Refusals: kUploadOffset (incomplete), kDigestMismatch, kTokenExpired,
+  // kRoundOver, and those of aggregation::ValidateUpdate. ABORTED as above.
   virtual absl::Status Finish(absl::Time now, UploadDone done) = 0;
 };
 
@@ -121,12 +123,15 @@ class RoundEngine {
   virtual absl::StatusOr<protocol::UploadProgress> QueryUpload(
       const DeviceIdentity& device, absl::string_view token,
       const Digest& digest, absl::Time now) = 0;
-  // Refusals: kTokenInvalid, kTokenExpired, kRoundOver, kUploadTooLarge,
-  // kDigestConflict, kUploadOffset, kOverloaded.
+  // Refusals: kTokenInvalid, kTokenExpired, kRoundOver, kUploadTooLarge or
+  // kUpdateShape (another size than every update of the task has),
+  // kDigestConflict, kUploadOffset, kOverloaded, kStoreUnavailable,
+  // kShuttingDown.
   virtual absl::StatusOr<UploadStart> BeginUpload(
       const DeviceIdentity& device, const protocol::UploadHeader& header,
       absl::Time now) = 0;
-  // Returns when the device should check in next.
+  // Returns when the device should check in next. What is counted, or about to
+  // be, stays. kTokenInvalid, kRoundOver, kStoreUnavailable.
   virtual absl::StatusOr<absl::Duration> Abandon(const DeviceIdentity& device,
                                                  absl::string_view token,
                                                  protocol::AbandonReason reason,

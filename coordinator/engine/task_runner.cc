@@ -52,6 +52,7 @@ absl::Status TaskRunner::RunUntilNothingIsDue(absl::Time now) {
     const Due due = Decide(now);
     if (due == Due::kNothing) return absl::OkStatus();
     SHOAL_RETURN_IF_ERROR(Do(due, now));
+    core_.DeliverAnswers();  // devices need not wait for the steps to come
   }
 }
 

@@ -21,6 +21,9 @@ class TaskRunner {
   // Both must outlive the runner.
   TaskRunner(EngineCore& core, RunningTask& task) : core_(core), task_(task) {}
 
+  // Reads the rows of the task.
+  absl::Status Load(absl::Time now) { return RefreshIfStale(now); }
+
   // Returns when it wants to be called next, at the latest. After an error:
   // tries again with back-off.
   absl::Time Advance(absl::Time now);

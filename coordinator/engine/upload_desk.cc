@@ -139,8 +139,9 @@ class TokenCall {
     if (absl::IsNotFound(row.status())) return RoundOver(claims_.round_id);
     if (!row.ok()) return StoreUnavailable(row.status());
     if (!row->has_value()) {
-      return now_ >= claims_.deadline ? Expired(claims_)
-                                      : RoundOver(claims_.round_id);
+      if (now_ >= claims_.deadline) return Expired(claims_);
+      SHOAL_RETURN_IF_ERROR(CheckUnknownRound());
+      return RoundOver(claims_.round_id);
     }
     Destination destination;
     MutexLock lock(core_.mutex);
@@ -150,11 +151,29 @@ class TokenCall {
     return destination;
   }
 
+  // kStoreUnavailable when the round takes reports, but was opened by another
+  // replica and is not known here yet: the device shall try again.
+  absl::Status CheckUnknownRound() {
+    const absl::StatusOr<RoundRow> row =
+        core_.deps.store.GetRound(claims_.round_id);
+    if (absl::IsNotFound(row.status())) return RoundOver(claims_.round_id);
+    if (!row.ok()) return StoreUnavailable(row.status());
+    MutexLock lock(core_.mutex);
+    RunningTask& task = *core_.FindTask(claims_.task);
+    const bool known =
+        task.round != nullptr && task.round->row().id == claims_.round_id;
+    if (known || row->state > RoundState::kCollecting) return absl::OkStatus();
+    task.stale = true;
+    return StoreUnavailable(absl::UnavailableError(
+        absl::StrCat("round ", claims_.round_id, " is being read")));
+  }
+
   // The device holds a token, but its admission was lost with the power: it
   // counts as admitted.
   absl::Status Adopt(const Destination& destination) {
-    const absl::Status status = core_.Noted(core_.deps.store.RecordAssignment(
-        claims_.round_id, device_.id, now_, claims_.deadline));
+    const absl::Status status =
+        core_.NotedIfTrouble(core_.deps.store.RecordAssignment(
+            claims_.round_id, device_.id, now_, claims_.deadline));
     if (!status.ok() && IsTrouble(status)) return StoreUnavailable(status);
     MutexLock lock(core_.mutex);
     // A round that is full in the meantime still counts it if there is a place
@@ -330,7 +349,7 @@ absl::StatusOr<absl::Duration> Abandon(EngineCore& core,
     if (!may_give_up) return core.PaceOf(*task, 0, now);
     round = task->round;
   }
-  const absl::Status status = core.Noted(core.deps.store.RecordOutcome(
+  const absl::Status status = core.NotedIfTrouble(core.deps.store.RecordOutcome(
       claims.round_id, device.id,
       absl::StrCat("abandoned: ", ToString(reason))));
   if (!status.ok() && !absl::IsNotFound(status)) {

@@ -151,7 +151,7 @@ void RefuseUpdate(EngineCore& core, RunningRound& round,
   core.deps.log.Info("update refused", {{"round", round_id},
                                         {"device", device_id},
                                         {"reason", refusal.message()}});
-  const absl::Status status = core.Noted(core.deps.store.RecordOutcome(
+  const absl::Status status = core.NotedIfTrouble(core.deps.store.RecordOutcome(
       round_id, device_id, absl::StrCat("refused: ", name)));
   if (!status.ok() && !absl::IsNotFound(status)) {
     core.deps.log.Warning("could not record why an update was refused",
