@@ -211,7 +211,6 @@ absl::Status LiveRun::OnRoundCommitted(RoundRecord round) {
   progress_.rounds_done += 1;
   progress_.rounds = scenario_.task.rounds;
   progress_.reports = round.accepted;
-  progress_.cohort = round.cohort;
   progress_.train_loss = round.train_loss;
   progress_.test_accuracy = round.test->accuracy();
   progress_.bytes_up = traffic.bytes_up;
@@ -236,7 +235,6 @@ void LiveRun::OnRoundRunning(const RoundRecord& round) {
   running_ = round;
   progress_.rounds = scenario_.task.rounds;
   progress_.reports = round.accepted;
-  progress_.cohort = round.cohort;
   progress_.elapsed = clock_.Monotonic() - train_start_;
   environment_.display.Update(progress_);
 }

@@ -53,6 +53,15 @@ json PartitionJson(const learning::Partition& partition) {
   return {{iid ? "iid" : "natural", json::object()}};
 }
 
+// One line per key; the values are JSON, which is YAML too.
+std::string ToYaml(const json& config) {
+  std::string text;
+  for (const auto& [key, value] : config.items()) {
+    absl::StrAppend(&text, key, ": ", value.dump(), "\n");
+  }
+  return text;
+}
+
 std::string HowItEnded(const ChildExit& exit) {
   if (exit.signal != 0)
     return absl::StrCat("was killed by signal ", exit.signal);
@@ -85,7 +94,7 @@ std::string CoordinatorConfigText(const std::string& folder) {
                          {"certificate", folder + "/coordinator.pem"},
                          {"key", folder + "/coordinator.key.pem"}}},
                        {"enrollment_ca_key", folder + "/ca.key.pem"}};
-  return config.dump(2) + "\n";
+  return ToYaml(config);
 }
 
 std::string AgentConfigText(const configuration::Scenario& scenario, int index,
@@ -96,12 +105,11 @@ std::string AgentConfigText(const configuration::Scenario& scenario, int index,
                  {"population", scenario.task.population},
                  {"data", DataJson(scenario.data)},
                  {"share", {{"index", index}, {"devices", scenario.devices}}},
-                 {"seed", scenario.seed},
-                 {"max_backoff", "2s"}};
+                 {"seed", scenario.seed}};
   if (scenario.partition.has_value()) {
     config["partition"] = PartitionJson(*scenario.partition);
   }
-  return config.dump(2) + "\n";
+  return ToYaml(config) + "max_backoff: 2s\n";
 }
 
 absl::StatusOr<std::unique_ptr<LocalDeployment>> LocalDeployment::Start(

@@ -26,8 +26,8 @@ struct DeploymentOptions {
   std::function<bool()> interrupted;
 };
 
-// The configuration files that the processes are started with, as YAML (JSON,
-// which is YAML too). Exposed for tests.
+// The configuration files that the processes are started with. Exposed for
+// tests.
 std::string CoordinatorConfigText(const std::string& folder);
 std::string AgentConfigText(const configuration::Scenario& scenario, int index,
                             const std::string& coordinator,

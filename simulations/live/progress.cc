@@ -34,7 +34,7 @@ std::string ProgressText(const ProgressState& state) {
   if (const auto left = TimeLeft(state); left.has_value()) {
     absl::StrAppend(&text, "  ", FormatSeconds(*left), " left");
   }
-  absl::StrAppendFormat(&text, "  %d/%d reports", state.reports, state.cohort);
+  absl::StrAppendFormat(&text, "  %2d reports", state.reports);
   if (state.train_loss.has_value()) {
     absl::StrAppendFormat(&text, "  train loss %.3f", *state.train_loss);
   }

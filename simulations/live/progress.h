@@ -29,7 +29,7 @@ struct ProgressState {
 // What is left at the present pace; nothing before the first round is done.
 std::optional<absl::Duration> TimeLeft(const ProgressState& state);
 
-// "round  7/30  test 91.2 %  12 s left  16/16 reports  …", what matters most
+// "round  7/30  test 91.2 %  12 s left  16 reports  …", what matters most
 // first: narrow terminals cut the rest.
 std::string ProgressText(const ProgressState& state);
 

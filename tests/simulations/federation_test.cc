@@ -1,0 +1,123 @@
+#include "simulations/federation.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/dataset.h"
+#include "learning/model.h"
+#include "learning/update_codec.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::simulations {
+namespace {
+
+using ::shoal::testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr int kFeatures = 4;
+constexpr int kClasses = 3;
+
+// Class c lies around the c-th unit vector.
+std::unique_ptr<learning::Dataset> Blobs(int num_examples, uint64_t seed) {
+  SeededRng rng(seed);
+  std::vector<float> features;
+  std::vector<int32_t> labels;
+  for (int i = 0; i < num_examples; ++i) {
+    const auto label = static_cast<int32_t>(rng.Below(kClasses));
+    for (int f = 0; f < kFeatures; ++f) {
+      features.push_back(
+          static_cast<float>((f == label ? 1 : 0) + 0.3 * rng.Normal()));
+    }
+    labels.push_back(label);
+  }
+  return std::make_unique<learning::InMemoryDataset>(
+      std::move(features), std::move(labels), kFeatures, kClasses);
+}
+
+class FederationTest : public ::testing::Test {
+ protected:
+  FederationTest() {
+    for (int i = 0; i < 6; ++i) data_.push_back(Blobs(20 + 7 * i, 100 + i));
+    options_.task.name = "blobs";
+    options_.task.population = "test";
+    options_.task.model.architecture =
+        learning::MlpSpec{kFeatures, {8}, kClasses};
+    options_.task.training = {
+        .epochs = 2, .batch_size = 5, .learning_rate = 0.2};
+    options_.task.round = {.cohort = 6,
+                           .over_selection = 1,
+                           .min_reports = 6,
+                           .deadline = absl::Minutes(1)};
+    options_.task.rounds = 5;
+    for (const auto& data : data_) options_.devices.push_back(data.get());
+  }
+
+  double Accuracy(const std::string& bytes) {
+    auto model = *learning::Model::Create(options_.task.model);
+    auto stored = *learning::ParseModel(bytes);
+    return learning::EvaluateDataset(*model, stored.parameters,
+                                     *Blobs(500, 999))
+        .accuracy();
+  }
+
+  std::vector<std::unique_ptr<learning::Dataset>> data_;
+  FederationOptions options_;
+};
+
+TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options_));
+  ASSERT_EQ(result.models.size(), 6u);
+  for (size_t version = 0; version < result.models.size(); ++version) {
+    EXPECT_EQ(result.models[version].version, static_cast<int64_t>(version));
+    EXPECT_EQ(result.models[version].contributors, version == 0 ? 0 : 6);
+  }
+  EXPECT_EQ(result.rounds_failed, 0);
+  EXPECT_EQ(Sha256(result.final_model), result.models.back().digest);
+  EXPECT_GT(Accuracy(result.final_model), 0.9);
+}
+
+TEST_F(FederationTest, SameOptionsLeadToTheSameModels) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult first,
+                             RunFederation(options_));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult second,
+                             RunFederation(options_));
+  EXPECT_EQ(first.final_model, second.final_model);
+  EXPECT_EQ(first.bytes_up, second.bytes_up);
+  options_.seed = 1;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult other,
+                             RunFederation(options_));
+  EXPECT_NE(first.final_model, other.final_model);
+}
+
+TEST_F(FederationTest, EveryUpdateTravelsOnce) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options_));
+  const int64_t parameters = result.models[0].num_parameters;
+  EXPECT_EQ(result.bytes_up,
+            5 * 6 *
+                learning::EncodedUpdateBytes(learning::UpdateCodec::kFloat32,
+                                             parameters));
+  EXPECT_EQ(result.bytes_down, 5 * 6 * result.models[0].num_bytes);
+}
+
+TEST_F(FederationTest, TooFewDevicesEndAtTheTimeLimit) {
+  options_.devices.resize(5);
+  options_.time_limit = absl::Hours(1);
+  EXPECT_THAT(RunFederation(options_).status(),
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       HasSubstr("0 of 5 rounds")));
+}
+
+TEST_F(FederationTest, NoDevicesAreRefused) {
+  options_.devices.clear();
+  EXPECT_THAT(RunFederation(options_).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace shoal::simulations

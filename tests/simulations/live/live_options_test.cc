@@ -1,0 +1,141 @@
+#include "simulations/live/live_options.h"
+
+#include <functional>
+#include <string>
+#include <variant>
+
+#include "base/file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::simulations {
+namespace {
+
+using ::shoal::testing::IsOk;
+using ::shoal::testing::StatusIs;
+using ::testing::HasSubstr;
+
+TEST(LiveOptionsTest, DemoTakesEveryOfTwentyDevices) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario, ResolveScenario({}));
+  EXPECT_EQ(scenario.devices, 20);
+  EXPECT_EQ(scenario.task.round.max_assigned(), 20);
+  EXPECT_TRUE(
+      std::holds_alternative<learning::HandwritingSource>(scenario.data.kind));
+  EXPECT_TRUE(
+      std::holds_alternative<learning::FedAvgLocal>(scenario.task.algorithm));
+}
+
+TEST(LiveOptionsTest, CommandLineChangesTheScenario) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                             ResolveScenario({.data = "mnist:/data/mnist",
+                                              .algorithm = "fedprox",
+                                              .mu = 0.5,
+                                              .rounds = 7,
+                                              .partition = "dirichlet",
+                                              .alpha = 0.2,
+                                              .seed = 99}));
+  EXPECT_EQ(std::get<learning::IdxSource>(scenario.data.kind).path,
+            "/data/mnist");
+  EXPECT_EQ(std::get<learning::FedProxLocal>(scenario.task.algorithm).mu, 0.5);
+  EXPECT_EQ(scenario.task.rounds, 7);
+  EXPECT_EQ(std::get<learning::DirichletPartition>(*scenario.partition).alpha,
+            0.2);
+  EXPECT_EQ(scenario.seed, 99);
+  EXPECT_EQ(scenario.task.seed, 99);
+}
+
+TEST(LiveOptionsTest, SeedReachesTheGeneratedData) {
+  for (const auto& data : {std::optional<std::string>(),
+                           std::optional<std::string>("handwriting")}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                               ResolveScenario({.data = data, .seed = 5}));
+    EXPECT_EQ(std::get<learning::HandwritingSource>(scenario.data.kind).seed,
+              5);
+  }
+}
+
+TEST(LiveOptionsTest, CohortKeepsItsShareOfTheDevices) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto four, ResolveScenario({.devices = 4}));
+  EXPECT_EQ(four.devices, 4);
+  EXPECT_EQ(four.task.round.cohort, 3);
+  EXPECT_EQ(four.task.round.min_reports, 2);
+  EXPECT_EQ(four.task.round.max_assigned(), 4);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto one, ResolveScenario({.devices = 1}));
+  EXPECT_EQ(one.task.round.cohort, 1);
+  EXPECT_EQ(one.task.round.min_reports, 1);
+}
+
+TEST(LiveOptionsTest, RelativePathsBecomeAbsolute) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                             ResolveScenario({.data = "har:some/folder"}));
+  const std::string& path =
+      std::get<learning::HarSource>(scenario.data.kind).path;
+  EXPECT_EQ(path.front(), '/');
+  EXPECT_THAT(path, HasSubstr("some/folder"));
+}
+
+TEST(LiveOptionsTest, ScenarioFilesAreRead) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/mine.yaml";
+  SHOAL_ASSERT_OK(WriteFileAtomically(path, DemoScenario()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                             ResolveScenario({.scenario = path}));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto demo, ResolveScenario({}));
+  EXPECT_EQ(scenario.task, demo.task);
+}
+
+struct Wrong {
+  std::string name;
+  LiveOptions options;
+  std::string sentence;
+};
+
+class WrongOptionsTest : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongOptionsTest, IsAnArgumentError) {
+  EXPECT_THAT(ResolveScenario(GetParam().options),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr(GetParam().sentence)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, WrongOptionsTest,
+    ::testing::Values(
+        Wrong{"Data", {.data = "minst:/x"}, "data 'minst:/x', expected one of"},
+        Wrong{"Algorithm", {.algorithm = "fedsgd"}, "expected fedavg or"},
+        Wrong{"MuWithoutProx", {.mu = 0.1}, "--mu needs"},
+        Wrong{"NegativeMu", {.algorithm = "fedprox", .mu = -1}, "--mu -1"},
+        Wrong{"Rounds", {.rounds = 0}, "--rounds 0"},
+        Wrong{"NoDevices", {.devices = 0}, "0 devices"},
+        Wrong{"TooManyDevices", {.devices = 1001}, "1001 devices"},
+        Wrong{"Partition", {.partition = "random"}, "--partition random"},
+        Wrong{"Alpha", {.partition = "dirichlet", .alpha = 0}, "--alpha 0"},
+        Wrong{"AlphaWithoutDirichlet",
+              {.partition = "iid", .alpha = 1},
+              "--alpha needs"},
+        Wrong{"CsvWithoutLabel", {.data = "csv:/x.csv"}, "needs --label"},
+        Wrong{"LabelWithoutCsv", {.label = "class"}, "--label needs"},
+        Wrong{"DeviceWithoutCsv", {.device = "owner"}, "--device needs"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(FitModelTest, ReplacedDataDecideTheModelsEnds) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto scenario, ResolveScenario({}));
+  SHOAL_ASSERT_OK(
+      FitModel({.num_features = 561, .num_classes = 6}, true, scenario));
+  EXPECT_EQ(scenario.task.model.ToString(), "mlp 561-64-6");
+}
+
+TEST(FitModelTest, ModelOfTheScenarioMustFitItsOwnData) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto scenario, ResolveScenario({}));
+  EXPECT_THAT(
+      FitModel({.num_features = 784, .num_classes = 10}, false, scenario),
+      IsOk());
+  EXPECT_THAT(
+      FitModel({.num_features = 784, .num_classes = 62}, false, scenario),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("expected 784 and 62")));
+}
+
+}  // namespace
+}  // namespace shoal::simulations

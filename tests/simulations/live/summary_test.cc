@@ -1,0 +1,106 @@
+#include "simulations/live/summary.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace shoal::simulations {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+LiveSummary Example() {
+  LiveSummary summary;
+  summary.algorithm = "fedprox (mu 0.1)";
+  summary.data = "handwriting";
+  summary.model = "mlp 784-64-10";
+  summary.final_test = {
+      .loss_sum = 50, .num_correct = 180, .num_examples = 200};
+  summary.device_accuracy = {0.5, 1.0, 0.75};
+  summary.local_only_accuracy = {0.25, 0.5, 0.75};
+  summary.rounds_completed = 30;
+  summary.rounds_failed = 1;
+  summary.devices = 3;
+  summary.wall_time = absl::Milliseconds(41500);
+  summary.train_time = absl::Seconds(30);
+  summary.bytes_up = 12'345'678;
+  summary.bytes_down = 999;
+  summary.seed = 7;
+  summary.version = "0.1.0 (test)";
+  summary.model_path = "out/models/version-000030.shoal";
+  summary.folder = "out";
+  return summary;
+}
+
+TEST(SummaryTest, JsonHoldsWhatProgramsRead) {
+  const auto json = nlohmann::json::parse(SummaryJson(Example()));
+  EXPECT_DOUBLE_EQ(json["final_test_accuracy"], 0.9);
+  EXPECT_DOUBLE_EQ(json["final_test_loss"], 0.25);
+  EXPECT_DOUBLE_EQ(json["mean_local_only_accuracy"], 0.5);
+  EXPECT_EQ(json["rounds_completed"], 30);
+  EXPECT_EQ(json["devices"], 3);
+  EXPECT_DOUBLE_EQ(json["wall_seconds"], 41.5);
+  EXPECT_EQ(json["bytes_up"], 12'345'678);
+  EXPECT_EQ(json["bytes_down"], 999);
+  EXPECT_EQ(json["seed"], 7);
+  EXPECT_EQ(json["version"], "0.1.0 (test)");
+}
+
+TEST(SummaryTest, TextTellsFederatedFromAlone) {
+  EXPECT_THAT(SummaryText(Example()),
+              AllOf(HasSubstr("accuracy 90.0 %, loss 0.2500"),
+                    HasSubstr("min 50.0 %, median 75.0 %, max 100.0 %"),
+                    HasSubstr("accuracy 50.0 % in the mean"),
+                    HasSubstr("12.3 MB up, 999 B down"),
+                    HasSubstr("out/models/version-000030.shoal"),
+                    HasSubstr("Try next:")));
+}
+
+TEST(SummaryTest, CsvHasALinePerRoundFailedOnesIncluded) {
+  RoundRecord committed;
+  committed.id = 4;
+  committed.number = 1;
+  committed.committed = true;
+  committed.assigned = 20;
+  committed.accepted = 16;
+  committed.train_loss = 2.5;
+  committed.test =
+      learning::Score{.loss_sum = 10, .num_correct = 5, .num_examples = 20};
+  committed.bytes_up = 1000;
+  committed.duration = absl::Milliseconds(1500);
+  RoundRecord failed;
+  failed.id = 5;
+  failed.number = 2;
+  failed.failed = true;
+  failed.failure = "min_reports";
+  failed.assigned = 3;
+  EXPECT_EQ(
+      RoundsCsv({committed, failed}),
+      "id,number,outcome,assigned,accepted,total_examples,train_loss,"
+      "train_accuracy,test_loss,test_accuracy,bytes_up,bytes_down,seconds\n"
+      "4,1,committed,20,16,0,2.5,,0.5,0.25,1000,0,1.500\n"
+      "5,2,min_reports,3,0,0,,,,,0,0,0.000\n");
+}
+
+TEST(SummaryTest, MedianIsTheMiddleOrTheMeanOfTwo) {
+  EXPECT_EQ(Median({}), 0);
+  EXPECT_EQ(Median(std::vector<double>{3, 1, 2}), 2);
+  EXPECT_EQ(Median(std::vector<double>{4, 1, 2, 3}), 2.5);
+}
+
+TEST(SummaryTest, SizesAndTimesReadWell) {
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(1500), "1.5 kB");
+  EXPECT_EQ(FormatBytes(2'000'000'000), "2.00 GB");
+  EXPECT_EQ(FormatSeconds(absl::Milliseconds(83)), "83 ms");
+  EXPECT_EQ(FormatSeconds(absl::Milliseconds(9400)), "9.4 s");
+  EXPECT_EQ(FormatSeconds(absl::Milliseconds(59'600)), "1 min 0 s");
+  EXPECT_EQ(FormatSeconds(absl::Seconds(100)), "1 min 40 s");
+}
+
+}  // namespace
+}  // namespace shoal::simulations
