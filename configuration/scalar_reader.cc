@@ -33,6 +33,12 @@ std::string OutOfRange(const FieldDescriptor& field, const Scalar& scalar) {
                       protocol::Expectation(field));
 }
 
+bool HasUnit(const FieldDescriptor& field) {
+  const v1::Unit unit = protocol::RuleOf(field).unit();
+  return unit == v1::UNIT_BYTES || unit == v1::UNIT_JOULES ||
+         protocol::IsDuration(field);
+}
+
 bool IsInteger(absl::string_view text) {
   if (!text.empty() && text[0] == '-') text.remove_prefix(1);
   if (text.empty()) return false;
@@ -117,7 +123,8 @@ std::string SetScalar(Message& message, const FieldDescriptor& field,
     reflection.SetString(&message, &field, scalar.text);
     return "";
   }
-  if (scalar.quoted) return Unreadable(field, scalar);
+  // A number with a unit is text to YAML, with quotes or without.
+  if (scalar.quoted && !HasUnit(field)) return Unreadable(field, scalar);
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT32:
       return SetUint32(message, field, scalar);
