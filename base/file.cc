@@ -51,6 +51,26 @@ absl::Status SyncFolder(const std::string& folder) {
   return absl::OkStatus();
 }
 
+// Writes a neighbour file and renames it over `path`.
+absl::Status WriteAndRename(const std::string& path, absl::string_view contents,
+                            uint32_t mode, bool sync) {
+  std::string temporary = absl::StrCat(path, ".XXXXXX");
+  Descriptor fd(mkostemp(temporary.data(), O_CLOEXEC));
+  if (fd.get() < 0) return ErrnoStatus(errno, path, "create");
+  absl::Status status = WriteAll(fd.get(), contents, path);
+  if (status.ok() && fchmod(fd.get(), mode) != 0) {
+    status = ErrnoStatus(errno, path, "chmod");
+  }
+  if (status.ok() && sync && fsync(fd.get()) != 0) {
+    status = ErrnoStatus(errno, path, "fsync");
+  }
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = ErrnoStatus(errno, path, "rename");
+  }
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
+}
+
 }  // namespace
 
 absl::Status ErrnoStatus(int error, absl::string_view path,
@@ -84,25 +104,14 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
 
 absl::Status WriteFileAtomically(const std::string& path,
                                  absl::string_view contents, uint32_t mode) {
-  std::string temporary = absl::StrCat(path, ".XXXXXX");
-  Descriptor fd(mkostemp(temporary.data(), O_CLOEXEC));
-  if (fd.get() < 0) return ErrnoStatus(errno, path, "create");
-  absl::Status status = WriteAll(fd.get(), contents, path);
-  if (status.ok() && fchmod(fd.get(), mode) != 0) {
-    status = ErrnoStatus(errno, path, "chmod");
-  }
-  if (status.ok() && fsync(fd.get()) != 0) {
-    status = ErrnoStatus(errno, path, "fsync");
-  }
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, path, "rename");
-  }
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return status;
-  }
+  SHOAL_RETURN_IF_ERROR(WriteAndRename(path, contents, mode, /*sync=*/true));
   const std::string folder = std::filesystem::path(path).parent_path().string();
   return SyncFolder(folder.empty() ? "." : folder);
+}
+
+absl::Status ReplaceFile(const std::string& path, absl::string_view contents,
+                         uint32_t mode) {
+  return WriteAndRename(path, contents, mode, /*sync=*/false);
 }
 
 absl::Status MakeFolders(const std::string& path, uint32_t mode) {

@@ -23,6 +23,12 @@ absl::Status WriteFileAtomically(const std::string& path,
                                  absl::string_view contents,
                                  uint32_t mode = 0644);
 
+// The same without syncing, which takes most of the time: after a crash of
+// the process the contents are the old or the new ones, after a power cut the
+// file may be empty. For what can be made again.
+absl::Status ReplaceFile(const std::string& path, absl::string_view contents,
+                         uint32_t mode = 0644);
+
 // Makes the folder and its parents; OK when it exists already.
 absl::Status MakeFolders(const std::string& path, uint32_t mode = 0755);
 

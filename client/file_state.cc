@@ -167,7 +167,7 @@ absl::Status FileState::Prune() {
 }
 
 absl::Status FileState::SaveNewest(const NewestModel& newest) {
-  return WriteFileAtomically(NewestPath(), EncodeNewestModel(newest), 0600);
+  return ReplaceFile(NewestPath(), EncodeNewestModel(newest), 0600);
 }
 
 absl::StatusOr<NewestModel> FileState::LoadNewest() {

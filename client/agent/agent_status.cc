@@ -102,7 +102,7 @@ absl::Status WriteAgentStatus(const std::string& state_folder,
   if (status.last.has_value()) json["last"] = ToJson(*status.last);
   const std::string text =
       json.dump(2, ' ', false, Json::error_handler_t::replace);
-  return WriteFileAtomically(StatusPath(state_folder), text + "\n", 0600);
+  return ReplaceFile(StatusPath(state_folder), text + "\n", 0600);
 }
 
 absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,

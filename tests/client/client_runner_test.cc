@@ -1,0 +1,211 @@
+#include "client/client_runner.h"
+
+#include <atomic>
+#include <thread>
+
+#include "base/mutex.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fake_transport.h"
+#include "tests/support/small_examples.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::client {
+namespace {
+
+using testing::FakeFleet;
+using testing::FakeTransport;
+using ::testing::HasSubstr;
+using testing::Rpc;
+using testing::SmallExamples;
+using testing::StatusIs;
+
+// Lets one thread wait for another's event.
+class Event {
+ public:
+  void Set() SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    set_ = true;
+    changed_.NotifyAll();
+  }
+  void Await() SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (!set_) changed_.Wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool set_ SHOAL_GUARDED_BY(mutex_) = false;
+};
+
+// A transport that hangs in CheckIn until it is cancelled.
+class HangingTransport final : public Transport {
+ public:
+  explicit HangingTransport(Event& reached) : reached_(reached) {}
+  absl::StatusOr<protocol::CheckInAnswer> CheckIn(
+      const protocol::CheckIn&) override {
+    reached_.Set();
+    cancelled_.Await();
+    return absl::CancelledError("cancelled");
+  }
+  absl::Status FetchModel(
+      const Digest&, int64_t,
+      const std::function<absl::Status(absl::string_view)>&) override {
+    return absl::CancelledError("cancelled");
+  }
+  absl::StatusOr<protocol::UploadProgress> QueryUpload(absl::string_view,
+                                                       const Digest&) override {
+    return absl::CancelledError("cancelled");
+  }
+  absl::StatusOr<protocol::UploadReceipt> Upload(const protocol::UploadHeader&,
+                                                 absl::string_view) override {
+    return absl::CancelledError("cancelled");
+  }
+  absl::StatusOr<absl::Duration> Abandon(absl::string_view,
+                                         protocol::AbandonReason) override {
+    return absl::CancelledError("cancelled");
+  }
+  void Cancel() override { cancelled_.Set(); }
+  int64_t bytes_sent() const override { return 0; }
+  int64_t bytes_received() const override { return 0; }
+
+ private:
+  Event& reached_;
+  Event cancelled_;
+};
+
+class ClientRunnerTest : public ::testing::Test {
+ protected:
+  ClientParts Parts() {
+    ClientParts parts;
+    parts.session.population = FakeFleet::kPopulation;
+    parts.session.clock = &clock_;
+    parts.state = std::make_unique<MemoryState>();
+    parts.data =
+        std::make_shared<const learning::InMemoryDataset>(SmallExamples());
+    parts.connect = [this] {
+      ++connections_;
+      return std::make_unique<FakeTransport>(fleet_);
+    };
+    parts.stop_grace = absl::ZeroDuration();
+    return parts;
+  }
+
+  RealClock clock_;
+  FakeFleet fleet_;
+  int connections_ = 0;
+};
+
+TEST_F(ClientRunnerTest, RunOnceContributes) {
+  const auto client = MakeClient(Parts());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_EQ(fleet_.counted().size(), 1u);
+}
+
+TEST_F(ClientRunnerTest, CloseSessionsShareAConnection) {
+  const auto client = MakeClient(Parts());
+  SHOAL_ASSERT_OK(client->RunOnce());  // told to come back in 7 s
+  SHOAL_ASSERT_OK(client->RunOnce());
+  EXPECT_EQ(connections_, 1);
+}
+
+TEST_F(ClientRunnerTest, IdleConnectionIsClosed) {
+  ClientParts parts = Parts();
+  parts.session.population = "nobody";  // told to come back in 11 s
+  const auto client = MakeClient(std::move(parts));
+  SHOAL_ASSERT_OK(client->RunOnce());
+  SHOAL_ASSERT_OK(client->RunOnce());
+  EXPECT_EQ(connections_, 2);
+}
+
+TEST_F(ClientRunnerTest, LabelOutOfRangeIsAnError) {
+  class Wrong final : public learning::Dataset {
+   public:
+    int64_t num_examples() const override { return 2; }
+    int num_features() const override { return 4; }
+    int num_classes() const override { return 3; }
+    int32_t label(int64_t index) const override { return 2 + index; }
+    void CopyFeatures(int64_t, absl::Span<float>) const override {}
+  };
+  ClientParts parts = Parts();
+  parts.data = std::make_shared<const Wrong>();
+  const auto client = MakeClient(std::move(parts));
+  EXPECT_THAT(client->RunOnce(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("example 1 has the label 3")));
+}
+
+TEST_F(ClientRunnerTest, PredictsWithTheNewestModel) {
+  const auto client = MakeClient(Parts());
+  const std::vector<float> features = {1, 0, 0, 0};
+  EXPECT_THAT(client->Predict(features),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  SHOAL_ASSERT_OK(client->RunOnce());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::vector<float> probabilities,
+                             client->Predict(features));
+  // The fleet's model is all zeros: every class is as likely.
+  ASSERT_EQ(probabilities.size(), 3u);
+  EXPECT_FLOAT_EQ(probabilities[0], 1.0f / 3);
+  EXPECT_THAT(client->Predict({1.0f, 2.0f}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("4")));
+}
+
+TEST_F(ClientRunnerTest, StopCancelsACallThatHangs) {
+  Event reached;
+  ClientParts parts = Parts();
+  parts.connect = [&] { return std::make_unique<HangingTransport>(reached); };
+  const auto client = MakeClient(std::move(parts));
+  absl::StatusOr<SessionReport> report;
+  std::thread session([&] { report = client->RunOnce(); });
+  reached.Await();
+  client->Stop();
+  session.join();
+  SHOAL_ASSERT_OK(report);
+  EXPECT_EQ(report->outcome, SessionReport::kCancelled);
+}
+
+TEST_F(ClientRunnerTest, ClientCanGoOnAfterStop) {
+  const auto client = MakeClient(Parts());
+  SHOAL_ASSERT_OK(client->Start());
+  client->Stop();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+}
+
+TEST_F(ClientRunnerTest, StartRunsSessionsUntilStop) {
+  Event ended;
+  ClientParts parts = Parts();
+  parts.on_event = [&](const ClientEvent& event) {
+    if (event.kind == ClientEvent::kEnded) ended.Set();
+  };
+  const auto client = MakeClient(std::move(parts));
+  SHOAL_ASSERT_OK(client->Start());
+  EXPECT_THAT(client->Start(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ended.Await();
+  client->Stop();  // it waits for the next check-in, 7 s away
+  EXPECT_EQ(fleet_.counted().size(), 1u);
+}
+
+TEST_F(ClientRunnerTest, SessionsOfSeveralThreadsTakeTurns) {
+  std::atomic<int> inside = 0;
+  std::atomic<bool> overlap = false;
+  ClientParts parts = Parts();
+  parts.on_event = [&](const ClientEvent& event) {
+    if (event.kind == ClientEvent::kCheckedIn && ++inside > 1) overlap = true;
+    if (event.kind == ClientEvent::kEnded) --inside;
+  };
+  const auto client = MakeClient(std::move(parts));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back(
+        [&] { EXPECT_THAT(client->RunOnce(), testing::IsOk()); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(overlap);
+  EXPECT_EQ(fleet_.counted().size(), 4u);
+}
+
+}  // namespace
+}  // namespace shoal::client

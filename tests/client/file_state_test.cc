@@ -1,0 +1,219 @@
+#include "client/file_state.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/model.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::client {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::StatusIs;
+
+namespace fs = std::filesystem;
+
+// A model whose bytes depend on `seed`.
+std::string ModelBytes(uint64_t seed) {
+  learning::ModelSpec spec;
+  spec.architecture = learning::MlpSpec{3, {4}, 2};
+  auto model = learning::Model::Create(spec);
+  SeededRng rng(seed);
+  return learning::SerializeModel((*model)->layout(),
+                                  (*model)->Initialise(rng));
+}
+
+class FileStateTest : public ::testing::Test {
+ protected:
+  FileStateTest() { Reopen(); }
+
+  void Reopen() {
+    state_.reset();
+    auto opened = OpenFileState(folder_.path());
+    ASSERT_THAT(opened, testing::IsOk());
+    state_ = *std::move(opened);
+  }
+  void Download(const std::string& bytes) {
+    SHOAL_ASSERT_OK(state_->BeginModel(Sha256(bytes)));
+    SHOAL_ASSERT_OK(state_->AppendModel(bytes));
+    SHOAL_ASSERT_OK(state_->FinishModel());
+  }
+  std::string ModelPath(const std::string& bytes) const {
+    return absl::StrCat(folder_.path(), "/models/", Sha256(bytes).ToHex());
+  }
+
+  const PendingUpload pending_ = {
+      .token = std::string("to\0ken", 6),
+      .task = "task",
+      .round_id = 7,
+      .digest = Sha256("update"),
+      .num_bytes = 6,
+      .deadline = absl::FromUnixSeconds(1'800'000'000)};
+  TemporaryFolder folder_;
+  std::unique_ptr<ClientState> state_;
+};
+
+TEST_F(FileStateTest, ModelSurvivesARestart) {
+  const std::string bytes = ModelBytes(1);
+  Download(bytes);
+  Reopen();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto model,
+                             state_->LoadModel(Sha256(bytes)));
+  EXPECT_EQ(model->layout.num_parameters(), 3 * 4 + 4 + 4 * 2 + 2);
+}
+
+TEST_F(FileStateTest, DownloadGoesOnAfterARestart) {
+  const std::string bytes = ModelBytes(1);
+  EXPECT_THAT(state_->BeginModel(Sha256(bytes)), testing::IsOkAndHolds(0));
+  SHOAL_ASSERT_OK(state_->AppendModel(bytes.substr(0, 30)));
+  Reopen();
+  EXPECT_THAT(state_->BeginModel(Sha256(bytes)), testing::IsOkAndHolds(30));
+  SHOAL_ASSERT_OK(state_->AppendModel(bytes.substr(30)));
+  SHOAL_EXPECT_OK(state_->FinishModel());
+}
+
+TEST_F(FileStateTest, DamagedDownloadStartsAnew) {
+  const std::string bytes = ModelBytes(1);
+  SHOAL_ASSERT_OK(state_->BeginModel(Sha256(bytes)));
+  SHOAL_ASSERT_OK(state_->AppendModel(bytes + "x"));
+  EXPECT_THAT(state_->FinishModel(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("SHA-256")));
+  EXPECT_THAT(state_->BeginModel(Sha256(bytes)), testing::IsOkAndHolds(0));
+}
+
+TEST_F(FileStateTest, DamagedModelIsDropped) {
+  const std::string bytes = ModelBytes(1);
+  Download(bytes);
+  SHOAL_ASSERT_OK(WriteFileAtomically(ModelPath(bytes), "damaged"));
+  EXPECT_THAT(state_->LoadModel(Sha256(bytes)),
+              StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(state_->LoadModel(Sha256(bytes)),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(FileStateTest, OnlyTheNewestModelsAreKept) {
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    Download(ModelBytes(seed));
+    // Files of the same instant would have no order.
+    fs::last_write_time(
+        ModelPath(ModelBytes(seed)),
+        fs::file_time_type::clock::now() - std::chrono::seconds(100 - seed));
+  }
+  EXPECT_THAT(state_->LoadModel(Sha256(ModelBytes(2))),
+              StatusIs(absl::StatusCode::kNotFound));
+  SHOAL_EXPECT_OK(state_->LoadModel(Sha256(ModelBytes(3))));
+  SHOAL_EXPECT_OK(state_->LoadModel(Sha256(ModelBytes(4))));
+}
+
+TEST_F(FileStateTest, FinishedDownloadRemovesAbandonedOnes) {
+  SHOAL_ASSERT_OK(state_->BeginModel(Sha256("never finished")));
+  SHOAL_ASSERT_OK(state_->AppendModel("x"));
+  Download(ModelBytes(1));
+  const auto entries = fs::directory_iterator(folder_.path() + "/models");
+  EXPECT_EQ(std::distance(fs::begin(entries), fs::end(entries)), 1);
+}
+
+TEST_F(FileStateTest, PendingUploadSurvivesARestart) {
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  Reopen();
+  EXPECT_TRUE(HasPendingUpload(folder_.path()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto saved, state_->LoadPending());
+  ASSERT_TRUE(saved.has_value());
+  EXPECT_EQ(saved->update, "update");
+  EXPECT_EQ(saved->pending.token, pending_.token);
+  EXPECT_EQ(saved->pending.task, "task");
+  EXPECT_EQ(saved->pending.round_id, 7);
+  EXPECT_EQ(saved->pending.digest, pending_.digest);
+  EXPECT_EQ(saved->pending.num_bytes, 6);
+  EXPECT_EQ(saved->pending.deadline, pending_.deadline);
+}
+
+TEST_F(FileStateTest, ClearedUploadIsGone) {
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  SHOAL_ASSERT_OK(state_->ClearPending());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto saved, state_->LoadPending());
+  EXPECT_FALSE(saved.has_value());
+  EXPECT_FALSE(HasPendingUpload(folder_.path()));
+  SHOAL_EXPECT_OK(state_->ClearPending());
+}
+
+TEST_F(FileStateTest, TokenIsReadableByTheOwnerAlone) {
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  struct stat info = {};
+  ASSERT_EQ(stat((folder_.path() + "/pending.bin").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(FileStateTest, EveryDamageToThePendingUploadIsNoticed) {
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  const std::string path = folder_.path() + "/pending.bin";
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(path));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] ^= 0x40;
+    SHOAL_ASSERT_OK(ReplaceFile(path, damaged));
+    EXPECT_THAT(state_->LoadPending(), StatusIs(absl::StatusCode::kDataLoss))
+        << "byte " << i;
+    SHOAL_ASSERT_OK(ReplaceFile(path, bytes.substr(0, i)));
+    EXPECT_THAT(state_->LoadPending(), StatusIs(absl::StatusCode::kDataLoss))
+        << "cut after " << i;
+  }
+}
+
+TEST_F(FileStateTest, NewestModelSurvivesARestart) {
+  EXPECT_THAT(state_->LoadNewest(), StatusIs(absl::StatusCode::kNotFound));
+  NewestModel mlp;
+  mlp.spec.architecture = learning::MlpSpec{784, {200, 100}, 10};
+  mlp.digest = Sha256("m");
+  mlp.version = 12;
+  SHOAL_ASSERT_OK(state_->SaveNewest(mlp));
+  Reopen();
+  EXPECT_THAT(state_->LoadNewest(), testing::IsOkAndHolds(mlp));
+  NewestModel logistic = mlp;
+  logistic.spec.architecture = learning::LogisticSpec{4, 3};
+  SHOAL_ASSERT_OK(state_->SaveNewest(logistic));
+  EXPECT_THAT(state_->LoadNewest(), testing::IsOkAndHolds(logistic));
+}
+
+TEST_F(FileStateTest, EveryDamageToTheNewestModelIsNoticed) {
+  NewestModel newest;
+  newest.spec.architecture = learning::MlpSpec{784, {200}, 10};
+  SHOAL_ASSERT_OK(state_->SaveNewest(newest));
+  const std::string path = folder_.path() + "/newest.bin";
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(path));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] ^= 0x40;
+    SHOAL_ASSERT_OK(ReplaceFile(path, damaged));
+    EXPECT_THAT(state_->LoadNewest(), StatusIs(absl::StatusCode::kDataLoss));
+  }
+}
+
+TEST(FolderLockTest, OneClientAtATime) {
+  TemporaryFolder parent;
+  const std::string folder = parent.path() + "/state";
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto lock, FolderLock::Take(folder));
+  EXPECT_THAT(
+      FolderLock::Take(folder),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(folder)));
+  lock.reset();
+  SHOAL_EXPECT_OK(FolderLock::Take(folder));
+}
+
+TEST(FolderLockTest, NewFolderIsClosedToOthers) {
+  TemporaryFolder parent;
+  const std::string folder = parent.path() + "/state";
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto lock, FolderLock::Take(folder));
+  struct stat info = {};
+  ASSERT_EQ(stat(folder.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+}  // namespace
+}  // namespace shoal::client

@@ -1,0 +1,4 @@
+// Compiles the promised header alone, as C++17.
+#include "shoal/client.h"
+
+static_assert(__cplusplus == 201703L, "this file is compiled as C++17");

@@ -1,0 +1,421 @@
+#include "client/session_driver.h"
+
+#include <limits>
+
+#include "base/random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/local_update.h"
+#include "learning/update_codec.h"
+#include "tests/support/fake_transport.h"
+#include "tests/support/small_examples.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::client {
+namespace {
+
+using protocol::AbandonReason;
+using ::testing::ElementsAre;
+using testing::FakeFleet;
+using testing::FakeTransport;
+using ::testing::HasSubstr;
+using testing::Rpc;
+using testing::SmallExamples;
+
+absl::Status Unavailable() { return absl::UnavailableError("gone"); }
+
+// A device, a coordinator and everything between them.
+class SessionDriverTest : public ::testing::Test {
+ protected:
+  SessionDriverTest() {
+    options_.population = FakeFleet::kPopulation;
+    options_.seed = 5;
+    options_.clock = &clock_;
+    options_.wait = [this](absl::Duration delay) {
+      waited_.push_back(delay);
+      clock_.Advance(delay);
+    };
+    options_.must_stop = [this] { return must_stop_; };
+    options_.on_event = [this](const ClientEvent& event) {
+      events_.push_back(event.kind);
+      details_ += event.detail + "\n";
+    };
+  }
+
+  void UsePlan(const protocol::Plan& plan) {
+    fleet_ = std::make_unique<FakeFleet>(plan);
+    transport_ = std::make_unique<FakeTransport>(*fleet_);
+  }
+
+  SessionReport Run(const learning::Dataset& data = SmallExamples()) {
+    auto result = RunSession(options_, *transport_, state_, data);
+    EXPECT_THAT(result, testing::IsOk());
+    return result.ok() ? result->report : SessionReport();
+  }
+
+  VirtualClock clock_;
+  SessionDriverOptions options_;
+  std::unique_ptr<FakeFleet> fleet_ = std::make_unique<FakeFleet>();
+  std::unique_ptr<FakeTransport> transport_ =
+      std::make_unique<FakeTransport>(*fleet_);
+  MemoryState state_;
+  bool must_stop_ = false;
+  std::vector<absl::Duration> waited_;
+  std::vector<ClientEvent::Kind> events_;
+  std::string details_;
+};
+
+TEST_F(SessionDriverTest, ContributesWhatTrainingComputes) {
+  const auto data = SmallExamples();
+  const SessionReport report = Run(data);
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_EQ(report.next_check_in, FakeFleet::kNextCheckIn);
+
+  const protocol::Plan plan = testing::SmallPlan();
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto model, learning::Model::Create(plan.model));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto base,
+                             learning::ParseModel(fleet_->model()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const learning::LocalUpdate expected,
+      learning::ComputeLocalUpdate(*model, base.parameters, data, plan.training,
+                                   plan.algorithm, DeriveSeed(5, "train", {2}),
+                                   [] { return true; }));
+  const std::vector<std::string> counted = fleet_->counted();
+  ASSERT_EQ(counted.size(), 1u);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const auto update,
+      learning::DecodeUpdate(counted[0], base.parameters.size()));
+  EXPECT_EQ(std::vector<float>(update.delta.begin(), update.delta.end()),
+            expected.delta);
+  EXPECT_EQ(update.report.num_examples, 20);
+  EXPECT_EQ(update.report.num_steps, 8);
+  EXPECT_DOUBLE_EQ(update.report.base_loss_sum, expected.base_score.loss_sum);
+}
+
+TEST_F(SessionDriverTest, ReportsWhatHappened) {
+  const SessionReport report = Run();
+  EXPECT_EQ(report.task, "small-task");
+  EXPECT_EQ(report.round_id, 3);
+  EXPECT_EQ(report.model_version, 1);
+  EXPECT_EQ(report.num_steps, 8);
+  EXPECT_NEAR(report.base_loss, std::log(3.0), 1e-6);  // all parameters zero
+  EXPECT_EQ(report.bytes_received,
+            static_cast<int64_t>(fleet_->model().size()));
+  EXPECT_EQ(report.bytes_sent,
+            static_cast<int64_t>(fleet_->counted()[0].size()));
+  EXPECT_THAT(events_,
+              ElementsAre(ClientEvent::kCheckedIn, ClientEvent::kAssigned,
+                          ClientEvent::kFetched, ClientEvent::kTrained,
+                          ClientEvent::kUploaded, ClientEvent::kEnded));
+}
+
+TEST_F(SessionDriverTest, CheckInSaysWhatTheDeviceHas) {
+  options_.memory_bytes = 1 << 20;
+  Run();
+  const protocol::CheckIn& message = transport_->check_ins().front();
+  EXPECT_EQ(message.population, FakeFleet::kPopulation);
+  EXPECT_EQ(message.num_examples, 20);
+  EXPECT_EQ(message.memory_bytes, 1 << 20);
+  EXPECT_THAT(message.codecs, ElementsAre(learning::UpdateCodec::kFloat32));
+}
+
+TEST_F(SessionDriverTest, WithoutATaskItIsToldToComeBack) {
+  options_.population = "nobody";
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kNotAssigned);
+  EXPECT_EQ(report.next_check_in, FakeFleet::kNoTaskDelay);
+  EXPECT_THAT(report.explanation, HasSubstr("no_task"));
+}
+
+TEST_F(SessionDriverTest, InterruptedDownloadGoesOn) {
+  transport_->set_bytes_before_failure(40);
+  transport_->FailNext(Rpc::kFetchModel, Unavailable());
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(transport_->offsets()[1], 40);
+  EXPECT_EQ(transport_->bytes_received(),
+            static_cast<int64_t>(fleet_->model().size()));
+}
+
+TEST_F(SessionDriverTest, DownloadThatEndsEarlyGoesOn) {
+  const std::string whole = fleet_->model();
+  int fetches = 0;
+  transport_->set_on_call([&](Rpc rpc) {
+    if (rpc != Rpc::kFetchModel) return;
+    transport_->set_served_model(++fetches == 1 ? whole.substr(0, 40) : whole);
+  });
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(transport_->offsets()[1], 40);
+}
+
+TEST_F(SessionDriverTest, HeldModelIsNotFetchedAgain) {
+  Run();
+  const int64_t received = transport_->bytes_received();
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(transport_->bytes_received(), received);
+}
+
+TEST_F(SessionDriverTest, DamagedModelIsFetchedAgain) {
+  std::string damaged = fleet_->model();
+  damaged.back() ^= 1;
+  int fetches = 0;
+  transport_->set_on_call([&](Rpc rpc) {
+    if (rpc != Rpc::kFetchModel) return;
+    transport_->set_served_model(++fetches == 1 ? damaged : fleet_->model());
+  });
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(fetches, 2);
+  EXPECT_THAT(details_, HasSubstr("SHA-256"));
+}
+
+TEST_F(SessionDriverTest, ModelThatStaysDamagedIsGivenUp) {
+  std::string damaged = fleet_->model();
+  damaged.back() ^= 1;
+  transport_->set_served_model(damaged);
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+}
+
+TEST_F(SessionDriverTest, ModelLongerThanAnnouncedIsNotKept) {
+  transport_->set_served_model(fleet_->model() + "more");
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(details_, HasSubstr("longer than the announced"));
+}
+
+TEST_F(SessionDriverTest, ModelOfAnotherShapeIsGivenUpAndBothAreNamed) {
+  learning::ModelSpec other;
+  other.architecture = learning::LogisticSpec{5, 3};
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto model, learning::Model::Create(other));
+  SeededRng rng(1);
+  fleet_->SetModel(
+      learning::SerializeModel(model->layout(), model->Initialise(rng)));
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+  EXPECT_THAT(report.explanation, HasSubstr("[5, 3]"));
+  EXPECT_THAT(report.explanation, HasSubstr("[4, 3]"));
+}
+
+TEST_F(SessionDriverTest, ExamplesThatDoNotFitAreSaidSoBeforeTheDownload) {
+  const SessionReport report = Run(SmallExamples(20, 7));
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
+  EXPECT_THAT(report.explanation, HasSubstr("7 features"));
+  EXPECT_EQ(report.bytes_received, 0);
+}
+
+TEST_F(SessionDriverTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
+  options_.memory_bytes = 100;
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kMemory));
+  EXPECT_EQ(report.bytes_received, 0);
+}
+
+TEST_F(SessionDriverTest, DivergedTrainingIsGivenUp) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const learning::InMemoryDataset broken({nan, 0, 0, 0}, {1}, 4, 3);
+  const SessionReport report = Run(broken);
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+  EXPECT_THAT(report.explanation, HasSubstr("non-finite"));
+}
+
+TEST_F(SessionDriverTest, LimitsThatCannotBeKeptAreNotAccepted) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.limits.upload_bytes = 50;
+  UsePlan(plan);
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kBytes));
+  plan.limits.upload_bytes.reset();
+  plan.limits.energy_joules = 5;
+  UsePlan(plan);
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kEnergy));
+}
+
+TEST_F(SessionDriverTest, MoreExamplesThanThePlanTakesAreGivenUp) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.max_examples = 19;
+  UsePlan(plan);
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
+}
+
+TEST_F(SessionDriverTest, RefusalEndsTheSessionAndDropsTheUpdate) {
+  transport_->FailNext(Rpc::kUpload,
+                       protocol::RefusalError(protocol::RefusalCode::kNormBound,
+                                              "too large", absl::Seconds(42)));
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kRefused);
+  EXPECT_EQ(report.next_check_in, absl::Seconds(42));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pending, state_.LoadPending());
+  EXPECT_FALSE(pending.has_value());
+}
+
+TEST_F(SessionDriverTest, InterruptedUploadGoesOnInTheSession) {
+  transport_->set_bytes_before_failure(32);
+  transport_->FailNext(Rpc::kUpload, Unavailable());
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(transport_->offsets().back(), 32);
+  EXPECT_EQ(transport_->bytes_sent(),
+            static_cast<int64_t>(fleet_->counted()[0].size()));
+}
+
+TEST_F(SessionDriverTest, UpdateOutlivesAnUnreachableCoordinator) {
+  transport_->set_bytes_before_failure(16);
+  transport_->FailNext(Rpc::kUpload, Unavailable());
+  transport_->FailAlways(Rpc::kQueryUpload, Unavailable());
+  EXPECT_EQ(Run().outcome, SessionReport::kUnreachable);
+
+  FakeTransport later(*fleet_);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const SessionResult result,
+      RunSession(options_, later, state_, SmallExamples()));
+  EXPECT_EQ(result.report.outcome, SessionReport::kContributed);
+  EXPECT_THAT(later.calls(), ElementsAre(Rpc::kQueryUpload, Rpc::kUpload));
+  EXPECT_THAT(later.offsets(), ElementsAre(16));
+  EXPECT_EQ(result.report.task, "small-task");
+}
+
+TEST_F(SessionDriverTest, LostReceiptIsFoundByQuery) {
+  const size_t everything = std::numeric_limits<int32_t>::max();
+  transport_->set_bytes_before_failure(everything);
+  transport_->FailNext(Rpc::kUpload, Unavailable());
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pending, state_.LoadPending());
+  EXPECT_FALSE(pending.has_value());
+}
+
+TEST_F(SessionDriverTest, StopInTrainingEndsWithinAMiniBatch) {
+  int asked = 0;
+  bool training = false;
+  options_.must_stop = [&] { return training && ++asked > 2; };
+  options_.on_event = [&](const ClientEvent& event) {
+    training |= event.kind == ClientEvent::kFetched;
+  };
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kCancelled);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kShutdown));
+  EXPECT_LE(asked, 7);
+}
+
+TEST_F(SessionDriverTest, StopInTheDownloadAbandons) {
+  transport_->set_on_call(
+      [this](Rpc rpc) { must_stop_ |= rpc == Rpc::kFetchModel; });
+  EXPECT_EQ(Run().outcome, SessionReport::kCancelled);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kShutdown));
+}
+
+TEST_F(SessionDriverTest, StopInTheUploadKeepsTheUpdate) {
+  transport_->set_on_call([this](Rpc rpc) {
+    if (rpc != Rpc::kUpload) return;
+    must_stop_ = true;
+    transport_->Cancel();
+  });
+  EXPECT_EQ(Run().outcome, SessionReport::kCancelled);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pending, state_.LoadPending());
+  EXPECT_TRUE(pending.has_value());
+}
+
+TEST_F(SessionDriverTest, StopWhileWaitingEndsTheSession) {
+  transport_->FailAlways(Rpc::kCheckIn, Unavailable());
+  options_.wait = [this](absl::Duration) { must_stop_ = true; };
+  EXPECT_EQ(Run().outcome, SessionReport::kCancelled);
+  EXPECT_EQ(transport_->calls().size(), 1u);
+}
+
+// A data set whose examples take time.
+class SlowExamples final : public learning::Dataset {
+ public:
+  explicit SlowExamples(VirtualClock& clock) : clock_(clock) {}
+  int64_t num_examples() const override { return 20; }
+  int num_features() const override { return 4; }
+  int num_classes() const override { return 3; }
+  int32_t label(int64_t index) const override { return index % 3; }
+  void CopyFeatures(int64_t index, absl::Span<float> out) const override {
+    clock_.Advance(absl::Seconds(12));
+    std::fill(out.begin(), out.end(), 1.0f);
+  }
+
+ private:
+  VirtualClock& clock_;
+};
+
+TEST_F(SessionDriverTest, DeadlineEndsTrainingAndThePartCounts) {
+  // Ten minutes are left, of which one is kept for the upload; the evaluation
+  // of the base and every epoch take four.
+  const SessionReport report = Run(SlowExamples(clock_));
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_GT(report.num_steps, 0);
+  EXPECT_LT(report.num_steps, 8);
+  EXPECT_THAT(details_, HasSubstr("stopped early"));
+}
+
+TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
+  class DamagedState final : public ClientState {
+   public:
+    absl::StatusOr<std::shared_ptr<const learning::StoredModel>> LoadModel(
+        const Digest& digest) override {
+      return inner_.LoadModel(digest);
+    }
+    absl::StatusOr<int64_t> BeginModel(const Digest& digest) override {
+      return inner_.BeginModel(digest);
+    }
+    absl::Status AppendModel(absl::string_view bytes) override {
+      return inner_.AppendModel(bytes);
+    }
+    absl::StatusOr<std::shared_ptr<const learning::StoredModel>> FinishModel()
+        override {
+      return inner_.FinishModel();
+    }
+    absl::Status SaveNewest(const NewestModel& newest) override {
+      return inner_.SaveNewest(newest);
+    }
+    absl::StatusOr<NewestModel> LoadNewest() override {
+      return inner_.LoadNewest();
+    }
+    absl::Status SavePending(const PendingUpload& pending,
+                             absl::string_view update) override {
+      return absl::ResourceExhaustedError("disk full");
+    }
+    absl::StatusOr<std::optional<SavedUpload>> LoadPending() override {
+      return absl::DataLossError("wrong checksum");
+    }
+    absl::Status ClearPending() override {
+      ++cleared;
+      return absl::OkStatus();
+    }
+    int cleared = 0;
+
+   private:
+    MemoryState inner_;
+  };
+  DamagedState state;
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const SessionResult result,
+      RunSession(options_, *transport_, state, SmallExamples()));
+  EXPECT_EQ(state.cleared, 1);
+  EXPECT_THAT(details_, HasSubstr("wrong checksum"));
+  // And a full disk makes the device give the assignment up.
+  EXPECT_EQ(result.report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kConditions));
+}
+
+TEST_F(SessionDriverTest, UnreachableSessionsAreCounted) {
+  transport_->FailAlways(Rpc::kCheckIn, Unavailable());
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const SessionResult result,
+      RunSession(options_, *transport_, state_, SmallExamples()));
+  EXPECT_EQ(result.report.outcome, SessionReport::kUnreachable);
+  EXPECT_EQ(result.failures, options_.max_attempts);
+  EXPECT_EQ(waited_.size(), 4u);
+}
+
+TEST(DeviceSeedTest, DiffersBetweenDevicesAndFederations) {
+  EXPECT_NE(DeviceSeed(1, 0), DeviceSeed(1, 1));
+  EXPECT_NE(DeviceSeed(1, 0), DeviceSeed(2, 0));
+}
+
+}  // namespace
+}  // namespace shoal::client
