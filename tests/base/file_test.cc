@@ -57,6 +57,16 @@ TEST(FileTest, ReplacedFileHoldsTheNewContentsAlone) {
   EXPECT_EQ(EntriesOf(folder.path()), 1);
 }
 
+TEST(FileTest, UnsyncedReplacementHoldsTheNewContentsAlone) {
+  TemporaryFolder folder;
+  const std::string path = folder.path() + "/a";
+  SHOAL_ASSERT_OK(ReplaceFile(path, "the old contents"));
+  SHOAL_ASSERT_OK(ReplaceFile(path, "new", 0600));
+  EXPECT_THAT(ReadFile(path), IsOkAndHolds("new"));
+  EXPECT_EQ(ModeOf(path), 0600u);
+  EXPECT_EQ(EntriesOf(folder.path()), 1);
+}
+
 TEST(FileTest, ModeIsAsAsked) {
   TemporaryFolder folder;
   SHOAL_ASSERT_OK(WriteFileAtomically(folder.path() + "/key", "k", 0600));
