@@ -47,8 +47,8 @@ absl::Status FillStatus(const AdminDependencies& d, v1::StatusReport& out) {
   SHOAL_ASSIGN_OR_RETURN(const int64_t resident, ResidentBytes());
   out.set_resident_bytes(resident);
   out.set_uploads_in_progress(d.engine.uploads_in_progress());
-  out.set_bytes_received(d.sender.traffic.received());
-  out.set_bytes_sent(d.sender.traffic.sent());
+  out.set_bytes_received(d.traffic.received());
+  out.set_bytes_sent(d.traffic.sent());
   return absl::OkStatus();
 }
 
@@ -67,7 +67,8 @@ absl::Status CreateTask(const AdminDependencies& d, const std::string& who,
   SHOAL_RETURN_IF_ERROR(
       d.engine.CreateTask(task, request.initial_model(), d.clock.Now()));
   d.driver.Poke();
-  d.log.Info("task created", {{"task", task.name}, {"by", who}});
+  d.log.Info("operator call",
+             {{"call", "CreateTask"}, {"task", task.name}, {"by", who}});
   return FillTask(d, task.name, out);
 }
 

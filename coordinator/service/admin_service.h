@@ -26,7 +26,8 @@ struct AdminDependencies {
   Enrollment& enrollment;
   const ReportReader& reports;
   RoundFeed& feed;
-  ModelSender sender;
+  const Traffic& traffic;  // of devices
+  ModelSender sender;      // to operators
   const Clock& clock;
   Logger& log;
   absl::Time started;

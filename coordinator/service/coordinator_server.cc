@@ -95,7 +95,8 @@ struct CoordinatorServer::State {
   ThreadPool fold_pool;
   Authenticator authenticator;
   Enrollment enrollment;
-  Traffic traffic;
+  Traffic traffic;           // of devices
+  Traffic download_traffic;  // of operators
   TransferWatch transfers;
   ReportReader reports;
   RoundFeed feed;
@@ -132,8 +133,9 @@ absl::Status CoordinatorServer::State::StartEngine(
       FleetDependencies{*engine, *driver, authenticator, enrollment, *models,
                         traffic, transfers, clock, log});
   admin = std::make_unique<AdminService>(AdminDependencies{
-      *engine, *driver, authenticator, enrollment, reports, feed,
-      ModelSender{*downloads, traffic, transfers}, clock, log, started});
+      *engine, *driver, authenticator, enrollment, reports, feed, traffic,
+      ModelSender{*downloads, download_traffic, transfers}, clock, log,
+      started});
   return absl::OkStatus();
 }
 

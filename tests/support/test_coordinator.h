@@ -90,6 +90,7 @@ struct TestCoordinatorOptions {
   bool insecure = false;
   std::unique_ptr<coordinator::RoundStore> store;  // null: in memory
   configuration::CoordinatorConfig config;  // addresses and files are set
+  const Clock* clock = nullptr;  // null: the real one; must outlive it all
 };
 
 class TestCoordinator {
@@ -109,7 +110,8 @@ class TestCoordinator {
       options.store = coordinator::MakeMemoryStore();
     }
     auto server = coordinator::CoordinatorServer::Start(
-        config, {log_, clock_, rng_, std::move(options.store), insecure_});
+        config, {log_, options.clock != nullptr ? *options.clock : clock_, rng_,
+                 std::move(options.store), insecure_});
     SHOAL_CHECK(server.ok());
     server_ = *std::move(server);
   }
