@@ -17,19 +17,19 @@ namespace shoal::simulations {
 
 // The command line; what is absent comes from the scenario.
 struct LiveOptions {
-  std::string scenario;             // file; "": the built-in one
-  std::optional<std::string> data;  // as ParseDataSource takes it
-  std::string label;                // columns of a csv
-  std::string device;
-  std::optional<std::string> algorithm;  // "fedavg" or "fedprox"
-  std::optional<double> mu;              // of fedprox
-  std::optional<int64_t> rounds;
-  std::optional<int> devices;
-  std::optional<std::string> partition;  // "iid", "dirichlet", "natural"
-  std::optional<double> alpha;           // of dirichlet
-  std::optional<uint64_t> seed;
-  std::string out;    // folder for the results; "": a new one below $TMPDIR
-  bool json = false;  // the summary as JSON on standard output
+  std::string scenario = {};             // file; "": the built-in one
+  std::optional<std::string> data = {};  // as ParseDataSource takes it
+  std::string label = {};                // columns of a csv
+  std::string device = {};
+  std::optional<std::string> algorithm = {};  // "fedavg" or "fedprox"
+  std::optional<double> mu = {};              // of fedprox
+  std::optional<int64_t> rounds = {};
+  std::optional<int> devices = {};
+  std::optional<std::string> partition = {};  // "iid", "dirichlet", "natural"
+  std::optional<double> alpha = {};           // of dirichlet
+  std::optional<uint64_t> seed = {};
+  std::string out = {};  // folder for the results; "": a new one below $TMPDIR
+  bool json = false;     // the summary as JSON on standard output
 };
 
 // The built-in scenario, as text: simulations/scenarios/demo.yaml.

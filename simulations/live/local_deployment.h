@@ -19,11 +19,11 @@
 namespace shoal::simulations {
 
 struct DeploymentOptions {
-  std::string folder;          // for keys, data, states and logs; exists
-  std::string program_folder;  // where shoald and shoal-agent lie
+  std::string folder = {};          // for keys, data, states and logs; exists
+  std::string program_folder = {};  // where shoald and shoal-agent lie
   absl::Duration start_timeout = absl::Seconds(30);
   // Asked while it waits; yes ends the wait with CANCELLED.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted = {};
 };
 
 // The configuration files that the processes are started with. Exposed for

@@ -19,9 +19,9 @@ struct LocalOnlyOptions {
   int num_threads = 1;  // >= 1
   uint64_t seed = 0;    // orders the examples
   // Called after each device, from any thread, never from two at once.
-  std::function<void(int done)> on_device;
+  std::function<void(int done)> on_device = {};
   // Asked before every mini-batch, from any thread; no ends with CANCELLED.
-  std::function<bool()> keep_going;
+  std::function<bool()> keep_going = {};
 };
 
 struct DeviceScores {

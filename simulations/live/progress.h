@@ -18,12 +18,11 @@ struct ProgressState {
   int64_t rounds_done = 0;
   int64_t rounds = 0;  // >= 1
   int reports = 0;     // of the round shown
-  int cohort = 0;      // reports that it wants
-  std::optional<double> train_loss;
-  std::optional<double> test_accuracy;
+  std::optional<double> train_loss = {};
+  std::optional<double> test_accuracy = {};
   int64_t bytes_up = 0;
   int64_t bytes_down = 0;
-  absl::Duration elapsed;  // since the first round opened
+  absl::Duration elapsed = {};  // since the first round opened
 };
 
 // What is left at the present pace; nothing before the first round is done.

@@ -86,7 +86,7 @@ TEST(ProgressTest, TerminalsGetOneLineThatIsRedrawnAndFits) {
     display.RoundDone(Example());
     display.Say("done");
   }
-  const std::string line = "\r[##..........] round  7/30  test 91.2 \x1b[K";
+  const std::string line = "\r[##..........] round  7/30  test 91.2 %\x1b[K";
   EXPECT_EQ(output.text(), line + line + "\ndone\n");
 }
 

@@ -1,0 +1,161 @@
+// Runs the program shoal-sim with real processes, as a user does.
+#include <signal.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/child_process.h"
+#include "base/file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/model.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kScenario[] = R"(
+task:
+  name: tiny
+  population: tiny
+  model: {mlp: {inputs: 784, hidden: [8], outputs: 10}}
+  training: {epochs: 1, batch_size: 10, learning_rate: 0.1}
+  round: {cohort: 4, over_selection: 1, min_reports: 4, deadline: 30s}
+  rounds: 2
+population:
+  devices: 4
+  data: {handwriting: {seed: 1, mean_examples: 20}}
+seed: 7
+)";
+
+// Command lines of processes that mention `text`: every process of a live run
+// has its temporary folder in its arguments.
+std::vector<std::string> ProcessesWith(const std::string& text) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto command = ReadFile(entry.path().string() + "/cmdline");
+    if (command.ok() && absl::StrContains(*command, text)) {
+      found.push_back(*command);
+    }
+  }
+  return found;
+}
+
+class LiveTest : public ::testing::Test {
+ protected:
+  LiveTest() {
+    EXPECT_THAT(MakeFolders(temporary_), IsOk());
+    EXPECT_THAT(WriteFileAtomically(scenario_, kScenario), IsOk());
+  }
+
+  std::unique_ptr<ChildProcess> Start(std::vector<std::string> arguments) {
+    const std::string bin = std::filesystem::path(ExecutableFolder())
+                                .parent_path()
+                                .append("bin/shoal-sim");
+    arguments.insert(arguments.begin(), {bin, "live"});
+    auto process = ChildProcess::Start({.command = arguments,
+                                        .environment = {"TMPDIR=" + temporary_},
+                                        .log_path = log_});
+    EXPECT_THAT(process, IsOk());
+    return process.ok() ? *std::move(process) : nullptr;
+  }
+  // A run that would take long, returned once its agents run.
+  void StartLongRun(std::unique_ptr<ChildProcess>& process) {
+    process = Start({scenario_, "--rounds", "100000"});
+    ASSERT_NE(process, nullptr);
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    while (ProcessesWith(temporary_).size() < 5 && absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    ASSERT_EQ(ProcessesWith(temporary_).size(), 5u) << Log();
+  }
+  std::string Log() { return TailOfFile(log_, 100); }
+
+  const TemporaryFolder folder_;
+  const std::string temporary_ = folder_.path() + "/tmp";
+  const std::string scenario_ = folder_.path() + "/tiny.yaml";
+  const std::string out_ = folder_.path() + "/out";
+  const std::string log_ = folder_.path() + "/log";
+};
+
+TEST_F(LiveTest, RunEndsWithResultsAndLeavesNothingBehind) {
+  const auto process = Start({scenario_, "--out", out_});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(100));
+  ASSERT_TRUE(exit.has_value()) << Log();
+  ASSERT_EQ(exit->code, 0) << Log();
+
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string text,
+                             ReadFile(out_ + "/summary.json"));
+  const auto summary = nlohmann::json::parse(text);
+  EXPECT_EQ(summary["rounds_completed"], 2);
+  EXPECT_EQ(summary["devices"], 4);
+  EXPECT_EQ(summary["seed"], 7);
+  EXPECT_GT(summary["final_test_accuracy"], 0.1);
+  EXPECT_GT(summary["final_test_loss"], 0);
+  EXPECT_GT(summary["mean_local_only_accuracy"], 0);
+  EXPECT_GT(summary["wall_seconds"], 0);
+  // 2 rounds of 4 updates and models of 6370 floats.
+  EXPECT_GE(summary["bytes_up"], 2 * 4 * 6370 * 4);
+  EXPECT_GE(summary["bytes_down"], 2 * 4 * 6370 * 4);
+  EXPECT_TRUE(summary["version"].is_string());
+
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string model,
+                             ReadFile(out_ + "/models/version-000002.shoal"));
+  EXPECT_THAT(learning::ParseModel(model), IsOk());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string rounds,
+                             ReadFile(out_ + "/rounds.csv"));
+  EXPECT_THAT(rounds, HasSubstr(",committed,4,4,"));
+  EXPECT_THAT(Log(), HasSubstr("Try next:"));
+  EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(temporary_));
+}
+
+TEST_F(LiveTest, InterruptionEndsEveryProcess) {
+  std::unique_ptr<ChildProcess> process;
+  ASSERT_NO_FATAL_FAILURE(StartLongRun(process));
+  process->Signal(SIGINT);
+  const auto exit = process->Wait(absl::Seconds(30));
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code, 1) << Log();
+  EXPECT_THAT(Log(), HasSubstr("interrupted"));
+  EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(temporary_));
+}
+
+TEST_F(LiveTest, KilledRunLeavesNoProcess) {
+  std::unique_ptr<ChildProcess> process;
+  ASSERT_NO_FATAL_FAILURE(StartLongRun(process));
+  process->Kill();
+  for (const absl::Time deadline = absl::Now() + absl::Seconds(10);
+       !ProcessesWith(temporary_).empty() && absl::Now() < deadline;) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
+}
+
+TEST_F(LiveTest, WrongArgumentsAreUsageErrors) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--algorithm", "nonsense"},
+        std::vector<std::string>{"--data", "mnist:/nowhere"},
+        std::vector<std::string>{"/nowhere.yaml"},
+        std::vector<std::string>{"--no-such-option"}}) {
+    const auto process = Start(arguments);
+    ASSERT_NE(process, nullptr);
+    const auto exit = process->Wait(absl::Seconds(30));
+    ASSERT_TRUE(exit.has_value());
+    EXPECT_EQ(exit->code, 2) << arguments[0] << "\n" << Log();
+  }
+}
+
+}  // namespace
+}  // namespace shoal::testing
