@@ -1,0 +1,208 @@
+// shoalctl as a process, against a coordinator inside this one.
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/coordinator/programs/program_run.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_coordinator.h"
+
+namespace shoal {
+namespace {
+
+using nlohmann::json;
+using protocol::Role;
+using ::shoal::testing::ProgramResult;
+using ::shoal::testing::RunProgram;
+using ::shoal::testing::TestCa;
+using ::shoal::testing::TestCoordinator;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+constexpr char kTask[] = R"(task:
+  name: small
+  population: phones
+  model: {logistic: {inputs: 3, outputs: 2}}
+  training: {learning_rate: 0.1}
+  round: {cohort: 2, min_reports: 1}
+  rounds: 5
+)";
+
+class ShoalctlTest : public ::testing::Test {
+ protected:
+  ShoalctlTest() {
+    coordinator_.ca().WriteCredentials(
+        credentials_, coordinator_.Issue("admin", Role::kOperator));
+    SHOAL_EXPECT_OK(WriteFileAtomically(task_file_, kTask));
+  }
+
+  ProgramResult Run(const std::vector<std::string>& arguments) const {
+    return RunProgram("shoalctl", arguments,
+                      {"SHOAL_COORDINATOR=" + coordinator_.address(),
+                       "SHOAL_CREDENTIALS=" + credentials_});
+  }
+  json RunJson(std::vector<std::string> arguments) const {
+    arguments.push_back("--json");
+    const ProgramResult result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return json::parse(result.output);
+  }
+
+  TestCoordinator coordinator_;
+  const std::string credentials_ = coordinator_.folder() + "/operator";
+  const std::string task_file_ = coordinator_.folder() + "/small.yaml";
+};
+
+TEST_F(ShoalctlTest, TaskIsCreatedListedAndStopped) {
+  EXPECT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  const ProgramResult list = Run({"task", "list"});
+  EXPECT_EQ(list.exit_code, 0);
+  EXPECT_THAT(
+      list.output,
+      MatchesRegex("NAME +POPULATION +STATE +ROUNDS +FAILED +NEWEST ROUND +"
+                   "MODEL\nsmall +phones +active +0/5 +0 +.*\n"));
+  EXPECT_EQ(RunJson({"task", "pause", "small"}).at("state"), "paused");
+  EXPECT_EQ(RunJson({"task", "resume", "small"}).at("state"), "active");
+  EXPECT_EQ(RunJson({"task", "stop", "small"}).at("state"), "stopped");
+  EXPECT_EQ(RunJson({"task", "show", "small"}).at("task").at("rounds"), 5);
+}
+
+TEST_F(ShoalctlTest, MistakeInATaskFileExitsWithTwoAndItsLine) {
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(task_file_, absl::StrCat(kTask, "  colour: blue\n")));
+  const ProgramResult result = Run({"task", "create", task_file_});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output, HasSubstr("small.yaml:8: task.colour"));
+}
+
+TEST_F(ShoalctlTest, RoundsAreListedShownAndExplained) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  json rounds;
+  while (rounds.empty()) {
+    rounds = RunJson({"round", "list", "small"}).at("rounds");
+  }
+  const std::string id = absl::StrCat(rounds.at(0).at("id").get<int64_t>());
+  EXPECT_EQ(rounds.at(0).at("state"), "open");
+  EXPECT_THAT(Run({"round", "show", id}).output,
+              AllOf(HasSubstr("state            open"),
+                    HasSubstr("0 accepted, 2 wanted, 1 needed")));
+  EXPECT_THAT(Run({"round", "explain", id}).output,
+              HasSubstr("Round " + id + " needed"));
+}
+
+TEST_F(ShoalctlTest, WatchEndsWithTheTask) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  ASSERT_EQ(Run({"task", "stop", "small"}).exit_code, 0);
+  EXPECT_EQ(Run({"round", "watch", "small"}).exit_code, 0);
+}
+
+TEST_F(ShoalctlTest, DownloadedModelIsTheOneThatWasAskedFor) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  const std::string out = coordinator_.folder() + "/model";
+  EXPECT_EQ(Run({"model", "download", "small@0", "--out", out}).exit_code, 0);
+  const json model = RunJson({"model", "show", "small"});
+  EXPECT_EQ(Sha256(*ReadFile(out)).ToHex(), model.at("digest"));
+  EXPECT_EQ(RunJson({"model", "list", "small"}).at("models").size(), 1u);
+}
+
+TEST_F(ShoalctlTest, InvitationIsPrinted) {
+  const json invitation =
+      RunJson({"device", "invite", "--uses", "3", "--valid-for", "90s"});
+  EXPECT_EQ(invitation.at("token").get<std::string>().size(), 40u);
+  EXPECT_EQ(invitation.at("uses"), 3);
+  EXPECT_EQ(Run({"device", "invite", "--valid-for", "soon"}).exit_code, 2);
+}
+
+TEST_F(ShoalctlTest, StatusAndVersionNameTheCoordinator) {
+  EXPECT_THAT(Run({"status"}).output,
+              AllOf(HasSubstr(coordinator_.address()), HasSubstr("no tasks")));
+  EXPECT_THAT(Run({"version"}).output,
+              AllOf(HasSubstr("shoalctl "), HasSubstr("shoald ")));
+}
+
+TEST_F(ShoalctlTest, WhatDoesNotExistExitsWithOne) {
+  const ProgramResult result = Run({"task", "show", "none"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.output, AllOf(HasSubstr("shoalctl: "), HasSubstr("none")));
+}
+
+TEST_F(ShoalctlTest, WrongArgumentsExitWithTwo) {
+  EXPECT_EQ(Run({}).exit_code, 2);
+  EXPECT_EQ(Run({"task"}).exit_code, 2);
+  EXPECT_EQ(Run({"task", "show"}).exit_code, 2);
+  EXPECT_EQ(Run({"round", "show", "seven"}).exit_code, 2);
+}
+
+TEST_F(ShoalctlTest, NobodyThereExitsWithThree) {
+  const ProgramResult result = Run({"--coordinator", "127.0.0.1:1", "status"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.output, AllOf(HasSubstr("cannot reach 127.0.0.1:1"),
+                                   HasSubstr("is shoald running")));
+}
+
+TEST_F(ShoalctlTest, AnotherCaExitsWithThreeAndTheReason) {
+  const TestCa other;
+  const std::string folder = coordinator_.folder() + "/other";
+  other.WriteCredentials(folder, other.Issue("admin", Role::kOperator));
+  const ProgramResult result = Run({"--credentials", folder, "status"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.output, HasSubstr("is ca.pem in the credentials that of"));
+}
+
+TEST_F(ShoalctlTest, DevicesCertificateExitsWithFour) {
+  const std::string folder = coordinator_.folder() + "/device";
+  coordinator_.ca().WriteCredentials(
+      folder, coordinator_.Issue("phone", Role::kDevice));
+  const ProgramResult result = Run({"--credentials", folder, "status"});
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.output, HasSubstr("permission_denied"));
+}
+
+TEST_F(ShoalctlTest, MissingCredentialsAreExplained) {
+  const ProgramResult result =
+      RunProgram("shoalctl", {"status"}, {"SHOAL_CREDENTIALS="});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output, HasSubstr("--credentials DIR"));
+}
+
+TEST(ShoalctlCaTest, CaIsMadeOnceAndItsConfigurationPrinted) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() + "/ca";
+  const ProgramResult first = RunProgram(
+      "shoalctl", {"ca", "init", "--out", out, "--host", "fleet.example.org"});
+  EXPECT_EQ(first.exit_code, 0);
+  EXPECT_THAT(first.output,
+              AllOf(HasSubstr("enrollment_ca_key: " + out + "/ca.key"),
+                    HasSubstr("certificate: " + out)));
+  const ProgramResult second =
+      RunProgram("shoalctl", {"ca", "init", "--out", out});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.output, HasSubstr("exists already"));
+}
+
+// Every command explains itself with an example.
+TEST(ShoalctlHelpTest, EveryVerbHasAnExample) {
+  const std::vector<std::vector<std::string>> verbs = {
+      {"status"},           {"version"},        {"ca", "init"},
+      {"device", "list"},   {"device", "show"}, {"device", "invite"},
+      {"task", "create"},   {"task", "list"},   {"task", "show"},
+      {"task", "pause"},    {"task", "resume"}, {"task", "stop"},
+      {"round", "list"},    {"round", "show"},  {"round", "explain"},
+      {"round", "watch"},   {"model", "list"},  {"model", "show"},
+      {"model", "download"}};
+  for (std::vector<std::string> verb : verbs) {
+    std::string command = "shoalctl";
+    for (const std::string& word : verb) absl::StrAppend(&command, " ", word);
+    verb.push_back("--help");
+    const ProgramResult result = RunProgram("shoalctl", verb);
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_THAT(result.output, HasSubstr("Example:\n  " + command));
+  }
+}
+
+}  // namespace
+}  // namespace shoal
