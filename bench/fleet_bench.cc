@@ -1,7 +1,5 @@
 #include "bench/fleet_bench.h"
 
-#include <grpcpp/grpcpp.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>

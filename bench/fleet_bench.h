@@ -4,6 +4,8 @@
 #ifndef SHOAL_BENCH_FLEET_BENCH_H_
 #define SHOAL_BENCH_FLEET_BENCH_H_
 
+#include <grpcpp/grpcpp.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>

@@ -92,6 +92,8 @@ FaultFleet::FaultFleet(ShoaldProcess& shoald, const v1::Task& task, int devices)
   }
 }
 
+FaultFleet::~FaultFleet() { Stop(); }
+
 void FaultFleet::Stop() {
   stopping_ = true;
   for (auto& device : devices_) {

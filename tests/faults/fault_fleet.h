@@ -35,7 +35,7 @@ struct Acknowledged {
 class FaultFleet {
  public:
   FaultFleet(ShoaldProcess& shoald, const v1::Task& task, int devices);
-  ~FaultFleet() { Stop(); }
+  ~FaultFleet();
 
   void Stop();
   std::vector<Acknowledged> acknowledged() const;
