@@ -1,0 +1,161 @@
+#include "coordinator/engine/explain.h"
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
+
+class ExplainTest : public ::testing::Test {
+ protected:
+  ExplainTest() {
+    task_.name = "digits";
+    task_.population = "handwriting";
+    task_.round.cohort = 16;
+    task_.round.min_reports = 12;
+    task_.round.over_selection = 1.6;
+    task_.round.deadline = absl::Seconds(60);
+    task_.rounds = 100;
+    round_.id = 7;
+    round_.number = 4;
+    round_.task = "digits";
+    round_.cohort = 16;
+    round_.min_reports = 12;
+    round_.max_assigned = 26;
+    round_.opened = kStart;
+    round_.deadline = kStart + absl::Seconds(61);
+    round_.finished = kStart + absl::Seconds(62);
+  }
+  void Add(int count, const std::string& outcome) {
+    for (int i = 0; i < count; ++i) {
+      AssignmentRow row;
+      row.device_id = absl::StrCat("device", assignments_.size());
+      row.outcome = outcome;
+      assignments_.push_back(row);
+    }
+    round_.assigned += count;
+    if (outcome == "contributed") round_.accepted += count;
+  }
+  std::string Explain() {
+    return ExplainRound(round_, assignments_, task_, now_);
+  }
+
+  configuration::Task task_;
+  RoundRow round_;
+  std::vector<AssignmentRow> assignments_;
+  absl::Time now_ = kStart + absl::Seconds(21);
+};
+
+TEST_F(ExplainTest, CommittedRoundTellsWhatBecameOfEverybody) {
+  round_.state = RoundState::kCommitted;
+  round_.committed_model = Sha256("model");
+  Add(15, "contributed");
+  Add(7, "");
+  Add(3, "abandoned: energy");
+  Add(1, "refused: norm_bound");
+  EXPECT_EQ(Explain(),
+            absl::StrCat(
+                "Round 7 needed 16 reports, admitted 26 devices, accepted 15: "
+                "7 silent, 3 stopped on energy, 1 refused (norm bound). It "
+                "committed model version 4 (",
+                Sha256("model").ToShortHex(),
+                ") from 15 reports 61s after its first device was admitted. "
+                "The next round starts from that version."));
+}
+
+TEST_F(ExplainTest, LastRoundSaysSo) {
+  round_.state = RoundState::kCommitted;
+  round_.number = 100;
+  Add(16, "contributed");
+  EXPECT_THAT(Explain(), HasSubstr("last round"));
+}
+
+TEST_F(ExplainTest, OpenRoundWaitsForDevices) {
+  round_.state = RoundState::kOpen;
+  EXPECT_EQ(Explain(),
+            "Round 7 needed 16 reports, admitted 0 devices, accepted 0. It has "
+            "been open for 21s and no device of population 'handwriting' has "
+            "been admitted. It waits without a deadline until devices check "
+            "in.");
+}
+
+TEST_F(ExplainTest, CollectingRoundTellsWhatIsMissingAndUntilWhen) {
+  round_.state = RoundState::kCollecting;
+  Add(10, "contributed");
+  Add(5, "");
+  EXPECT_EQ(Explain(),
+            "Round 7 needed 16 reports, admitted 15 devices, accepted 10: 5 "
+            "still at work. It waits for 6 more reports, at least 12 in all by "
+            "its deadline in 40s.");
+}
+
+TEST_F(ExplainTest, SealedRoundIsBeingComputed) {
+  round_.state = RoundState::kSealed;
+  Add(16, "contributed");
+  EXPECT_THAT(Explain(), HasSubstr("sealed with 16 reports"));
+}
+
+TEST_F(ExplainTest, FailureByManySilentDevicesPointsAtTheDeadline) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(11, "contributed");
+  Add(12, "");
+  Add(3, "abandoned: energy");
+  EXPECT_EQ(Explain(),
+            "Round 7 needed 16 reports, admitted 26 devices, accepted 11: 12 "
+            "silent, 3 stopped on energy. It failed (min_reports): fewer than "
+            "the 12 reports that it must have. Most of the missing were "
+            "silent: lengthen round.deadline (1min) or raise "
+            "round.over_selection (1.6), and look at the devices with "
+            "`shoalctl device list`. The task tries again with a new round.");
+}
+
+TEST_F(ExplainTest, FailureByRefusalsQuotesTheCatalogue) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(20, "refused: norm_bound");
+  Add(2, "");
+  EXPECT_THAT(Explain(), HasSubstr("refused (norm bound): The L2 norm"));
+  EXPECT_THAT(Explain(), HasSubstr("update_limits.norm_bound"));
+}
+
+TEST_F(ExplainTest, FailureByEnergyPointsAtTheLimits) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(20, "abandoned: energy");
+  EXPECT_THAT(Explain(), HasSubstr("stopped on energy: loosen device_limits"));
+}
+
+TEST_F(ExplainTest, EveryFailureHasAVerdictAndARemedy) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "non_finite";
+  EXPECT_THAT(Explain(), HasSubstr("It failed (non_finite): the server"));
+  EXPECT_THAT(Explain(), HasSubstr("learning rates"));
+  round_.failure = "stopped";
+  EXPECT_THAT(Explain(), HasSubstr("stopped by an operator"));
+}
+
+TEST_F(ExplainTest, WordsOfANewerVersionAreShownAsTheyAre) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "moon_phase";
+  Add(1, "refused: too_purple");
+  EXPECT_THAT(Explain(), HasSubstr("It failed (moon_phase)."));
+  EXPECT_THAT(Explain(), HasSubstr("1 refused (too purple)"));
+}
+
+TEST_F(ExplainTest, OneIsNotMany) {
+  round_.state = RoundState::kCollecting;
+  round_.cohort = 1;
+  round_.assigned = 1;
+  EXPECT_THAT(Explain(), HasSubstr("needed 1 report, admitted 1 device,"));
+  EXPECT_THAT(Explain(), Not(HasSubstr("1 more reports")));
+}
+
+}  // namespace
+}  // namespace shoal::coordinator

@@ -1,0 +1,94 @@
+#include "coordinator/engine/task_setup.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/model.h"
+#include "tests/coordinator/engine/engine_fixture.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using ::shoal::testing::IsOk;
+using ::shoal::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+TEST(TaskSetupTest, EveryUpdateHasTheSameSize) {
+  const auto setup = Require(MakeTaskSetup(SmallTask()));
+  EXPECT_EQ(setup->num_parameters(), kParameters);
+  EXPECT_EQ(setup->update_bytes, static_cast<int64_t>(Update({}).size()));
+}
+
+TEST(TaskSetupTest, ImpossibleModelIsRefused) {
+  configuration::Task task = SmallTask();
+  task.model = learning::ModelSpec{learning::LogisticSpec{0, 2}};
+  EXPECT_THAT(MakeTaskSetup(task), StatusIs(kInvalid));
+}
+
+TEST(TaskSetupTest, BoundsThatTheSumCannotHoldPreciselyAreRefused) {
+  configuration::Task task = SmallTask();
+  task.update_limits.norm_bound = 1e12;
+  EXPECT_THAT(MakeTaskSetup(task),
+              StatusIs(kInvalid, AllOf(HasSubstr("norm_bound"),
+                                       HasSubstr("max_examples"))));
+  task.update_limits.max_examples = 100;
+  EXPECT_THAT(MakeTaskSetup(task), IsOk());
+}
+
+TEST(TaskSetupTest, ImpossibleNormBoundsAreRefused) {
+  configuration::Task task = SmallTask();
+  for (const double bound : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
+    task.update_limits.norm_bound = bound;
+    EXPECT_THAT(MakeTaskSetup(task), StatusIs(kInvalid)) << bound;
+  }
+}
+
+TEST(TaskSetupTest, EveryBoundThatIsAcceptedHasTheScaleThatIsPromised) {
+  configuration::Task task = SmallTask();
+  RoundRow round;
+  round.max_assigned = task.round.max_assigned();
+  for (double bound = 1e-6; bound < 1e15; bound *= 3) {
+    task.update_limits.norm_bound = bound;
+    if (!MakeTaskSetup(task).ok()) continue;
+    round.norm_bound = bound;
+    EXPECT_GE(RangeOf(task, round).Scale(), kMinScale) << bound;
+  }
+}
+
+TEST(TaskSetupTest, AutomaticNormBoundStaysPrecise) {
+  const configuration::Task task = SmallTask();
+  RoundRow round;
+  round.max_assigned = task.round.max_assigned();
+  round.norm_bound = NormBound(task, 1e30);
+  EXPECT_LT(round.norm_bound, 1e12);
+  EXPECT_GE(RangeOf(task, round).Scale(), kMinScale);
+}
+
+TEST(TaskSetupTest, InitialModelComesFromTheSeed) {
+  configuration::Task task = SmallTask();
+  task.model = learning::ModelSpec{learning::MlpSpec{2, {3}, 2}};
+  task.seed = 1;
+  const auto one = Require(MakeTaskSetup(task));
+  task.seed = 2;
+  const auto two = Require(MakeTaskSetup(task));
+  EXPECT_EQ(Require(InitialModel(*one, "")), Require(InitialModel(*one, "")));
+  EXPECT_NE(Require(InitialModel(*one, "")), Require(InitialModel(*two, "")));
+}
+
+TEST(TaskSetupTest, GivenModelMustFitTheTask) {
+  const auto setup = Require(MakeTaskSetup(SmallTask()));
+  EXPECT_THAT(InitialModel(*setup, "rubbish"),
+              StatusIs(kInvalid, HasSubstr("initial model")));
+  const auto other =
+      Require(learning::Model::Create({learning::LogisticSpec{3, 2}}));
+  const std::string bytes = learning::SerializeModel(
+      other->layout(),
+      learning::ParameterVector(other->layout().num_parameters()));
+  EXPECT_THAT(InitialModel(*setup, bytes),
+              StatusIs(kInvalid, HasSubstr("8 parameters")));
+}
+
+}  // namespace
+}  // namespace shoal::coordinator
