@@ -35,9 +35,10 @@ void RunningRound::Merge(const RoundRow& row,
     if (row_.deadline == absl::InfinitePast()) row_.deadline = deadline;
   }
   for (const AssignmentRow& assignment : assignments) {
-    if (participants_.contains(assignment.device_id)) continue;
     Assign(assignment.device_id, row_.deadline);
-    if (!assignment.outcome.empty()) Lose(assignment.device_id);
+    // What it is sending in spite of an outcome still counts.
+    const bool sending = At(assignment.device_id).upload != nullptr;
+    if (!assignment.outcome.empty() && !sending) Lose(assignment.device_id);
   }
   for (const ContributionRow& contribution : contributions) {
     Count(contribution.device_id, contribution.update_digest,

@@ -365,9 +365,10 @@ void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
 void TaskRunner::TellTheImpatient(absl::Time now) {
   MutexLock lock(core_.mutex);
   if (task_.round == nullptr) return;
+  const absl::Status why = StoreUnavailable(absl::UnavailableError(
+      "the update has arrived and cannot be written yet"));
   for (const auto& upload : task_.round->queue()) {
-    if (now - upload->queued < kPatience) continue;
-    core_.Tell(*upload, StoreUnavailable(core_.last_error));
+    if (now - upload->queued >= kPatience) core_.Tell(*upload, why);
   }
 }
 

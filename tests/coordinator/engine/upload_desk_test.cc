@@ -404,6 +404,23 @@ TEST_F(UploadDeskTest, AbandonmentThatCannotBeWrittenMayBeRepeated) {
   EXPECT_EQ(OutcomeOf(1, Round().id), "abandoned: data");
 }
 
+TEST_F(UploadDeskTest, AbandonmentOfUnknownOutcomeIsLearntFromTheStore) {
+  store_.SetFaults([](absl::string_view method) {
+    return method == "RecordOutcome" ? testing::StoreFault::kAfter
+                                     : testing::StoreFault::kNone;
+  });
+  Assign(2);
+  Assign(3);
+  EXPECT_FALSE(
+      engine()
+          .Abandon(Device(1), token_, protocol::AbandonReason::kData, now_)
+          .ok());
+  store_.SetFaults(nullptr);
+  Restart();
+  EXPECT_THAT(Begin(1, token_, Update({1})),
+              IsRefusal(RefusalCode::kRoundOver));
+}
+
 // --- lost admissions ---------------------------------------------------------
 
 // A store that has lost the newest admissions, as after a power cut.
