@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -52,14 +53,16 @@ class News {
   bool arrived_ SHOAL_GUARDED_BY(mutex_) = false;
 };
 
-std::string DescribeData(const learning::DataSource& data) {
+// What the user wrote, or what the scenario names.
+std::string DescribeData(const LiveOptions& options,
+                         const learning::DataSource& data) {
+  if (options.data.has_value()) return *options.data;
   return std::visit(
       [](const auto& source) -> std::string {
-        using Source = std::decay_t<decltype(source)>;
-        if constexpr (std::is_same_v<Source, learning::HandwritingSource>) {
-          return "handwriting";
-        } else {
+        if constexpr (requires { source.path; }) {
           return source.path;
+        } else {
+          return "handwriting";
         }
       },
       data.kind);
@@ -150,7 +153,7 @@ absl::Status LiveRun::Prepare() {
   }
   environment_.display.Say(absl::StrFormat(
       "%s: %d examples on %d devices, %d held out; %s, %s, %d rounds",
-      DescribeData(scenario_.data), num_examples, scenario_.devices,
+      DescribeData(options_, scenario_.data), num_examples, scenario_.devices,
       test_->num_examples(), scenario_.task.model.ToString(),
       DescribeAlgorithm(scenario_.task.algorithm), scenario_.task.rounds));
   return absl::OkStatus();
@@ -307,7 +310,7 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
   environment_.display.Finish();
   LiveSummary summary;
   summary.algorithm = DescribeAlgorithm(scenario_.task.algorithm);
-  summary.data = DescribeData(scenario_.data);
+  summary.data = DescribeData(options_, scenario_.data);
   summary.model = scenario_.task.model.ToString();
   summary.final_test = *rounds_.back().test;
   summary.device_accuracy = std::move(scores.federated);

@@ -86,8 +86,8 @@ std::string SummaryJson(const LiveSummary& summary) {
 
 std::string SummaryText(const LiveSummary& summary) {
   std::string text = absl::StrFormat(
-      "Trained %s by %s on %s: %d rounds, %d devices, %s.\n\n", summary.model,
-      summary.algorithm, summary.data, summary.rounds_completed,
+      "Trained %s by %s on %s: %d rounds, %d devices, in %s.\n\n",
+      summary.model, summary.algorithm, summary.data, summary.rounds_completed,
       summary.devices, FormatSeconds(summary.wall_time));
   const auto row = [&](absl::string_view name, absl::string_view value) {
     absl::StrAppendFormat(&text, "  %-28s %s\n", name, value);

@@ -123,7 +123,7 @@ TEST(FitModelTest, ReplacedDataDecideTheModelsEnds) {
   SHOAL_ASSERT_OK_AND_ASSIGN(auto scenario, ResolveScenario({}));
   SHOAL_ASSERT_OK(
       FitModel({.num_features = 561, .num_classes = 6}, true, scenario));
-  EXPECT_EQ(scenario.task.model.ToString(), "mlp 561-64-6");
+  EXPECT_EQ(scenario.task.model.ToString(), "mlp 561-128-6");
 }
 
 TEST(FitModelTest, ModelOfTheScenarioMustFitItsOwnData) {
