@@ -153,7 +153,14 @@ CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
 }
 
 ExitCode Main(int argc, char** argv) {
-  CLI::App app("Takes part in a federation with the data of this machine.");
+  CLI::App app(
+      "Takes part in a federation with the data of this machine.\n"
+      "Examples:\n"
+      "  shoal-agent enroll --coordinator fleet.example.org:7600 --ca ca.pem "
+      "--invitation TOKEN --state /var/lib/shoal-agent\n"
+      "  shoal-agent run --config /etc/shoal/agent.yaml\n"
+      "  shoal-agent status --state /var/lib/shoal-agent",
+      "shoal-agent");
   app.set_version_flag("--version", LongVersion());
   app.require_subcommand(1);
   RunArguments run_arguments;

@@ -56,6 +56,11 @@ grpc::Status FleetService::Enroll(grpc::ServerContext* context,
 grpc::Status FleetService::CheckIn(grpc::ServerContext* context,
                                    const v1::CheckInRequest* request,
                                    v1::CheckInResponse* response) {
+  {
+    MutexLock lock(mutex_);
+    saw_check_in_ = true;
+    changed_.NotifyAll();
+  }
   if (silent_check_in_) return AwaitCaller(*context);
   const auto name = context->client_metadata().find("shoal-insecure-device");
   if (name != context->client_metadata().end()) {
@@ -71,7 +76,12 @@ grpc::Status FleetService::CheckIn(grpc::ServerContext* context,
 grpc::Status FleetService::FetchModel(
     grpc::ServerContext* context, const v1::FetchModelRequest* request,
     grpc::ServerWriter<v1::ModelChunk>* writer) {
-  constexpr size_t kChunk = 32;
+  constexpr size_t kChunk = 4096;
+  {
+    MutexLock lock(mutex_);
+    saw_fetch_ = true;
+    changed_.NotifyAll();
+  }
   const auto bytes = fleet_.ReadModel(DigestOf(request->digest()),
                                       static_cast<int64_t>(request->offset()));
   if (!bytes.ok()) return ToGrpc(bytes.status());
@@ -117,6 +127,7 @@ grpc::Status FleetService::Upload(grpc::ServerContext* context,
     if (!taken.ok()) return ToGrpc(taken);
     MutexLock lock(mutex_);
     chunks_.push_back({offset, static_cast<int64_t>(chunk.data().size())});
+    changed_.NotifyAll();
   }
   if (silent_receipt_) return AwaitCaller(*context);
   const auto receipt = fleet_.FinishUpload(*header);

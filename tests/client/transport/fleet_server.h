@@ -34,6 +34,20 @@ class FleetService final : public v1::Fleet::Service {
     ca_ = std::move(ca);
   }
 
+  // Wait until the first such call has come.
+  void AwaitCheckIn() SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (!saw_check_in_) changed_.Wait(mutex_);
+  }
+  void AwaitFetch() SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (!saw_fetch_) changed_.Wait(mutex_);
+  }
+  void AwaitChunk() SHOAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (chunks_.empty()) changed_.Wait(mutex_);
+  }
+
   std::vector<SeenChunk> chunks() const {
     MutexLock lock(mutex_);
     return chunks_;
@@ -69,6 +83,9 @@ class FleetService final : public v1::Fleet::Service {
   bool silent_receipt_ = false;
   std::optional<protocol::KeyAndCertificate> ca_;
   mutable Mutex mutex_;
+  CondVar changed_;
+  bool saw_check_in_ SHOAL_GUARDED_BY(mutex_) = false;
+  bool saw_fetch_ SHOAL_GUARDED_BY(mutex_) = false;
   std::vector<SeenChunk> chunks_ SHOAL_GUARDED_BY(mutex_);
   std::string insecure_device_ SHOAL_GUARDED_BY(mutex_);
 };

@@ -172,7 +172,7 @@ TEST_F(GrpcTransportTest, CancelEndsAWaitForTheReceipt) {
   const auto transport = MakeGrpcTransport(PlaintextOptions(server));
   const protocol::UploadHeader header = Assign(*transport);
   std::thread canceller([&] {
-    while (service_.chunks().empty()) std::this_thread::yield();
+    service_.AwaitChunk();
     transport->Cancel();
   });
   EXPECT_THAT(transport->Upload(header, update_),

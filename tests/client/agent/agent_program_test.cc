@@ -1,0 +1,260 @@
+// Runs the real shoal-agent against a coordinator inside the test.
+#include <signal.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/child_process.h"
+#include "base/file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "protocol/certificates.h"
+#include "protocol/exit_code.h"
+#include "tests/client/transport/fleet_server.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+// What SIGTERM may take.
+constexpr absl::Duration kStopTime = absl::Seconds(1);
+
+// What the built-in handwriting fits.
+protocol::Plan HandwritingPlan() {
+  protocol::Plan plan = SmallPlan();
+  plan.model.architecture = learning::LogisticSpec{784, 10};
+  return plan;
+}
+
+class AgentProgramTest : public ::testing::Test {
+ protected:
+  // Serves a fleet without TLS, and writes the agent's configuration for it.
+  void Serve(const protocol::Plan& plan = HandwritingPlan()) {
+    fleet_ = std::make_unique<FakeFleet>(plan);
+    service_ = std::make_unique<FleetService>(*fleet_);
+    server_ = std::make_unique<FleetServer>(*service_, nullptr);
+    Configure("insecure: true\n");
+  }
+
+  void ServeTls() {
+    const absl::Time now = absl::Now();
+    ca_ = *protocol::MakeCa("test", now, absl::Hours(1));
+    certificate_ =
+        *protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
+                         {"127.0.0.1"}, now, absl::Hours(1));
+    fleet_ = std::make_unique<FakeFleet>(HandwritingPlan());
+    service_ = std::make_unique<FleetService>(*fleet_);
+    service_->set_enrollment_ca({ca_.key_pem.Copy(), ca_.certificate_pem});
+    server_ = std::make_unique<FleetServer>(*service_, &certificate_,
+                                            ca_.certificate_pem);
+    WriteCa(ca_.certificate_pem);
+    Configure("");
+  }
+
+  void WriteCa(const std::string& pem) {
+    SHOAL_ASSERT_OK(ReplaceFile(folder_.path() + "/ca.pem", pem));
+  }
+
+  void Configure(const std::string& more) {
+    SHOAL_ASSERT_OK(ReplaceFile(
+        ConfigPath(),
+        absl::StrCat("coordinator: ", server_->address(), "\nstate: ", State(),
+                     "\npopulation: ", population_,
+                     "\ndata: {handwriting: {mean_examples: 20}}\n",
+                     "share: {index: 1, devices: 2}\nmax_backoff: 100ms\n",
+                     more)));
+  }
+
+  std::unique_ptr<ChildProcess> Start(std::vector<std::string> arguments,
+                                      const std::string& failpoint = "") {
+    ChildOptions options;
+    options.command = {ExecutableFolder() + "/../bin/shoal-agent"};
+    options.command.insert(options.command.end(), arguments.begin(),
+                           arguments.end());
+    options.environment = {"SHOAL_AGENT_FAILPOINT=" + failpoint};
+    options.log_path = folder_.path() + "/log";
+    auto child = ChildProcess::Start(options);
+    EXPECT_THAT(child, IsOk());
+    return child.ok() ? *std::move(child) : nullptr;
+  }
+
+  // The exit code; -1 when it was killed or does not end.
+  int Run(std::vector<std::string> arguments,
+          const std::string& failpoint = "") {
+    const auto child = Start(std::move(arguments), failpoint);
+    if (child == nullptr) return -1;
+    const auto exit = child->Wait(kPatience);
+    return exit.has_value() && exit->signal == 0 ? exit->code : -1;
+  }
+  int RunOnce() { return Run({"run", "--config", ConfigPath(), "--once"}); }
+  int Enroll(const std::string& invitation) {
+    return Run({"enroll", "--coordinator", server_->address(), "--ca",
+                folder_.path() + "/ca.pem", "--invitation", invitation,
+                "--state", State(), "--name", "device-1"});
+  }
+
+  // SIGTERM ends the process cleanly and in time.
+  void ExpectStops(ChildProcess& child) {
+    child.Signal(SIGTERM);
+    const auto exit = child.Wait(kStopTime);
+    ASSERT_TRUE(exit.has_value()) << "still running\n" << Log();
+    EXPECT_EQ(exit->signal, 0) << Log();
+    EXPECT_EQ(exit->code, protocol::kExitOk) << Log();
+  }
+
+  std::string State() const { return folder_.path() + "/state"; }
+  std::string ConfigPath() const { return folder_.path() + "/agent.yaml"; }
+  std::string Log() const { return TailOfFile(folder_.path() + "/log", 50); }
+
+  TemporaryFolder folder_;
+  std::string population_ = FakeFleet::kPopulation;
+  protocol::KeyAndCertificate ca_;
+  protocol::KeyAndCertificate certificate_;
+  std::unique_ptr<FakeFleet> fleet_;
+  std::unique_ptr<FleetService> service_;
+  std::unique_ptr<FleetServer> server_;
+};
+
+TEST_F(AgentProgramTest, OneSessionContributes) {
+  Serve();
+  EXPECT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+}
+
+TEST_F(AgentProgramTest, StatusTellsOfTheLastSession) {
+  Serve();
+  ASSERT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  ASSERT_EQ(Run({"status", "--state", State(), "--json"}), protocol::kExitOk);
+  const std::string log = Log();
+  const auto status =
+      nlohmann::json::parse(log.substr(log.find("\n{") + 1), nullptr, false);
+  ASSERT_TRUE(status.is_object()) << log;
+  EXPECT_EQ(status["last"]["outcome"], "contributed");
+  EXPECT_EQ(status["model_version"], 1);
+  EXPECT_EQ(status["contributions"], 1);
+  EXPECT_EQ(status["pending_upload"], false);
+}
+
+TEST_F(AgentProgramTest, StatusBeforeTheFirstSessionIsAnError) {
+  EXPECT_EQ(Run({"status", "--state", State()}), protocol::kExitFailure);
+}
+
+TEST_F(AgentProgramTest, UnreachableCoordinatorHasItsExitCode) {
+  Serve();
+  server_.reset();
+  EXPECT_EQ(RunOnce(), protocol::kExitUnreachable) << Log();
+}
+
+TEST_F(AgentProgramTest, WrongUseHasItsExitCode) {
+  EXPECT_EQ(Run({}), protocol::kExitUsage);
+  EXPECT_EQ(Run({"run"}), protocol::kExitUsage);
+  EXPECT_EQ(Run({"run", "--config", "/absent.yaml"}), protocol::kExitUsage);
+  EXPECT_EQ(Run({"--help"}), protocol::kExitOk);
+  EXPECT_EQ(Run({"--version"}), protocol::kExitOk);
+}
+
+TEST_F(AgentProgramTest, UnknownKeyOfTheConfigurationIsNamed) {
+  Serve();
+  Configure("insecure: true\ncolour: blue\n");
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("colour"));
+}
+
+TEST_F(AgentProgramTest, DeviceThatIsNotEnrolledIsToldHow) {
+  ServeTls();
+  EXPECT_EQ(RunOnce(), protocol::kExitFailure);
+  EXPECT_THAT(Log(), HasSubstr("shoal-agent enroll"));
+}
+
+TEST_F(AgentProgramTest, EnrolledDeviceContributesOverTls) {
+  ServeTls();
+  ASSERT_EQ(Enroll("welcome"), protocol::kExitOk) << Log();
+  EXPECT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+}
+
+TEST_F(AgentProgramTest, InvalidInvitationIsARefusal) {
+  ServeTls();
+  EXPECT_EQ(Enroll("forged"), protocol::kExitRefused);
+  EXPECT_THAT(Log(), HasSubstr("invitation_invalid"));
+}
+
+TEST_F(AgentProgramTest, EnrolmentTrustsTheGivenCaAlone) {
+  ServeTls();
+  WriteCa(
+      protocol::MakeCa("other", absl::Now(), absl::Hours(1))->certificate_pem);
+  EXPECT_EQ(Enroll("welcome"), protocol::kExitUnreachable);
+  EXPECT_THAT(Log(), HasSubstr("is not signed by"));
+}
+
+TEST_F(AgentProgramTest, FolderOfARunningAgentIsNotShared) {
+  Serve();
+  service_->set_silent_check_in();
+  const auto first = Start({"run", "--config", ConfigPath()});
+  service_->AwaitCheckIn();
+  EXPECT_EQ(RunOnce(), protocol::kExitFailure);
+  EXPECT_THAT(Log(), HasSubstr("belongs to a client that is running"));
+}
+
+TEST_F(AgentProgramTest, SigtermEndsACallThatHangs) {
+  Serve();
+  service_->set_silent_check_in();
+  const auto agent = Start({"run", "--config", ConfigPath()});
+  service_->AwaitCheckIn();
+  ExpectStops(*agent);
+}
+
+TEST_F(AgentProgramTest, SigtermEndsTheWaitBetweenSessions) {
+  population_ = "nobody";  // told to come back in eleven seconds
+  Serve();
+  const auto agent = Start({"run", "--config", ConfigPath()});
+  service_->AwaitCheckIn();
+  ExpectStops(*agent);
+}
+
+TEST_F(AgentProgramTest, SigtermEndsTrainingAndGivesTheAssignmentUp) {
+  protocol::Plan plan = HandwritingPlan();
+  plan.model.architecture = learning::MlpSpec{784, {1000}, 10};
+  plan.training.epochs = 10'000;  // takes minutes
+  Serve(plan);
+  const auto agent = Start({"run", "--config", ConfigPath()});
+  service_->AwaitFetch();
+  ExpectStops(*agent);
+  EXPECT_THAT(fleet_->abandoned(),
+              ::testing::ElementsAre(protocol::AbandonReason::kShutdown));
+}
+
+TEST_F(AgentProgramTest, SigtermKeepsAnUploadWithoutReceipt) {
+  Serve();
+  service_->set_silent_receipt();
+  const auto agent = Start({"run", "--config", ConfigPath()});
+  service_->AwaitChunk();
+  ExpectStops(*agent);
+  EXPECT_TRUE(std::filesystem::exists(State() + "/pending.bin"));
+}
+
+class AgentFailpointTest : public AgentProgramTest,
+                           public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(AgentFailpointTest, KilledAgentContributesAfterARestart) {
+  Serve();
+  const auto agent =
+      Start({"run", "--config", ConfigPath(), "--once"}, GetParam());
+  const auto death = agent->Wait(kPatience);
+  ASSERT_TRUE(death.has_value());
+  ASSERT_EQ(death->signal, SIGKILL) << Log();
+  EXPECT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPlace, AgentFailpointTest,
+                         ::testing::Values("after_fetch", "after_train",
+                                           "mid_upload", "before_receipt"));
+
+}  // namespace
+}  // namespace shoal::testing
