@@ -359,10 +359,12 @@ absl::Status SessionRun::EndSession(const SessionEnd& end) {
         absl::StrCat("the update counts in round ", report_.round_id,
                      " of task ", report_.task);
     Tell(ClientEvent::kUploaded, report_.explanation);
+    Tell(ClientEvent::kEnded, "come back in ",
+         absl::FormatDuration(end.next_check_in));
   } else {
     report_.explanation = std::string(end.reason.message());
+    Tell(ClientEvent::kEnded, report_.explanation);
   }
-  Tell(ClientEvent::kEnded, report_.explanation);
   return absl::OkStatus();
 }
 

@@ -71,7 +71,7 @@ struct ClientEvent {
 
 struct ClientDependencies {
   ExampleSource* examples = nullptr;  // required; must outlive the client
-  // Called from the session's thread. May be empty.
+  // Called from the session's thread, without any lock held. May be empty.
   std::function<void(const ClientEvent&)> on_event;
 };
 
@@ -117,7 +117,8 @@ class Client {
   // Stop(). FAILED_PRECONDITION when it runs already.
   virtual absl::Status Start() = 0;
   // Ends the running session within a second, between two mini-batches; its
-  // work so far is resumed or abandoned, never lost silently.
+  // work so far is resumed or abandoned, never lost silently. The client can
+  // be used again afterwards. Not to be called from `on_event`.
   virtual void Stop() = 0;
 
   // Class probabilities of the newest model that was fetched.
