@@ -42,11 +42,9 @@ class ChunkSize {
 class GrpcTransport final : public Transport {
  public:
   explicit GrpcTransport(GrpcTransportOptions options)
-      : options_(std::move(options)),
-        stub_(v1::Fleet::NewStub(
-            MakeChannel(options_.coordinator,
-                        options_.tls.has_value() ? &*options_.tls : nullptr))),
-        window_(options_.idle_window) {}
+      : options_(std::move(options)), window_(options_.idle_window) {
+    Connect();
+  }
 
   absl::StatusOr<protocol::CheckInAnswer> CheckIn(
       const protocol::CheckIn& message) override;
@@ -66,6 +64,11 @@ class GrpcTransport final : public Transport {
  private:
   using UploadWriter = grpc::ClientWriter<v1::UploadRequest>;
 
+  void Connect();
+  // The stub to call. After a failed connection it is a new one: a channel
+  // whose TLS handshake has failed stays closed for its whole connect timeout,
+  // and when to try again is the session's to say.
+  v1::Fleet::Stub& Stub();
   // Names the device in plaintext calls.
   void Prepare(IdleWatch::Call& call) const;
   // Makes a call of one message each way.
@@ -80,7 +83,8 @@ class GrpcTransport final : public Transport {
                         const IdleWatch::Call& call) const;
 
   const GrpcTransportOptions options_;
-  const std::unique_ptr<v1::Fleet::Stub> stub_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::Fleet::Stub> stub_;
   IdleWatch watch_;
   RealClock clock_;
   absl::Duration window_;
@@ -88,6 +92,20 @@ class GrpcTransport final : public Transport {
   std::atomic<int64_t> sent_ = 0;
   std::atomic<int64_t> received_ = 0;
 };
+
+void GrpcTransport::Connect() {
+  channel_ = MakeChannel(options_.coordinator,
+                         options_.tls.has_value() ? &*options_.tls : nullptr);
+  stub_ = v1::Fleet::NewStub(channel_);
+}
+
+v1::Fleet::Stub& GrpcTransport::Stub() {
+  if (channel_->GetState(/*try_to_connect=*/false) ==
+      GRPC_CHANNEL_TRANSIENT_FAILURE) {
+    Connect();
+  }
+  return *stub_;
+}
 
 void GrpcTransport::Prepare(IdleWatch::Call& call) const {
   if (options_.tls.has_value()) return;
@@ -113,8 +131,7 @@ absl::Status GrpcTransport::Unary(
     const Request& request, Response& response) {
   IdleWatch::Call call(watch_, window_);
   Prepare(call);
-  return Finished(((*stub_).*method)(&call.context(), request, &response),
-                  call);
+  return Finished((Stub().*method)(&call.context(), request, &response), call);
 }
 
 absl::StatusOr<protocol::CheckInAnswer> GrpcTransport::CheckIn(
@@ -140,7 +157,7 @@ absl::Status GrpcTransport::FetchModel(
   v1::FetchModelRequest request;
   request.set_digest(std::string(digest.AsBytes()));
   request.set_offset(offset);
-  const auto reader = stub_->FetchModel(&call.context(), request);
+  const auto reader = Stub().FetchModel(&call.context(), request);
   v1::ModelChunk chunk;
   absl::Status stopped;
   while (stopped.ok() && reader->Read(&chunk)) {
@@ -179,7 +196,7 @@ absl::StatusOr<protocol::UploadReceipt> GrpcTransport::Upload(
   IdleWatch::Call call(watch_, window_);
   Prepare(call);
   v1::UploadReceipt response;
-  const auto writer = stub_->Upload(&call.context(), &response);
+  const auto writer = Stub().Upload(&call.context(), &response);
   v1::UploadRequest request;
   *request.mutable_header() = protocol::ToProto(header);
   if (writer->Write(request) &&
