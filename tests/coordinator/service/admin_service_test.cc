@@ -276,7 +276,7 @@ TEST_F(AdminServiceTest, WatcherMayGoAway) {
 
 TEST_F(AdminServiceTest, DevicesAreListedInPagesAndShown) {
   v1::CheckInResponse response;
-  for (const char* name : {"a", "b", "c"}) {
+  for (const char* name : {"phone-x", "phone-y", "phone-z"}) {
     RawDevice device = Device(name);
     SHOAL_ASSERT_OK(FromGrpc(device.CheckIn(RawDevice::Greeting(), response)));
   }
@@ -289,7 +289,7 @@ TEST_F(AdminServiceTest, DevicesAreListedInPagesAndShown) {
   SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::ListDevices, request, page));
   ASSERT_EQ(page.devices_size(), 1);
   v1::GetDeviceRequest get;
-  get.set_id("b");
+  get.set_id("phone-y");
   v1::DeviceReport device;
   SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::GetDevice, get, device));
   EXPECT_EQ(device.num_examples(), 10u);

@@ -1,7 +1,9 @@
 #include "coordinator/service/coordinator_server.h"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,6 +22,7 @@ using protocol::RefusalCode;
 using protocol::Role;
 using ::shoal::testing::FromGrpc;
 using ::shoal::testing::IsOk;
+using ::shoal::testing::IsOkAndHolds;
 using ::shoal::testing::RawDevice;
 using ::shoal::testing::RawOperator;
 using ::shoal::testing::RefusalCodeOf;
@@ -99,6 +102,40 @@ TEST(InsecureServerTest, DevicesNameThemselvesAndEverybodyIsAnOperator) {
   EXPECT_EQ(
       RefusalCodeOf(stub->CheckIn(&unnamed, RawDevice::Greeting(), &response)),
       RefusalCode::kUnauthenticated);
+}
+
+// Calls a method of another schema by hand: empty request, raw answer.
+absl::StatusOr<std::string> CallRaw(const TestCoordinator& coordinator,
+                                    const std::string& method) {
+  grpc::GenericStub stub(coordinator.ConnectAnonymously());
+  grpc::ClientContext context;
+  const grpc::Slice nothing;
+  const grpc::ByteBuffer request(&nothing, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::Status> done;
+  stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
+                 [&done](grpc::Status status) { done.set_value(status); });
+  const absl::Status status = FromGrpc(done.get_future().get());
+  if (!status.ok()) return status;
+  grpc::Slice slice;
+  if (!response.DumpToSingleSlice(&slice).ok()) {
+    return absl::InternalError("the answer has no bytes");
+  }
+  return std::string(reinterpret_cast<const char*>(slice.begin()),
+                     slice.size());
+}
+
+TEST(HealthTest, LoadBalancersAreToldThatItServes) {
+  TestCoordinator coordinator;
+  // HealthCheckResponse{status: SERVING}.
+  EXPECT_THAT(CallRaw(coordinator, "/grpc.health.v1.Health/Check"),
+              IsOkAndHolds("\x08\x01"));
+}
+
+TEST(HealthTest, UnknownMethodsAreUnimplemented) {
+  TestCoordinator coordinator;
+  EXPECT_THAT(CallRaw(coordinator, "/shoal.v1.Fleet/Frobnicate"),
+              StatusIs(absl::StatusCode::kUnimplemented));
 }
 
 TEST(ShutdownTest, RunningUploadIsCountedAndNewWorkIsRefused) {

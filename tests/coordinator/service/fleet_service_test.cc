@@ -221,26 +221,14 @@ TEST_F(FleetServiceTest, UploadResumesAfterItsCallerVanished) {
     const auto stream = device.stub().Upload(&context, &receipt);
     ASSERT_TRUE(stream->Write(RawDevice::Header(token, update)));
     ASSERT_TRUE(stream->Write(RawDevice::Chunk(0, half)));
-    // The coordinator has it when it says so.
-    v1::QueryUploadRequest query;
-    query.set_token(token);
-    query.set_digest(std::string(Sha256(update).AsBytes()));
-    v1::QueryUploadResponse progress;
-    while (progress.received_bytes() < half.size()) {
-      grpc::ClientContext query_context;
-      ASSERT_THAT(
-          FromGrpc(device.stub().QueryUpload(&query_context, query, &progress)),
-          IsOk());
+    while (device.Query(token, update).received_bytes() < half.size()) {
     }
     context.TryCancel();
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  v1::UploadRequest header = RawDevice::Header(token, update);
-  header.mutable_header()->set_offset(half.size());
   v1::UploadReceipt receipt;
-  SHOAL_EXPECT_OK(FromGrpc(device.Send(
-      {header, RawDevice::Chunk(half.size(), update.substr(half.size()))},
-      receipt)));
+  SHOAL_EXPECT_OK(FromGrpc(device.Resume(token, update, receipt)));
+  EXPECT_EQ(receipt.digest(), Sha256(update).AsBytes());
 }
 
 TEST_F(FleetServiceTest, CallersWhoVanishWhileWaitingHarmNobody) {
@@ -266,7 +254,11 @@ TEST_F(FleetServiceTest, CallersWhoVanishWhileWaitingHarmNobody) {
     stream->WritesDone();
     context.TryCancel();  // races with the receipt
     stream->Finish();
-    SHOAL_ASSERT_OK(FromGrpc(device.Upload(token, Update(1), receipt)));
+    grpc::Status status;
+    do {  // while the abandoned stream still moves the offset
+      status = device.Resume(token, Update(1), receipt);
+    } while (RefusalCodeOf(status) == RefusalCode::kUploadOffset);
+    SHOAL_ASSERT_OK(FromGrpc(status));
   }
 }
 

@@ -133,6 +133,34 @@ class RawDevice {
     return Send({Header(token, update), Chunk(0, update)}, receipt);
   }
 
+  v1::QueryUploadResponse Query(const std::string& token,
+                                const std::string& update) {
+    v1::QueryUploadRequest request;
+    request.set_token(token);
+    request.set_digest(std::string(Sha256(update).AsBytes()));
+    grpc::ClientContext context;
+    v1::QueryUploadResponse response;
+    SHOAL_CHECK(stub_->QueryUpload(&context, request, &response).ok());
+    return response;
+  }
+
+  // Sends what the coordinator does not hold yet.
+  grpc::Status Resume(const std::string& token, const std::string& update,
+                      v1::UploadReceipt& receipt) {
+    const v1::QueryUploadResponse held = Query(token, update);
+    if (held.has_receipt()) {
+      receipt = held.receipt();
+      return grpc::Status::OK;
+    }
+    const uint64_t from = held.received_bytes();
+    std::vector<v1::UploadRequest> parts = {Header(token, update)};
+    parts[0].mutable_header()->set_offset(from);
+    if (from < update.size()) {
+      parts.push_back(Chunk(from, update.substr(from)));
+    }
+    return Send(parts, receipt);
+  }
+
  private:
   const std::unique_ptr<v1::Fleet::Stub> stub_;
 };
