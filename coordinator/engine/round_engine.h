@@ -40,7 +40,7 @@ struct EngineOptions {
   absl::Duration failure_backoff = absl::Seconds(1);
   absl::Duration max_failure_backoff = absl::Minutes(5);
   // Bounds of what a device is told to wait.
-  absl::Duration min_retry = absl::Milliseconds(20);
+  absl::Duration min_retry = absl::Milliseconds(5);
   absl::Duration max_retry = absl::Minutes(15);
   absl::Duration token_key_lifetime = absl::Hours(24 * 7);
 };

@@ -299,6 +299,45 @@ TEST(AccumulatorTest, TruncatedAndExtendedBytesAreDataLoss) {
               StatusIs(absl::StatusCode::kDataLoss));
 }
 
+TEST(AccumulatorTest, SumsOfEveryWidthComeBack) {
+  for (int bits = 0; bits <= 61; ++bits) {
+    // One update of weight one: the sum is the value times the scale.
+    const FixedPointRange range = {
+        .norm_bound = 1, .max_weight = 1, .max_updates = 1};
+    const float value =
+        static_cast<float>(std::ldexp(1.0, bits) / range.Scale());
+    const std::vector<float> delta = {value, -value, 0, value};
+    Accumulator sum(range, 4);
+    const WeightedUpdate update = {
+        .delta = delta, .weight = 1, .report = {.num_examples = 1}};
+    sum.Add({&update, 1}, nullptr);
+    const std::string bytes = sum.Serialize();
+    EXPECT_EQ(bytes.size(), 84u + 4 * ((bits + 2 + 7) / 8)) << bits;
+    SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
+                               Accumulator::Parse(bytes));
+    EXPECT_THAT(back.sums(), ::testing::ElementsAreArray(sum.sums())) << bits;
+  }
+}
+
+TEST(AccumulatorTest, SumBeyondWhatItsUpdatesCanReachIsDataLoss) {
+  // The largest sum of three updates, said to be of one.
+  const FixedPointRange range = {
+      .norm_bound = 1, .max_weight = 1, .max_updates = 3};
+  const std::vector<float> delta = {1};
+  const std::vector<WeightedUpdate> updates(
+      3, {.delta = delta, .weight = 1, .report = {.num_examples = 1}});
+  Accumulator sum(range, 1);
+  sum.Add(updates, nullptr);
+  std::string bytes = sum.Serialize();
+  SHOAL_ASSERT_OK(Accumulator::Parse(bytes));
+  for (const size_t offset : {32, 40, 48}) {  // updates, weight, examples
+    bytes.replace(offset, 8, std::string("\1\0\0\0\0\0\0\0", 8));
+  }
+  EXPECT_THAT(Accumulator::Parse(bytes),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       ::testing::HasSubstr("holds the sum")));
+}
+
 struct Damage {
   std::string name;
   size_t offset;
@@ -325,7 +364,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Damage{"NumCorrect", 56, uint64_t{1} << 40},
                       Damage{"Loss", 64, uint64_t{1} << 62},
                       Damage{"NumValues", 72, uint64_t{1} << 61},
-                      Damage{"Sum", 80, uint64_t{1} << 62}),
+                      Damage{"NoWidth", 80, 0}, Damage{"Width", 80, 9},
+                      Damage{"NarrowerWidth", 80, 1}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
