@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "base/child_process.h"
@@ -62,8 +63,13 @@ int Live(const LiveOptions& options) {
                         .interrupted = [] { return interrupted.load(); }});
   display.Finish();
   if (!summary.ok()) return Fail(summary.status());
+  const char* command = std::getenv("SHOAL_COMMAND");  // set by script/demo
   const std::string text =
-      options.json ? SummaryJson(*summary) : "\n" + SummaryText(*summary);
+      options.json
+          ? SummaryJson(*summary)
+          : "\n" + SummaryText(*summary,
+                               command != nullptr ? command : "shoal-sim live",
+                               ExecutableFolder());
   std::fputs(text.c_str(), stdout);
   return protocol::kExitOk;
 }

@@ -84,7 +84,8 @@ std::string SummaryJson(const LiveSummary& summary) {
   return json.dump(2) + "\n";
 }
 
-std::string SummaryText(const LiveSummary& summary) {
+std::string SummaryText(const LiveSummary& summary, const std::string& command,
+                        const std::string& programs) {
   std::string text = absl::StrFormat(
       "Trained %s by %s on %s: %d rounds, %d devices, in %s.\n\n",
       summary.model, summary.algorithm, summary.data, summary.rounds_completed,
@@ -105,14 +106,9 @@ std::string SummaryText(const LiveSummary& summary) {
   row("model", summary.model_path);
   row("results", absl::StrCat(summary.folder, "/summary.json, rounds.csv"));
   absl::StrAppend(
-      &text,
-      "\nTry next:\n"
-      "  shoal-sim live --algorithm fedprox        another algorithm\n"
-      "  shoal-sim live --data mnist:DIR           your own files\n"
-      "  shoald --dev                              a coordinator to talk to "
-      "with\n"
-      "                                            shoalctl --credentials "
-      "shoal-data/operator status\n");
+      &text, "\nTry next:\n  ", command, " --algorithm fedprox\n  ", command,
+      " --data mnist:DIR --rounds 30\n  ", programs,
+      "/shoald --dev    # then docs/tutorials/first-federation.md\n");
   return text;
 }
 

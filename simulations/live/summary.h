@@ -45,7 +45,10 @@ std::string FormatSeconds(absl::Duration duration);
 // summary.json, with a newline at its end.
 std::string SummaryJson(const LiveSummary& summary);
 // What people read at the end, with commands to try next.
-std::string SummaryText(const LiveSummary& summary);
+// `command` is how the user runs this again: "script/demo". `programs` is the
+// folder of shoald and shoalctl.
+std::string SummaryText(const LiveSummary& summary, const std::string& command,
+                        const std::string& programs);
 // rounds.csv: a header and one line per round, failed ones included.
 std::string RoundsCsv(absl::Span<const RoundRecord> rounds);
 

@@ -51,13 +51,14 @@ TEST(SummaryTest, JsonHoldsWhatProgramsRead) {
 }
 
 TEST(SummaryTest, TextTellsFederatedFromAlone) {
-  EXPECT_THAT(SummaryText(Example()),
+  EXPECT_THAT(SummaryText(Example(), "script/demo", "/opt/bin"),
               AllOf(HasSubstr("accuracy 90.0 %, loss 0.2500"),
                     HasSubstr("min 50.0 %, median 75.0 %, max 100.0 %"),
                     HasSubstr("accuracy 50.0 % in the mean"),
                     HasSubstr("12.3 MB up, 999 B down"),
                     HasSubstr("out/models/version-000030.shoal"),
-                    HasSubstr("Try next:")));
+                    HasSubstr("script/demo --algorithm fedprox"),
+                    HasSubstr("/opt/bin/shoald --dev")));
 }
 
 TEST(SummaryTest, CsvHasALinePerRoundFailedOnesIncluded) {
