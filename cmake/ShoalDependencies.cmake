@@ -2,7 +2,6 @@
 # installed by script/bootstrap. docs/decisions/ has a paragraph for each.
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
-find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(OpenSSL 3 REQUIRED)
 find_package(ZLIB REQUIRED)
 if(SHOAL_BUILD_GRPC)

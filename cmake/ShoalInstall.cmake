@@ -10,11 +10,6 @@ if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()
 list(TRANSFORM sdk PREPEND shoal_)
-foreach(target IN LISTS sdk ITEMS shoald shoalctl shoal-agent shoal-sim)
-  if(NOT TARGET ${target})
-    return()
-  endif()
-endforeach()
 
 install(TARGETS ${sdk} EXPORT ShoalTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
