@@ -124,4 +124,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace shoal::simulations
 
-int main(int argc, char** argv) { return shoal::simulations::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // gRPC's own lines say nothing that our errors do not; a user who sets the
+  // variable gets them.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  return shoal::simulations::Main(argc, argv);
+}

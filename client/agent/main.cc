@@ -182,4 +182,9 @@ ExitCode Main(int argc, char** argv) {
 }  // namespace
 }  // namespace shoal::client
 
-int main(int argc, char** argv) { return shoal::client::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // gRPC's own lines say nothing that our errors do not; a user who sets the
+  // variable gets them.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  return shoal::client::Main(argc, argv);
+}

@@ -147,6 +147,28 @@ std::string Verdict(const RoundRow& round, const configuration::Task& task,
   return "";
 }
 
+// What to change when devices stop for that reason (protocol::AbandonReason).
+std::string AbandonAdvice(absl::string_view reason,
+                          const configuration::Task& task) {
+  if (reason == ToString(protocol::AbandonReason::kData)) {
+    return absl::StrCat(
+        "their examples do not fit the task's model, ", task.model.ToString(),
+        ": stop the task and create one whose model.inputs and model.outputs "
+        "are the features and classes of population '",
+        task.population, "' (the devices' logs name them).");
+  }
+  if (reason == ToString(protocol::AbandonReason::kTraining)) {
+    return absl::StrCat(
+        "training failed or became non-finite: lower training.learning_rate (",
+        protocol::NumberText(task.training.learning_rate),
+        ") and read the devices' logs.");
+  }
+  return absl::StrCat(
+      "loosen device_limits, make training shorter, or raise "
+      "round.over_selection (",
+      protocol::NumberText(task.round.over_selection), ").");
+}
+
 // What would have helped against the largest loss.
 std::string Advice(const Loss& loss, const configuration::Task& task) {
   switch (loss.kind) {
@@ -158,11 +180,9 @@ std::string Advice(const Loss& loss, const configuration::Task& task) {
           protocol::NumberText(task.round.over_selection),
           "), and look at the devices with `shoalctl device list`.");
     case Loss::kAbandoned:
-      return absl::StrCat(
-          "Most of the missing stopped on ", Spaced(loss.detail),
-          ": loosen device_limits, make training shorter, or "
-          "raise round.over_selection (",
-          protocol::NumberText(task.round.over_selection), ").");
+      return absl::StrCat("Most of the missing stopped on ",
+                          Spaced(loss.detail), ": ",
+                          AbandonAdvice(loss.detail, task));
     case Loss::kRefused:
       break;
   }

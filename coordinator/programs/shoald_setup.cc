@@ -68,8 +68,11 @@ absl::StatusOr<CoordinatorConfig> ConfigOf(const ShoaldArguments& arguments,
 }
 
 std::string DevInstructions(const CoordinatorConfig& config,
-                            const std::string& grpc_address,
+                            const std::string& listen_address,
                             const std::string& invitation) {
+  // The throw-away certificate is for this machine's loopback only.
+  const std::string grpc_address = absl::StrCat(
+      "127.0.0.1", listen_address.substr(listen_address.rfind(':')));
   if (!config.tls.has_value()) {
     return absl::StrCat("  look around  shoalctl --coordinator ", grpc_address,
                         " --insecure status\n");

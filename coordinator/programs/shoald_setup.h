@@ -26,9 +26,10 @@ struct ShoaldArguments {
 absl::StatusOr<configuration::CoordinatorConfig> ConfigOf(
     const ShoaldArguments& arguments, absl::Time now);
 
-// What a person who tried --dev can do next.
+// What a person who tried --dev can do next, on this machine: the throw-away
+// certificate names no other.
 std::string DevInstructions(const configuration::CoordinatorConfig& config,
-                            const std::string& grpc_address,
+                            const std::string& listen_address,
                             const std::string& invitation);
 
 }  // namespace shoal::coordinator

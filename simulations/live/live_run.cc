@@ -143,6 +143,9 @@ absl::Status LiveRun::Prepare() {
   SHOAL_RETURN_IF_ERROR(
       FitModel(data_->shape(), options_.data.has_value(), scenario_));
   SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTest());
+  // Reads the training files to their end: what is wrong with them is said
+  // here, not by twenty agents.
+  SHOAL_RETURN_IF_ERROR(data_->LoadDevice(0).status());
   SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
   if (!options_.out.empty()) {
     SHOAL_RETURN_IF_ERROR(MakeFolders(options_.out + "/models"));

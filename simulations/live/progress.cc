@@ -11,6 +11,8 @@ namespace shoal::simulations {
 namespace {
 
 constexpr int kBarWidth = 12;
+constexpr int kMinBarWidth = 4;
+constexpr int kBarFrame = 3;  // brackets and a space
 
 double Fraction(int64_t done, int64_t total) {
   return std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0,
@@ -31,15 +33,16 @@ std::string ProgressText(const ProgressState& state) {
   if (state.test_accuracy.has_value()) {
     absl::StrAppendFormat(&text, "  test %.1f %%", 100 * *state.test_accuracy);
   }
-  if (const auto left = TimeLeft(state); left.has_value()) {
+  if (state.train_loss.has_value()) {
+    absl::StrAppendFormat(&text, "  loss %.3f", *state.train_loss);
+  }
+  absl::StrAppendFormat(&text, "  %2d reports  %.0f/%.0f MB up/down",
+                        state.reports, state.bytes_up / 1e6,
+                        state.bytes_down / 1e6);
+  if (const auto left = TimeLeft(state);
+      left.has_value() && state.rounds_done < state.rounds) {
     absl::StrAppend(&text, "  ", FormatSeconds(*left), " left");
   }
-  absl::StrAppendFormat(&text, "  %2d reports", state.reports);
-  if (state.train_loss.has_value()) {
-    absl::StrAppendFormat(&text, "  train loss %.3f", *state.train_loss);
-  }
-  absl::StrAppend(&text, "  ", FormatBytes(state.bytes_up), " up  ",
-                  FormatBytes(state.bytes_down), " down");
   return text;
 }
 
@@ -80,10 +83,16 @@ void ProgressDisplay::Step(absl::string_view what, int64_t done,
 
 void ProgressDisplay::Redraw(double fraction, absl::string_view text) {
   if (columns_ <= 0) return;
-  // One column stays free: terminals differ in what the last one does.
-  const std::string line =
-      absl::StrCat(ProgressBar(fraction, kBarWidth), " ", text)
-          .substr(0, columns_ - 1);
+  // One column stays free: terminals differ in what the last one does. The bar
+  // takes what the text leaves.
+  const int room = columns_ - 1;
+  const int bar =
+      std::min(kBarWidth, room - static_cast<int>(text.size()) - kBarFrame);
+  std::string line(text);
+  if (bar >= kMinBarWidth) {
+    line = absl::StrCat(ProgressBar(fraction, bar), " ", text);
+  }
+  line.resize(std::min<size_t>(line.size(), room));
   // Back to the first column, the line, and what is left of the old one erased.
   absl::FPrintF(out_, "\r%s\x1b[K", line);
   std::fflush(out_);

@@ -54,7 +54,7 @@ bool Pump(int from, int to, int64_t& moved) {
 
 CuttingProxy::CuttingProxy(const std::string& target, int cuts,
                            int64_t bytes_up)
-    : target_(target), bytes_up_(bytes_up), cuts_left_(cuts) {
+    : target_(target), cuts_(cuts), bytes_up_(bytes_up) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = Loopback(0);
   socklen_t size = sizeof address;
@@ -94,6 +94,13 @@ void CuttingProxy::Accept() {
   }
 }
 
+bool CuttingProxy::TakeCut() {
+  MutexLock lock(mutex_);
+  if (cuts_made_ == cuts_) return false;
+  ++cuts_made_;
+  return true;
+}
+
 void CuttingProxy::Forward(int client) {
   const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(PortOf(target_));
@@ -103,7 +110,6 @@ void CuttingProxy::Forward(int client) {
     Reset(client);
     return;
   }
-  const bool cut = cuts_left_.fetch_sub(1) > 0;
   int64_t up = 0;
   int64_t down = 0;
   bool open = true;
@@ -112,10 +118,7 @@ void CuttingProxy::Forward(int client) {
     poll(ready, 2, kPollMilliseconds);
     if (ready[0].revents != 0) open = Pump(client, server, up);
     if (open && ready[1].revents != 0) open = Pump(server, client, down);
-    if (cut && up >= bytes_up_) {
-      ++cuts_made_;
-      break;
-    }
+    if (up >= bytes_up_ && TakeCut()) break;
   }
   Reset(client);
   Reset(server);

@@ -13,8 +13,8 @@
 namespace shoal::testing {
 
 // Thread-safe. Accepts on a port of its own and forwards to `target`
-// ("127.0.0.1:PORT"); each of the first `cuts` connections is reset once
-// `bytes_up` bytes have gone from the client to the target.
+// ("127.0.0.1:PORT"); the first `cuts` connections that bring `bytes_up` bytes
+// from the client to the target are reset there.
 class CuttingProxy {
  public:
   CuttingProxy(const std::string& target, int cuts, int64_t bytes_up);
@@ -25,14 +25,16 @@ class CuttingProxy {
 
  private:
   void Accept();
+  // Whether the calling connection is one of those to cut.
+  bool TakeCut() SHOAL_EXCLUDES(mutex_);
   void Forward(int client);
 
   const std::string target_;
+  const int cuts_;
   const int64_t bytes_up_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stopping_ = false;
-  std::atomic<int> cuts_left_;
   std::atomic<int> cuts_made_ = 0;
   std::thread acceptor_;
   Mutex mutex_;

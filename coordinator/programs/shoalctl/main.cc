@@ -1,5 +1,6 @@
 // shoalctl: how operators talk to a coordinator.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "base/version.h"
 #include "coordinator/programs/shoalctl/commands.h"
@@ -47,4 +48,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace shoal::shoalctl
 
-int main(int argc, char** argv) { return shoal::shoalctl::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // gRPC's own lines say nothing that our errors do not; a user who sets the
+  // variable gets them.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  return shoal::shoalctl::Main(argc, argv);
+}

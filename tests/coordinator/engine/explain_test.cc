@@ -132,6 +132,14 @@ TEST_F(ExplainTest, FailureByEnergyPointsAtTheLimits) {
   EXPECT_THAT(Explain(), HasSubstr("stopped on energy: loosen device_limits"));
 }
 
+TEST_F(ExplainTest, FailureByDataPointsAtTheModel) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(20, "abandoned: data");
+  EXPECT_THAT(Explain(), HasSubstr("do not fit the task's model"));
+  EXPECT_THAT(Explain(), HasSubstr("model.inputs"));
+}
+
 TEST_F(ExplainTest, EveryFailureHasAVerdictAndARemedy) {
   round_.state = RoundState::kFailed;
   round_.failure = "non_finite";

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -44,13 +45,26 @@ class Output {
 
 TEST(ProgressTest, TextShowsEverythingThatIsKnown) {
   EXPECT_EQ(ProgressText(Example()),
-            "round  7/30  test 91.2 %  46 s left  16 reports  "
-            "train loss 0.432  1.2 MB up  3.4 kB down");
+            "round  7/30  test 91.2 %  loss 0.432  16 reports  "
+            "1/0 MB up/down  46 s left");
 }
 
 TEST(ProgressTest, TextLeavesOutWhatIsNotKnown) {
   ProgressState state = {.rounds = 3};
-  EXPECT_EQ(ProgressText(state), "round 0/3   0 reports  0 B up  0 B down");
+  EXPECT_EQ(ProgressText(state), "round 0/3   0 reports  0/0 MB up/down");
+}
+
+TEST(ProgressTest, LineOfALongRunFitsATerminal) {
+  ProgressState state = Example();
+  state.rounds_done = 29;
+  state.bytes_up = state.bytes_down = 225'600'000;
+  EXPECT_LE(ProgressText(state).size(), 79u);
+}
+
+TEST(ProgressTest, NoTimeIsLeftAfterTheLastRound) {
+  ProgressState state = Example();
+  state.rounds_done = state.rounds;
+  EXPECT_THAT(ProgressText(state), Not(HasSubstr("left")));
 }
 
 TEST(ProgressTest, TimeLeftFollowsThePace) {
@@ -86,8 +100,16 @@ TEST(ProgressTest, TerminalsGetOneLineThatIsRedrawnAndFits) {
     display.RoundDone(Example());
     display.Say("done");
   }
-  const std::string line = "\r[##..........] round  7/30  test 91.2 %\x1b[K";
+  const std::string line =
+      absl::StrCat("\r", ProgressText(Example()).substr(0, 39), "\x1b[K");
   EXPECT_EQ(output.text(), line + line + "\ndone\n");
+}
+
+TEST(ProgressTest, ABarTakesTheRoomThatTheTextLeaves) {
+  Output output;
+  ProgressDisplay display(output.file(), 20);
+  display.Step("alone", 1, 2);
+  EXPECT_EQ(output.text(), "\r[###...] alone  1/2\x1b[K");
 }
 
 TEST(ProgressTest, TheLineIsEndedOnce) {
