@@ -41,7 +41,9 @@ std::string ProgressText(const ProgressState& state) {
                         state.bytes_down / 1e6);
   if (const auto left = TimeLeft(state);
       left.has_value() && state.rounds_done < state.rounds) {
-    absl::StrAppend(&text, "  ", FormatSeconds(*left), " left");
+    absl::StrAppend(&text, "  ",
+                    FormatSeconds(absl::Ceil(*left, absl::Seconds(1))),
+                    " left");
   }
   return text;
 }
