@@ -41,8 +41,11 @@ std::string ProgressText(const ProgressState& state) {
                         state.bytes_down / 1e6);
   if (const auto left = TimeLeft(state);
       left.has_value() && state.rounds_done < state.rounds) {
+    const absl::Duration rounded = absl::Ceil(*left, absl::Seconds(1));
     absl::StrAppend(&text, "  ",
-                    FormatSeconds(absl::Ceil(*left, absl::Seconds(1))),
+                    rounded < absl::Seconds(10)
+                        ? absl::StrCat(absl::ToInt64Seconds(rounded), " s")
+                        : FormatSeconds(rounded),
                     " left");
   }
   return text;
