@@ -14,7 +14,7 @@ constexpr RoundFailureInfo kFailures[] = {
      "ones, or lower round.min_reports."},
     {RoundFailure::kStopped, "stopped",
      "The task was stopped by an operator while the round was running.",
-     "None is needed; create a new task to train on."},
+     "Create a new task to go on training."},
     {RoundFailure::kNonFinite, "non_finite",
      "The server optimiser would have produced a model with infinite or "
      "undefined values.",

@@ -15,8 +15,6 @@ using configuration::Scenario;
 
 constexpr double kDefaultMu = 0.1;
 constexpr double kDefaultAlpha = 0.3;
-// Every device is a process.
-constexpr int kMaxDevices = 1000;
 
 absl::Status Usage(absl::string_view what) {
   return absl::InvalidArgumentError(what);

@@ -32,6 +32,9 @@ struct LiveOptions {
   bool json = false;     // the summary as JSON on standard output
 };
 
+// Every device is a process of its own.
+inline constexpr int kMaxDevices = 1000;
+
 // The built-in scenario, as text: simulations/scenarios/demo.yaml.
 absl::string_view DemoScenario();
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -135,8 +136,34 @@ class LiveRun {
   ProgressState progress_;
 };
 
+// How many devices the user's data name, when nothing else says how many to
+// start.
+absl::StatusOr<std::optional<int>> NaturalDevices(
+    const LiveOptions& options, const configuration::Scenario& scenario) {
+  if (!options.data.has_value() || options.devices.has_value() ||
+      scenario.partition.has_value()) {
+    return std::nullopt;
+  }
+  SHOAL_ASSIGN_OR_RETURN(
+      const auto data,
+      learning::FederatedData::Open(scenario.data, std::nullopt,
+                                    /*num_devices=*/1, scenario.seed));
+  const learning::DataShape& shape = data->shape();
+  if (!shape.natural_is_default || shape.natural_devices < 1) {
+    return std::nullopt;
+  }
+  return std::min(shape.natural_devices, kMaxDevices);
+}
+
 absl::Status LiveRun::Prepare() {
   SHOAL_ASSIGN_OR_RETURN(scenario_, ResolveScenario(options_));
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<int> natural,
+                         NaturalDevices(options_, scenario_));
+  if (natural.has_value()) {
+    LiveOptions options = options_;
+    options.devices = natural;
+    SHOAL_ASSIGN_OR_RETURN(scenario_, ResolveScenario(options));
+  }
   SHOAL_ASSIGN_OR_RETURN(
       data_, learning::FederatedData::Open(scenario_.data, scenario_.partition,
                                            scenario_.devices, scenario_.seed));
