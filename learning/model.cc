@@ -34,10 +34,10 @@ absl::Status CheckWidths(const std::vector<int>& widths) {
   SHOAL_RETURN_IF_ERROR(CheckWidth("inputs", widths.front(), 1));
   SHOAL_RETURN_IF_ERROR(CheckWidth("outputs", widths.back(), 2));
   const size_t num_hidden = widths.size() - 2;
-  if (num_hidden > kMaxHiddenLayers) {
+  if (num_hidden > 64) {
     return absl::InvalidArgumentError(
         absl::StrCat("model has ", num_hidden, " hidden layers, expected at ",
-                     "most ", kMaxHiddenLayers));
+                     "most ", 64));
   }
   for (size_t i = 0; i < num_hidden; ++i) {
     SHOAL_RETURN_IF_ERROR(
@@ -58,12 +58,15 @@ absl::Status CheckWidths(const std::vector<int>& widths) {
 }  // namespace
 
 int ModelSpec::inputs() const {
-  return std::visit([](const auto& spec) { return spec.inputs; }, architecture);
+  const auto* mlp = std::get_if<MlpSpec>(&architecture);
+  return mlp != nullptr ? mlp->inputs
+                        : std::get<LogisticSpec>(architecture).inputs;
 }
 
 int ModelSpec::outputs() const {
-  return std::visit([](const auto& spec) { return spec.outputs; },
-                    architecture);
+  const auto* mlp = std::get_if<MlpSpec>(&architecture);
+  return mlp != nullptr ? mlp->outputs
+                        : std::get<LogisticSpec>(architecture).outputs;
 }
 
 std::string ModelSpec::ToString() const {
@@ -79,6 +82,10 @@ void Score::Add(const Score& other) {
 }
 
 absl::StatusOr<std::unique_ptr<Model>> Model::Create(const ModelSpec& spec) {
+  if (!std::holds_alternative<LogisticSpec>(spec.architecture) &&
+      !std::holds_alternative<MlpSpec>(spec.architecture)) {
+    return absl::UnimplementedError("only logistic and mlp models");
+  }
   std::vector<int> widths = LayerWidths(spec);
   SHOAL_RETURN_IF_ERROR(CheckWidths(widths));
   return MakeMlp(spec, std::move(widths));

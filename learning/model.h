@@ -6,45 +6,16 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/random.h"
+#include "learning/model_spec.h"
 #include "learning/parameters.h"
 
 namespace shoal::learning {
-
-// Bounds of every model, so that a specification from a peer cannot ask for
-// more memory than a device or a coordinator could ever have.
-inline constexpr int kMaxLayerWidth = 1 << 20;
-inline constexpr int kMaxHiddenLayers = 64;
-inline constexpr int64_t kMaxParameters = int64_t{1} << 30;
-
-// Multinomial logistic regression: softmax(x W + b).
-struct LogisticSpec {
-  int inputs = 0;   // >= 1
-  int outputs = 0;  // >= 2
-  friend bool operator==(const LogisticSpec&, const LogisticSpec&) = default;
-};
-
-// Fully connected layers with ReLU between them, softmax at the end.
-struct MlpSpec {
-  int inputs = 0;           // >= 1
-  std::vector<int> hidden;  // each >= 1; empty means logistic
-  int outputs = 0;          // >= 2
-  friend bool operator==(const MlpSpec&, const MlpSpec&) = default;
-};
-
-struct ModelSpec {
-  std::variant<LogisticSpec, MlpSpec> architecture;
-  int inputs() const;
-  int outputs() const;
-  std::string ToString() const;  // "mlp 784-200-200-10"
-  friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
-};
 
 // A mini-batch. Both spans belong to the caller.
 struct Batch {

@@ -54,8 +54,7 @@ v1::ModelDefinition ToProto(const learning::ModelSpec& spec) {
         if constexpr (std::is_same_v<Spec, learning::LogisticSpec>) {
           proto.mutable_logistic()->set_inputs(architecture.inputs);
           proto.mutable_logistic()->set_outputs(architecture.outputs);
-        } else {
-          static_assert(std::is_same_v<Spec, learning::MlpSpec>);
+        } else if constexpr (std::is_same_v<Spec, learning::MlpSpec>) {
           proto.mutable_mlp()->set_inputs(architecture.inputs);
           for (int width : architecture.hidden) {
             proto.mutable_mlp()->add_hidden(width);
