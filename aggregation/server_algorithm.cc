@@ -1,7 +1,6 @@
 #include "aggregation/server_algorithm.h"
 
 #include <cmath>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -87,7 +86,8 @@ class SgdServer final : public ServerAlgorithm {
                                  " values of 8"));
     }
     std::vector<double> velocity(size);
-    std::memcpy(velocity.data(), reader.rest().data(), reader.rest().size());
+    reader.rest().copy(reinterpret_cast<char*>(velocity.data()),
+                       reader.rest().size());
     for (const double v : velocity) {
       if (!std::isfinite(v)) return Broken("holds a value that is not finite");
     }
