@@ -12,7 +12,8 @@ Layer::Layer(Shape input, Shape output, std::vector<LayerTensor> tensors)
       tensors_(std::move(tensors)) {
   for (const LayerTensor& tensor : tensors_) {
     offsets_.push_back(num_parameters_);
-    num_parameters_ += Shape(tensor.dims).num_values();
+    sizes_.push_back(Shape(tensor.dims).num_values());
+    num_parameters_ += sizes_.back();
   }
 }
 

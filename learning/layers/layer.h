@@ -89,6 +89,7 @@ class Layer {
   bool trainable() const;  // has a trainable tensor
   // Where tensor `index` starts inside the layer.
   int64_t offset(int index) const { return offsets_[index]; }
+  int64_t tensor_size(int index) const { return sizes_[index]; }
   // Floats of the largest product that Backward hands to a sink, for its
   // scratch; 0 when it hands over none.
   virtual int64_t sink_scratch() const { return 0; }
@@ -106,6 +107,7 @@ class Layer {
   const Shape output_;
   const std::vector<LayerTensor> tensors_;
   std::vector<int64_t> offsets_;
+  std::vector<int64_t> sizes_;
   int64_t num_parameters_ = 0;
 };
 
