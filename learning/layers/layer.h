@@ -93,6 +93,9 @@ class Layer {
   // Floats of the largest product that Backward hands to a sink, for its
   // scratch; 0 when it hands over none.
   virtual int64_t sink_scratch() const { return 0; }
+  // > 0: inputs are integers in [0, token_limit()); whoever reads examples
+  // checks that. 0: any number.
+  virtual int64_t token_limit() const { return 0; }
   // Multiply-adds of a forward pass for one example.
   virtual int64_t forward_macs() const = 0;
 
