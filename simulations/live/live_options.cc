@@ -172,8 +172,12 @@ absl::Status FitModel(const learning::DataShape& shape, bool replaced,
   if (replaced) {
     std::visit(
         [&](auto& spec) {
-          spec.inputs = shape.num_features;
-          spec.outputs = shape.num_classes;
+          if constexpr (requires { spec.inputs; }) {
+            spec.inputs = shape.num_features;
+          }
+          if constexpr (requires { spec.outputs; }) {
+            spec.outputs = shape.num_classes;
+          }
         },
         model.architecture);
     return absl::OkStatus();
