@@ -70,7 +70,7 @@ void StderrLogger::Log(Severity severity, absl::string_view message,
                         Name(severity), "\",\"message\":", JsonString(message));
     for (const LogField& field : fields) {
       absl::StrAppend(&line, ",", JsonString(field.key), ":",
-                      JsonString(field.value));
+                      field.is_number ? field.value : JsonString(field.value));
     }
     line += "}";
   } else {

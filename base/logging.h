@@ -1,10 +1,11 @@
-// Structured logs as a dependency. Programs use spdlog behind it; libraries
-// that run on a device see only this interface.
+// Structured logs as a dependency: libraries see the interface, programs
+// choose what is behind it.
 #ifndef SHOAL_BASE_LOGGING_H_
 #define SHOAL_BASE_LOGGING_H_
 
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,8 +19,21 @@ enum class Severity { kDebug, kInfo, kWarning, kError };
 struct LogField {
   LogField(absl::string_view key, const absl::AlphaNum& value)
       : key(key), value(value.Piece()) {}
+  template <typename Number,
+            typename = std::enable_if_t<std::is_arithmetic_v<Number>>>
+  LogField(absl::string_view key, Number number)
+      : key(key), value(absl::StrCat(number)), is_number(IsFinite(number)) {}
+
   std::string key;
   std::string value;
+  bool is_number = false;  // finite: JSON writes it as a number
+
+ private:
+  template <typename Number>
+  static bool IsFinite(Number number) {
+    // Infinite and undefined values have no notation in JSON.
+    return number - number == Number{0};
+  }
 };
 
 // Thread-safe.
@@ -54,7 +68,7 @@ class NullLogger final : public Logger {
 
 // One line per event on standard error:
 //   2026-11-21T02:10:00.123Z INFO round sealed round=7 accepted=16
-// or, with `json`, one JSON object per line.
+// or, with `json`, one JSON object per line, numbers as numbers.
 class StderrLogger final : public Logger {
  public:
   explicit StderrLogger(Severity minimum, bool json = false)

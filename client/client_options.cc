@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/human_duration.h"
 
 namespace shoal::client {
 namespace {
@@ -61,14 +62,12 @@ absl::Status CheckOptions(const ClientOptions& options) {
                  absl::StrCat(options.memory_bytes, " is below 0"));
   }
   if (options.max_backoff <= absl::ZeroDuration()) {
-    return Wrong("max_backoff",
-                 absl::StrCat(absl::FormatDuration(options.max_backoff),
-                              ", expected more than 0"));
+    return Wrong("max_backoff", absl::StrCat(HumanDuration(options.max_backoff),
+                                             ", expected more than 0"));
   }
   if (options.idle_window <= absl::ZeroDuration()) {
-    return Wrong("idle_window",
-                 absl::StrCat(absl::FormatDuration(options.idle_window),
-                              ", expected more than 0"));
+    return Wrong("idle_window", absl::StrCat(HumanDuration(options.idle_window),
+                                             ", expected more than 0"));
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/human_duration.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
@@ -340,7 +341,7 @@ void SessionRun::Perform(const DoAbandon& action) {
 }
 
 void SessionRun::Perform(const DoWait& action) {
-  Tell(ClientEvent::kRetrying, "in ", absl::FormatDuration(action.delay), ": ",
+  Tell(ClientEvent::kRetrying, "in ", HumanDuration(action.delay), ": ",
        action.why.message());
   options_.wait(action.delay);
   session_.OnWaited();
@@ -360,7 +361,7 @@ absl::Status SessionRun::EndSession(const SessionEnd& end) {
                      " of task ", report_.task);
     Tell(ClientEvent::kUploaded, report_.explanation);
     Tell(ClientEvent::kEnded, "come back in ",
-         absl::FormatDuration(end.next_check_in));
+         HumanDuration(end.next_check_in));
   } else {
     report_.explanation = std::string(end.reason.message());
     Tell(ClientEvent::kEnded, report_.explanation);

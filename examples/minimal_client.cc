@@ -79,8 +79,8 @@ int main(int argc, char** argv) {
 
   absl::StatusOr<shoal::SessionReport> report = (*client)->RunOnce();
   if (!report.ok()) return Fail(report.status());
-  std::printf("%s; come back in %s\n", report->explanation.c_str(),
-              absl::FormatDuration(report->next_check_in).c_str());
+  std::printf("%s; come back in %.0f s\n", report->explanation.c_str(),
+              absl::ToDoubleSeconds(report->next_check_in));
   if (report->outcome != shoal::SessionReport::kContributed) return 1;
 
   auto probabilities = (*client)->Predict({0.9f, 0.1f});

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "protocol/pem.h"
 
@@ -66,8 +67,8 @@ absl::Status CheckLifetime(absl::Duration lifetime) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "a certificate cannot live for ", absl::FormatDuration(lifetime),
-      ": expected between 1s and ", absl::FormatDuration(kLongestLifetime)));
+      "a certificate cannot live for ", HumanDuration(lifetime),
+      ": expected between 1 s and ", HumanDuration(kLongestLifetime)));
 }
 
 absl::Status AddToName(X509_NAME* name, const char* field,

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/human_duration.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "client/client_state.h"
@@ -139,7 +140,7 @@ absl::Status Federation::TimeLimitError() {
                          store_->GetTask(options_.task.name));
   return absl::DeadlineExceededError(absl::StrCat(
       "task ", row.name, " has ", row.rounds_committed, " of ", row.rounds,
-      " rounds after ", absl::FormatDuration(options_.time_limit),
+      " rounds after ", HumanDuration(options_.time_limit),
       " of simulated time; ", row.rounds_failed, " rounds failed"));
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/transport/idle_watch.h"
 #include "protocol/wire.h"
@@ -116,9 +117,9 @@ absl::Status GrpcTransport::Finished(const grpc::Status& status,
                                      const IdleWatch::Call& call) const {
   if (status.ok()) return absl::OkStatus();
   if (call.expired()) {
-    return absl::UnavailableError(absl::StrCat(
-        "coordinator ", options_.coordinator, ": nothing has moved for ",
-        absl::FormatDuration(call.window())));
+    return absl::UnavailableError(
+        absl::StrCat("coordinator ", options_.coordinator,
+                     ": nothing has moved for ", HumanDuration(call.window())));
   }
   if (watch_.cancelled()) return absl::CancelledError("the call was cancelled");
   return FromGrpc(status, options_.coordinator);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "coordinator/service/store_errors.h"
 #include "protocol/refusal.h"
@@ -23,8 +24,8 @@ absl::Status Check(const InvitationRequest& request) {
   if (request.valid_for <= absl::ZeroDuration() ||
       request.valid_for > kMaxValidity) {
     return absl::InvalidArgumentError(
-        absl::StrCat("valid_for: is ", absl::FormatDuration(request.valid_for),
-                     ", expected more than 0s and at most a year"));
+        absl::StrCat("valid_for: is ", HumanDuration(request.valid_for),
+                     ", expected more than 0 s and at most a year"));
   }
   if (request.label.size() > kMaxLabel) {
     return absl::InvalidArgumentError(

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/file.h"
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/include/shoal/client.h"
 
@@ -174,10 +175,9 @@ absl::Status LocalDeployment::AwaitEndpoints() {
     SHOAL_RETURN_IF_ERROR(CheckRunning(0));
     if (Interrupted()) return absl::CancelledError("interrupted");
     if (absl::Now() > deadline) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("shoald does not serve after ",
-                       absl::FormatDuration(options_.start_timeout),
-                       Tail("shoald", *coordinator_)));
+      return absl::DeadlineExceededError(absl::StrCat(
+          "shoald does not serve after ", HumanDuration(options_.start_timeout),
+          Tail("shoald", *coordinator_)));
     }
     absl::SleepFor(kPollInterval);
   }

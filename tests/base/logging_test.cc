@@ -1,5 +1,7 @@
 #include "base/logging.h"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -61,7 +63,22 @@ TEST(StderrLoggerTest, JsonLineIsOneObject) {
       JsonLine("round sealed", {{"round", 7}}),
       MatchesRegex(std::string("\\{\"time\":\"") + kTime +
                    "\",\"severity\":\"INFO\",\"message\":\"round sealed\","
-                   "\"round\":\"7\"\\}\n"));
+                   "\"round\":7\\}\n"));
+}
+
+TEST(StderrLoggerTest, JsonHasNumbersAsNumbersAndTextAsText) {
+  const std::string line = JsonLine(
+      "m", {{"loss", 0.25}, {"id", int64_t{-3}}, {"name", "17"}, {"n", 5u}});
+  EXPECT_THAT(line, HasSubstr(R"("loss":0.25,"id":-3,"name":"17","n":5})"));
+}
+
+TEST(StderrLoggerTest, JsonHasNoNotationForInfinity) {
+  EXPECT_THAT(
+      JsonLine("m", {{"loss", std::numeric_limits<double>::infinity()}}),
+      HasSubstr(R"("loss":"inf")"));
+  EXPECT_THAT(
+      JsonLine("m", {{"loss", std::numeric_limits<double>::quiet_NaN()}}),
+      HasSubstr(R"("loss":"nan")"));
 }
 
 TEST(StderrLoggerTest, JsonEscapesQuotesBackslashesAndControls) {
