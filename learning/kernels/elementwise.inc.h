@@ -105,32 +105,53 @@ void ActivateGradient(Activation activation, const float* x_or_y,
   }
 }
 
+constexpr float kLeastFinite = -__FLT_MAX__;
+
+SHOAL_INLINE float LargestLane(V value) {
+  return FoldLanes(value, [](float a, float b) { return a > b ? a : b; });
+}
+SHOAL_INLINE float SumOfLanes(V value) {
+  return FoldLanes(value, [](float a, float b) { return a + b; });
+}
+
+// Values times zero are zero, or NaN when they are not finite: added to the sum
+// they spoil the whole row. A short row stays in one register.
+void SoftmaxShortRow(int64_t classes, float* row) {
+  const Tail part(classes);
+  const V x = Load(row, part, kLeastFinite);
+  const V e = Keep(ExpNonPositive(x - LargestLane(x)), part);
+  const float sum = SumOfLanes(e + x * 0.0f);
+  Store(row, e * (1 / sum), part);
+}
+
 void SoftmaxRow(int64_t classes, float* row) {
-  constexpr float kLeast = -__FLT_MAX__;
-  V largest = Broadcast(kLeast);
-  V poison = {};  // NaN when a value is not finite, else zero
+  V largest = Broadcast(kLeastFinite);
+  V sum = {};
   ForVectors(classes, [&](int64_t c, auto part) {
-    const V x = Load(row + c, part, kLeast);
+    const V x = Load(row + c, part, kLeastFinite);
     largest = x > largest ? x : largest;
-    poison += x * 0.0f;
+    sum += x * 0.0f;
   });
-  const float shift =
-      FoldLanes(largest, [](float a, float b) { return a > b ? a : b; });
-  V sum = poison;
+  const float shift = LargestLane(largest);
   ForVectors(classes, [&](int64_t c, auto part) {
     const V e = ExpNonPositive(Load(row + c, part) - shift);
     Store(row + c, e, part);
     sum += Keep(e, part);
   });
-  const float scale =
-      1 / FoldLanes(sum, [](float a, float b) { return a + b; });
+  const float scale = 1 / SumOfLanes(sum);
   ForVectors(classes, [&](int64_t c, auto part) {
     Store(row + c, Load(row + c, part) * scale, part);
   });
 }
 
 void Softmax(int64_t rows, int64_t classes, float* logits) {
-  for (int64_t r = 0; r < rows; ++r) SoftmaxRow(classes, logits + r * classes);
+  for (int64_t r = 0; r < rows; ++r) {
+    if (classes < kLanes) {
+      SoftmaxShortRow(classes, logits + r * classes);
+    } else {
+      SoftmaxRow(classes, logits + r * classes);
+    }
+  }
 }
 
 void Axpy(float a, const float* x, int64_t size, float* y) {

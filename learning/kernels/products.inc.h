@@ -17,13 +17,16 @@ class LeftColumn {
  public:
   SHOAL_INLINE LeftColumn(const float* a, int64_t outer_stride)
       : stride_(kUnitOuter ? 1 : outer_stride) {
-    Unroll<kGroups>([&](auto g) { groups_[g] = a + g * kGroup * stride_; });
+    Unroll<kGroups>([&](auto g) SHOAL_INLINE_LAMBDA {
+      groups_[g] = a + g * kGroup * stride_;
+    });
   }
   SHOAL_INLINE float operator[](int row) const {
     return groups_[row / kGroup][row % kGroup * stride_];
   }
   SHOAL_INLINE void Advance(int64_t inner_stride) {
-    Unroll<kGroups>([&](auto g) { groups_[g] += inner_stride; });
+    Unroll<kGroups>([&](auto g)
+                        SHOAL_INLINE_LAMBDA { groups_[g] += inner_stride; });
   }
 
  private:
@@ -39,11 +42,15 @@ template <int kRows, int kVectors, bool kUnitOuter, typename Part,
           typename Finish>
 SHOAL_INLINE void Tile(const MatrixProduct& p, int64_t row, int64_t column,
                        Part part, Finish finish) {
-  V sum[kRows][kVectors] = {};
+  V sum[kRows][kVectors];
+  Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
+    Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA { sum[r][v] = V{}; });
+  });
   const int64_t inner_stride = p.a.inner_stride;
   const int64_t b_stride = p.b_stride;
   const int64_t part_size = p.a.part_size;
   const float* b = p.b + column;
+  finish.template Prepare<kRows, kVectors>(row, column);
   const float* first = p.a.data + row * (kUnitOuter ? 1 : p.a.outer_stride);
   for (int64_t s = 0; s < p.a.segments; ++s) {
     for (int64_t t = 0; t < p.a.parts; ++t) {
@@ -52,11 +59,14 @@ SHOAL_INLINE void Tile(const MatrixProduct& p, int64_t row, int64_t column,
           p.a.outer_stride);
       for (int64_t k = 0; k < part_size; ++k) {
         V right[kVectors];
-        Unroll<kVectors>(
-            [&](auto v) { right[v] = Load(b + v * kLanes, part); });
-        Unroll<kRows>([&](auto r) {
+        Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
+          right[v] = Load(b + v * kLanes, part);
+        });
+        Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
           const float left = a[r];
-          Unroll<kVectors>([&](auto v) { sum[r][v] += left * right[v]; });
+          Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
+            sum[r][v] += left * right[v];
+          });
         });
         a.Advance(inner_stride);
         b += b_stride;
@@ -71,7 +81,7 @@ SHOAL_INLINE void Tile(const MatrixProduct& p, int64_t row, int64_t column,
 template <int kRows, bool kUnitOuter, typename Finish>
 [[gnu::flatten]] void Strip(const MatrixProduct& p, int64_t row, int64_t column,
                             int64_t end, const Finish& finish) {
-  const auto tiles = [&](auto vectors) {
+  const auto tiles = [&](auto vectors) SHOAL_INLINE_LAMBDA {
     constexpr int kVectors = vectors;
     for (; column + kVectors * kLanes <= end; column += kVectors * kLanes) {
       Tile<kRows, kVectors, kUnitOuter>(p, row, column, Whole(), finish);
@@ -133,32 +143,37 @@ class StoreProduct {
  public:
   explicit StoreProduct(const ProductOutput& out) : out_(out) {}
 
+  template <int kRows, int kVectors>
+  SHOAL_INLINE void Prepare(int64_t row, int64_t column) const {}
+
   template <int kRows, int kVectors, typename Part>
   SHOAL_INLINE void Take(int64_t row, int64_t column, V (&sum)[kRows][kVectors],
                          Part part) const {
-    const auto each = [&](const auto& change) {
-      Unroll<kRows>(
-          [&](auto r) { Unroll<kVectors>([&](auto v) { change(r, v); }); });
+    const auto each = [&](const auto& change) SHOAL_INLINE_LAMBDA {
+      Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
+        Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA { change(r, v); });
+      });
     };
     const int64_t stride = out_.c_stride;
     float* const c = out_.c + row * stride + column;
     if (out_.bias != nullptr) {
       V bias[kVectors];
-      Unroll<kVectors>([&](auto v) {
+      Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
         bias[v] = Load(out_.bias + column + v * kLanes, part);
       });
-      each([&](auto r, auto v) { sum[r][v] += bias[v]; });
+      each([&](auto r, auto v) SHOAL_INLINE_LAMBDA { sum[r][v] += bias[v]; });
     }
     if (out_.relu) {
-      each(
-          [&](auto r, auto v) { sum[r][v] = sum[r][v] < 0 ? V{} : sum[r][v]; });
+      each([&](auto r, auto v) SHOAL_INLINE_LAMBDA {
+        sum[r][v] = sum[r][v] < 0 ? V{} : sum[r][v];
+      });
     }
     if (out_.add) {
-      each([&](auto r, auto v) {
+      each([&](auto r, auto v) SHOAL_INLINE_LAMBDA {
         sum[r][v] += Load(c + r * stride + v * kLanes, part);
       });
     }
-    each([&](auto r, auto v) {
+    each([&](auto r, auto v) SHOAL_INLINE_LAMBDA {
       Store(c + r * stride + v * kLanes, sum[r][v], part);
     });
   }
@@ -170,25 +185,40 @@ class StoreProduct {
 // Steps the parameters that a product is the gradient of: w -= rate * g.
 class StepParameters {
  public:
-  StepParameters(float learning_rate, float* parameters, int64_t stride)
+  // The rate is read where it is used: in a register of its own it would push
+  // a part of the tile out.
+  StepParameters(const float* learning_rate, float* parameters, int64_t stride)
       : learning_rate_(learning_rate),
         parameters_(parameters),
         stride_(stride) {}
 
+  // Asks for the memory that the next tile will step.
+  template <int kRows, int kVectors>
+  SHOAL_INLINE void Prepare(int64_t row, int64_t column) const {
+    const float* const next =
+        parameters_ + row * stride_ + column + 1 * kVectors * kLanes;
+    Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
+      Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
+        __builtin_prefetch(next + r * stride_ + v * kLanes, 1);
+      });
+    });
+  }
+
   template <int kRows, int kVectors, typename Part>
   SHOAL_INLINE void Take(int64_t row, int64_t column, V (&sum)[kRows][kVectors],
                          Part part) const {
+    const float rate = *learning_rate_;
     float* const parameters = parameters_ + row * stride_ + column;
-    Unroll<kRows>([&](auto r) {
-      Unroll<kVectors>([&](auto v) {
+    Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
+      Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
         float* const weight = parameters + r * stride_ + v * kLanes;
-        Store(weight, Load(weight, part) - learning_rate_ * sum[r][v], part);
+        Store(weight, Load(weight, part) - rate * sum[r][v], part);
       });
     });
   }
 
  private:
-  const float learning_rate_;
+  const float* const learning_rate_;
   float* const parameters_;
   const int64_t stride_;
 };
@@ -227,7 +257,7 @@ void MultiplyAndStep(const MatrixProduct& product, const FusedSgd& sgd,
                      int64_t offset) {
   if (IsPlain(sgd) && product.a.outer_stride == 1) {
     Multiply<true>(product,
-                   StepParameters(sgd.learning_rate, sgd.parameters + offset,
+                   StepParameters(&sgd.learning_rate, sgd.parameters + offset,
                                   product.columns));
   } else {
     MultiplyAndFullStep(product, sgd, offset);

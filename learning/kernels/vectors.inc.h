@@ -6,6 +6,9 @@
 // read and written, so that a value's result does not depend on its place.
 
 #define SHOAL_INLINE [[gnu::always_inline]] inline
+// For lambdas that work on arrays of vectors, which live in registers only if
+// the compiler sees early that all indices are constants.
+#define SHOAL_INLINE_LAMBDA __attribute__((always_inline))
 
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
@@ -26,26 +29,63 @@ constexpr int kMaxRows = 5;
 typedef float V __attribute__((vector_size(4 * kLanes)));
 typedef int32_t I __attribute__((vector_size(4 * kLanes)));
 typedef float Quad __attribute__((vector_size(16)));
+typedef float Octet __attribute__((vector_size(32)));
 // The same in memory, where nothing is aligned.
 typedef float UnalignedV
     __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef float UnalignedPair
+    __attribute__((vector_size(8), aligned(4), may_alias));
+typedef float UnalignedOctet
+    __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float UnalignedQuad
     __attribute__((vector_size(16), aligned(4), may_alias));
 
 // How much of a vector is read and written: all of it, or the first values.
 struct Whole {};
 
+// Stores the first `size` values, in pieces. A masked store would take a dozen
+// cycles on some processors, and loads after it would wait.
+SHOAL_INLINE void StorePieces(float* to, Quad value, int size) {
+  if (size & 2) {
+    *reinterpret_cast<UnalignedPair*>(to) =
+        __builtin_shufflevector(value, value, 0, 1);
+    value = __builtin_shufflevector(value, value, 2, 3, 2, 3);
+    to += 2;
+  }
+  if (size & 1) *to = value[0];
+}
+#if defined(__AVX2__)
+SHOAL_INLINE void StorePieces(float* to, Octet value, int size) {
+  Quad part = __builtin_shufflevector(value, value, 0, 1, 2, 3);
+  if (size & 4) {
+    *reinterpret_cast<UnalignedQuad*>(to) = part;
+    part = __builtin_shufflevector(value, value, 4, 5, 6, 7);
+    to += 4;
+  }
+  StorePieces(to, part, size);
+}
+#endif
+#if defined(__AVX512F__)
+SHOAL_INLINE void StorePieces(float* to, V value, int size) {
+  Octet part = __builtin_shufflevector(value, value, 0, 1, 2, 3, 4, 5, 6, 7);
+  if (size & 8) {
+    *reinterpret_cast<UnalignedOctet*>(to) = part;
+    part = __builtin_shufflevector(value, value, 8, 9, 10, 11, 12, 13, 14, 15);
+    to += 8;
+  }
+  StorePieces(to, part, size);
+}
+#endif
+
 #if defined(__AVX512F__)
 
 struct Tail {
-  explicit Tail(int64_t size) : mask((1u << size) - 1) {}
+  explicit Tail(int64_t s) : size(static_cast<int>(s)), mask((1u << s) - 1) {}
+  int size;
   __mmask16 mask;
 };
 SHOAL_INLINE V Load(const float* from, Tail tail, float fill = 0) {
   return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), tail.mask, from);
-}
-SHOAL_INLINE void Store(float* to, V value, Tail tail) {
-  _mm512_mask_storeu_ps(to, tail.mask, value);
 }
 SHOAL_INLINE V Keep(V value, Tail tail) {
   return _mm512_maskz_mov_ps(tail.mask, value);
@@ -67,21 +107,6 @@ SHOAL_INLINE V Load(const float* from, Tail tail, float fill = 0) {
   const V value = _mm256_maskload_ps(from, tail.mask);
   return (I)tail.mask ? value : fill - V{};
 }
-// In pieces: masked stores take a dozen cycles on some processors.
-SHOAL_INLINE void Store(float* to, V value, Tail tail) {
-  __m128 part = _mm256_castps256_ps128(value);
-  if (tail.size & 4) {
-    _mm_storeu_ps(to, part);
-    part = _mm256_extractf128_ps(value, 1);
-    to += 4;
-  }
-  if (tail.size & 2) {
-    _mm_storel_pi(reinterpret_cast<__m64*>(to), part);
-    part = _mm_movehl_ps(part, part);
-    to += 2;
-  }
-  if (tail.size & 1) _mm_store_ss(to, part);
-}
 SHOAL_INLINE V Keep(V value, Tail tail) { return (V)((I)value & (I)tail.mask); }
 SHOAL_INLINE V SquareRoot(V x) { return _mm256_sqrt_ps(x); }
 
@@ -96,11 +121,6 @@ SHOAL_INLINE V Load(const float* from, Tail tail, float fill = 0) {
   if (tail.size > 1) value[1] = from[1];
   if (tail.size > 2) value[2] = from[2];
   return value;
-}
-SHOAL_INLINE void Store(float* to, V value, Tail tail) {
-  to[0] = value[0];
-  if (tail.size > 1) to[1] = value[1];
-  if (tail.size > 2) to[2] = value[2];
 }
 SHOAL_INLINE V Keep(V value, Tail tail) {
   value[3] = 0;
@@ -126,6 +146,9 @@ SHOAL_INLINE V Load(const float* from, Whole = {}, float = 0) {
 }
 SHOAL_INLINE void Store(float* to, V value, Whole = {}) {
   *reinterpret_cast<UnalignedV*>(to) = value;
+}
+SHOAL_INLINE void Store(float* to, V value, Tail tail) {
+  StorePieces(to, value, tail.size);
 }
 // The values of `part`, zeros beyond.
 SHOAL_INLINE V Keep(V value, Whole) { return value; }
