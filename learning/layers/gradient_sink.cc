@@ -32,6 +32,15 @@ int64_t GradientSink::ScratchFloats(int64_t rows, int64_t columns) {
   return StripRows(rows, columns) * columns;
 }
 
+bool GradientSink::takes_parts() const {
+  if (const auto* sgd = std::get_if<FusedSgd>(&destination_)) {
+    return sgd->momentum == 0 && sgd->weight_decay == 0 &&
+           sgd->proximal_mu == 0;
+  }
+  const auto* buffer = std::get_if<ToBuffer>(&destination_);
+  return buffer != nullptr && buffer->add;
+}
+
 void GradientSink::Product(const MatrixProduct& product, int64_t offset) const {
   if (const auto* sgd = std::get_if<FusedSgd>(&destination_)) {
     kernels_->multiply_and_step(product, *sgd, offset);
@@ -49,8 +58,7 @@ void GradientSink::Product(const MatrixProduct& product, int64_t offset) const {
     MatrixProduct part = product;
     part.a.data += row * product.a.outer_stride;
     part.rows = std::min(strip, product.rows - row);
-    kernels_->multiply(part,
-                       {.c = adam.scratch, .c_stride = product.columns});
+    kernels_->multiply(part, {.c = adam.scratch, .c_stride = product.columns});
     kernels_->adam_step(adam.step, offset + row * product.columns, adam.scratch,
                         part.rows * product.columns);
   }

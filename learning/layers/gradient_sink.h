@@ -23,6 +23,11 @@ class GradientSink {
   // Floats of scratch that Adam wants for a product of [rows, columns].
   static int64_t ScratchFloats(int64_t rows, int64_t columns);
 
+  // Whether the gradient of the same parameters may come in several parts that
+  // add up, and zeros may be left out. Otherwise every parameter's gradient is
+  // handed over exactly once.
+  bool takes_parts() const;
+
   // The product is the gradient of the parameters [rows, columns] that start
   // at `offset` inside the layer. The layer must not read these parameters
   // afterwards: they may have moved.

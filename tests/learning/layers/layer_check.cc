@@ -18,6 +18,12 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kSgdRate = 0.25f;
 
+double RootMeanSquare(const std::vector<float>& values) {
+  double sum = 0;
+  for (float value : values) sum += static_cast<double>(value) * value;
+  return std::sqrt(sum / std::max<size_t>(1, values.size()));
+}
+
 // Floats with guards before and behind, which nobody may write to.
 class GuardedBuffer {
  public:
@@ -227,23 +233,6 @@ double Stepped(SinkKind kind, double w, double g) {
   }
 }
 
-double RootMeanSquare(const std::vector<float>& values) {
-  double sum = 0;
-  for (float value : values) sum += static_cast<double>(value) * value;
-  return std::sqrt(sum / std::max<size_t>(1, values.size()));
-}
-
-void ExpectNear(const std::vector<float>& actual,
-                const std::vector<float>& expected, const char* what) {
-  ASSERT_EQ(actual.size(), expected.size()) << what;
-  const double scale = RootMeanSquare(expected);
-  for (size_t i = 0; i < actual.size(); ++i) {
-    ASSERT_NEAR(actual[i], expected[i],
-                2e-5 * (scale + std::abs(expected[i])) + 1e-7)
-        << what << " at " << i;
-  }
-}
-
 // One layer, one instruction set.
 class Checker {
  public:
@@ -441,6 +430,17 @@ class Checker {
 };
 
 }  // namespace
+
+void ExpectNear(const std::vector<float>& actual,
+                const std::vector<float>& expected, const char* what) {
+  ASSERT_EQ(actual.size(), expected.size()) << what;
+  const double scale = RootMeanSquare(expected);
+  for (size_t i = 0; i < actual.size(); ++i) {
+    ASSERT_NEAR(actual[i], expected[i],
+                2e-5 * (scale + std::abs(expected[i])) + 1e-7)
+        << what << " at " << i;
+  }
+}
 
 std::vector<float> RandomValues(uint64_t seed, int64_t size, double range) {
   SeededRng rng(seed);

@@ -35,9 +35,9 @@ struct LayerRun {
   const Kernels* kernels = &BestKernels();
   PassKind kind = PassKind::kTrain;
   int64_t rows = 1;
-  std::vector<float> x;           // [rows, input]
-  std::vector<float> parameters;  // [parameters]
-  std::vector<float> dy = {};     // [rows, output]
+  std::vector<float> x = {};           // [rows, input]
+  std::vector<float> parameters = {};  // [parameters]
+  std::vector<float> dy = {};          // [rows, output]
   SinkKind sink = SinkKind::kBuffer;
   bool wants_dx = true;
   // y == x and dx == dy, as far as the layer allows either.
@@ -57,6 +57,10 @@ struct LayerResult {
 // or changes what is not its own. Memory that the layer must not rely on holds
 // NaN.
 LayerResult RunLayer(const Layer& layer, const LayerRun& run);
+
+// Fails the running test unless both hold the same up to rounding.
+void ExpectNear(const std::vector<float>& actual,
+                const std::vector<float>& expected, const char* what);
 
 struct LayerCheck {
   int64_t rows = 3;
