@@ -39,17 +39,54 @@ constexpr absl::string_view kIntroduction =
     "Relative paths start at the folder in which the program was started. "
     "Files are\nat most 1 MiB long.\n";
 
+constexpr absl::string_view kLayers =
+    "The elements of `model.network.layers`. One has exactly one kind, and "
+    "beside it\nwhat every layer can have:\n"
+    "\n"
+    "```yaml\n"
+    "model:\n"
+    "  network:\n"
+    "    input: [28, 28, 1]\n"
+    "    layers:\n"
+    "      - conv2d: {filters: 32, kernel: 5, activation: relu}\n"
+    "      - max_pool: {}\n"
+    "      - residual:\n"
+    "          body:\n"
+    "            - conv2d: {filters: 32, activation: relu}\n"
+    "            - conv2d: {filters: 32}\n"
+    "      - flatten: {}\n"
+    "      - dense: {units: 10}\n"
+    "        name: head\n"
+    "        private: true\n"
+    "    loss: softmax_cross_entropy\n"
+    "```\n"
+    "\n"
+    "A model has at most 256 layers, those inside of others included; residual "
+    "blocks\nstand in each other at most four deep.";
+
+// Sections that describe a message once, wherever it stands: a scenario's task
+// as a file of its own, and layers, which can hold others.
+bool HasOwnSection(const Descriptor& message) {
+  return &message == v1::Task::descriptor() ||
+         &message == v1::Layer::descriptor();
+}
+
 bool IsMapping(const FieldDescriptor& field) {
   return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
          !protocol::IsDuration(field);
 }
 
+std::string MappingText(const FieldDescriptor& field) {
+  if (field.is_repeated()) return "list of mappings";
+  const Descriptor& message = *field.message_type();
+  const bool one_key =
+      message.real_oneof_decl_count() > 0 &&
+      message.oneof_decl(0)->field_count() == message.field_count();
+  return one_key ? "mapping with one key" : "mapping";
+}
+
 std::string KindText(const FieldDescriptor& field) {
-  if (IsMapping(field)) {
-    return field.message_type()->real_oneof_decl_count() > 0
-               ? "mapping with one key"
-               : "mapping";
-  }
+  if (IsMapping(field)) return MappingText(field);
   if (protocol::IsDuration(field)) return "duration";
   switch (protocol::RuleOf(field).unit()) {
     case v1::UNIT_BYTES:
@@ -66,12 +103,21 @@ std::string KindText(const FieldDescriptor& field) {
       return "number";
     case FieldDescriptor::CPPTYPE_STRING:
       return "text";
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return "word";
     default:
       return field.is_repeated() ? "list of whole numbers" : "whole number";
   }
 }
 
 std::string RangeText(const FieldDescriptor& field) {
+  if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+    std::vector<std::string> words;
+    for (int i = 1; i < field.enum_type()->value_count(); ++i) {
+      words.push_back(protocol::WordText(*field.enum_type()->value(i)));
+    }
+    return absl::StrCat("`", absl::StrJoin(words, "`, `"), "`");
+  }
   const std::string& pattern = protocol::RuleOf(field).pattern();
   if (pattern.empty()) return protocol::BoundsText(field);
   return absl::StrCat("`", absl::StrReplaceAll(pattern, {{"|", "`, `"}}), "`");
@@ -91,8 +137,7 @@ void AppendRows(const Descriptor& message, const std::string& path,
     absl::StrAppend(&page, "| `", field_path, "` | ", KindText(field), " | ",
                     RangeText(field), " | ", DefaultText(field), " | ",
                     protocol::RuleOf(field).help(), " |\n");
-    // A scenario's task is described once, as a file of its own.
-    if (IsMapping(field) && field.message_type() != v1::Task::descriptor()) {
+    if (IsMapping(field) && !HasOwnSection(*field.message_type())) {
       AppendRows(*field.message_type(), field_path, page);
     }
   }
@@ -116,6 +161,7 @@ std::string ConfigurationPage() {
               "For `shoalctl task create`. The file of a scenario is accepted "
               "as well: its\n`task` is used.",
               *v1::Task::descriptor()),
+      Section("Layers", kLayers, *v1::Layer::descriptor()),
       Section("Scenario", "For `shoal-sim`, and for `script/demo`.",
               *v1::Scenario::descriptor()),
       Section("Coordinator", "For `shoald --config`.",

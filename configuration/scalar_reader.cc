@@ -114,6 +114,15 @@ std::string SetDuration(Message& message, const FieldDescriptor& field,
   return "";
 }
 
+std::string SetWord(Message& message, const FieldDescriptor& field,
+                    const Scalar& scalar) {
+  const google::protobuf::EnumValueDescriptor* word =
+      protocol::FindWord(*field.enum_type(), scalar.text);
+  if (word == nullptr) return Unreadable(field, scalar);
+  message.GetReflection()->SetEnum(&message, &field, word);
+  return "";
+}
+
 }  // namespace
 
 std::string SetScalar(Message& message, const FieldDescriptor& field,
@@ -122,6 +131,9 @@ std::string SetScalar(Message& message, const FieldDescriptor& field,
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
     reflection.SetString(&message, &field, scalar.text);
     return "";
+  }
+  if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+    return SetWord(message, field, scalar);
   }
   // A number with a unit is text to YAML, with quotes or without.
   if (scalar.quoted && !HasUnit(field)) return Unreadable(field, scalar);

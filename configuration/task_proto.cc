@@ -6,10 +6,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
-#include "protocol/units.h"
+#include "base/status_macros.h"
+#include "learning/model.h"
 #include "protocol/wire.h"
 
 namespace shoal::configuration {
@@ -18,45 +20,56 @@ namespace {
 using protocol::RuleViolation;
 
 // 1 GiB as float32: beyond it no device trains.
-constexpr double kMaxParameters = 268'435'456;
+constexpr int64_t kMaxParameters = 268'435'456;
 // Of the cohort, in tenths: reports below which a round fails by default.
 constexpr int kDefaultMinReportsTenths = 8;
-
-// As a double: the sizes of a schema can multiply beyond 64 bits.
-double NumParameters(const v1::ModelDefinition& model) {
-  if (model.has_logistic()) {
-    return (model.logistic().inputs() + 1.0) * model.logistic().outputs();
-  }
-  double num_parameters = 0;
-  double inputs = model.mlp().inputs();
-  for (uint32_t width : model.mlp().hidden()) {
-    num_parameters += (inputs + 1) * width;
-    inputs = width;
-  }
-  return num_parameters + (inputs + 1) * model.mlp().outputs();
-}
-
-bool HasUnknownFields(const google::protobuf::Message& message) {
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  if (!reflection.GetUnknownFields(message).empty()) return true;
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    if (field->cpp_type() !=
-            google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE ||
-        field->is_repeated()) {
-      continue;  // no task has a list of messages
-    }
-    if (HasUnknownFields(reflection.GetMessage(message, field))) return true;
-  }
-  return false;
-}
 
 // The value of a part that the rules have found right.
 template <typename T>
 T Checked(absl::StatusOr<T> value) {
   SHOAL_CHECK(value.ok());
   return *std::move(value);
+}
+
+// Layers that have parameters: tensors are named "layer.tensor".
+int NumTrainableLayers(const learning::ParameterLayout& layout) {
+  absl::flat_hash_set<std::string> layers;
+  for (const learning::TensorShape& tensor : layout.tensors()) {
+    layers.insert(tensor.name.substr(0, tensor.name.rfind('.')));
+  }
+  return static_cast<int>(layers.size());
+}
+
+// What only a model made of the definition shows.
+void CheckModel(const learning::ModelSpec& spec, const v1::Training& training,
+                std::vector<RuleViolation>& violations) {
+  const auto model = learning::Model::Create(spec);
+  if (!model.ok()) {
+    violations.push_back({"model", std::string(model.status().message())});
+    return;
+  }
+  const learning::ParameterLayout& layout = (*model)->layout();
+  if (layout.num_parameters() > kMaxParameters) {
+    violations.push_back(
+        {"model",
+         absl::StrCat(layout.num_parameters(), " parameters, expected at most ",
+                      kMaxParameters)});
+  }
+  const int num_layers = NumTrainableLayers(layout);
+  if (static_cast<int64_t>(training.last_layers()) > num_layers) {
+    violations.push_back(
+        {"training.last_layers",
+         absl::StrCat(training.last_layers(), ", expected at most the ",
+                      num_layers, " layers with weights that the model has")});
+  }
+}
+
+void AddBelow(absl::string_view path, std::vector<RuleViolation> inner,
+              std::vector<RuleViolation>& violations) {
+  for (RuleViolation& violation : inner) {
+    violations.push_back({protocol::JoinPath(path, violation.path),
+                          std::move(violation.problem)});
+  }
 }
 
 RoundPolicy RoundFromProto(const v1::RoundPolicy& proto) {
@@ -121,13 +134,10 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
          absl::StrCat(round.min_reports(), " is more than round.cohort, ",
                       round.cohort())});
   }
-  const double num_parameters = NumParameters(proto.model());
-  if (num_parameters > kMaxParameters) {
-    violations.push_back(
-        {"model", absl::StrCat(protocol::NumberText(num_parameters),
-                               " parameters, expected at most ",
-                               protocol::NumberText(kMaxParameters))});
-  }
+  AddBelow("model", protocol::CheckAsAWhole(proto.model()), violations);
+  AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
+  const auto spec = protocol::FromProto(proto.model());
+  if (spec.ok()) CheckModel(*spec, proto.training(), violations);
   return violations;
 }
 
@@ -137,6 +147,11 @@ Task CheckedTaskFromProto(const v1::Task& proto) {
   task.population = proto.population();
   task.model = Checked(protocol::FromProto(proto.model()));
   task.training = Checked(protocol::FromProto(proto.training()));
+  auto* cosine =
+      std::get_if<learning::CosineRate>(&task.training.schedule.shape);
+  if (cosine != nullptr && cosine->rounds == 0) {
+    cosine->rounds = static_cast<int64_t>(proto.rounds());
+  }
   if (proto.has_algorithm()) {
     task.algorithm = Checked(protocol::FromProto(proto.algorithm()));
   }
@@ -156,11 +171,7 @@ Task CheckedTaskFromProto(const v1::Task& proto) {
 }
 
 absl::StatusOr<Task> TaskFromProto(const v1::Task& proto) {
-  if (HasUnknownFields(proto)) {
-    return absl::InvalidArgumentError(
-        "the task has settings that this version does not know, expected only "
-        "known ones");
-  }
+  SHOAL_RETURN_IF_ERROR(protocol::CheckAllKnown(proto, "the task"));
   std::vector<RuleViolation> violations = protocol::CheckRules(proto);
   if (violations.empty()) violations = CheckTaskAsAWhole(proto);
   if (violations.empty()) return CheckedTaskFromProto(proto);

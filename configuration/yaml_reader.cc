@@ -176,19 +176,34 @@ class Reader {
   void ReadList(const YAML::Node& node, Message& message,
                 const FieldDescriptor& field, const std::string& path) {
     if (!node.IsSequence()) {
-      report_.Add(path,
-                  absl::StrCat(KindOf(node), ", expected a list, each element ",
-                               protocol::Expectation(field)));
+      report_.Add(path, absl::StrCat(KindOf(node), ", expected ",
+                                     protocol::ListExpectation(field)));
       return;
     }
     int index = 0;
     for (const YAML::Node& element : node) {
       const std::string element_path = absl::StrCat(path, "[", index++, "]");
       report_.SetLine(element_path, LineOf(element));
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        ReadElement(element, message, field, element_path);
+        continue;
+      }
       // Elements that are left out would shift the indices of the rest.
       if (!ReadScalar(element, message, field, element_path)) {
         report_.Explain(path);
       }
+    }
+  }
+
+  // In a list nothing is no empty mapping.
+  void ReadElement(const YAML::Node& node, Message& message,
+                   const FieldDescriptor& field, const std::string& path) {
+    Message& element = *message.GetReflection()->AddMessage(&message, &field);
+    if (node.IsMap()) {
+      ReadMessage(node, element, path);
+    } else {
+      report_.Add(path, absl::StrCat(KindOf(node), ", expected ",
+                                     protocol::Expectation(field)));
     }
   }
 

@@ -34,15 +34,20 @@ absl::Status CheckTraining(const TrainingOptions& training) {
   SHOAL_RETURN_IF_ERROR(CheckAtLeastOne("batch_size", training.batch_size));
   SHOAL_RETURN_IF_ERROR(
       CheckNotNegative("learning_rate", training.learning_rate));
-  SHOAL_RETURN_IF_ERROR(
-      CheckNotNegative("weight_decay", training.weight_decay));
+  const auto* sgd = std::get_if<SgdOptimizer>(&training.optimizer.rule);
+  if (sgd == nullptr || sgd->nesterov || training.optimizer.clip_norm != 0 ||
+      training.micro_batch_size != 0 || training.last_layers != 0 ||
+      training.schedule != LearningRateSchedule()) {
+    return absl::InvalidArgumentError("expected plain SGD");
+  }
+  SHOAL_RETURN_IF_ERROR(CheckNotNegative("weight_decay", sgd->weight_decay));
   if (static_cast<float>(training.learning_rate) == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "learning_rate is ", training.learning_rate, ", expected more than 0"));
   }
-  if (!(training.momentum >= 0 && training.momentum < 1)) {
+  if (!(sgd->momentum >= 0 && sgd->momentum < 1)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "momentum is ", training.momentum, ", expected 0 to below 1"));
+        "momentum is ", sgd->momentum, ", expected 0 to below 1"));
   }
   return absl::OkStatus();
 }
@@ -155,11 +160,12 @@ absl::StatusOr<LocalUpdate> ComputeLocalUpdate(
 
   ParameterVector& parameters = update.delta;
   parameters.assign(base.begin(), base.end());
-  std::vector<float> velocity(training.momentum > 0 ? base.size() : 0);
+  const auto& sgd = std::get<SgdOptimizer>(training.optimizer.rule);
+  std::vector<float> velocity(sgd.momentum > 0 ? base.size() : 0);
   const SgdStep step = {
       .learning_rate = static_cast<float>(training.learning_rate),
-      .momentum = static_cast<float>(training.momentum),
-      .weight_decay = static_cast<float>(training.weight_decay),
+      .momentum = static_cast<float>(sgd.momentum),
+      .weight_decay = static_cast<float>(sgd.weight_decay),
       .proximal_mu = static_cast<float>(mu),
       .anchor = base,
       .velocity = absl::MakeSpan(velocity)};

@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "learning/dataset.h"
+#include "learning/learning_rate.h"
+#include "learning/local_optimizer.h"
 #include "learning/model.h"
 
 namespace shoal::learning {
@@ -22,10 +24,15 @@ namespace shoal::learning {
 struct TrainingOptions {
   int epochs = 1;            // >= 1
   int batch_size = 32;       // >= 1; the last batch of an epoch may be short
-  double learning_rate = 0;  // > 0
-  double momentum = 0;       // [0, 1): v <- m v + g; w <- w - lr v
-  double weight_decay = 0;   // >= 0: adds weight_decay * w to the gradient
-  bool keep_order = false;   // otherwise shuffled anew every epoch
+  double learning_rate = 0;  // > 0; `schedule` multiplies it
+  LearningRateSchedule schedule = {};
+  LocalOptimizer optimizer = {};
+  // Examples of a mini-batch that are in memory at once, [1, batch_size];
+  // 0: all of them. The result is the same up to rounding.
+  int micro_batch_size = 0;
+  // Only the last so many layers that have parameters are trained; 0: all.
+  int last_layers = 0;
+  bool keep_order = false;  // otherwise shuffled anew every epoch
   friend bool operator==(const TrainingOptions&,
                          const TrainingOptions&) = default;
 };

@@ -4,7 +4,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "learning/mlp.h"
 
@@ -67,12 +66,6 @@ int ModelSpec::outputs() const {
   const auto* mlp = std::get_if<MlpSpec>(&architecture);
   return mlp != nullptr ? mlp->outputs
                         : std::get<LogisticSpec>(architecture).outputs;
-}
-
-std::string ModelSpec::ToString() const {
-  const bool logistic = std::holds_alternative<LogisticSpec>(architecture);
-  return absl::StrCat(logistic ? "logistic " : "mlp ",
-                      absl::StrJoin(LayerWidths(*this), "-"));
 }
 
 void Score::Add(const Score& other) {

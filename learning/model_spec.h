@@ -20,11 +20,19 @@ inline constexpr int kMaxResidualDepth = 4;
 inline constexpr int64_t kMaxParameters = int64_t{1} << 30;
 inline constexpr int64_t kMaxValuesPerExample = int64_t{1} << 26;
 
-enum class ActivationKind { kNone, kRelu, kGelu, kTanh, kSigmoid };
+// Numbers of enumerations are those of the wire (shoal/v1/model.proto) and of
+// model_spec_bytes.h: never reuse one.
+enum class ActivationKind {
+  kNone = 1,
+  kRelu = 2,
+  kGelu = 3,
+  kTanh = 4,
+  kSigmoid = 5,
+};
 
 // Windows: `same` gives ceil(size / stride) outputs with zeros around the
 // input (the odd one behind); `valid` stays inside.
-enum class Padding { kSame, kValid };
+enum class Padding { kSame = 1, kValid = 2 };
 
 // y = activation(x W + b), on the last dimension: a sequence is treated
 // position by position.
@@ -195,16 +203,16 @@ struct MlpSpec {
 enum class CnnPreset {
   // 5×5×6 (same), pool, 5×5×16 (valid), pool, 120, 84: LeCun et al. 1998 with
   // ReLU and max pooling.
-  kLenet,
+  kLenet = 1,
   // 5×5×32, pool, 5×5×64, pool, 512: McMahan et al. 2017.
-  kMcmahan,
+  kMcmahan = 2,
   // Depthwise-separable blocks (Howard et al. 2017) for 28 to 32 pixels.
-  kMobile,
+  kMobile = 3,
   // Depthwise-separable, for spectrograms of keywords and sensors (Zhang et
   // al. 2017, "Hello Edge": DS-CNN).
-  kSpectrogram,
+  kSpectrogram = 4,
   // One-dimensional, for windows of accelerometers and the like.
-  kSensor,
+  kSensor = 5,
 };
 
 struct CnnSpec {
@@ -234,13 +242,17 @@ struct AutoencoderSpec {
                          const AutoencoderSpec&) = default;
 };
 
-enum class Loss { kSoftmaxCrossEntropy, kMeanSquaredError, kBinaryCrossEntropy };
+enum class Loss {
+  kSoftmaxCrossEntropy = 1,
+  kMeanSquaredError = 2,
+  kBinaryCrossEntropy = 3,
+};
 
 // What the loss compares the outputs with.
 enum class Target {
-  kLabels,  // class numbers: of the example or, for sequences, per position
-  kValues,  // numbers, as many as outputs
-  kInput,   // the (preprocessed) input itself
+  kLabels = 1,  // class numbers: of the example or, for sequences, per position
+  kValues = 2,  // numbers, as many as outputs
+  kInput = 3,   // the (preprocessed) input itself
 };
 
 struct LayerListSpec {

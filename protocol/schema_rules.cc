@@ -5,6 +5,7 @@
 #include <optional>
 #include <regex>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -30,42 +31,6 @@ constexpr int32_t kNanosecondsPerSecond = 1'000'000'000;
 std::string Quoted(absl::string_view text) {
   const bool cut = text.size() > 80;
   return absl::StrCat("'", absl::CEscape(text.substr(0, 80)), cut ? "…'" : "'");
-}
-
-std::string FormatValue(const FieldDescriptor& field, double value) {
-  if (IsDuration(field)) return DurationText(absl::Seconds(value));
-  switch (RuleOf(field).unit()) {
-    case v1::UNIT_BYTES:
-      return SizeText(static_cast<uint64_t>(value));
-    case v1::UNIT_JOULES:
-      return EnergyText(value);
-    default:
-      return NumberText(value);
-  }
-}
-
-// What the field holds, without its bounds.
-std::string KindText(const FieldDescriptor& field) {
-  const v1::FieldRule& rule = RuleOf(field);
-  if (IsDuration(field)) return "a duration such as 60s or 10min";
-  if (rule.unit() == v1::UNIT_BYTES) return "a size such as 32MiB";
-  if (rule.unit() == v1::UNIT_JOULES) return "an energy such as 5J or 200mJ";
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return "true or false";
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return "a number";
-    case FieldDescriptor::CPPTYPE_STRING:
-      return field.type() == FieldDescriptor::TYPE_BYTES ? "bytes" : "text";
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      if (field.message_type()->real_oneof_decl_count() > 0) {
-        return absl::StrCat("a mapping with ",
-                            MembersText(*field.message_type()->oneof_decl(0)));
-      }
-      return "a mapping";
-    default:
-      return "a whole number";
-  }
 }
 
 bool InRange(const v1::Range& range, double value) {
@@ -117,6 +82,9 @@ class Walk {
                  const std::string& path) {
     const Reflection& reflection = *message.GetReflection();
     const int size = reflection.FieldSize(message, &field);
+    if (size == 0 && RuleOf(field).required()) {
+      Add(path, absl::StrCat("missing, expected ", ListExpectation(field)));
+    }
     CheckSize(field, path, size, "elements");
     for (int i = 0; i < size; ++i) {
       const std::string element = absl::StrCat(path, "[", i, "]");
@@ -161,15 +129,18 @@ class Walk {
       case FieldDescriptor::CPPTYPE_DOUBLE:
         CheckNumber(field, path, reflection.GetDouble(message, &field));
         return;
+      case FieldDescriptor::CPPTYPE_ENUM:
+        CheckWord(field, path, reflection.GetEnumValue(message, &field));
+        return;
       default:
-        return;  // booleans and enumerations have no rules
+        return;  // booleans have no rules
     }
   }
 
   void CheckSubmessage(const Message& value, const FieldDescriptor& field,
                        const std::string& path) {
     if (!IsDuration(field)) {
-      CheckMessage(value, path);
+      CheckNesting(value, field, path);
       return;
     }
     const auto& duration =
@@ -183,6 +154,20 @@ class Walk {
       return;
     }
     CheckNumber(field, path, static_cast<double>(seconds) + 1e-9 * nanos);
+  }
+
+  void CheckNesting(const Message& value, const FieldDescriptor& field,
+                    const std::string& path) {
+    const uint32_t limit = RuleOf(field).max_nesting();
+    if (limit != 0 && nesting_[&field] == limit) {
+      Add(path, absl::StrCat(field.name(), " inside ", limit,
+                             " others, expected at most ", limit,
+                             " inside each other"));
+      return;
+    }
+    ++nesting_[&field];
+    CheckMessage(value, path);
+    --nesting_[&field];
   }
 
   void CheckText(const FieldDescriptor& field, const std::string& path,
@@ -220,9 +205,44 @@ class Walk {
   void CheckNumber(const FieldDescriptor& field, const std::string& path,
                    double value) {
     if (InRange(RuleOf(field).range(), value)) return;
-    AddOutOfRange(field, path, FormatValue(field, value));
+    AddOutOfRange(field, path, ValueText(field, value));
   }
+
+  // A field without presence comes from peers alone, whose newer words do not
+  // spoil the rest of their message.
+  void CheckWord(const FieldDescriptor& field, const std::string& path,
+                 int number) {
+    if (!field.has_presence() ||
+        FindWord(*field.enum_type(), number) != nullptr) {
+      return;
+    }
+    Add(path,
+        absl::StrCat(number, " is unknown, expected ", Expectation(field)));
+  }
+
+  // Messages of a field that are being looked into.
+  absl::flat_hash_map<const FieldDescriptor*, uint32_t> nesting_;
 };
+
+bool HasUnknownFields(const Message& message) {
+  const Reflection& reflection = *message.GetReflection();
+  if (!reflection.GetUnknownFields(message).empty()) return true;
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      if (HasUnknownFields(reflection.GetMessage(message, field))) return true;
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+      if (HasUnknownFields(reflection.GetRepeatedMessage(message, field, i))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -233,70 +253,21 @@ std::vector<RuleViolation> CheckRules(const Message& message) {
 }
 
 absl::Status CheckRulesStatus(const Message& message) {
-  const std::vector<RuleViolation> violations = CheckRules(message);
+  return FirstViolation(CheckRules(message));
+}
+
+absl::Status FirstViolation(const std::vector<RuleViolation>& violations) {
   if (violations.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(violations[0].path, ": ", violations[0].problem));
 }
 
-const v1::FieldRule& RuleOf(const FieldDescriptor& field) {
-  return field.options().GetExtension(v1::rule);
-}
-
-bool IsDuration(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         field.message_type() == google::protobuf::Duration::descriptor();
-}
-
-std::string BoundsText(const FieldDescriptor& field) {
-  const v1::Range& range = RuleOf(field).range();
-  const std::string min = FormatValue(field, range.min());
-  const std::string max = FormatValue(field, range.max());
-  if (range.has_min() && range.has_max() && !range.min_exclusive() &&
-      !range.max_exclusive()) {
-    return absl::StrCat("from ", min, " to ", max);
-  }
-  std::vector<std::string> bounds;
-  if (range.has_min()) {
-    bounds.push_back(
-        absl::StrCat(range.min_exclusive() ? "more than " : "at least ", min));
-  }
-  if (range.has_max()) {
-    bounds.push_back(
-        absl::StrCat(range.max_exclusive() ? "less than " : "at most ", max));
-  }
-  return absl::StrJoin(bounds, " and ");
-}
-
-std::string Expectation(const FieldDescriptor& field) {
-  const v1::FieldRule& rule = RuleOf(field);
-  if (!rule.pattern().empty()) {
-    const bool words =
-        rule.pattern().find_first_of("[(*+.?{\\") == std::string::npos;
-    if (!words) return absl::StrCat("text matching ", rule.pattern());
-    return absl::StrCat(
-        "one of ", absl::StrJoin(absl::StrSplit(rule.pattern(), '|'), ", "));
-  }
-  const std::string bounds = BoundsText(field);
-  const std::string kind = KindText(field);
-  if (bounds.empty()) return kind;
-  // "a size such as 32MiB, at least 1MiB", but "a number from 1 to 10".
-  const bool has_example = IsDuration(field) || rule.unit() == v1::UNIT_BYTES ||
-                           rule.unit() == v1::UNIT_JOULES;
-  return absl::StrCat(kind, has_example ? ", " : " ", bounds);
-}
-
-std::string MembersText(const OneofDescriptor& oneof) {
-  std::vector<std::string> names;
-  for (int i = 0; i < oneof.field_count(); ++i) {
-    names.push_back(std::string(oneof.field(i)->name()));
-  }
-  return absl::StrCat("one of ", absl::StrJoin(names, ", "));
-}
-
-std::string JoinPath(absl::string_view path, absl::string_view member) {
-  if (path.empty()) return std::string(member);
-  return absl::StrCat(path, ".", member);
+absl::Status CheckAllKnown(const Message& message, absl::string_view what) {
+  if (!HasUnknownFields(message)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what,
+                   " has settings that this version does not know, expected "
+                   "only known ones"));
 }
 
 }  // namespace shoal::protocol

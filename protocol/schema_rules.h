@@ -26,6 +26,17 @@ std::vector<RuleViolation> CheckRules(const google::protobuf::Message& message);
 // INVALID_ARGUMENT "path: problem" for the first violation.
 absl::Status CheckRulesStatus(const google::protobuf::Message& message);
 
+// INVALID_ARGUMENT "path: problem" for the first of `violations`; OK when there
+// are none.
+absl::Status FirstViolation(const std::vector<RuleViolation>& violations);
+
+// INVALID_ARGUMENT when anything in `message` was written by a newer version:
+// for parts that must not be understood by half. `what` names the message.
+absl::Status CheckAllKnown(const google::protobuf::Message& message,
+                           absl::string_view what);
+
+// What the schema says about a field, and words for people: schema_text.cc.
+
 const v1::FieldRule& RuleOf(const google::protobuf::FieldDescriptor& field);
 
 // Whether the field is written as a duration (60s).
@@ -34,6 +45,24 @@ bool IsDuration(const google::protobuf::FieldDescriptor& field);
 // What a value of the field has to be, for people: "a whole number from 1 to
 // 1000", "a size such as 32MiB, at least 1MiB", "one of fedavg, fedprox".
 std::string Expectation(const google::protobuf::FieldDescriptor& field);
+
+// The same for a whole list: "a list, each element a whole number".
+std::string ListExpectation(const google::protobuf::FieldDescriptor& field);
+
+// A value of the field as it is written: "60s", "32MiB", "0.5".
+std::string ValueText(const google::protobuf::FieldDescriptor& field,
+                      double value);
+
+// The value of an enumeration with that number, or with that word of files
+// (`dark_red` for COLOUR_DARK_RED); null when there is none, and for zero,
+// which is not specified.
+const google::protobuf::EnumValueDescriptor* FindWord(
+    const google::protobuf::EnumDescriptor& words, int number);
+const google::protobuf::EnumValueDescriptor* FindWord(
+    const google::protobuf::EnumDescriptor& words, absl::string_view word);
+std::string WordText(const google::protobuf::EnumValueDescriptor& value);
+// "one of dark_red, blue".
+std::string WordsText(const google::protobuf::EnumDescriptor& words);
 
 // The bounds alone, "" when the field has none: "from 1 to 1000", "more than
 // 0".

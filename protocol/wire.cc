@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "protocol/refusal.h"
-#include "protocol/schema_rules.h"
 
 namespace shoal::protocol {
 namespace {
@@ -74,13 +73,32 @@ v1::Plan PlanProto(const Plan& plan) {
   return proto;
 }
 
+absl::Status RefusePart(absl::string_view part, const absl::Status& problem) {
+  return RefusalError(
+      RefusalCode::kBadRequest,
+      absl::StrCat("assignment.plan.", part, ": ", problem.message()));
+}
+
+// What one part of a plan is converted to.
+template <typename T>
+absl::StatusOr<T> PartOf(absl::string_view name, absl::StatusOr<T> part) {
+  if (part.ok()) return part;
+  return RefusePart(name, part.status());
+}
+
 // REQUIRES: the message around it has passed CheckMessage.
 absl::StatusOr<Plan> PlanFrom(const v1::Plan& proto) {
   Plan plan;
-  SHOAL_ASSIGN_OR_RETURN(plan.model, FromProto(proto.model()));
-  SHOAL_ASSIGN_OR_RETURN(plan.training, FromProto(proto.training()));
-  SHOAL_ASSIGN_OR_RETURN(plan.algorithm, FromProto(proto.algorithm()));
-  SHOAL_ASSIGN_OR_RETURN(plan.limits, FromProto(proto.device_limits()));
+  SHOAL_ASSIGN_OR_RETURN(plan.model, PartOf("model", FromProto(proto.model())));
+  SHOAL_ASSIGN_OR_RETURN(plan.training,
+                         PartOf("training", FromProto(proto.training())));
+  // Whose rounds a device does not know from elsewhere.
+  const absl::Status schedule = learning::CheckSchedule(plan.training.schedule);
+  if (!schedule.ok()) return RefusePart("training.schedule", schedule);
+  SHOAL_ASSIGN_OR_RETURN(plan.algorithm,
+                         PartOf("algorithm", FromProto(proto.algorithm())));
+  SHOAL_ASSIGN_OR_RETURN(
+      plan.limits, PartOf("device_limits", FromProto(proto.device_limits())));
   plan.norm_bound = proto.norm_bound();
   plan.max_examples = static_cast<int64_t>(proto.max_examples());
   if (!IsKnownCodec(proto.update_codec())) {

@@ -3,12 +3,15 @@
 #ifndef SHOAL_PROTOCOL_WIRE_H_
 #define SHOAL_PROTOCOL_WIRE_H_
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "protocol/messages.h"
+#include "protocol/schema_rules.h"
 #include "shoal/v1/fleet.pb.h"
 #include "shoal/v1/model.pb.h"
 #include "shoal/v1/task.pb.h"
@@ -24,11 +27,18 @@ absl::Time FromProto(const google::protobuf::Timestamp& proto);
 
 // Parts shared by plans and task files. INVALID_ARGUMENT
 // "path: what is wrong, what was expected" for missing or impossible values;
-// the path starts inside the part: "learning_rate", "mlp.hidden[1]".
+// the path starts inside the part: "learning_rate", "mlp.hidden[1]". Also for
+// settings of a newer version: a device would train something else without
+// them. Whether the layers of a model fit together is not looked at.
 v1::ModelDefinition ToProto(const learning::ModelSpec& spec);
 absl::StatusOr<learning::ModelSpec> FromProto(const v1::ModelDefinition& proto);
+// A cosine schedule of no rounds has none in the other form either: those of
+// the task, which whoever knows it fills in.
 v1::Training ToProto(const learning::TrainingOptions& options);
 absl::StatusOr<learning::TrainingOptions> FromProto(const v1::Training& proto);
+// What is wrong between settings that are each right by the schema's rules.
+std::vector<RuleViolation> CheckAsAWhole(const v1::ModelDefinition& proto);
+std::vector<RuleViolation> CheckAsAWhole(const v1::Training& proto);
 v1::Algorithm ToProto(const learning::LocalAlgorithm& algorithm);
 absl::StatusOr<learning::LocalAlgorithm> FromProto(const v1::Algorithm& proto);
 v1::DeviceLimits ToProto(const DeviceLimits& limits);
