@@ -138,44 +138,51 @@ SHOAL_INLINE void Multiply(const MatrixProduct& p, const Finish& finish) {
   }
 }
 
+// Calls step(row, vector, place) for every vector of a tile whose rows lie
+// `stride` floats apart.
+template <int kRows, int kVectors, typename Step>
+SHOAL_INLINE void ForTile(float* place, int64_t stride, const Step& step) {
+  Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
+    Unroll<kVectors>(
+        [&](auto v) SHOAL_INLINE_LAMBDA { step(r, v, place + v * kLanes); });
+    place += stride;
+  });
+}
+
 // Stores what a product gives.
 class StoreProduct {
  public:
   explicit StoreProduct(const ProductOutput& out) : out_(out) {}
 
   template <int kRows, int kVectors>
-  SHOAL_INLINE void Prepare(int64_t row, int64_t column) const {}
+  SHOAL_INLINE void Prepare(int64_t, int64_t) const {}
 
   template <int kRows, int kVectors, typename Part>
   SHOAL_INLINE void Take(int64_t row, int64_t column, V (&sum)[kRows][kVectors],
                          Part part) const {
     const auto each = [&](const auto& change) SHOAL_INLINE_LAMBDA {
-      Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
-        Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA { change(r, v); });
-      });
+      ForTile<kRows, kVectors>(out_.c + row * out_.c_stride + column,
+                               out_.c_stride, change);
     };
-    const int64_t stride = out_.c_stride;
-    float* const c = out_.c + row * stride + column;
     if (out_.bias != nullptr) {
       V bias[kVectors];
       Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
         bias[v] = Load(out_.bias + column + v * kLanes, part);
       });
-      each([&](auto r, auto v) SHOAL_INLINE_LAMBDA { sum[r][v] += bias[v]; });
+      each([&](auto r, auto v, float*)
+               SHOAL_INLINE_LAMBDA { sum[r][v] += bias[v]; });
     }
     if (out_.relu) {
-      each([&](auto r, auto v) SHOAL_INLINE_LAMBDA {
+      each([&](auto r, auto v, float*) SHOAL_INLINE_LAMBDA {
         sum[r][v] = sum[r][v] < 0 ? V{} : sum[r][v];
       });
     }
     if (out_.add) {
-      each([&](auto r, auto v) SHOAL_INLINE_LAMBDA {
-        sum[r][v] += Load(c + r * stride + v * kLanes, part);
-      });
+      each([&](auto r, auto v, float* place)
+               SHOAL_INLINE_LAMBDA { sum[r][v] += Load(place, part); });
     }
-    each([&](auto r, auto v) SHOAL_INLINE_LAMBDA {
-      Store(c + r * stride + v * kLanes, sum[r][v], part);
-    });
+    each([&](auto r, auto v, float* place)
+             SHOAL_INLINE_LAMBDA { Store(place, sum[r][v], part); });
   }
 
  private:
@@ -195,26 +202,21 @@ class StepParameters {
   // Asks for the memory that the next tile will step.
   template <int kRows, int kVectors>
   SHOAL_INLINE void Prepare(int64_t row, int64_t column) const {
-    const float* const next =
-        parameters_ + row * stride_ + column + 1 * kVectors * kLanes;
-    Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
-      Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
-        __builtin_prefetch(next + r * stride_ + v * kLanes, 1);
-      });
-    });
+    ForTile<kRows, kVectors>(
+        parameters_ + row * stride_ + column + kVectors * kLanes, stride_,
+        [&](auto, auto, const float* next)
+            SHOAL_INLINE_LAMBDA { __builtin_prefetch(next, 1); });
   }
 
   template <int kRows, int kVectors, typename Part>
   SHOAL_INLINE void Take(int64_t row, int64_t column, V (&sum)[kRows][kVectors],
                          Part part) const {
     const float rate = *learning_rate_;
-    float* const parameters = parameters_ + row * stride_ + column;
-    Unroll<kRows>([&](auto r) SHOAL_INLINE_LAMBDA {
-      Unroll<kVectors>([&](auto v) SHOAL_INLINE_LAMBDA {
-        float* const weight = parameters + r * stride_ + v * kLanes;
-        Store(weight, Load(weight, part) - rate * sum[r][v], part);
-      });
-    });
+    ForTile<kRows, kVectors>(
+        parameters_ + row * stride_ + column, stride_,
+        [&](auto r, auto v, float* weight) SHOAL_INLINE_LAMBDA {
+          Store(weight, Load(weight, part) - rate * sum[r][v], part);
+        });
   }
 
  private:
