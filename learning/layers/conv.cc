@@ -39,6 +39,15 @@ struct Spread {
       }
     }
   }
+
+  // The inside of one larger image. REQUIRES: steps of 1.
+  void Undo(const float* from, float* to) const {
+    from += (top * out_width + left) * channels;
+    for (int64_t i = 0; i < height; ++i) {
+      to = std::copy_n(from, width * channels, to);
+      from += out_width * channels;
+    }
+  }
 };
 
 // C [out_height * out_width, filters] = the windows of an image
@@ -85,7 +94,8 @@ class Conv final : public Layer {
         pointwise_(window.kernel_height * window.kernel_width *
                        window.stride_height * window.stride_width ==
                    1),
-        dilate_(Dilate(window, filters_)) {}
+        dilate_(Dilate(window, filters_)),
+        scatters_(!pointwise_ && ScatterPays(window)) {}
 
   int64_t sink_scratch() const override {
     return GradientSink::ScratchFloats(window_.kernel_width * window_.channels,
@@ -98,8 +108,12 @@ class Conv final : public Layer {
   LayerMemory Memory(PassKind kind, int64_t rows) const override {
     const int64_t one_padded = pads_ ? pad_.num_outputs() : 0;
     if (kind == PassKind::kPredict) return {.forward_scratch = one_padded};
-    const int64_t for_input =
-        tensor_size(0) + (pointwise_ ? 0 : dilate_.num_outputs());
+    int64_t for_input = tensor_size(0);
+    if (scatters_) {
+      for_input += one_padded;
+    } else if (!pointwise_) {
+      for_input += dilate_.num_outputs();
+    }
     return {.forward_scratch = one_padded,
             .backward_scratch = std::max(
                 {for_input, rows * one_padded, has_bias_ ? filters_ : 0}),
@@ -150,7 +164,13 @@ class Conv final : public Layer {
                                       pass.rows * output().num_values(),
                                       pass.dy);
     }
-    if (pass.dx != nullptr) InputGradient(pass);
+    if (pass.dx != nullptr) {
+      if (scatters_) {
+        ScatterInputGradient(pass);
+      } else {
+        GatherInputGradient(pass);
+      }
+    }
     if (pass.sink == nullptr) return;
     WeightGradient(pass);
     if (!has_bias_) return;
@@ -188,6 +208,21 @@ class Conv final : public Layer {
             .step_width = w.stride_width};
   }
 
+  // Gathering computes every pixel of dx from one window over the spread dy:
+  // strides make it multiply zeros, and few channels leave registers empty.
+  // Scattering adds lines of the kernel to dx, with more loads and stores.
+  static bool ScatterPays(const WindowShape& w) {
+    constexpr int64_t kLanes = 16;
+    const auto vectors = [](int64_t floats) {
+      return (floats + kLanes - 1) / kLanes;
+    };
+    const int64_t gather =
+        w.height * w.width * w.kernel_width * vectors(w.channels);
+    const int64_t scatter =
+        w.out_height * w.out_width * vectors(w.kernel_width * w.channels);
+    return w.out_height > 1 && 2 * scatter <= gather;
+  }
+
   // All pixels of all images at once: `from` channels to `to`.
   void MultiplyPixels(const Kernels& kernels, const float* x, int64_t rows,
                       int64_t from, const float* weight, int64_t to,
@@ -201,9 +236,46 @@ class Conv final : public Layer {
                      out);
   }
 
+  // dx[n, i * stride + u - top, j * stride + v - left, c] += the sum over f of
+  // dy[n, i, j, f] * weight[u, v, c, f]: one product for every column j of dy
+  // and row u of the kernel, in which (v, c) is one index.
+  void ScatterInputGradient(const BackwardPass& pass) const {
+    const int64_t columns = window_.kernel_width * window_.channels;
+    const int64_t line = pad_.out_width * window_.channels;
+    float* const weight = pass.scratch;  // [kernel_height, filters, columns]
+    for (int64_t u = 0; u < window_.kernel_height; ++u) {
+      const int64_t at = u * columns * filters_;
+      pass.kernels->transpose(pass.parameters + at, columns, filters_, filters_,
+                              weight + at, columns);
+    }
+    for (int64_t n = 0; n < pass.rows; ++n) {
+      const float* const dy = pass.dy + n * output().num_values();
+      float* const dx = pass.dx + n * pad_.num_inputs();
+      float* const image = pads_ ? weight + tensor_size(0) : dx;
+      std::fill_n(image, pad_.num_outputs(), 0.0f);
+      for (int64_t j = 0; j < window_.out_width; ++j) {
+        for (int64_t u = 0; u < window_.kernel_height; ++u) {
+          pass.kernels->multiply(
+              {.a = {.data = dy + j * filters_,
+                     .outer_stride = window_.out_width * filters_,
+                     .part_size = filters_},
+               .b = weight + u * columns * filters_,
+               .b_stride = columns,
+               .rows = window_.out_height,
+               .columns = columns},
+              {.c = image + u * line +
+                    j * window_.stride_width * window_.channels,
+               .c_stride = window_.stride_height * line,
+               .add = true});
+        }
+      }
+      if (pads_) pad_.Undo(image, dx);
+    }
+  }
+
   // dx is the convolution of the spread dy with the kernel turned by half a
   // turn, [kernel_height, kernel_width, filters, channels].
-  void InputGradient(const BackwardPass& pass) const {
+  void GatherInputGradient(const BackwardPass& pass) const {
     const int64_t pixels = window_.kernel_height * window_.kernel_width;
     const int64_t pixel_size = window_.channels * filters_;
     float* const weight = pass.scratch;
@@ -272,6 +344,7 @@ class Conv final : public Layer {
   const bool pads_;
   const bool pointwise_;  // 1x1, stride 1: a product over pixels
   const Spread dilate_;
+  const bool scatters_;
 };
 
 template <typename Spec>
