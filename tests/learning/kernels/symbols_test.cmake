@@ -1,0 +1,21 @@
+# cmake -DLIBRARY=… -DNM=… -P symbols_test.cmake: fails when a kernel's object
+# file lets the linker see more than its table. A function shared between files
+# that are compiled for different processors would be taken from any of them.
+execute_process(COMMAND ${NM} -A --demangle --defined-only ${LIBRARY}
+                OUTPUT_VARIABLE symbols RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "${NM} ${LIBRARY} failed: ${failed}")
+endif()
+string(REGEX MATCHALL "[^\n]*kernels_[a-z0-9]+\\.cc[^\n]*" lines "${symbols}")
+set(tables 0)
+foreach(line IN LISTS lines)
+  if(line MATCHES "kernels_([a-z0-9]+)\\.cc.* T shoal::learning::([a-z0-9]+)::Table\\(\\)$"
+     AND CMAKE_MATCH_1 STREQUAL CMAKE_MATCH_2)
+    math(EXPR tables "${tables} + 1")
+  elseif(NOT line MATCHES ":[0-9a-f]+ [a-z] ")  # lower case: local
+    message(SEND_ERROR "visible to the linker: ${line}")
+  endif()
+endforeach()
+if(tables EQUAL 0)
+  message(FATAL_ERROR "no table of kernels in ${LIBRARY}")
+endif()
