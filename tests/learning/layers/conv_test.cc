@@ -1,6 +1,7 @@
 #include "learning/layers/conv.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -174,6 +175,23 @@ TEST(ConvTest, TellsItsTensorsWorkAndMemory) {
                 ->Memory(PassKind::kTrain, 10)
                 .backward_scratch,
             4 * 8);
+}
+
+TEST(ConvTest, StartsGlorotUniformWithoutBias) {
+  const auto layer = Conv2d({.filters = 30}, Shape({8, 8, 20}));
+  std::vector<float> parameters(layer->num_parameters(), -1);
+  SeededRng rng(5);
+  layer->Initialise(rng, absl::MakeSpan(parameters));
+  const float limit = std::sqrt(6.0f / (9 * 20 + 9 * 30));
+  float largest = 0;
+  for (int i = 0; i < 9 * 20 * 30; ++i) {
+    largest = std::max(largest, std::abs(parameters[i]));
+  }
+  EXPECT_LE(largest, limit);
+  EXPECT_GT(largest, 0.99f * limit);
+  for (int i = 9 * 20 * 30; i < layer->num_parameters(); ++i) {
+    EXPECT_EQ(parameters[i], 0);
+  }
 }
 
 TEST(ConvTest, RefusesWhatMakesNoLayer) {
