@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "learning/layout_format.h"
 #include "learning/model.h"
 
 namespace shoal::learning {
@@ -18,66 +19,9 @@ constexpr uint16_t kFormatVersion = 1;
 // Where the values may start: a cache line, so that mapped files can be used
 // in place.
 constexpr size_t kAlignment = 64;
-constexpr uint32_t kMaxTensors = 4096;
-constexpr uint32_t kMaxNameBytes = 255;
-constexpr uint32_t kMaxDims = 8;
 
 absl::Status Broken(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("stored model: ", what));
-}
-
-absl::StatusOr<TensorShape> ParseTensor(ByteReader& reader, uint32_t index) {
-  TensorShape tensor;
-  const absl::string_view name = reader.Sized();
-  const uint32_t num_dims = reader.U32();
-  if (!reader.ok()) {
-    return Broken(absl::StrCat("ends inside the shape of tensor ", index));
-  }
-  if (name.empty() || name.size() > kMaxNameBytes) {
-    return Broken(absl::StrCat("the name of tensor ", index, " has ",
-                               name.size(), " bytes, expected 1 to ",
-                               kMaxNameBytes));
-  }
-  if (num_dims < 1 || num_dims > kMaxDims) {
-    return Broken(absl::StrCat("tensor ", index, " has ", num_dims,
-                               " dimensions, expected 1 to ", kMaxDims));
-  }
-  tensor.name = std::string(name);
-  int64_t num_values = 1;
-  for (uint32_t i = 0; i < num_dims; ++i) {
-    const uint64_t dim = reader.U64();
-    if (!reader.ok()) {
-      return Broken(absl::StrCat("ends inside the shape of tensor ", index));
-    }
-    if (dim < 1 || dim > static_cast<uint64_t>(kMaxParameters / num_values)) {
-      return Broken(absl::StrCat("dimension ", i, " of tensor ", index, " is ",
-                                 dim, ", too small or too large"));
-    }
-    num_values *= static_cast<int64_t>(dim);
-    tensor.dims.push_back(static_cast<int64_t>(dim));
-  }
-  return tensor;
-}
-
-absl::StatusOr<ParameterLayout> ParseLayout(ByteReader& reader) {
-  const uint32_t num_tensors = reader.U32();
-  if (!reader.ok()) return Broken("ends inside the header");
-  if (num_tensors < 1 || num_tensors > kMaxTensors) {
-    return Broken(absl::StrCat("has ", num_tensors, " tensors, expected 1 to ",
-                               kMaxTensors));
-  }
-  std::vector<TensorShape> tensors;
-  int64_t num_parameters = 0;
-  for (uint32_t i = 0; i < num_tensors; ++i) {
-    SHOAL_ASSIGN_OR_RETURN(TensorShape tensor, ParseTensor(reader, i));
-    num_parameters += tensor.num_values();
-    if (num_parameters > kMaxParameters) {
-      return Broken(
-          absl::StrCat("has more than ", kMaxParameters, " parameters"));
-    }
-    tensors.push_back(std::move(tensor));
-  }
-  return ParameterLayout(std::move(tensors));
 }
 
 absl::StatusOr<ParameterVector> ParseValues(absl::string_view bytes,
@@ -126,7 +70,8 @@ absl::StatusOr<StoredModel> ParseModel(absl::string_view bytes) {
                                reserved, ", expected ", kFormatVersion,
                                " and 0"));
   }
-  SHOAL_ASSIGN_OR_RETURN(ParameterLayout layout, ParseLayout(reader));
+  SHOAL_ASSIGN_OR_RETURN(ParameterLayout layout,
+                         ParseLayout("stored model", reader));
   const size_t header = bytes.size() - reader.rest().size();
   const absl::string_view padding =
       reader.Bytes((kAlignment - header % kAlignment) % kAlignment);
