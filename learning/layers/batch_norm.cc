@@ -67,7 +67,7 @@ class BatchNorm final : public Layer {
         MoveStatistics(block, mean, inverse, pass.statistics);
       }
     }
-    InverseDeviations(channels_, epsilon_, inverse);
+    InverseDeviations(block, epsilon_, inverse);
     NormaliseBlock(block, pass.x, mean, inverse,
                    pass.parameters + offset(kScale),
                    pass.parameters + offset(kShift), pass.y);

@@ -106,7 +106,7 @@ class BlockNormalisation final : public Layer {
     const int64_t end = pass.rows * input().num_values();
     for (int64_t at = 0; at < end; at += block_.num_values()) {
       BlockMoments(*pass.kernels, block_, pass.x + at, mean, inverse);
-      InverseDeviations(block_.channels, epsilon_, inverse);
+      InverseDeviations(block_, epsilon_, inverse);
       NormaliseBlock(block_, pass.x + at, mean, inverse, pass.parameters,
                      pass.parameters + offset(1), pass.y + at);
     }
@@ -122,7 +122,7 @@ class BlockNormalisation final : public Layer {
     const int64_t end = pass.rows * input().num_values();
     for (int64_t at = 0; at < end; at += block_.num_values()) {
       BlockMoments(*pass.kernels, block_, pass.x + at, mean, inverse);
-      InverseDeviations(channels, epsilon_, inverse);
+      InverseDeviations(block_, epsilon_, inverse);
       ScaleGradients(block_, pass.x + at, mean, inverse, pass.dy + at, own,
                      own + channels);
       pass.kernels->axpy(1, own, 2 * channels, total);
@@ -151,9 +151,12 @@ void BlockMoments(const Kernels& kernels, const NormalisedBlock& block,
   SpreadMeans(block, variance);
 }
 
-void InverseDeviations(int64_t channels, double epsilon, float* values) {
-  for (int64_t c = 0; c < channels; ++c) {
-    values[c] = static_cast<float>(1 / std::sqrt(values[c] + epsilon));
+void InverseDeviations(const NormalisedBlock& block, double epsilon,
+                       float* variance) {
+  const int64_t size = block.group_channels();
+  for (int64_t begin = 0; begin < block.channels; begin += size) {
+    const double inverse = 1 / std::sqrt(variance[begin] + epsilon);
+    std::fill_n(variance + begin, size, static_cast<float>(inverse));
   }
 }
 

@@ -30,8 +30,9 @@ struct NormalisedBlock {
 void BlockMoments(const Kernels& kernels, const NormalisedBlock& block,
                   const float* x, float* mean, float* variance);
 
-// values [channels] = 1 / sqrt(values + epsilon), in place.
-void InverseDeviations(int64_t channels, double epsilon, float* values);
+// 1 / sqrt(variance + epsilon), in place. [channels], equal within a group.
+void InverseDeviations(const NormalisedBlock& block, double epsilon,
+                       float* variance);
 
 // y = (x - mean) * inverse * scale + shift; all but x, y: [channels]. y may
 // be x.
