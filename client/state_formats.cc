@@ -1,38 +1,37 @@
 #include "client/state_formats.h"
 
 #include <utility>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "learning/model_spec_bytes.h"
 
 namespace shoal::client {
 namespace {
 
 constexpr absl::string_view kUploadMagic = "SHPU";
 constexpr absl::string_view kNewestMagic = "SHNM";
-constexpr uint16_t kVersion = 1;
-constexpr uint32_t kLogistic = 0;
-constexpr uint32_t kMlp = 1;
+constexpr uint16_t kUploadVersion = 1;
+constexpr uint16_t kNewestVersion = 2;
 
 absl::Status Damaged(absl::string_view what, absl::string_view why) {
   return absl::DataLossError(absl::StrCat(what, ": ", why));
 }
 
-std::string Begin(absl::string_view magic) {
+std::string Begin(absl::string_view magic, uint16_t version) {
   std::string out(magic);
-  AppendU16(out, kVersion);
+  AppendU16(out, version);
   return out;
 }
 
 absl::Status CheckBegin(ByteReader& reader, absl::string_view magic,
-                        absl::string_view what) {
+                        uint16_t known_version, absl::string_view what) {
   if (reader.Bytes(magic.size()) != magic) return Damaged(what, "wrong magic");
   const uint16_t version = reader.U16();
   if (!reader.ok()) return Damaged(what, "truncated");
-  if (version == kVersion) return absl::OkStatus();
-  return Damaged(
-      what, absl::StrCat("format version ", version, ", expected ", kVersion));
+  if (version == known_version) return absl::OkStatus();
+  return Damaged(what, absl::StrCat("format version ", version, ", expected ",
+                                    known_version));
 }
 
 // Reads the checksum of all bytes that `reader` has read of `bytes`.
@@ -55,7 +54,7 @@ Digest ReadDigest(ByteReader& reader) {
 
 std::string EncodeSavedUpload(const PendingUpload& pending,
                               absl::string_view update) {
-  std::string out = Begin(kUploadMagic);
+  std::string out = Begin(kUploadMagic, kUploadVersion);
   out.reserve(update.size() + pending.token.size() + pending.task.size() + 80);
   AppendSized(out, pending.token);
   AppendSized(out, pending.task);
@@ -70,7 +69,7 @@ std::string EncodeSavedUpload(const PendingUpload& pending,
 absl::StatusOr<SavedUpload> DecodeSavedUpload(absl::string_view bytes) {
   constexpr absl::string_view kWhat = "saved upload";
   ByteReader reader(bytes);
-  absl::Status begin = CheckBegin(reader, kUploadMagic, kWhat);
+  absl::Status begin = CheckBegin(reader, kUploadMagic, kUploadVersion, kWhat);
   if (!begin.ok()) return begin;
   SavedUpload saved;
   saved.pending.token = std::string(reader.Sized());
@@ -91,19 +90,10 @@ absl::StatusOr<SavedUpload> DecodeSavedUpload(absl::string_view bytes) {
 }
 
 std::string EncodeNewestModel(const NewestModel& newest) {
-  std::string out = Begin(kNewestMagic);
+  std::string out = Begin(kNewestMagic, kNewestVersion);
   out.append(newest.digest.AsBytes().data(), Digest::kSize);
   AppendU64(out, newest.version);
-  const auto* mlp = std::get_if<learning::MlpSpec>(&newest.spec.architecture);
-  AppendU32(out, mlp != nullptr ? kMlp : kLogistic);
-  AppendU32(out, newest.spec.inputs());
-  AppendU32(out, newest.spec.outputs());
-  if (mlp == nullptr) {
-    AppendU32(out, 0);
-  } else {
-    AppendU32(out, mlp->hidden.size());
-    for (const int width : mlp->hidden) AppendU32(out, width);
-  }
+  AppendSized(out, learning::EncodeModelSpec(newest.spec));
   AppendU32(out, Crc32(out));
   return out;
 }
@@ -111,29 +101,17 @@ std::string EncodeNewestModel(const NewestModel& newest) {
 absl::StatusOr<NewestModel> DecodeNewestModel(absl::string_view bytes) {
   constexpr absl::string_view kWhat = "newest model";
   ByteReader reader(bytes);
-  absl::Status begin = CheckBegin(reader, kNewestMagic, kWhat);
+  absl::Status begin = CheckBegin(reader, kNewestMagic, kNewestVersion, kWhat);
   if (!begin.ok()) return begin;
   NewestModel newest;
   newest.digest = ReadDigest(reader);
   newest.version = static_cast<int64_t>(reader.U64());
-  const uint32_t kind = reader.U32();
-  const int inputs = static_cast<int>(reader.U32());
-  const int outputs = static_cast<int>(reader.U32());
-  const uint32_t num_hidden = reader.U32();
-  std::vector<int> hidden;
-  for (uint32_t i = 0; i < num_hidden && reader.ok(); ++i) {
-    hidden.push_back(static_cast<int>(reader.U32()));
-  }
+  const absl::string_view spec = reader.Sized();
   absl::Status checksum = CheckChecksum(reader, bytes, kWhat);
   if (!checksum.ok()) return checksum;
-  if (kind == kMlp) {
-    newest.spec.architecture =
-        learning::MlpSpec{inputs, std::move(hidden), outputs};
-  } else if (kind == kLogistic && hidden.empty()) {
-    newest.spec.architecture = learning::LogisticSpec{inputs, outputs};
-  } else {
-    return Damaged(kWhat, absl::StrCat("unknown model kind ", kind));
-  }
+  absl::StatusOr<learning::ModelSpec> decoded = learning::DecodeModelSpec(spec);
+  if (!decoded.ok()) return Damaged(kWhat, decoded.status().message());
+  newest.spec = *std::move(decoded);
   return newest;
 }
 

@@ -1,12 +1,12 @@
 // The files of a state folder, as bytes: an unacknowledged upload, and which
 // model is the newest.
 //
-// Upload:  "SHPU" u16 version | sized token | sized task | i64 round id |
+// Upload:  "SHPU" u16 version 1 | sized token | sized task | i64 round id |
 //          32 bytes SHA-256 of the update | i64 deadline (microseconds since
 //          1970) | u32 CRC-32 of everything before | the update
-// Newest:  "SHNM" u16 version | 32 bytes SHA-256 of the model | i64 version |
-//          u32 kind (0 logistic, 1 mlp) | u32 inputs | u32 outputs |
-//          u32 hidden layers, u32 each | u32 CRC-32 of everything before
+// Newest:  "SHNM" u16 version 2 | 32 bytes SHA-256 of the model | i64 version |
+//          sized specification (learning/model_spec_bytes.h) | u32 CRC-32 of
+//          everything before
 // Integers are little-endian, `sized` is a u32 length and the bytes.
 #ifndef SHOAL_CLIENT_STATE_FORMATS_H_
 #define SHOAL_CLIENT_STATE_FORMATS_H_

@@ -39,22 +39,22 @@ TEST(SchemaRulesTest, AGoodMessageHasNoViolations) {
 TEST(SchemaRulesTest, EverythingThatIsWrongIsTold) {
   v1::Training training;
   training.set_epochs(0);
-  training.set_momentum(1);
+  training.mutable_optimizer()->mutable_sgd()->set_momentum(1);
   EXPECT_THAT(
       Problems(training),
       ElementsAre("epochs: 0 is out of range, expected a whole number from 1 "
                   "to 10000",
                   "learning_rate: missing, expected a number more than 0 and "
                   "at most 1000",
-                  "momentum: 1 is out of range, expected a number at least 0 "
-                  "and less than 1"));
+                  "optimizer.sgd.momentum: 1 is out of range, expected a "
+                  "number at least 0 and less than 1"));
 }
 
 TEST(SchemaRulesTest, NumbersThatAreNotFiniteAreOutOfRange) {
   v1::Training training = GoodTraining();
-  training.set_weight_decay(std::numeric_limits<double>::quiet_NaN());
+  training.set_clip_norm(std::numeric_limits<double>::quiet_NaN());
   EXPECT_THAT(Problems(training),
-              ElementsAre(HasSubstr("weight_decay: nan is out of range")));
+              ElementsAre(HasSubstr("clip_norm: nan is out of range")));
 }
 
 TEST(SchemaRulesTest, AnOpenBoundIsOpenAndExclusiveWhereItSaysSo) {
@@ -88,12 +88,42 @@ TEST(SchemaRulesTest, ListsHaveALongestLength) {
 TEST(SchemaRulesTest, AChoiceMustBeMade) {
   EXPECT_THAT(Problems(v1::ModelDefinition()),
               ElementsAre("architecture: none is chosen, expected one of "
-                          "logistic, mlp"));
+                          "logistic, mlp, linear, cnn, gru_language_model, "
+                          "autoencoder, network"));
   v1::Plan plan;
   plan.mutable_model();
   EXPECT_THAT(Problems(plan),
-              ::testing::Contains("model: none is chosen, expected one of "
-                                  "logistic, mlp"));
+              ::testing::Contains(HasSubstr("model: none is chosen")));
+}
+
+TEST(SchemaRulesTest, ARequiredListMustNotBeEmpty) {
+  v1::AutoencoderModel model;
+  model.set_inputs(4);
+  EXPECT_THAT(Problems(model),
+              ElementsAre("hidden: missing, expected a list, each element a "
+                          "whole number from 1 to 65536"));
+}
+
+TEST(SchemaRulesTest, WordsAreOfTheirEnumeration) {
+  v1::ActivationLayer layer;
+  layer.set_function(static_cast<v1::Activation>(99));
+  EXPECT_THAT(Problems(layer),
+              ElementsAre("function: 99 is unknown, expected one of none, "
+                          "relu, gelu, tanh, sigmoid"));
+  layer.set_function(v1::ACTIVATION_UNSPECIFIED);
+  EXPECT_THAT(Problems(layer),
+              ElementsAre(HasSubstr("function: 0 is unknown")));
+  layer.set_function(v1::ACTIVATION_TANH);
+  EXPECT_THAT(Problems(layer), IsEmpty());
+}
+
+TEST(SchemaRulesTest, WordsHaveNoPrefixAndNoCapitals) {
+  const google::protobuf::EnumDescriptor& words = *v1::CnnPreset_descriptor();
+  EXPECT_EQ(WordText(*words.FindValueByNumber(v1::CNN_PRESET_LENET)), "lenet");
+  EXPECT_EQ(FindWord(words, "mobile")->number(), v1::CNN_PRESET_MOBILE);
+  EXPECT_EQ(FindWord(words, "unspecified"), nullptr);
+  EXPECT_EQ(FindWord(words, "LENET"), nullptr);
+  EXPECT_EQ(FindWord(words, 0), nullptr);
 }
 
 TEST(SchemaRulesTest, DurationsAreComparedInSecondsAndPrintedWithUnits) {

@@ -20,7 +20,14 @@ using ::testing::HasSubstr;
 Plan ExamplePlan() {
   Plan plan;
   plan.model.architecture = learning::MlpSpec{784, {200, 100}, 10};
-  plan.training = {2, 10, 0.05, 0.9, 1e-4, true};
+  plan.training = {.epochs = 2,
+                   .batch_size = 10,
+                   .learning_rate = 0.05,
+                   .schedule = {learning::CosineRate{0.1, 100}, 5},
+                   .optimizer = {learning::SgdOptimizer{0.9, true, 1e-4}, 1.5},
+                   .micro_batch_size = 5,
+                   .last_layers = 2,
+                   .keep_order = true};
   plan.algorithm = learning::FedProxLocal{0.1};
   plan.limits = {2.5, int64_t{32} << 20, int64_t{1} << 20};
   plan.norm_bound = 1000;
@@ -71,21 +78,6 @@ TEST(WireTimeTest, InfiniteDurationsBecomeTheLongest) {
   EXPECT_EQ(FromProto(ToProto(absl::InfiniteDuration())),
             absl::Seconds(315'576'000'000));
   EXPECT_EQ(ToProto(absl::InfiniteFuture()).nanos(), 0);
-}
-
-TEST(WirePartsTest, ModelsComeBack) {
-  const learning::ModelSpec logistic = {learning::LogisticSpec{561, 6}};
-  const learning::ModelSpec mlp = {learning::MlpSpec{784, {200, 100}, 10}};
-  EXPECT_THAT(FromProto(ToProto(logistic)), IsOkAndHolds(logistic));
-  EXPECT_THAT(FromProto(ToProto(mlp)), IsOkAndHolds(mlp));
-}
-
-TEST(WirePartsTest, AbsentOptionsHaveTheirDefaults) {
-  v1::Training proto;
-  proto.set_learning_rate(0.5);
-  learning::TrainingOptions expected;
-  expected.learning_rate = 0.5;
-  EXPECT_THAT(FromProto(proto), IsOkAndHolds(expected));
 }
 
 TEST(WirePartsTest, ImpossibleOptionsNameTheirPath) {
@@ -248,6 +240,34 @@ TEST(WireCheckInAnswerTest, FieldsOutOfBoundsAreNamed) {
   proto = ExampleResponse();
   proto.mutable_assignment()->mutable_plan()->set_update_codec(2);
   ExpectBadRequest(FromProto(proto), "assignment.plan.update_codec:");
+}
+
+TEST(WireCheckInAnswerTest, PartsOfAPlanThatMakeNoSenseAreNamed) {
+  const auto plan = [](v1::CheckInResponse& proto) -> v1::Plan& {
+    return *proto.mutable_assignment()->mutable_plan();
+  };
+  v1::CheckInResponse proto = ExampleResponse();
+  plan(proto).mutable_model()->mutable_preprocessing()->set_mask(true);
+  ExpectBadRequest(FromProto(proto),
+                   "assignment.plan.model: preprocessing.mask:");
+  proto = ExampleResponse();
+  plan(proto).mutable_training()->set_micro_batch_size(11);
+  ExpectBadRequest(FromProto(proto),
+                   "assignment.plan.training: micro_batch_size:");
+  proto = ExampleResponse();
+  v1::Algorithm& algorithm = *plan(proto).mutable_algorithm();
+  algorithm.GetReflection()->MutableUnknownFields(&algorithm)->AddVarint(99, 1);
+  ExpectBadRequest(FromProto(proto), "assignment.plan.algorithm: ");
+}
+
+// Those of the task are not in the plan.
+TEST(WireCheckInAnswerTest, ACosineInAPlanHasItsRounds) {
+  v1::CheckInResponse proto = ExampleResponse();
+  v1::Training& training =
+      *proto.mutable_assignment()->mutable_plan()->mutable_training();
+  training.mutable_schedule()->mutable_cosine()->clear_rounds();
+  ExpectBadRequest(FromProto(proto),
+                   "assignment.plan.training.schedule: cosine.rounds is 0");
 }
 
 TEST(WireUploadTest, HeadersComeBack) {
