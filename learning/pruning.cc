@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "base/check.h"
 #include "base/status_macros.h"
 
 namespace shoal::learning {
@@ -89,20 +88,10 @@ absl::StatusOr<PrunedModel> PruneByMagnitude(const ParameterLayout& layout,
   return model;
 }
 
-int64_t SparseBytes(const ParameterLayout& layout,
-                    absl::Span<const float> parameters, int value_bytes) {
-  SHOAL_CHECK(static_cast<int64_t>(parameters.size()) ==
-              layout.num_parameters());
-  int64_t bytes = 0;
-  for (size_t t = 0; t < layout.tensors().size(); ++t) {
-    const int64_t size = layout.tensors()[t].num_values();
-    const auto begin = parameters.begin() + layout.offset(static_cast<int>(t));
-    const int64_t zeros = std::count(begin, begin + size, 0.0f);
-    const int64_t bitmap = (size + 7) / 8;
-    bytes +=
-        std::min(size * value_bytes, bitmap + (size - zeros) * value_bytes);
-  }
-  return bytes;
+int64_t SparseBytes(int64_t num_values, int64_t num_zeros, int value_bytes) {
+  const int64_t bitmap = (num_values + 7) / 8;
+  return std::min(num_values * value_bytes,
+                  bitmap + (num_values - num_zeros) * value_bytes);
 }
 
 }  // namespace shoal::learning

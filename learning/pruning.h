@@ -37,11 +37,9 @@ absl::StatusOr<PrunedModel> PruneByMagnitude(const ParameterLayout& layout,
                                              absl::Span<const float> parameters,
                                              double pruned_fraction);
 
-// Bytes of the values when every tensor is stored as it takes fewest: dense, or
-// as a bitmap of the values that are not zero and those values, `value_bytes`
-// each. REQUIRES: `parameters` fits the layout.
-int64_t SparseBytes(const ParameterLayout& layout,
-                    absl::Span<const float> parameters, int value_bytes);
+// Bytes of a tensor stored as it takes fewer: dense, or as a bitmap of the
+// values that are not zero and those values.
+int64_t SparseBytes(int64_t num_values, int64_t num_zeros, int value_bytes);
 
 }  // namespace shoal::learning
 

@@ -152,15 +152,6 @@ ParameterVector QuantisedModel::Dequantise() const {
   return parameters;
 }
 
-int64_t QuantisedModel::num_bytes() const {
-  int64_t bytes = 0;
-  for (const QuantisedTensor& tensor : tensors_) {
-    bytes += tensor.codes.size() +
-             (tensor.steps.size() + tensor.values.size()) * sizeof(float);
-  }
-  return bytes;
-}
-
 std::string QuantisedModel::Serialize() const {
   std::string bytes(kMagic);
   AppendU16(bytes, kFormatVersion);

@@ -40,8 +40,6 @@ class QuantisedModel {
   // As layout().tensors().
   const std::vector<QuantisedTensor>& tensors() const { return tensors_; }
   ParameterVector Dequantise() const;
-  // Of codes, steps and values.
-  int64_t num_bytes() const;
 
   // docs/reference/formats.md has the bytes.
   std::string Serialize() const;

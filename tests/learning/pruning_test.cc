@@ -85,15 +85,13 @@ TEST(PruningTest, RefusesWhatIsOutOfRange) {
                        HasSubstr("parameter 3 is nan")));
 }
 
-TEST(SparseBytesTest, EveryTensorIsStoredAsItTakesFewest) {
-  const ParameterLayout layout(
-      {{"dense1.weight", {4, 4}}, {"dense1.bias", {4}}});
-  ParameterVector parameters(20, 1.0f);
-  EXPECT_EQ(SparseBytes(layout, parameters, 4), 80);
-  // Twelve of sixteen are zero: two bytes of bitmap and four values.
-  for (int i = 0; i < 12; ++i) parameters[i] = 0;
-  EXPECT_EQ(SparseBytes(layout, parameters, 4), 2 + 4 * 4 + 16);
-  EXPECT_EQ(SparseBytes(layout, parameters, 1), 2 + 4 * 1 + 4);
+TEST(SparseBytesTest, ATensorIsStoredAsItTakesFewer) {
+  EXPECT_EQ(SparseBytes(16, 0, 4), 16 * 4);
+  // Two bytes of bitmap and four values.
+  EXPECT_EQ(SparseBytes(16, 12, 4), 2 + 4 * 4);
+  EXPECT_EQ(SparseBytes(16, 12, 1), 2 + 4);
+  EXPECT_EQ(SparseBytes(17, 17, 4), 3);
+  EXPECT_EQ(SparseBytes(0, 0, 4), 0);
 }
 
 }  // namespace

@@ -49,12 +49,6 @@ TEST(QuantisationTest, BiasesStayAsTheyAre) {
   EXPECT_THAT(model.tensors()[1].values, ElementsAre(0.1f, -7));
 }
 
-TEST(QuantisationTest, CountsItsBytes) {
-  // Four codes, two steps, two values.
-  EXPECT_EQ(Quantised(DenseLayout(), DenseParameters()).num_bytes(),
-            4 + 2 * 4 + 2 * 4);
-}
-
 TEST(QuantisationTest, NoWeightMovesByMoreThanHalfAStep) {
   const ParameterLayout layout({{"conv1.weight", {3, 3, 4, 7}},
                                 {"gru1.input_weight", {5, 12}},
