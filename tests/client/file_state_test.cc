@@ -175,10 +175,24 @@ TEST_F(FileStateTest, NewestModelSurvivesARestart) {
   SHOAL_ASSERT_OK(state_->SaveNewest(mlp));
   Reopen();
   EXPECT_THAT(state_->LoadNewest(), testing::IsOkAndHolds(mlp));
-  NewestModel logistic = mlp;
-  logistic.spec.architecture = learning::LogisticSpec{4, 3};
-  SHOAL_ASSERT_OK(state_->SaveNewest(logistic));
-  EXPECT_THAT(state_->LoadNewest(), testing::IsOkAndHolds(logistic));
+  NewestModel network = mlp;
+  network.spec = {
+      learning::LayerListSpec{
+          {4}, {{.kind = learning::DenseSpec{3}, .is_private = true}}},
+      {.standardise = true}};
+  SHOAL_ASSERT_OK(state_->SaveNewest(network));
+  EXPECT_THAT(state_->LoadNewest(), testing::IsOkAndHolds(network));
+}
+
+TEST_F(FileStateTest, ANewestModelOfAnotherFormatVersionIsRefused) {
+  SHOAL_ASSERT_OK(state_->SaveNewest(NewestModel()));
+  const std::string path = folder_.path() + "/newest.bin";
+  SHOAL_ASSERT_OK_AND_ASSIGN(std::string bytes, ReadFile(path));
+  bytes[4] = 1;
+  SHOAL_ASSERT_OK(ReplaceFile(path, bytes));
+  EXPECT_THAT(state_->LoadNewest(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("format version 1, expected 2")));
 }
 
 TEST_F(FileStateTest, EveryDamageToTheNewestModelIsNoticed) {

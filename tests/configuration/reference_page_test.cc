@@ -1,6 +1,7 @@
 #include "configuration/reference_page.h"
 
 #include <cstdlib>
+#include <set>
 #include <string>
 
 #include "base/file.h"
@@ -26,14 +27,17 @@ TEST(ConfigurationPageTest, TheCommittedPageIsTheGeneratedOne) {
          "> docs/reference/configuration.md";
 }
 
-void ExpectDescribed(const Descriptor& message) {
+// `seen`: messages that stand in themselves are looked at once.
+void ExpectDescribed(const Descriptor& message,
+                     std::set<const Descriptor*>& seen) {
+  if (!seen.insert(&message).second) return;
   for (int i = 0; i < message.field_count(); ++i) {
     const FieldDescriptor& field = *message.field(i);
     const v1::FieldRule& rule = protocol::RuleOf(field);
     EXPECT_FALSE(rule.help().empty()) << field.full_name() << " has no help";
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
         !protocol::IsDuration(field)) {
-      ExpectDescribed(*field.message_type());
+      ExpectDescribed(*field.message_type(), seen);
     } else {
       EXPECT_TRUE(rule.required() || !rule.default_text().empty())
           << field.full_name() << " has neither a default nor is it required";
@@ -44,9 +48,10 @@ void ExpectDescribed(const Descriptor& message) {
 }
 
 TEST(ConfigurationSchemaTest, EverySettingIsDescribed) {
-  ExpectDescribed(*v1::Scenario::descriptor());
-  ExpectDescribed(*v1::CoordinatorConfig::descriptor());
-  ExpectDescribed(*v1::AgentConfig::descriptor());
+  std::set<const Descriptor*> seen;
+  ExpectDescribed(*v1::Scenario::descriptor(), seen);
+  ExpectDescribed(*v1::CoordinatorConfig::descriptor(), seen);
+  ExpectDescribed(*v1::AgentConfig::descriptor(), seen);
 }
 
 }  // namespace

@@ -17,7 +17,9 @@ namespace {
 
 using ::shoal::testing::IsOkAndHolds;
 using ::shoal::testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr char kSmallTask[] =
     "name: digits\n"
@@ -30,9 +32,20 @@ constexpr char kSmallTask[] =
 constexpr char kFullTask[] =
     "name: digits\n"
     "population: handwriting\n"
-    "model: {logistic: {inputs: 561, outputs: 6}}\n"
-    "training: {epochs: 3, batch_size: 10, learning_rate: 0.05,\n"
-    "           momentum: 0.9, weight_decay: 0.0001, keep_order: true}\n"
+    "model:\n"
+    "  logistic: {inputs: 561, outputs: 6}\n"
+    "training:\n"
+    "  epochs: 3\n"
+    "  batch_size: 10\n"
+    "  learning_rate: 0.05\n"
+    "  schedule: {cosine: {final_fraction: 0.1, rounds: 50}}\n"
+    "  warmup_rounds: 5\n"
+    "  optimizer: {sgd: {momentum: 0.9, nesterov: true,\n"
+    "                    weight_decay: 1e-4}}\n"
+    "  clip_norm: 2.5\n"
+    "  micro_batch_size: 5\n"
+    "  last_layers: 1\n"
+    "  keep_order: true\n"
     "algorithm: {fedprox: {mu: 0.1}}\n"
     "server_optimizer: {sgd: {learning_rate: 0.5, momentum: 0.25}}\n"
     "round: {cohort: 20, over_selection: 1.5, min_reports: 7,\n"
@@ -78,7 +91,15 @@ TEST(TaskFileTest, EverySettingIsRead) {
   expected.name = "digits";
   expected.population = "handwriting";
   expected.model = {learning::LogisticSpec{561, 6}};
-  expected.training = {3, 10, 0.05, 0.9, 0.0001, true};
+  expected.training = {
+      .epochs = 3,
+      .batch_size = 10,
+      .learning_rate = 0.05,
+      .schedule = {learning::CosineRate{0.1, 50}, 5},
+      .optimizer = {learning::SgdOptimizer{0.9, true, 1e-4}, 2.5},
+      .micro_batch_size = 5,
+      .last_layers = 1,
+      .keep_order = true};
   expected.algorithm = learning::FedProxLocal{0.1};
   expected.server_optimizer = SgdServerOptions{0.5, 0.25};
   expected.round = {20, 1.5, 7, 5, absl::Seconds(60), absl::Seconds(5)};
@@ -141,16 +162,54 @@ TEST(TaskFileTest, ImpossibleRoundsAreRefused) {
 }
 
 TEST(TaskFileTest, AModelThatNoDeviceHoldsIsRefused) {
-  EXPECT_EQ(ErrorsOf(With("hidden: [32]", "hidden: [65536, 65536]")),
-            "t.yaml:3: model: 4347133962 parameters, expected at most "
+  EXPECT_EQ(ErrorsOf(With("hidden: [32]", "hidden: [32768, 16384]")),
+            "t.yaml:3: model: 562774026 parameters, expected at most "
             "268435456");
+  EXPECT_THAT(ErrorsOf(With("hidden: [32]", "hidden: [65536, 65536]")),
+              AllOf(StartsWith("t.yaml:3: model: "), HasSubstr("parameters")));
+}
+
+TEST(TaskFileTest, TheRoundsOfACosineAreThoseOfTheTask) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Task task,
+      Parse(With("{learning_rate: 0.05}",
+                 "{learning_rate: 0.05, schedule: {cosine: {}}}")));
+  EXPECT_EQ(task.training.schedule.shape,
+            (decltype(task.training.schedule.shape)(
+                learning::CosineRate{.final_fraction = 0, .rounds = 100})));
+}
+
+TEST(TaskFileTest, MoreLayersThanTheModelHasAreRefused) {
+  EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
+                          "\n  learning_rate: 0.05\n  last_layers: 3")),
+            "t.yaml:6: training.last_layers: 3, expected at most the 2 layers "
+            "with weights that the model has");
+  EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
+                          "{learning_rate: 0.05, last_layers: 2}")),
+            "");
+}
+
+TEST(TaskFileTest, SettingsThatNeedOthersAreRefusedWithoutThem) {
+  EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
+                          "\n  learning_rate: 0.05\n"
+                          "  optimizer: {sgd: {nesterov: true}}\n"
+                          "  micro_batch_size: 64")),
+            "t.yaml:6: training.optimizer.sgd.nesterov: given without "
+            "optimizer.sgd.momentum, expected a momentum more than 0\n"
+            "t.yaml:7: training.micro_batch_size: 64 is more than batch_size, "
+            "32");
+  EXPECT_EQ(ErrorsOf(With("outputs: 10}}",
+                          "outputs: 10},\n"
+                          "  preprocessing: {mask: true}}")),
+            "t.yaml:4: model.preprocessing.mask: given without "
+            "preprocessing.impute, expected both or none");
 }
 
 TEST(TaskFileTest, AllErrorsAreToldAtOnce) {
   EXPECT_EQ(
       ErrorsOf("name: Digits 1\n"
                "population: handwriting\n"
-               "model: {cnn: {}}\n"
+               "model: {transformer: {}}\n"
                "training:\n"
                "  learning_rate: -0.1\n"
                "  batch: 3\n"
@@ -159,12 +218,16 @@ TEST(TaskFileTest, AllErrorsAreToldAtOnce) {
       "t.yaml:1: name: 'Digits 1' does not match, expected text matching "
       "[a-z0-9][a-z0-9_.-]{0,62}\n"
       "t.yaml:1: rounds: missing, expected a whole number from 1 to 10000000\n"
-      "t.yaml:3: model.cnn: unknown key, expected one of logistic, mlp\n"
-      "t.yaml:3: model: none is chosen, expected one of logistic, mlp\n"
+      "t.yaml:3: model.transformer: unknown key, expected one of logistic, "
+      "mlp, linear, cnn, gru_language_model, autoencoder, network, "
+      "preprocessing\n"
+      "t.yaml:3: model: none is chosen, expected one of logistic, mlp, linear, "
+      "cnn, gru_language_model, autoencoder, network\n"
       "t.yaml:5: training.learning_rate: -0.1 is out of range, expected a "
       "number more than 0 and at most 1000\n"
       "t.yaml:6: training.batch: unknown key, expected one of epochs, "
-      "batch_size, learning_rate, momentum, weight_decay, keep_order\n"
+      "batch_size, learning_rate, schedule, warmup_rounds, optimizer, "
+      "clip_norm, micro_batch_size, last_layers, keep_order\n"
       "t.yaml:7: algorithm.fedprox.mu: missing, expected a number from 0 to "
       "1000000\n"
       "t.yaml:8: round.deadline: cannot read '1m', expected a duration such "
@@ -219,6 +282,18 @@ TEST(TaskFromProtoTest, SettingsOfANewerVersionAreNotDropped) {
   v1::Task proto = TaskToProto(task);
   v1::RoundPolicy& round = *proto.mutable_round();
   round.GetReflection()->MutableUnknownFields(&round)->AddVarint(999, 1);
+  EXPECT_THAT(TaskFromProto(proto), StatusIs(absl::StatusCode::kInvalidArgument,
+                                             HasSubstr("does not know")));
+}
+
+TEST(TaskFromProtoTest, NeitherAreThoseInsideOfAList) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task, Parse(kSmallTask));
+  v1::Task proto = TaskToProto(task);
+  v1::NetworkModel& network = *proto.mutable_model()->mutable_network();
+  network.add_input(4);
+  network.add_layers()->mutable_dense()->set_units(2);
+  v1::Layer& layer = *network.mutable_layers(0);
+  layer.GetReflection()->MutableUnknownFields(&layer)->AddVarint(999, 1);
   EXPECT_THAT(TaskFromProto(proto), StatusIs(absl::StatusCode::kInvalidArgument,
                                              HasSubstr("does not know")));
 }

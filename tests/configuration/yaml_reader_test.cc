@@ -144,6 +144,108 @@ TEST(YamlReaderTest, AListIsNotAScalarAndItsElementsAreChecked) {
                         "expected a whole number from 1 to 65536"));
 }
 
+constexpr char kNetwork[] =
+    "network:\n"
+    "  input: [28, 28, 1]\n"
+    "  layers:\n"
+    "    - conv2d: {filters: 32, kernel: 5, activation: relu}\n"
+    "    - max_pool:\n"
+    "    - residual:\n"
+    "        body:\n"
+    "          - depthwise_conv: {padding: same}\n"
+    "            private: true\n"
+    "    - flatten: {}\n"
+    "    - {dense: {units: 10}, name: head}\n"
+    "  loss: mean_squared_error\n"
+    "preprocessing: {clip: 3}\n";
+
+// kNetwork with one line replaced.
+std::string NetworkErrors(absl::string_view line,
+                          absl::string_view replacement) {
+  std::string text = kNetwork;
+  const size_t at = text.find(std::string(line));
+  EXPECT_NE(at, std::string::npos);
+  return Errors<v1::ModelDefinition>(
+      text.replace(at, line.size(), std::string(replacement)));
+}
+
+TEST(YamlReaderTest, ReadsListsOfMappingsAndWords) {
+  EXPECT_EQ(Errors<v1::ModelDefinition>(kNetwork), "");
+  const v1::ModelDefinition model = Read<v1::ModelDefinition>(kNetwork);
+  const v1::NetworkModel& network = model.network();
+  ASSERT_EQ(network.layers_size(), 5);
+  EXPECT_EQ(network.layers(0).conv2d().activation(), v1::ACTIVATION_RELU);
+  EXPECT_TRUE(network.layers(1).has_max_pool());
+  ASSERT_EQ(network.layers(2).residual().body_size(), 1);
+  const v1::Layer& inner = network.layers(2).residual().body(0);
+  EXPECT_EQ(inner.depthwise_conv().padding(), v1::PADDING_SAME);
+  EXPECT_TRUE(inner.private_());
+  EXPECT_TRUE(network.layers(3).has_flatten());
+  EXPECT_EQ(network.layers(4).name(), "head");
+  EXPECT_EQ(network.loss(), v1::LOSS_MEAN_SQUARED_ERROR);
+  EXPECT_EQ(model.preprocessing().clip(), 3);
+}
+
+TEST(YamlReaderTest, ErrorsInsideOfAListHaveLineAndIndex) {
+  EXPECT_EQ(NetworkErrors("activation: relu", "activation: rleu"),
+            "f.yaml:4: network.layers[0].conv2d.activation: cannot read "
+            "'rleu', expected one of none, relu, gelu, tanh, sigmoid");
+  EXPECT_EQ(NetworkErrors("padding: same", "padding: UNSPECIFIED"),
+            "f.yaml:8: network.layers[2].residual.body[0].depthwise_conv."
+            "padding: cannot read 'UNSPECIFIED', expected one of same, valid");
+  EXPECT_EQ(NetworkErrors("units: 10", "units: 0"),
+            "f.yaml:11: network.layers[4].dense.units: 0 is out of range, "
+            "expected a whole number from 1 to 1048576");
+  EXPECT_EQ(NetworkErrors("{units: 10}", "{}"),
+            "f.yaml:11: network.layers[4].dense.units: missing, expected a "
+            "whole number from 1 to 1048576");
+  EXPECT_EQ(NetworkErrors("conv2d: {filters", "conv2D: {filters"),
+            "f.yaml:4: network.layers[0].conv2D: unknown key, did you mean "
+            "conv2d?");
+  EXPECT_EQ(NetworkErrors("name: head", "flatten: {}"),
+            "f.yaml:11: network.layers[4].flatten: given beside dense, "
+            "expected only one of dense, conv2d, conv1d, depthwise_conv, "
+            "max_pool, average_pool, global_average_pool, flatten, embedding, "
+            "gru, layer_norm, group_norm, batch_norm, dropout, activation, "
+            "residual");
+}
+
+TEST(YamlReaderTest, AnElementThatIsNoMappingIsOneError) {
+  EXPECT_THAT(NetworkErrors("- flatten: {}", "- flatten"),
+              StartsWith("f.yaml:10: network.layers[3]: 'flatten', expected a "
+                         "mapping with one of dense, "));
+  EXPECT_THAT(NetworkErrors("- flatten: {}", "- ~"),
+              StartsWith("f.yaml:10: network.layers[3]: nothing, expected a "
+                         "mapping with one of dense, "));
+  for (const char* element : {"- flatten", "- ~", "- [1]"}) {
+    const std::string errors = NetworkErrors("- flatten: {}", element);
+    EXPECT_EQ(errors.find('\n'), std::string::npos) << errors;
+  }
+}
+
+TEST(YamlReaderTest, AListOfMappingsIsAList) {
+  EXPECT_THAT(Errors<v1::ModelDefinition>("network:\n"
+                                          "  input: [1]\n"
+                                          "  layers: {dense: {units: 1}}\n"),
+              StartsWith("f.yaml:3: network.layers: a mapping, expected a "
+                         "list, each element a mapping with one of dense"));
+  EXPECT_THAT(Errors<v1::ModelDefinition>("network: {input: [1], layers: []}"),
+              StartsWith("f.yaml:1: network.layers: missing, expected a list"));
+}
+
+TEST(YamlReaderTest, DeepNestingIsToldOnceWithItsLine) {
+  std::string text = "network:\n  input: [1]\n  layers:\n";
+  for (int depth = 0; depth < 6; ++depth) {
+    text += std::string(4 + 6 * depth, ' ') + "- residual:\n" +
+            std::string(8 + 6 * depth, ' ') + "body:\n";
+  }
+  text += std::string(4 + 6 * 6, ' ') + "- flatten:\n";
+  EXPECT_EQ(Errors<v1::ModelDefinition>(text),
+            "f.yaml:12: network.layers[0].residual.body[0].residual.body[0]."
+            "residual.body[0].residual.body[0].residual: residual inside 4 "
+            "others, expected at most 4 inside each other");
+}
+
 TEST(YamlReaderTest, NumbersOutOfRangeNameTheRange) {
   EXPECT_EQ(Errors<v1::Share>("devices: -3\n"),
             "f.yaml:1: devices: -3 is out of range, expected a whole number "

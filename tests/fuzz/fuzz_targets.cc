@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "configuration/programs.h"
 #include "learning/model.h"
+#include "learning/model_spec_bytes.h"
 #include "learning/update_codec.h"
 #include "protocol/assignment_token.h"
 #include "protocol/certificates.h"
@@ -54,6 +55,9 @@ constexpr WireCheck kWireChecks[] = {
     CheckRoundTrip<v1::ModelDefinition>,    CheckRoundTrip<v1::Training>,
     CheckRoundTrip<v1::Algorithm>,          CheckRoundTrip<v1::DeviceLimits>,
     CheckRoundTrip<v1::QueryUploadResponse>};
+// Of those above.
+constexpr int kModelCheck = 4;
+constexpr int kTrainingCheck = 5;
 
 const protocol::KeyAndCertificate& Ca() {
   static const auto& ca = *new protocol::KeyAndCertificate(
@@ -69,6 +73,19 @@ void CheckErrors(const absl::StatusOr<T>& parsed) {
        absl::StrSplit(absl::string_view(parsed.status().message()), '\n')) {
     SHOAL_CHECK(absl::StartsWith(line, "fuzz.yaml:"));
   }
+}
+
+// A network with a layer inside of another.
+learning::ModelSpec Network() {
+  learning::LayerListSpec list;
+  list.input = {28, 28, 1};
+  list.layers = {{learning::Conv2dSpec{.filters = 8}},
+                 {learning::ResidualSpec{{{learning::Conv2dSpec{.filters = 8}},
+                                          {learning::DropoutSpec{}}},
+                                         {}}},
+                 {learning::GlobalAveragePoolSpec{}},
+                 {.kind = learning::DenseSpec{.units = 10}, .name = "head"}};
+  return {list, {.standardise = true, .impute = true, .mask = true, .clip = 3}};
 }
 
 std::vector<std::string> ValidTokens() {
@@ -96,6 +113,12 @@ protocol::CheckInAnswer Answer() {
   return {protocol::kProtocolVersion, assignment};
 }
 
+std::string WireInput(int check, absl::string_view message) {
+  std::string input(message);
+  input.insert(input.begin(), static_cast<char>(check));
+  return input;
+}
+
 std::vector<std::string> ValidWireMessages() {
   protocol::CheckIn check_in;
   check_in.population = "pumps";
@@ -103,6 +126,9 @@ std::vector<std::string> ValidWireMessages() {
   const protocol::UploadReceipt receipt = {7, Sha256("u"), 5, absl::Minutes(1)};
   const protocol::Plan plan =
       std::get<protocol::Assignment>(Answer().answer).plan;
+  learning::TrainingOptions adam = plan.training;
+  adam.optimizer.rule = learning::AdamOptimizer{.decoupled = true};
+  adam.schedule.shape = learning::StepRate{.every_rounds = 5};
   const std::string messages[] = {
       protocol::ToProto(check_in).SerializeAsString(),
       protocol::ToProto(Answer()).SerializeAsString(),
@@ -117,10 +143,13 @@ std::vector<std::string> ValidWireMessages() {
           .SerializeAsString()};
   std::vector<std::string> inputs;
   for (const std::string& message : messages) {
-    inputs.push_back(std::string(1, static_cast<char>(inputs.size())) +
-                     message);
+    inputs.push_back(WireInput(static_cast<int>(inputs.size()), message));
   }
   SHOAL_CHECK(inputs.size() == std::size(kWireChecks));
+  inputs.push_back(
+      WireInput(kModelCheck, protocol::ToProto(Network()).SerializeAsString()));
+  inputs.push_back(
+      WireInput(kTrainingCheck, protocol::ToProto(adam).SerializeAsString()));
   return inputs;
 }
 
@@ -145,8 +174,24 @@ std::vector<std::string> ValidModels() {
   return {learning::SerializeModel(layout, std::vector<float>(8, 0.25f))};
 }
 
+std::vector<std::string> ValidModelSpecs() {
+  return {learning::EncodeModelSpec(Network()),
+          learning::EncodeModelSpec({learning::MlpSpec{784, {200}, 10}}),
+          learning::EncodeModelSpec(
+              {learning::CnnSpec{learning::CnnPreset::kSensor, {128, 9}, 6}})};
+}
+
 std::vector<std::string> ValidConfigurations() {
   return {
+      "name: pictures\npopulation: p\nmodel:\n  network:\n"
+      "    input: [28, 28, 1]\n    layers:\n"
+      "      - conv2d: {filters: 8, activation: relu}\n"
+      "      - residual: {body: [{conv2d: {filters: 8}}]}\n"
+      "      - flatten:\n      - dense: {units: 10}\n        name: head\n"
+      "  preprocessing: {standardise: true}\n"
+      "training: {learning_rate: 0.1, optimizer: {adamw: {beta1: 0.8}},\n"
+      "           schedule: {cosine: {}}, warmup_rounds: 3}\n"
+      "round: {cohort: 2}\nrounds: 9\n",
       "task:\n"
       "  name: digits\n"
       "  population: handwriting\n"
@@ -173,6 +218,7 @@ constexpr FuzzTarget kTargets[] = {
     {"certificate_request", FuzzCertificateRequest, ValidRequests},
     {"update", FuzzUpdate, ValidUpdates},
     {"model", FuzzModel, ValidModels},
+    {"model_spec", FuzzModelSpec, ValidModelSpecs},
     {"configuration", FuzzConfiguration, ValidConfigurations},
 };
 
@@ -216,6 +262,13 @@ void FuzzModel(absl::string_view data) {
   if (!model.ok()) return;
   SHOAL_CHECK(learning::SerializeModel(model->layout, model->parameters) ==
               data);
+}
+
+void FuzzModelSpec(absl::string_view data) {
+  const absl::StatusOr<learning::ModelSpec> spec =
+      learning::DecodeModelSpec(data);
+  if (!spec.ok()) return;
+  SHOAL_CHECK(learning::EncodeModelSpec(*spec) == data);
 }
 
 void FuzzConfiguration(absl::string_view data) {

@@ -24,6 +24,8 @@ void FuzzCertificateRequest(absl::string_view data);
 void FuzzUpdate(absl::string_view data);
 // A serialised model. Promise: what is accepted serialises to the same bytes.
 void FuzzModel(absl::string_view data);
+// A model's specification as bytes. Promise: as for a serialised model.
+void FuzzModelSpec(absl::string_view data);
 // A file of every kind. Promise: every error names file and line.
 void FuzzConfiguration(absl::string_view data);
 
