@@ -54,6 +54,10 @@ absl::StatusOr<protocol::Identity> CheckPair(
                    protocol::ToString(identity.role), ", expected device"));
 }
 
+std::string Utc(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
 }  // namespace
 
 absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
@@ -69,11 +73,16 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
     return absl::FailedPreconditionError(absl::StrCat(
         folder, ": ", identity.status().message(), "; enrol this device anew"));
   }
+  if (now < identity->valid_from) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        folder, ": the certificate is valid from ", Utc(identity->valid_from),
+        " on, but this device's clock says ", Utc(now), "; set the clock"));
+  }
   if (identity->expires <= now) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(folder, ": the certificate expired at ",
-                     absl::FormatTime(identity->expires, absl::UTCTimeZone()),
-                     "; enrol this device anew"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        folder, ": the certificate expired at ", Utc(identity->expires),
+        ", and this device's clock says ", Utc(now),
+        "; enrol this device anew, or set the clock if it is wrong"));
   }
   loaded.id = std::move(identity->id);
   return loaded;

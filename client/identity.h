@@ -25,7 +25,7 @@ struct DeviceIdentity {
 
 // FAILED_PRECONDITION, with what to do, when the folder holds no complete
 // identity, the key and the certificate do not belong together, or the
-// certificate has expired.
+// certificate is not valid at `now`, which the device's clock says.
 absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
                                             absl::Time now);
 

@@ -50,6 +50,17 @@ absl::StatusOr<GeneralNameHandle> MakeHostName(const std::string& host) {
   return name;
 }
 
+absl::StatusOr<absl::Time> ReadTime(const ASN1_TIME* time,
+                                    absl::string_view which) {
+  std::tm fields = {};
+  if (ASN1_TIME_to_tm(time, &fields) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the certificate's ", which, " of validity is not a time"));
+  }
+  return absl::FromTM(fields, absl::UTCTimeZone());
+}
+
 }  // namespace
 
 absl::Status CheckName(absl::string_view name) {
@@ -140,14 +151,12 @@ absl::StatusOr<std::string> SignAndWrite(X509* certificate, EVP_PKEY* ca_key) {
   return WriteCertificate(certificate);
 }
 
+absl::StatusOr<absl::Time> StartOf(const X509* certificate) {
+  return ReadTime(X509_get0_notBefore(certificate), "start");
+}
+
 absl::StatusOr<absl::Time> ExpiryOf(const X509* certificate) {
-  std::tm fields = {};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &fields) != 1) {
-    ERR_clear_error();
-    return absl::InvalidArgumentError(
-        "the certificate's end of validity is not a time");
-  }
-  return absl::FromTM(fields, absl::UTCTimeZone());
+  return ReadTime(X509_get0_notAfter(certificate), "end");
 }
 
 }  // namespace shoal::protocol

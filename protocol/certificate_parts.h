@@ -41,7 +41,8 @@ absl::Status AddHosts(X509* certificate, const std::vector<std::string>& hosts);
 // Signs, and returns the PEM.
 absl::StatusOr<std::string> SignAndWrite(X509* certificate, EVP_PKEY* ca_key);
 
-// INVALID_ARGUMENT when the field holds no time.
+// The ends of its validity. INVALID_ARGUMENT when the field holds no time.
+absl::StatusOr<absl::Time> StartOf(const X509* certificate);
 absl::StatusOr<absl::Time> ExpiryOf(const X509* certificate);
 
 }  // namespace shoal::protocol

@@ -287,6 +287,7 @@ absl::StatusOr<Identity> ReadIdentity(absl::string_view certificate_pem) {
       identity.name,
       OnlyEntry(certificate.get(), NID_commonName, "common name"));
   identity.id = Sha256(key_info).ToHex();
+  SHOAL_ASSIGN_OR_RETURN(identity.valid_from, StartOf(certificate.get()));
   SHOAL_ASSIGN_OR_RETURN(identity.expires, ExpiryOf(certificate.get()));
   for (Role role : kRoles) {
     if (ToString(role) != unit) continue;

@@ -30,6 +30,7 @@ struct Identity {
   std::string id;    // 64 hexadecimal digits: SHA-256 of the public key (SPKI)
   std::string name;  // common name
   Role role = Role::kDevice;
+  absl::Time valid_from;
   absl::Time expires;
 };
 

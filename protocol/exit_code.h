@@ -2,6 +2,7 @@
 #ifndef SHOAL_PROTOCOL_EXIT_CODE_H_
 #define SHOAL_PROTOCOL_EXIT_CODE_H_
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -10,10 +11,24 @@ namespace shoal::protocol {
 enum ExitCode : int {
   kExitOk = 0,
   kExitFailure = 1,      // the operation failed
-  kExitUsage = 2,        // wrong arguments or a wrong configuration file
+  kExitUsage = 2,        // wrong arguments, configuration or input files
   kExitUnreachable = 3,  // the coordinator could not be reached
-  kExitRefused = 4,      // the coordinator refused
+  kExitRefused = 4,      // the coordinator refused, for good
 };
+
+// What a program that ends with this status exits with:
+//   OK                                 kExitOk
+//   INVALID_ARGUMENT                   kExitUsage
+//   a refusal for good                 kExitRefused
+//   a refusal that may pass            kExitFailure
+//   UNAVAILABLE, DEADLINE_EXCEEDED     kExitUnreachable
+//   anything else                      kExitFailure
+ExitCode ExitCodeOf(const absl::Status& status);
+
+// The same error as a wrong input: INVALID_ARGUMENT with its message, where a
+// file that the user named is missing, damaged, of another kind or closed to
+// them. Other errors stay what they are.
+absl::Status AsWrongInput(const absl::Status& status);
 
 struct ExitCodeInfo {
   ExitCode code;

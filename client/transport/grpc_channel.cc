@@ -4,6 +4,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "protocol/wire.h"
 
 namespace shoal::client {
@@ -35,7 +37,10 @@ absl::Status Unreachable(const std::string& message,
   if (absl::StrContains(text, "certificate verify failed")) {
     return absl::UnavailableError(absl::StrCat(
         "certificate of coordinator ", coordinator,
-        " is not signed by the CA that this device trusts, or has expired"));
+        " is not signed by the CA that this device trusts, or not valid "
+        "today, ",
+        absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()),
+        " by this device's clock"));
   }
   if (absl::StrContains(text, "is not in peer certificate")) {
     return absl::UnavailableError(absl::StrCat(

@@ -11,6 +11,7 @@
 namespace shoal::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::StatusIs;
 
@@ -54,7 +55,18 @@ TEST_F(IdentityTest, ExpiredCertificateSaysWhatToDo) {
   StoreAs(protocol::Role::kDevice);
   EXPECT_THAT(
       LoadIdentity(folder_.path(), kNow + absl::Hours(2)),
-      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expired")));
+      StatusIs(absl::StatusCode::kFailedPrecondition,
+               AllOf(HasSubstr("expired"),
+                     HasSubstr("this device's clock says 2027-01-15 10:00:00Z"),
+                     HasSubstr("set the clock if it is wrong"))));
+}
+
+TEST_F(IdentityTest, ClockBehindTheCertificateIsNamed) {
+  StoreAs(protocol::Role::kDevice);
+  EXPECT_THAT(LoadIdentity(folder_.path(), absl::UnixEpoch()),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("this device's clock says 1970-01-01 "
+                                 "00:00:00Z; set the clock")));
 }
 
 TEST_F(IdentityTest, CertificateOfAnotherRoleIsNotStored) {
