@@ -79,7 +79,7 @@ SHOAL_INLINE void Tile(const MatrixProduct& p, int64_t row, int64_t column,
 // Columns [column, end) of kRows rows: wide tiles first, then what is left.
 // Few rows take wider tiles, to keep the multipliers busy.
 template <int kRows, bool kUnitOuter, typename Finish>
-[[gnu::flatten]] void Strip(const MatrixProduct& p, int64_t row, int64_t column,
+SHOAL_INLINE_ALL void Strip(const MatrixProduct& p, int64_t row, int64_t column,
                             int64_t end, const Finish& finish) {
   const auto tiles = [&](auto vectors) SHOAL_INLINE_LAMBDA {
     constexpr int kVectors = vectors;

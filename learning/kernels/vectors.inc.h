@@ -5,24 +5,39 @@
 // vectors first and then the rest in one more vector of which only a `Tail` is
 // read and written, so that a value's result does not depend on its place.
 
+// Arrays of vectors live in registers only if the compiler sees early that all
+// indices are constants: inlining is forced, that of lambdas too. Sanitizers'
+// checks, repeated in every copy, would take minutes to compile, so that builds
+// with them neither force it nor have many tiles.
+#if defined(SHOAL_KERNELS_SANITIZED)
+#define SHOAL_INLINE inline
+#define SHOAL_INLINE_LAMBDA
+#define SHOAL_INLINE_ALL
+#else
 #define SHOAL_INLINE [[gnu::always_inline]] inline
-// For lambdas that work on arrays of vectors, which live in registers only if
-// the compiler sees early that all indices are constants.
 #define SHOAL_INLINE_LAMBDA __attribute__((always_inline))
+#define SHOAL_INLINE_ALL [[gnu::flatten]]
+#endif
 
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
-// The tallest tile of a product, kMaxRows x 2 vectors: what leaves enough
-// registers for the operands.
-constexpr int kMaxRows = 14;
 #elif defined(__AVX2__)
 constexpr int kLanes = 8;
-constexpr int kMaxRows = 6;
-#elif defined(__aarch64__)
-constexpr int kLanes = 4;
-constexpr int kMaxRows = 12;
 #else
 constexpr int kLanes = 4;
+#endif
+
+// The tallest tile of a product, kMaxRows x 2 vectors: what leaves enough
+// registers for the operands.
+#if defined(SHOAL_KERNELS_SANITIZED)
+constexpr int kMaxRows = 4;
+#elif defined(__AVX512F__)
+constexpr int kMaxRows = 14;
+#elif defined(__AVX2__)
+constexpr int kMaxRows = 6;
+#elif defined(__aarch64__)
+constexpr int kMaxRows = 12;
+#else
 constexpr int kMaxRows = 5;
 #endif
 
