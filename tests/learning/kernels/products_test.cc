@@ -258,8 +258,8 @@ TEST_P(ProductsTest, StepsFollowTheProductAsGradient) {
       sgd.velocity = stepped_velocity.data();
       kernels().multiply_and_step(random.product, sgd, kOffset);
       for (int64_t i = 0; i < kOffset + size; ++i) {
-        ASSERT_FLOAT_EQ(stepped[i], parameters[i]) << i;
-        ASSERT_FLOAT_EQ(stepped_velocity[i], velocity[i]) << i;
+        ASSERT_NEAR(stepped[i], parameters[i], 1e-6) << i;
+        ASSERT_NEAR(stepped_velocity[i], velocity[i], 1e-6) << i;
       }
     }
   }
