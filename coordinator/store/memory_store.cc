@@ -1,11 +1,82 @@
 #include "coordinator/store/memory_store.h"
 
+#include <string>
+#include <vector>
+
 #include "coordinator/store/memory_tables.h"
 
 namespace shoal::coordinator {
 
 std::unique_ptr<RoundStore> MakeMemoryStore() {
   return std::make_unique<MemoryStore>();
+}
+
+std::string MemoryStore::Describe() const { return "memory"; }
+
+absl::Status MemoryStore::UpsertDevice(const DeviceRow& device) {
+  MutexLock lock(mutex_);
+  devices_.UpsertDevice(device);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::TouchDevice(const DeviceSighting& sighting) {
+  MutexLock lock(mutex_);
+  devices_.TouchDevice(sighting);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DeviceRow> MemoryStore::GetDevice(const std::string& id) {
+  MutexLock lock(mutex_);
+  return devices_.GetDevice(id);
+}
+
+absl::StatusOr<DeviceRow> MemoryStore::FindDevice(const std::string& text) {
+  MutexLock lock(mutex_);
+  return devices_.FindDevice(text);
+}
+
+absl::StatusOr<std::vector<DeviceRow>> MemoryStore::ListDevices(
+    int limit, const std::string& after_id) {
+  MutexLock lock(mutex_);
+  return devices_.ListDevices(limit, after_id);
+}
+
+absl::StatusOr<int64_t> MemoryStore::CountDevices(absl::Time seen_since) {
+  MutexLock lock(mutex_);
+  return devices_.CountDevices(seen_since);
+}
+
+absl::StatusOr<Participation> MemoryStore::GetParticipation(
+    const std::string& population, const std::string& device_id) {
+  MutexLock lock(mutex_);
+  return devices_.GetParticipation(population, device_id);
+}
+
+absl::Status MemoryStore::CreateInvitation(const InvitationRow& row) {
+  MutexLock lock(mutex_);
+  return devices_.CreateInvitation(row);
+}
+
+absl::Status MemoryStore::UseInvitation(const Digest& token_hash,
+                                        absl::Time now) {
+  MutexLock lock(mutex_);
+  return devices_.UseInvitation(token_hash, now);
+}
+
+absl::StatusOr<std::vector<TokenKeyRow>> MemoryStore::ListTokenKeys() {
+  MutexLock lock(mutex_);
+  return devices_.ListTokenKeys();
+}
+
+absl::Status MemoryStore::AddTokenKey(const TokenKeyRow& row) {
+  MutexLock lock(mutex_);
+  return devices_.AddTokenKey(row);
+}
+
+absl::Status MemoryStore::DeleteTokenKeysBefore(int64_t id) {
+  MutexLock lock(mutex_);
+  devices_.DeleteTokenKeysBefore(id);
+  return absl::OkStatus();
 }
 
 }  // namespace shoal::coordinator
