@@ -228,4 +228,14 @@ std::string ExplainRound(const RoundRow& round,
   return absl::StrJoin(parts, " ");
 }
 
+std::string ExplainTrouble(const TaskRow& row, const RoundRow& failed,
+                           absl::Span<const AssignmentRow> assignments,
+                           const configuration::Task& task, absl::Time now) {
+  const int64_t failures = row.rounds_failed_in_a_row;
+  return absl::StrCat(
+      failures == 1 ? "The last round failed. "
+                    : absl::StrCat("The last ", failures, " rounds failed. "),
+      ExplainRound(failed, assignments, task, now));
+}
+
 }  // namespace shoal::coordinator

@@ -21,6 +21,15 @@ std::string ExplainRound(const RoundRow& round,
                          absl::Span<const AssignmentRow> assignments,
                          const configuration::Task& task, absl::Time now);
 
+// Why a task makes no progress: how many of its newest rounds failed in a row
+// and what the explanation of the last of them, `failed`, says. For example
+//   The last 5 rounds failed. Round 7 needed 16 reports, admitted 26 devices,
+//   accepted 0: 26 stopped on data. It failed (min_reports): ...
+// `row` is of `task` and has failures in a row. Pure.
+std::string ExplainTrouble(const TaskRow& row, const RoundRow& failed,
+                           absl::Span<const AssignmentRow> assignments,
+                           const configuration::Task& task, absl::Time now);
+
 }  // namespace shoal::coordinator
 
 #endif  // SHOAL_COORDINATOR_ENGINE_EXPLAIN_H_

@@ -121,6 +121,7 @@ absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
   report.set_current_model(BytesOf(row.current_model));
   SHOAL_SET_TIME(report, created, row.created);
   report.set_note(row.note);
+  report.set_rounds_failed_in_a_row(row.rounds_failed_in_a_row);
   return report;
 }
 
@@ -184,13 +185,26 @@ absl::StatusOr<std::vector<v1::RoundReport>> ReportReader::Rounds(
 
 absl::StatusOr<v1::TaskReport> ReportReader::Task(const TaskRow& row) const {
   SHOAL_ASSIGN_OR_RETURN(v1::TaskReport report, ToReport(row));
+  // The newest one, and the one before it if that is not over.
   SHOAL_ASSIGN_OR_RETURN(const std::vector<RoundRow> newest,
-                         store_.ListRounds(row.name, 1, 0));
-  if (!newest.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(*report.mutable_newest_round(),
-                           Round(newest.front()));
+                         store_.ListRounds(row.name, 2, 0));
+  if (newest.empty()) return report;
+  SHOAL_ASSIGN_OR_RETURN(*report.mutable_newest_round(), Round(newest.front()));
+  if (row.rounds_failed_in_a_row == 0 || IsFinal(row.state)) return report;
+  for (const RoundRow& round : newest) {
+    if (round.state != RoundState::kFailed) continue;
+    SHOAL_ASSIGN_OR_RETURN(*report.mutable_trouble(), Trouble(row, round));
+    break;
   }
   return report;
+}
+
+absl::StatusOr<std::string> ReportReader::Trouble(
+    const TaskRow& row, const RoundRow& failed) const {
+  SHOAL_ASSIGN_OR_RETURN(const configuration::Task task, Definition(row));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<AssignmentRow> assignments,
+                         store_.ListAssignments(failed.id));
+  return ExplainTrouble(row, failed, assignments, task, clock_.Now());
 }
 
 std::optional<TaskState> FromProto(v1::TaskState state) {

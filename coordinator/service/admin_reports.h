@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,7 +22,8 @@ class Traffic;
 // Times that have not happened and digests that are empty stay unset.
 v1::ModelReport ToReport(const ModelRow& row);
 v1::DeviceReport ToReport(const DeviceRow& row);
-// Without its newest round. DATA_LOSS when the definition does not parse.
+// Without its newest round and its trouble. DATA_LOSS when the definition does
+// not parse.
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
 // `bytes_down`: of the round's base model; `explanation`: of ExplainRound.
 v1::RoundReport ToReport(const RoundRow& row,
@@ -40,7 +42,8 @@ class ReportReader {
   // All of one task.
   absl::StatusOr<std::vector<v1::RoundReport>> Rounds(
       const std::string& task, absl::Span<const RoundRow> rows) const;
-  // With its newest round, when it has one.
+  // With its newest round, when it has one, and why its last rounds failed,
+  // when they did and it goes on.
   absl::StatusOr<v1::TaskReport> Task(const TaskRow& row) const;
 
   RoundStore& store() const { return store_; }
@@ -48,6 +51,9 @@ class ReportReader {
  private:
   absl::StatusOr<v1::RoundReport> Round(const RoundRow& row,
                                         const configuration::Task& task) const;
+  // `failed`: the task's last round that is over.
+  absl::StatusOr<std::string> Trouble(const TaskRow& row,
+                                      const RoundRow& failed) const;
 
   RoundStore& store_;
   const Traffic& traffic_;

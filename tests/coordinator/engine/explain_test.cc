@@ -165,5 +165,29 @@ TEST_F(ExplainTest, OneIsNotMany) {
   EXPECT_THAT(Explain(), Not(HasSubstr("1 more reports")));
 }
 
+TEST_F(ExplainTest, TroubleCountsFailuresAndExplainsTheLastOne) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(16, "abandoned: data");
+  TaskRow row;
+  row.rounds_failed_in_a_row = 5;
+  const std::string trouble =
+      ExplainTrouble(row, round_, assignments_, task_, now_);
+  EXPECT_THAT(trouble, HasSubstr("The last 5 rounds failed. Round 7 needed"));
+  EXPECT_THAT(trouble, HasSubstr("16 stopped on data"));
+  EXPECT_THAT(trouble, HasSubstr("do not fit the task's model"));
+  row.rounds_failed_in_a_row = 1;
+  EXPECT_THAT(ExplainTrouble(row, round_, assignments_, task_, now_),
+              HasSubstr("The last round failed. Round 7 needed"));
+}
+
+TEST_F(ExplainTest, RoundOfCorruptRowsTellsWhatToDo) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "corrupt_rows";
+  EXPECT_THAT(Explain(), HasSubstr("It failed (corrupt_rows): what the store "
+                                   "holds of the round is damaged"));
+  EXPECT_THAT(Explain(), HasSubstr("restore the store from a backup"));
+}
+
 }  // namespace
 }  // namespace shoal::coordinator
