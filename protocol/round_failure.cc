@@ -20,6 +20,12 @@ constexpr RoundFailureInfo kFailures[] = {
      "undefined values.",
      "Lower the learning rates of the server optimiser and of the training, "
      "or set update_limits.norm_bound."},
+    {RoundFailure::kCorruptRows, "corrupt_rows",
+     "What the store holds of the round is damaged or contradicts itself, so "
+     "that no model can be made of it; its rows are kept.",
+     "Stop the task, check the store's disk, and restore the store from a "
+     "backup or create a new task from the last good model; the coordinator's "
+     "log names the damaged rows."},
 };
 
 }  // namespace

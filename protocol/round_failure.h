@@ -10,7 +10,7 @@
 
 namespace shoal::protocol {
 
-enum class RoundFailure { kMinReports, kStopped, kNonFinite };
+enum class RoundFailure { kMinReports, kStopped, kNonFinite, kCorruptRows };
 
 // One row of the table.
 struct RoundFailureInfo {

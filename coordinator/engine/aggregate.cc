@@ -53,14 +53,17 @@ absl::StatusOr<learning::ParameterVector> ReadBaseModel(RoundStore& store,
   SHOAL_ASSIGN_OR_RETURN(const ModelRow row, store.GetModel(digest));
   SHOAL_ASSIGN_OR_RETURN(const std::string bytes,
                          store.ReadModel(digest, 0, row.num_bytes));
-  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
-                         learning::ParseModel(bytes));
-  if (model.layout != setup.layout) {
+  absl::StatusOr<learning::StoredModel> model = learning::ParseModel(bytes);
+  if (!model.ok()) {
+    return absl::DataLossError(absl::StrCat("model ", digest.ToShortHex(), ": ",
+                                            model.status().message()));
+  }
+  if (model->layout != setup.layout) {
     return absl::DataLossError(absl::StrCat("model ", digest.ToShortHex(),
                                             " has not the shape of task '",
                                             setup.task.name, "'"));
   }
-  return std::move(model.parameters);
+  return std::move(model->parameters);
 }
 
 // Of an even number the mean of the middle two. REQUIRES: not empty.

@@ -11,9 +11,9 @@ namespace shoal::coordinator {
 
 // The names in use, for the fault tests: every one is visited by them.
 inline constexpr absl::string_view kFailpoints[] = {
-    "after_open_round",     "after_assignment",    "before_commit_segment",
-    "after_commit_segment", "before_seal",         "after_seal",
-    "after_reveal",         "before_commit_round", "after_commit_round",
+    "after_open_round",     "after_assignment",   "before_commit_segment",
+    "after_commit_segment", "before_seal",        "after_seal",
+    "before_commit_round",  "after_commit_round",
 };
 
 void Failpoint(absl::string_view name);

@@ -120,18 +120,21 @@ class RoundStore {
   virtual absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
                                              int min_reports,
                                              absl::Time now) = 0;
-  // SEALED -> REVEALED: from here on the sum is known. At most once.
+  // SEALED -> REVEALED: from here on the sum of a round whose updates are
+  // masked may be unmasked. At most once. A round of plain sums, which every
+  // replica knows from its segments, goes without.
   virtual absl::Status RevealRound(const Lease& lease, int64_t id,
                                    absl::Time now) = 0;
-  // REVEALED -> COMMITTED: the model version, the optimiser's state, the
-  // round, the task's counters and (for minimum separation) the contributors'
-  // last participation, in one transaction; completes the task after its last
-  // round. Segments of the round are deleted.
+  // SEALED or REVEALED -> COMMITTED: the model version, the optimiser's state,
+  // the round, the task's counters and (for minimum separation) the
+  // contributors' last participation, in one transaction; completes the task
+  // after its last round. Segments of the round are deleted.
   virtual absl::Status CommitRound(const Lease& lease,
                                    const RoundResult& result,
                                    absl::string_view model_bytes,
                                    absl::Time now) = 0;
-  // Any unfinished state -> FAILED. Segments of the round are deleted.
+  // Any unfinished state -> FAILED. Segments of the round are deleted, unless
+  // it fails as corrupt_rows: then they are kept for whoever looks into it.
   virtual absl::Status FailRound(const Lease& lease, int64_t id,
                                  const std::string& failure,
                                  absl::Time now) = 0;

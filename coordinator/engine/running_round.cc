@@ -239,8 +239,10 @@ bool RunningRound::NothingMoreCanCome() const {
 }
 
 RunningRound::Step RunningRound::NextStep(absl::Time now) {
-  if (row_.state == RoundState::kSealed) return Step::kReveal;
-  if (row_.state == RoundState::kRevealed) return Step::kCommit;
+  if (row_.state == RoundState::kSealed ||
+      row_.state == RoundState::kRevealed) {
+    return Step::kCommit;
+  }
   if (row_.state != RoundState::kCollecting) return Step::kWait;
   // What is complete counts first.
   if (!queue_.empty() && PlacesLeft() > 0) return Step::kWait;

@@ -104,7 +104,7 @@ class RunningRound {
   void PutBack(std::vector<std::shared_ptr<Upload>> batch);
   const std::vector<std::shared_ptr<Upload>>& queue() const { return queue_; }
 
-  enum class Step { kWait, kSeal, kFail, kReveal, kCommit };
+  enum class Step { kWait, kSeal, kFail, kCommit };
   // kSeal and kFail close the round for further reports, for good.
   Step NextStep(absl::Time now);
   void SetRow(const RoundRow& row) { row_ = row; }

@@ -68,8 +68,6 @@ absl::Status TaskRunner::Do(Due due, absl::Time now) {
       return Seal(now);
     case Due::kFail:
       return Fail(RoundFailure::kMinReports, now);
-    case Due::kReveal:
-      return Reveal(now);
     case Due::kCommit:
       return Commit(now);
   }
@@ -97,8 +95,6 @@ TaskRunner::Due TaskRunner::Decide(absl::Time now) {
       return Due::kSeal;
     case RunningRound::Step::kFail:
       return Due::kFail;
-    case RunningRound::Step::kReveal:
-      return Due::kReveal;
     case RunningRound::Step::kCommit:
       return Due::kCommit;
   }
@@ -146,12 +142,9 @@ absl::Status TaskRunner::Refresh(absl::Time now) {
   SHOAL_ASSIGN_OR_RETURN(const ModelRow model,
                          store.GetModel(row.current_model));
   SHOAL_RETURN_IF_ERROR(ReadLastRounds(row));
-  std::vector<AssignmentRow> assignments;
-  std::vector<ContributionRow> contributions;
+  Reports reports;
   if (unfinished.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(assignments, store.ListAssignments(unfinished->id));
-    SHOAL_ASSIGN_OR_RETURN(contributions,
-                           store.ListContributions(unfinished->id));
+    SHOAL_ASSIGN_OR_RETURN(reports, ReadReports(*unfinished));
   }
 
   std::shared_ptr<RunningRound> ended;
@@ -173,11 +166,33 @@ absl::Status TaskRunner::Refresh(absl::Time now) {
       if (task_.round == nullptr) {
         task_.round = std::make_shared<RunningRound>(*unfinished);
       }
-      task_.round->Merge(*unfinished, assignments, contributions);
+      task_.round->Merge(*unfinished, reports.assignments,
+                         reports.contributions);
     }
   }
   if (ended != nullptr) ResolveUploads(core_, task_, *ended, unanswered, now);
   return absl::OkStatus();
+}
+
+absl::StatusOr<TaskRunner::Reports> TaskRunner::ReadReports(
+    const RoundRow& round) {
+  RoundStore& store = core_.deps.store;
+  const auto read = [&]() -> absl::StatusOr<Reports> {
+    Reports reports;
+    SHOAL_ASSIGN_OR_RETURN(reports.assignments,
+                           store.ListAssignments(round.id));
+    SHOAL_ASSIGN_OR_RETURN(reports.contributions,
+                           store.ListContributions(round.id));
+    return reports;
+  };
+  absl::StatusOr<Reports> reports = read();
+  // A sealed round takes no more of them: that they are damaged is found again
+  // when they are to be aggregated, which fails the round.
+  if (absl::IsDataLoss(reports.status()) &&
+      round.state >= RoundState::kSealed) {
+    return Reports();
+  }
+  return reports;
 }
 
 absl::Status TaskRunner::ReadLastRounds(const TaskRow& row) {
@@ -271,7 +286,9 @@ absl::Status TaskRunner::Seal(absl::Time now) {
   Failpoint("before_seal");
   const absl::StatusOr<RoundRow> row = core_.deps.store.SealRound(
       *lease_, current.row.id, current.row.min_reports, now);
-  SHOAL_RETURN_IF_ERROR(core_.Noted(row.status()));
+  if (const absl::Status status = core_.Noted(row.status()); !status.ok()) {
+    return FailHopeless(status, now);
+  }
   Failpoint("after_seal");
   core_.deps.log.Info("round sealed", {{"task", row->task},
                                        {"round", row->id},
@@ -300,15 +317,20 @@ absl::Status TaskRunner::Fail(RoundFailure failure, absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status TaskRunner::Reveal(absl::Time now) {
-  Current current = CurrentRound();
-  SHOAL_RETURN_IF_ERROR(
-      core_.Noted(core_.deps.store.RevealRound(*lease_, current.row.id, now)));
-  Failpoint("after_reveal");
-  current.row.state = RoundState::kRevealed;
-  MutexLock lock(core_.mutex);
-  current.round->SetRow(current.row);
-  return absl::OkStatus();
+absl::Status TaskRunner::FailHopeless(const absl::Status& why, absl::Time now) {
+  RoundFailure failure;
+  if (absl::IsOutOfRange(why)) {
+    failure = RoundFailure::kNonFinite;
+  } else if (absl::IsDataLoss(why)) {
+    failure = RoundFailure::kCorruptRows;
+  } else {
+    return why;
+  }
+  const RoundRow row = CurrentRound().row;
+  core_.deps.log.Error(
+      "no model can be made of the round",
+      {{"task", row.task}, {"round", row.id}, {"error", why.message()}});
+  return Fail(failure, now);
 }
 
 absl::Status TaskRunner::Commit(absl::Time now) {
@@ -316,14 +338,7 @@ absl::Status TaskRunner::Commit(absl::Time now) {
   absl::StatusOr<RoundOutput> output =
       AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_), now);
   sum_ = RoundSum();
-  if (absl::IsOutOfRange(output.status())) {
-    core_.deps.log.Error("the next model would not be finite",
-                         {{"task", row.task},
-                          {"round", row.id},
-                          {"error", output.status().message()}});
-    return Fail(RoundFailure::kNonFinite, now);
-  }
-  SHOAL_RETURN_IF_ERROR(output.status());
+  if (!output.ok()) return FailHopeless(output.status(), now);
   Failpoint("before_commit_round");
   SHOAL_RETURN_IF_ERROR(core_.Noted(core_.deps.store.CommitRound(
       *lease_, output->result, output->model_bytes, now)));

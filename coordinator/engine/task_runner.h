@@ -3,7 +3,9 @@
 #ifndef SHOAL_COORDINATOR_ENGINE_TASK_RUNNER_H_
 #define SHOAL_COORDINATOR_ENGINE_TASK_RUNNER_H_
 
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -29,7 +31,7 @@ class TaskRunner {
   absl::Time Advance(absl::Time now);
 
  private:
-  enum class Due { kNothing, kBatch, kOpen, kSeal, kFail, kReveal, kCommit };
+  enum class Due { kNothing, kBatch, kOpen, kSeal, kFail, kCommit };
 
   absl::Status RunUntilNothingIsDue(absl::Time now);
   absl::Status Do(Due due, absl::Time now);
@@ -40,13 +42,20 @@ class TaskRunner {
   absl::Status RefreshIfStale(absl::Time now);
   absl::Status Refresh(absl::Time now);
   absl::Status ReadLastRounds(const TaskRow& row);
+  struct Reports {
+    std::vector<AssignmentRow> assignments;
+    std::vector<ContributionRow> contributions;
+  };
+  // Of the unfinished round.
+  absl::StatusOr<Reports> ReadReports(const RoundRow& round);
   // Takes or renews the lease; without it only batches are committed.
   absl::Status KeepLease(absl::Time now);
 
   absl::Status Open(absl::Time now);
   absl::Status Seal(absl::Time now);
   absl::Status Fail(protocol::RoundFailure failure, absl::Time now);
-  absl::Status Reveal(absl::Time now);
+  // Fails a round of which no model can be made, for good; `why` otherwise.
+  absl::Status FailHopeless(const absl::Status& why, absl::Time now);
   absl::Status Commit(absl::Time now);
 
   void OnError(const absl::Status& status, absl::Time now);

@@ -156,7 +156,7 @@ absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
     MarkFailed(round, task, failure, now);
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
-    return DeleteSegments(db, id);
+    return KeepsSegments(failure) ? absl::OkStatus() : DeleteSegments(db, id);
   });
 }
 

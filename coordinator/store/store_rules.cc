@@ -288,9 +288,10 @@ absl::Status CheckRevealable(const RoundRow& round) {
 }
 
 absl::Status CheckCommittable(const RoundRow& round) {
-  return round.state == RoundState::kRevealed
+  return round.state == RoundState::kSealed ||
+                 round.state == RoundState::kRevealed
              ? absl::OkStatus()
-             : WrongState(round, "committed", RoundState::kRevealed);
+             : WrongState(round, "committed", RoundState::kSealed);
 }
 
 absl::Status CheckUnfinished(const RoundRow& round) {
@@ -298,6 +299,10 @@ absl::Status CheckUnfinished(const RoundRow& round) {
   return absl::FailedPreconditionError(
       absl::StrCat("round ", round.id, " of task '", round.task, "' is ",
                    ToString(round.state), ": that is final"));
+}
+
+bool KeepsSegments(absl::string_view failure) {
+  return failure == ToString(protocol::RoundFailure::kCorruptRows);
 }
 
 bool HasRoomFor(const RoundRow& round, size_t size) {

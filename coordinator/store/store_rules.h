@@ -84,6 +84,8 @@ absl::Status CheckSealable(const RoundRow& round, int min_reports);
 absl::Status CheckRevealable(const RoundRow& round);
 absl::Status CheckCommittable(const RoundRow& round);
 absl::Status CheckUnfinished(const RoundRow& round);
+// Are the segments of a round that failed for this reason evidence to keep?
+bool KeepsSegments(absl::string_view failure);
 // Would `size` more contributions stay within the round's max_assigned?
 bool HasRoomFor(const RoundRow& round, size_t size);
 

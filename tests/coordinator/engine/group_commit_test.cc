@@ -280,7 +280,7 @@ INSTANTIATE_TEST_SUITE_P(
     EveryCall, EveryWriteTest,
     ::testing::Combine(
         ::testing::Values("AcquireLease", "CommitSegment", "SealRound",
-                          "RevealRound", "CommitRound", "OpenRound", "GetTask",
+                          "CommitRound", "OpenRound", "GetTask",
                           "GetUnfinishedRound", "GetModel", "ListAssignments",
                           "ListContributions", "ReadModel", "GetOptimizerState",
                           "GetContribution"),

@@ -247,6 +247,35 @@ TEST_P(StoreTest, FailedRoundKeepsContributionsButNotSums) {
   EXPECT_EQ(store().GetDevice(DeviceId(1)).status().code(), kNotFound);
 }
 
+TEST_P(StoreTest, RoundThatFailedOnCorruptRowsKeepsThemAndTheTaskCanBeStopped) {
+  driver_.CreateTask("digits");
+  const RoundRow round = driver_.RoundIn(RoundState::kSealed, "digits");
+  SHOAL_ASSERT_OK(store().FailRound(driver_.TakeLease("digits"), round.id,
+                                    "corrupt_rows", Now()));
+
+  EXPECT_EQ(driver_.Round(round.id).state, RoundState::kFailed);
+  EXPECT_EQ(driver_.Round(round.id).failure, "corrupt_rows");
+  EXPECT_EQ(store().ReadSegments(round.id)->size(), 1u);
+  EXPECT_EQ(store().ListContributions(round.id)->size(), 1u);
+  SHOAL_EXPECT_OK(
+      store().SetTaskState("digits", TaskState::kPaused, "", Now()));
+  SHOAL_EXPECT_OK(
+      store().SetTaskState("digits", TaskState::kStopped, "", Now()));
+  EXPECT_EQ(store().ReadSegments(round.id)->size(), 1u);
+}
+
+TEST_P(StoreTest, RoundOfPlainSumsIsCommittedFromItsSeal) {
+  driver_.CreateTask("digits");
+  const RoundRow round = driver_.RoundIn(RoundState::kSealed, "digits");
+
+  SHOAL_ASSERT_OK(store().CommitRound(driver_.TakeLease("digits"),
+                                      MakeResult(round, "m"), "m", Now()));
+
+  EXPECT_EQ(driver_.Round(round.id).state, RoundState::kCommitted);
+  EXPECT_EQ(driver_.Task("digits").current_model, Sha256("m"));
+  EXPECT_THAT(store().ReadSegments(round.id), IsOkAndHolds(IsEmpty()));
+}
+
 TEST_P(StoreTest, StoppingFailsTheUnsealedRound) {
   driver_.CreateTask("digits");
   const int64_t id = driver_.RoundIn(RoundState::kCollecting, "digits").id;

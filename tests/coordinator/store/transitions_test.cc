@@ -62,7 +62,7 @@ std::vector<Operation> Operations() {
        [](Scene& s) {
          return s.driver.store().RevealRound(s.lease, s.round.id, Now());
        }},
-      {"commit", "---+--", true,
+      {"commit", "--++--", true,
        [](Scene& s) {
          return s.driver.store().CommitRound(
              s.lease, MakeResult(s.round, "next"), "next", Now());
