@@ -82,7 +82,8 @@ struct FusedAdam {
   float* parameters = nullptr;
 };
 
-// A two-dimensional window over images; one dimension: height 1.
+// A two-dimensional window over images; one dimension: height 1. Every window
+// reaches into its image.
 struct WindowShape {
   int64_t rows = 0;                             // examples
   int64_t height = 0, width = 0, channels = 0;  // of the input
@@ -119,7 +120,8 @@ struct Kernels {
   void (*column_sums)(const float* values, int64_t rows, int64_t columns,
                       bool add, float* sums);
 
-  // y [size] = f(x); y may be x.
+  // y [size] = f(x); y may be x. Tanh within 2, sigmoid within 4 units in the
+  // last place (for x < -87 as at -87), GELU within 4 or 1e-7. NaN stays NaN.
   void (*activate)(Activation activation, const float* x, int64_t size,
                    float* y);
   // dx [size] = dy * f'; dx may be dy. ReLU, tanh and sigmoid read y = f(x)
@@ -146,7 +148,7 @@ struct Kernels {
 
   // `argmax` [outputs] holds the place inside the window (row-major, 0 to 255)
   // that won, the first of equals; null when no gradient will be asked for.
-  // Windows that reach into the padding ignore it.
+  // Windows that reach into the padding ignore it. A NaN wins and stays.
   void (*max_pool)(const WindowShape& window, const float* x, float* y,
                    uint8_t* argmax);
   // dx is overwritten.
