@@ -1,0 +1,50 @@
+// The code of docs/how-to/embed-a-device.md is that of the example.
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::testing {
+namespace {
+
+// The contents of the page's blocks of C++.
+std::vector<std::string> CodeBlocks(const std::string& page) {
+  std::vector<std::string> blocks;
+  bool inside = false;
+  for (absl::string_view line : absl::StrSplit(page, '\n')) {
+    if (!inside && line == "```cpp") {
+      inside = true;
+      blocks.emplace_back();
+    } else if (inside && line == "```") {
+      inside = false;
+    } else if (inside) {
+      absl::StrAppend(&blocks.back(), line, "\n");
+    }
+  }
+  return blocks;
+}
+
+TEST(EmbedADeviceTest, EveryBlockIsInTheExample) {
+  const char* source = std::getenv("SHOAL_SOURCE_DIR");
+  ASSERT_NE(source, nullptr);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const std::string page,
+      ReadFile(absl::StrCat(source, "/docs/how-to/embed-a-device.md")));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const std::string example,
+      ReadFile(absl::StrCat(source, "/examples/minimal_client.cc")));
+  const std::vector<std::string> blocks = CodeBlocks(page);
+  EXPECT_GE(blocks.size(), 6u);
+  for (const std::string& block : blocks) {
+    EXPECT_TRUE(absl::StrContains(example, block)) << block;
+  }
+}
+
+}  // namespace
+}  // namespace shoal::testing
