@@ -48,43 +48,6 @@ ExitCode ExitCodeOf(SessionReport::Outcome outcome) {
   SHOAL_CHECK(false);
 }
 
-Severity SeverityOf(SessionReport::Outcome outcome) {
-  switch (outcome) {
-    case SessionReport::kContributed:
-    case SessionReport::kCancelled:
-      return Severity::kInfo;
-    case SessionReport::kNotAssigned:
-      return Severity::kDebug;
-    case SessionReport::kAbandoned:
-    case SessionReport::kRefused:
-    case SessionReport::kUnreachable:
-      return Severity::kWarning;
-  }
-  SHOAL_CHECK(false);
-}
-
-absl::string_view EventName(ClientEvent::Kind kind) {
-  switch (kind) {
-    case ClientEvent::kCheckedIn:
-      return "checked in";
-    case ClientEvent::kAssigned:
-      return "assigned";
-    case ClientEvent::kFetched:
-      return "model fetched";
-    case ClientEvent::kTrained:
-      return "trained";
-    case ClientEvent::kUploaded:
-      return "uploaded";
-    case ClientEvent::kAbandoned:
-      return "assignment given up";
-    case ClientEvent::kRetrying:
-      return "trying again";
-    case ClientEvent::kEnded:
-      return "session over";
-  }
-  SHOAL_CHECK(false);
-}
-
 absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadShare(
     const AgentConfig& config) {
   SHOAL_ASSIGN_OR_RETURN(
@@ -97,7 +60,7 @@ absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadShare(
 }  // namespace
 
 Agent::Agent(AgentOptions options, Logger& log)
-    : options_(std::move(options)), log_(log) {
+    : options_(std::move(options)), log_(log), session_log_(log) {
   status_.version = Version();
   status_.coordinator = options_.config.coordinator;
   status_.population = options_.config.population;
@@ -105,20 +68,23 @@ Agent::Agent(AgentOptions options, Logger& log)
 
 absl::Status Agent::Prepare() {
   const AgentConfig& config = options_.config;
-  SHOAL_ASSIGN_OR_RETURN(auto data, LoadShare(config));
+  absl::StatusOr<std::unique_ptr<learning::Dataset>> data = LoadShare(config);
+  if (!data.ok()) return protocol::AsWrongInput(data.status());
   log_.Info(
       "agent started",
       {{"version", Version()},
        {"coordinator", config.coordinator},
        {"population", config.population},
        {"share", absl::StrCat(config.share.index, "/", config.share.devices)},
-       {"examples", data->num_examples()}});
+       {"examples", (*data)->num_examples()}});
   if (config.insecure) {
     log_.Warning("insecure: the connection is plaintext, anybody can read it");
   }
   GrpcClientParts parts;
-  parts.data = std::move(data);
-  parts.on_event = [this](const ClientEvent& event) { OnEvent(event); };
+  parts.data = *std::move(data);
+  parts.on_event = [this](const ClientEvent& event) {
+    session_log_.OnEvent(event);
+  };
   parts.failpoints = options_.failpoints;
   SHOAL_ASSIGN_OR_RETURN(auto client,
                          MakeGrpcClient(OptionsOf(config), std::move(parts)));
@@ -139,7 +105,7 @@ ExitCode Agent::RunSessions() {
   const absl::Status prepared = Prepare();
   if (!prepared.ok()) {
     log_.Error("agent cannot start", {{"error", prepared.message()}});
-    return protocol::kExitFailure;
+    return protocol::ExitCodeOf(prepared);
   }
   ExitCode code = protocol::kExitOk;
   do {
@@ -168,15 +134,7 @@ ExitCode Agent::RunSession() {
     return protocol::kExitFailure;
   }
   next_wait_ = report->next_check_in;
-  log_.Log(SeverityOf(report->outcome), "session over",
-           {{"outcome", OutcomeName(report->outcome)},
-            {"task", report->task},
-            {"round", report->round_id},
-            {"steps", report->num_steps},
-            {"bytes_sent", report->bytes_sent},
-            {"bytes_received", report->bytes_received},
-            {"next_check_in", absl::FormatDuration(report->next_check_in)},
-            {"reason", report->explanation}});
+  session_log_.OnSessionOver(*report);
   if (report->outcome == SessionReport::kContributed) ++status_.contributions;
   if (report->num_steps > 0) status_.model_version = report->model_version;
   status_.last = *report;
@@ -186,13 +144,6 @@ ExitCode Agent::RunSession() {
     log_.Warning("status not written", {{"error", written.message()}});
   }
   return ExitCodeOf(report->outcome);
-}
-
-void Agent::OnEvent(const ClientEvent& event) {
-  const bool notable = event.kind == ClientEvent::kRetrying ||
-                       event.kind == ClientEvent::kAbandoned;
-  log_.Log(notable ? Severity::kWarning : Severity::kDebug,
-           EventName(event.kind), {{"detail", event.detail}});
 }
 
 bool Agent::Wait(absl::Duration delay) {

@@ -10,6 +10,7 @@
 #include "base/logging.h"
 #include "base/mutex.h"
 #include "client/agent/agent_status.h"
+#include "client/agent/session_log.h"
 #include "client/failpoints.h"
 #include "client/include/shoal/client.h"
 #include "configuration/programs.h"
@@ -41,7 +42,6 @@ class Agent {
  private:
   absl::Status Prepare() SHOAL_EXCLUDES(mutex_);
   protocol::ExitCode RunSessions() SHOAL_EXCLUDES(mutex_);
-  void OnEvent(const ClientEvent& event);
   // Runs one session and keeps its report in the status.
   protocol::ExitCode RunSession() SHOAL_EXCLUDES(mutex_);
   // False when it is time to end.
@@ -49,6 +49,7 @@ class Agent {
 
   const AgentOptions options_;
   Logger& log_;
+  SessionLog session_log_;    // of the thread in Run()
   AgentStatus status_;        // of the thread in Run()
   absl::Duration next_wait_;  // of the thread in Run()
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/file_state.h"
 
@@ -41,6 +42,12 @@ std::string Text(const Json& object, const char* key) {
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
+std::string Wait(const Json& session) {
+  const auto seconds = session.find("next_check_in_seconds");
+  if (seconds == session.end() || !seconds->is_number()) return "-";
+  return HumanDuration(absl::Seconds(seconds->get<double>()));
+}
+
 std::string Table(const Json& status) {
   std::string out;
   const auto row = [&](absl::string_view label, absl::string_view value) {
@@ -61,7 +68,7 @@ std::string Table(const Json& status) {
       absl::StrCat(Text(*last, "outcome"), ": ", Text(*last, "explanation")));
   row("", absl::StrCat(Text(*last, "bytes_sent"), " bytes sent, ",
                        Text(*last, "bytes_received"), " received; next in ",
-                       Text(*last, "next_check_in_seconds"), " s"));
+                       Wait(*last)));
   return out;
 }
 

@@ -9,12 +9,13 @@
 
 #include "base/file.h"
 #include "base/logging.h"
+#include "base/program_error.h"
 #include "base/version.h"
 #include "client/agent/agent.h"
 #include "client/agent/agent_status.h"
 #include "client/agent/stop_signals.h"
+#include "configuration/command_line.h"
 #include "protocol/exit_code.h"
-#include "protocol/refusal.h"
 
 namespace shoal::client {
 namespace {
@@ -40,17 +41,9 @@ struct StatusArguments {
   bool json = false;
 };
 
-ExitCode Fail(const absl::Status& status, ExitCode code) {
-  const std::string message(status.message());
-  std::fprintf(stderr, "shoal-agent: %s\n", message.c_str());
-  return code;
-}
-
-ExitCode ExitCodeOf(const absl::Status& status) {
-  if (protocol::RefusalOf(status).has_value()) return protocol::kExitRefused;
-  if (absl::IsUnavailable(status)) return protocol::kExitUnreachable;
-  if (absl::IsInvalidArgument(status)) return protocol::kExitUsage;
-  return protocol::kExitFailure;
+ExitCode Fail(const absl::Status& status) {
+  PrintError("shoal-agent", status);
+  return protocol::ExitCodeOf(status);
 }
 
 // Runs the agent beside the wait for signals.
@@ -70,14 +63,14 @@ ExitCode Run(const RunArguments& arguments) {
   AgentOptions options;
   absl::StatusOr<configuration::AgentConfig> config =
       configuration::LoadAgentConfig(arguments.config);
-  if (!config.ok()) return Fail(config.status(), protocol::kExitUsage);
+  if (!config.ok()) return Fail(protocol::AsWrongInput(config.status()));
   options.config = *std::move(config);
   if (arguments.once) options.max_sessions = 1;
   if (arguments.sessions > 0) options.max_sessions = arguments.sessions;
   const char* failpoint = std::getenv("SHOAL_AGENT_FAILPOINT");
   const auto failpoints =
       Failpoints::Parse(failpoint != nullptr ? failpoint : "");
-  if (!failpoints.ok()) return Fail(failpoints.status(), protocol::kExitUsage);
+  if (!failpoints.ok()) return Fail(failpoints.status());
   options.failpoints = *failpoints;
   StderrLogger log(options.config.log_level, options.config.log_json);
   Agent agent(std::move(options), log);
@@ -94,11 +87,11 @@ std::string HostName() {
 
 ExitCode EnrollDevice(const EnrollArguments& arguments) {
   const absl::StatusOr<std::string> ca = ReadFile(arguments.ca, 1 << 20);
-  if (!ca.ok()) return Fail(ca.status(), protocol::kExitUsage);
+  if (!ca.ok()) return Fail(protocol::AsWrongInput(ca.status()));
   const absl::StatusOr<std::string> id = Enroll(
       arguments.coordinator, *ca, arguments.invitation,
       arguments.name.empty() ? HostName() : arguments.name, arguments.state);
-  if (!id.ok()) return Fail(id.status(), ExitCodeOf(id.status()));
+  if (!id.ok()) return Fail(id.status());
   std::printf("enrolled as device %s\n", id->c_str());
   return protocol::kExitOk;
 }
@@ -106,7 +99,7 @@ ExitCode EnrollDevice(const EnrollArguments& arguments) {
 ExitCode Status(const StatusArguments& arguments) {
   const absl::StatusOr<std::string> text =
       ShowAgentStatus(arguments.state, arguments.json);
-  if (!text.ok()) return Fail(text.status(), protocol::kExitFailure);
+  if (!text.ok()) return Fail(text.status());
   std::fputs(text->c_str(), stdout);
   return protocol::kExitOk;
 }
@@ -161,7 +154,7 @@ ExitCode Main(int argc, char** argv) {
       "  shoal-agent run --config /etc/shoal/agent.yaml\n"
       "  shoal-agent status --state /var/lib/shoal-agent",
       "shoal-agent");
-  app.set_version_flag("--version", LongVersion());
+  app.set_version_flag("--version", "shoal-agent " + LongVersion());
   app.require_subcommand(1);
   RunArguments run_arguments;
   EnrollArguments enroll_arguments;
@@ -169,10 +162,9 @@ ExitCode Main(int argc, char** argv) {
   const CLI::App* run = AddRun(app, run_arguments);
   const CLI::App* enroll = AddEnroll(app, enroll_arguments);
   AddStatus(app, status_arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? protocol::kExitOk : protocol::kExitUsage;
+  if (const auto code = configuration::ParseCommandLine(app, argc, argv);
+      code.has_value()) {
+    return *code;
   }
   if (run->parsed()) return Run(run_arguments);
   if (enroll->parsed()) return EnrollDevice(enroll_arguments);

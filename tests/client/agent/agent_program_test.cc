@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/child_process.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "protocol/certificates.h"
@@ -19,6 +21,7 @@ namespace shoal::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
 // What SIGTERM may take.
@@ -41,8 +44,8 @@ class AgentProgramTest : public ::testing::Test {
     Configure("insecure: true\n");
   }
 
-  void ServeTls() {
-    const absl::Time now = absl::Now();
+  // `now`: when the certificates are made, for an hour.
+  void ServeTls(absl::Time now = absl::Now()) {
     ca_ = *protocol::MakeCa("test", now, absl::Hours(1));
     certificate_ =
         *protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
@@ -190,6 +193,52 @@ TEST_F(AgentProgramTest, EnrolmentTrustsTheGivenCaAlone) {
       protocol::MakeCa("other", absl::Now(), absl::Hours(1))->certificate_pem);
   EXPECT_EQ(Enroll("welcome"), protocol::kExitUnreachable);
   EXPECT_THAT(Log(), HasSubstr("is not signed by"));
+}
+
+// As a device sees it whose clock is ten years ahead.
+TEST_F(AgentProgramTest, EnrolmentByAWrongClockNamesTheClock) {
+  ServeTls(absl::Now() - absl::Hours(24 * 3650));
+  EXPECT_EQ(Enroll("welcome"), protocol::kExitUnreachable);
+  EXPECT_THAT(Log(), HasSubstr("by this device's clock"));
+}
+
+TEST_F(AgentProgramTest, VersionHasTheProgramsName) {
+  ASSERT_EQ(Run({"--version"}), protocol::kExitOk);
+  EXPECT_THAT(Log(), StartsWith("shoal-agent " + Version() + " ("));
+}
+
+TEST_F(AgentProgramTest, EveryCommandHasAnExample) {
+  for (const std::string command : {"run", "enroll", "status"}) {
+    ASSERT_EQ(Run({command, "--help"}), protocol::kExitOk);
+    EXPECT_THAT(Log(), HasSubstr("Example: shoal-agent " + command));
+  }
+}
+
+TEST_F(AgentProgramTest, MissingDataAreWrongInput) {
+  Serve();
+  SHOAL_ASSERT_OK(ReplaceFile(
+      ConfigPath(),
+      absl::StrCat("coordinator: ", server_->address(), "\nstate: ", State(),
+                   "\npopulation: p\n", "data: {csv: {path: ", folder_.path(),
+                   ", label: x}}\ninsecure: true\n")));
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("agent cannot start"));
+}
+
+// What a service logs while its coordinator is away for three sessions.
+TEST_F(AgentProgramTest, AbsentCoordinatorIsOneShortLineASession) {
+  Serve();
+  Configure("insecure: true\n");
+  server_.reset();
+  EXPECT_EQ(Run({"run", "--config", ConfigPath(), "--sessions", "3"}),
+            protocol::kExitUnreachable);
+  const std::string log = Log();
+  EXPECT_THAT(log, HasSubstr("WARNING coordinator unreachable attempts=5"));
+  EXPECT_THAT(log, HasSubstr("WARNING coordinator still unreachable "
+                             "sessions=3 next_check_in="));
+  const std::vector<std::string> reasons =
+      absl::StrSplit(log, "cannot be reached");
+  EXPECT_EQ(reasons.size(), 2u) << log;  // once
 }
 
 TEST_F(AgentProgramTest, FolderOfARunningAgentIsNotShared) {
