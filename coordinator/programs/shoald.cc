@@ -13,9 +13,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/logging.h"
+#include "base/program_error.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "configuration/command_line.h"
 #include "coordinator/programs/grpc_log.h"
 #include "coordinator/programs/shoald_setup.h"
 #include "coordinator/service/coordinator_server.h"
@@ -32,8 +34,9 @@ using configuration::CoordinatorConfig;
 constexpr absl::Duration kGrace = absl::Seconds(5);
 constexpr absl::Duration kDevInvitation = absl::Hours(24);
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "shoald: %s\n", std::string(status.message()).c_str());
+// It calls nobody: what is unavailable is on this machine.
+protocol::ExitCode Fail(const absl::Status& status) {
+  PrintError("shoald", status);
   return absl::IsInvalidArgument(status) ? protocol::kExitUsage
                                          : protocol::kExitFailure;
 }
@@ -72,11 +75,12 @@ class EndpointsFile {
     return WriteFileAtomically(path_, endpoints.dump() + "\n");
   }
 
- private:
   void Remove() {
     std::error_code error;  // there may be none
     std::filesystem::remove(path_, error);
   }
+
+ private:
   const std::string path_;
 };
 
@@ -99,11 +103,11 @@ absl::Status PrintDevInstructions(const CoordinatorConfig& config,
   return absl::OkStatus();
 }
 
-absl::Status Serve(const CoordinatorConfig& config,
-                   const ShoaldArguments& arguments) {
-  const sigset_t signals = BlockSignals();
-  StderrLogger log(config.log_level, config.log_json);
-  const GrpcLog grpc_log(log);
+// Serves until a signal comes; afterwards the data folder is free for another
+// coordinator.
+absl::Status ServeUntilSignal(const CoordinatorConfig& config,
+                              const ShoaldArguments& arguments,
+                              const sigset_t& signals, Logger& log) {
   if (arguments.insecure) {
     log.Warning(
         "INSECURE: no encryption and no authentication; anybody who reaches "
@@ -130,6 +134,16 @@ absl::Status Serve(const CoordinatorConfig& config,
   }
   log.Info("shutting down", {{"signal", WaitForSignal(signals)}});
   server->Shutdown(kGrace);
+  endpoints.Remove();  // before the next coordinator can write its own
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const CoordinatorConfig& config,
+                   const ShoaldArguments& arguments) {
+  const sigset_t signals = BlockSignals();
+  StderrLogger log(config.log_level, config.log_json);
+  const GrpcLog grpc_log(log);
+  SHOAL_RETURN_IF_ERROR(ServeUntilSignal(config, arguments, signals, log));
   log.Info("ended");
   return absl::OkStatus();
 }
@@ -142,7 +156,7 @@ void AddOptions(CLI::App& app, ShoaldArguments& arguments) {
       "  shoald --config /etc/shoal/shoald.yaml");
   app.add_option("--config", arguments.config, "configuration file (YAML)");
   app.add_flag("--dev", arguments.dev,
-               "make a throw-away CA and serve on loopback");
+               "make a throw-away CA and serve this machine alone");
   app.add_option("--data", arguments.data,
                  "folder of the database and the spool (with --dev: "
                  "shoal-data)");
@@ -159,10 +173,9 @@ int Main(int argc, char** argv) {
   ShoaldArguments arguments;
   CLI::App app("", "shoald");
   AddOptions(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? protocol::kExitOk : protocol::kExitUsage;
+  if (const auto code = configuration::ParseCommandLine(app, argc, argv);
+      code.has_value()) {
+    return *code;
   }
   const absl::StatusOr<CoordinatorConfig> config =
       ConfigOf(arguments, absl::Now());

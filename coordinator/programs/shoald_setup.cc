@@ -1,10 +1,15 @@
 #include "coordinator/programs/shoald_setup.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "coordinator/operations/listen_address.h"
 #include "coordinator/programs/ca_folder.h"
+#include "protocol/exit_code.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -12,6 +17,23 @@ namespace {
 using configuration::CoordinatorConfig;
 
 constexpr char kDevData[] = "shoal-data";
+
+// What the throw-away certificate names.
+constexpr absl::string_view kDevHosts[] = {"127.0.0.1", "::1", "localhost"};
+
+absl::Status CheckDevHost(const std::string& listen) {
+  SHOAL_ASSIGN_OR_RETURN(const ListenAddress address,
+                         ParseListenAddress(listen));
+  if (std::find(std::begin(kDevHosts), std::end(kDevHosts), address.host) !=
+      std::end(kDevHosts)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--dev serves this machine alone: --listen ", listen,
+      ", expected a host of ", absl::StrJoin(kDevHosts, ", "),
+      "; to serve others make certificates with `shoalctl ca init` and use "
+      "--config"));
+}
 
 CaFolder DevCa(const std::string& data) {
   CaFolder folder;
@@ -38,7 +60,10 @@ absl::StatusOr<CoordinatorConfig> BaseConfig(const ShoaldArguments& arguments) {
         "--dev and --config exclude each other: --dev needs no file");
   }
   if (!arguments.config.empty()) {
-    return configuration::LoadCoordinatorConfig(arguments.config);
+    absl::StatusOr<CoordinatorConfig> config =
+        configuration::LoadCoordinatorConfig(arguments.config);
+    if (!config.ok()) return protocol::AsWrongInput(config.status());
+    return config;
   }
   if (!arguments.dev) {
     return absl::InvalidArgumentError(
@@ -61,6 +86,7 @@ absl::StatusOr<CoordinatorConfig> ConfigOf(const ShoaldArguments& arguments,
     config.http_listen =
         arguments.http_listen == "none" ? "" : arguments.http_listen;
   }
+  if (arguments.dev) SHOAL_RETURN_IF_ERROR(CheckDevHost(config.listen));
   if (arguments.dev && !arguments.insecure) {
     SHOAL_RETURN_IF_ERROR(UseDevCa(config, now));
   }
@@ -68,22 +94,19 @@ absl::StatusOr<CoordinatorConfig> ConfigOf(const ShoaldArguments& arguments,
 }
 
 std::string DevInstructions(const CoordinatorConfig& config,
-                            const std::string& listen_address,
+                            const std::string& address,
                             const std::string& invitation) {
-  // The throw-away certificate is for this machine's loopback only.
-  const std::string grpc_address = absl::StrCat(
-      "127.0.0.1", listen_address.substr(listen_address.rfind(':')));
   if (!config.tls.has_value()) {
-    return absl::StrCat("  look around  shoalctl --coordinator ", grpc_address,
+    return absl::StrCat("  look around  shoalctl --coordinator ", address,
                         " --insecure status\n");
   }
   const std::string credentials = DevCa(config.data).operators;
-  return absl::StrCat(
-      "  look around  shoalctl --coordinator ", grpc_address, " --credentials ",
-      credentials, " status\n  add devices  shoal-agent ",
-      "enroll --coordinator ", grpc_address, " --ca ", credentials,
-      "/ca.pem --invitation ", invitation, " --state DIR\n",
-      "               (the invitation is valid for a day)\n");
+  return absl::StrCat("  look around  shoalctl --coordinator ", address,
+                      " --credentials ", credentials,
+                      " status\n  add devices  shoal-agent ",
+                      "enroll --coordinator ", address, " --ca ", credentials,
+                      "/ca.pem --invitation ", invitation, " --state DIR\n",
+                      "               (the invitation is valid for a day)\n");
 }
 
 }  // namespace shoal::coordinator

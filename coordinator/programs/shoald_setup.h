@@ -22,14 +22,16 @@ struct ShoaldArguments {
 
 // Reads the file, or with `dev` makes a throw-away CA in the data folder (or
 // takes the one of the last start). INVALID_ARGUMENT for arguments that do not
-// go together; errors of LoadCoordinatorConfig and MakeCaFolder.
+// go together, a file that cannot be read or is wrong, and `dev` on an address
+// that other machines reach, which the CA's certificate does not name; errors
+// of MakeCaFolder.
 absl::StatusOr<configuration::CoordinatorConfig> ConfigOf(
     const ShoaldArguments& arguments, absl::Time now);
 
-// What a person who tried --dev can do next, on this machine: the throw-away
-// certificate names no other.
+// What a person who tried --dev can do next, on this machine. `address`: where
+// it serves.
 std::string DevInstructions(const configuration::CoordinatorConfig& config,
-                            const std::string& listen_address,
+                            const std::string& address,
                             const std::string& invitation);
 
 }  // namespace shoal::coordinator

@@ -23,4 +23,9 @@ CLI::App* AddVerb(CLI::App& noun, Shell& shell, const std::string& name,
   return verb;
 }
 
+void AddListOptions(CLI::App& verb, ListOptions& options) {
+  verb.add_option("TASK", options.task, "name of the task")->required();
+  verb.add_option("--limit", options.limit, "at most so many (default: 50)");
+}
+
 }  // namespace shoal::shoalctl

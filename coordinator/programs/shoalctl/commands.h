@@ -4,6 +4,7 @@
 #define SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_COMMANDS_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -19,6 +20,24 @@ void AddModelCommands(CLI::App& app, Shell& shell);
 void AddRoundCommands(CLI::App& app, Shell& shell);
 void AddStatusCommands(CLI::App& app, Shell& shell);
 void AddTaskCommands(CLI::App& app, Shell& shell);
+
+// What the verbs that list a task's rounds or models take.
+struct ListOptions {
+  std::string task;
+  uint32_t limit = 50;
+};
+void AddListOptions(CLI::App& verb, ListOptions& options);
+// One call of such a verb: ListRounds, ListModels.
+template <typename Request, typename Response>
+absl::Status CallList(Shell& shell,
+                      grpc::Status (v1::Admin::Stub::*method)(
+                          grpc::ClientContext*, const Request&, Response*),
+                      const ListOptions& options, Response& list) {
+  Request request;
+  request.set_task(options.task);
+  request.set_limit(options.limit);
+  return shell.Call(method, request, list);
+}
 
 // A noun: `shoalctl NOUN VERB`.
 CLI::App* AddNoun(CLI::App& app, const std::string& name,

@@ -3,9 +3,9 @@
 #include <cstdlib>
 
 #include "base/version.h"
+#include "configuration/command_line.h"
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/shell.h"
-#include "protocol/exit_code.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -37,10 +37,9 @@ int Main(int argc, char** argv) {
   AddModelCommands(app, shell);
   AddDeviceCommands(app, shell);
   AddCaCommands(app, shell);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? protocol::kExitOk : protocol::kExitUsage;
+  if (const auto code = configuration::ParseCommandLine(app, argc, argv);
+      code.has_value()) {
+    return *code;
   }
   return shell.Run();
 }

@@ -1,7 +1,8 @@
 // shoalctl model: list, show, download.
-#include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -15,10 +16,10 @@ namespace shoal::shoalctl {
 namespace {
 
 struct Options {
-  std::string task;
+  ListOptions list;
   std::string model;
   std::string out;
-  uint32_t limit = 50;
+  bool force = false;
 };
 
 std::string ModelsTable(const v1::ListModelsResponse& list) {
@@ -58,12 +59,9 @@ absl::StatusOr<v1::ModelReport> GetModel(Shell& shell,
 }
 
 absl::Status List(Shell& shell, const Options& options) {
-  v1::ListModelsRequest request;
-  request.set_task(options.task);
-  request.set_limit(options.limit);
   v1::ListModelsResponse list;
   SHOAL_RETURN_IF_ERROR(
-      shell.Call(&v1::Admin::Stub::ListModels, request, list));
+      CallList(shell, &v1::Admin::Stub::ListModels, options.list, list));
   shell.Print(list, [&] { return ModelsTable(list); });
   return absl::OkStatus();
 }
@@ -94,14 +92,34 @@ absl::StatusOr<std::string> Fetch(Shell& shell, const v1::ModelReport& model) {
   return bytes;
 }
 
+// Whether a file may be written there.
+absl::Status CheckDestination(const std::string& path, bool force) {
+  std::error_code
+      error;  // then there is nothing, or writing says what is wrong
+  const std::filesystem::file_status there =
+      std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(there)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is a folder, expected a file to write"));
+  }
+  if (std::filesystem::exists(there) && !force) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        path,
+        ": exists already; --force overwrites it, --out FILE writes "
+        "another"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Download(Shell& shell, const Options& options) {
   SHOAL_ASSIGN_OR_RETURN(const v1::ModelReport model,
                          GetModel(shell, options.model));
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, Fetch(shell, model));
   const std::string path =
       options.out.empty()
           ? absl::StrCat(model.task(), "-", model.version(), ".shoal")
           : options.out;
+  SHOAL_RETURN_IF_ERROR(CheckDestination(path, options.force));
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, Fetch(shell, model));
   SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path, bytes));
   shell.Print(model, [&] {
     return absl::StrCat("wrote version ", model.version(), " of ", model.task(),
@@ -120,8 +138,7 @@ void AddModelCommands(CLI::App& app, Shell& shell) {
   CLI::App* list = AddVerb(*noun, shell, "list", "list versions, newest first",
                            "shoalctl model list digits",
                            [&shell, options] { return List(shell, *options); });
-  list->add_option("TASK", options->task, "name of the task")->required();
-  list->add_option("--limit", options->limit, "at most so many (default: 50)");
+  AddListOptions(*list, options->list);
   AddVerb(*noun, shell, "show", "show one version",
           "shoalctl model show digits@12",
           [&shell, options] { return Show(shell, *options); })
@@ -134,6 +151,8 @@ void AddModelCommands(CLI::App& app, Shell& shell) {
   download->add_option("MODEL", options->model, what)->required();
   download->add_option("--out", options->out,
                        "file to write (default: TASK-VERSION.shoal)");
+  download->add_flag("--force", options->force,
+                     "overwrite the file when it exists");
 }
 
 }  // namespace shoal::shoalctl

@@ -16,9 +16,9 @@ namespace shoal::shoalctl {
 namespace {
 
 struct Options {
-  std::string task;
+  ListOptions list;
+  std::string task;  // to watch
   uint64_t id = 0;
-  uint32_t limit = 50;
 };
 
 absl::StatusOr<v1::RoundReport> GetRound(Shell& shell, uint64_t id) {
@@ -30,12 +30,9 @@ absl::StatusOr<v1::RoundReport> GetRound(Shell& shell, uint64_t id) {
 }
 
 absl::Status List(Shell& shell, const Options& options) {
-  v1::ListRoundsRequest request;
-  request.set_task(options.task);
-  request.set_limit(options.limit);
   v1::ListRoundsResponse list;
   SHOAL_RETURN_IF_ERROR(
-      shell.Call(&v1::Admin::Stub::ListRounds, request, list));
+      CallList(shell, &v1::Admin::Stub::ListRounds, options.list, list));
   shell.Print(list, [&] { return RoundsTable(list, absl::Now()); });
   return absl::OkStatus();
 }
@@ -112,8 +109,7 @@ void AddRoundCommands(CLI::App& app, Shell& shell) {
   CLI::App* list = AddVerb(*noun, shell, "list", "list rounds, newest first",
                            "shoalctl round list digits --limit 10",
                            [&shell, options] { return List(shell, *options); });
-  list->add_option("TASK", options->task, "name of the task")->required();
-  list->add_option("--limit", options->limit, "at most so many (default: 50)");
+  AddListOptions(*list, options->list);
   AddVerb(*noun, shell, "show", "show one round", "shoalctl round show 17",
           [&shell, options] { return Show(shell, *options); })
       ->add_option("ROUND", options->id, "number in the column ROUND")

@@ -1,11 +1,14 @@
 #include "coordinator/programs/shoalctl/round_text.h"
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/human_duration.h"
 #include "coordinator/programs/shoalctl/text.h"
+#include "protocol/wire.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -32,6 +35,20 @@ std::string Outcomes(const v1::RoundReport& round) {
     parts.push_back(absl::StrCat(outcome.devices(), " ", outcome.outcome()));
   }
   return OrDash(absl::StrJoin(parts, ", "));
+}
+
+// When it ended, or when it will have to.
+Fields::value_type End(const v1::RoundReport& round, absl::Time now) {
+  if (!round.has_finished()) {
+    return {"deadline", Exact(round.has_deadline(), round.deadline(), now)};
+  }
+  std::string text = Exact(true, round.finished(), now);
+  if (round.has_opened()) {
+    absl::StrAppend(&text, ", after ",
+                    HumanDuration(protocol::FromProto(round.finished()) -
+                                  protocol::FromProto(round.opened())));
+  }
+  return {"ended", std::move(text)};
 }
 
 }  // namespace
@@ -62,8 +79,7 @@ std::string RoundFields(const v1::RoundReport& round, absl::Time now) {
         absl::StrCat(round.assigned(), " of ", round.max_assigned())},
        {"outcomes", Outcomes(round)},
        {"opened", Exact(round.has_opened(), round.opened(), now)},
-       {"deadline", Exact(round.has_deadline(), round.deadline(), now)},
-       {"finished", Exact(round.has_finished(), round.finished(), now)},
+       End(round, now),
        {"train loss", Loss(round)},
        {"train accuracy", Accuracy(round)},
        {"examples", absl::StrCat(round.total_examples())},

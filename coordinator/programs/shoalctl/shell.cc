@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/program_error.h"
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/json.h"
 #include "protocol/exit_code.h"
@@ -17,18 +18,6 @@ namespace {
 
 constexpr std::chrono::seconds kCallTimeout(30);
 constexpr uint64_t kMaxPemBytes = 1 << 20;
-
-int ExitCodeOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-      return protocol::kExitRefused;
-    case absl::StatusCode::kInvalidArgument:
-      return protocol::kExitUsage;
-    default:
-      return protocol::kExitFailure;
-  }
-}
 
 absl::StatusOr<std::string> ReadPem(const std::string& folder,
                                     const char* name) {
@@ -48,10 +37,8 @@ int Shell::Run() {
   const absl::Status status = command_();
   if (status.ok()) return protocol::kExitOk;
   std::fflush(stdout);
-  std::fprintf(stderr, "shoalctl: %s\n", std::string(status.message()).c_str());
-  if (call_exit_code_ != 0) return call_exit_code_;
-  return absl::IsInvalidArgument(status) ? protocol::kExitUsage
-                                         : protocol::kExitFailure;
+  PrintError("shoalctl", status);
+  return protocol::ExitCodeOf(status);
 }
 
 absl::StatusOr<v1::Admin::Stub*> Shell::Admin() {
@@ -90,10 +77,8 @@ absl::Status Shell::FromCall(const grpc::Status& status) {
   const bool refused = protocol::RefusalOf(error).has_value();
   if (!refused &&
       (absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error))) {
-    call_exit_code_ = protocol::kExitUnreachable;
     return Unreachable(status.error_message());
   }
-  call_exit_code_ = ExitCodeOf(error);
   return error;
 }
 
@@ -102,7 +87,7 @@ absl::Status Shell::Unreachable(const std::string& why) const {
   if (absl::StrContains(why, "andshake")) {
     remedy =
         "is ca.pem in the credentials that of this coordinator, and is its "
-        "certificate for this host?";
+        "certificate for this host? Or does it run without TLS (--insecure)?";
   } else if (!options_.insecure && absl::StrContains(why, "ocket closed")) {
     remedy = "does the coordinator run without TLS (--insecure)?";
   } else if (options_.insecure && absl::StrContains(why, "ocket closed")) {

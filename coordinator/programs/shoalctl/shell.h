@@ -51,7 +51,7 @@ class Shell {
 
   // For streams, which have no deadline.
   absl::StatusOr<v1::Admin::Stub*> Admin();
-  // The error of a call, with a remedy; remembers the exit code.
+  // The error of a call, with a remedy.
   absl::Status FromCall(const grpc::Status& status);
 
   // With --json prints the message, otherwise what `text` returns.
@@ -66,7 +66,6 @@ class Shell {
   GlobalOptions options_;
   std::function<absl::Status()> command_;
   std::unique_ptr<v1::Admin::Stub> stub_;
-  int call_exit_code_ = 0;
 };
 
 }  // namespace shoal::shoalctl

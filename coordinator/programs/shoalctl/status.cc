@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "coordinator/programs/shoalctl/commands.h"
+#include "coordinator/programs/shoalctl/task_text.h"
 #include "coordinator/programs/shoalctl/text.h"
 
 namespace shoal::shoalctl {
@@ -17,14 +18,8 @@ std::string TasksText(const v1::StatusReport& status) {
   if (status.tasks().empty()) return "no tasks\n";
   Table table({"TASK", "STATE", "ROUNDS", "FAILED", "NEWEST ROUND"});
   for (const v1::TaskReport& task : status.tasks()) {
-    const v1::RoundReport& round = task.newest_round();
-    table.Add({task.task().name(), StateText(task.state()),
-               absl::StrCat(task.rounds_committed(), "/", task.task().rounds()),
-               absl::StrCat(task.rounds_failed()),
-               task.has_newest_round()
-                   ? absl::StrCat(round.id(), " ", StateText(round.state()),
-                                  " ", round.accepted(), "/", round.cohort())
-                   : "-"});
+    table.Add({task.task().name(), StateText(task.state()), RoundsDone(task),
+               absl::StrCat(task.rounds_failed()), NewestRound(task)});
   }
   return table.ToString();
 }

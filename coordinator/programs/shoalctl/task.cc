@@ -5,13 +5,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
-#include "coordinator/programs/shoalctl/json.h"
-#include "coordinator/programs/shoalctl/text.h"
+#include "coordinator/programs/shoalctl/task_text.h"
+#include "protocol/exit_code.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -21,57 +20,25 @@ struct Options {
   std::string name;
 };
 
-std::string Progress(const v1::TaskReport& task) {
-  return absl::StrCat(task.rounds_committed(), "/", task.task().rounds());
-}
-
-std::string RoundInBrief(const v1::TaskReport& task) {
-  if (!task.has_newest_round()) return "-";
-  const v1::RoundReport& round = task.newest_round();
-  return absl::StrCat(round.id(), " ", StateText(round.state()), " ",
-                      round.accepted(), "/", round.cohort());
-}
-
-std::string TasksTable(const v1::ListTasksResponse& list) {
-  Table table({"NAME", "POPULATION", "STATE", "ROUNDS", "FAILED",
-               "NEWEST ROUND", "MODEL"});
-  for (const v1::TaskReport& task : list.tasks()) {
-    table.Add({task.task().name(), task.task().population(),
-               StateText(task.state()), Progress(task),
-               absl::StrCat(task.rounds_failed()), RoundInBrief(task),
-               ShortDigest(task.current_model())});
-  }
-  return table.ToString();
-}
-
-std::string TaskFields(const v1::TaskReport& task) {
-  Fields fields = {
-      {"task", task.task().name()},
-      {"population", task.task().population()},
-      {"state", StateText(task.state())},
-      {"rounds", absl::StrCat(Progress(task), " committed, ",
-                              task.rounds_failed(), " failed")},
-      {"newest round", RoundInBrief(task)},
-      {"model", FullDigest(task.current_model())},
-      {"created", Exact(task.has_created(), task.created(), absl::Now())},
-      {"definition", ToJson(task.task()).dump()}};
-  if (!task.note().empty()) fields.push_back({"note", task.note()});
-  return FieldsText(fields);
-}
-
 void PrintTask(Shell& shell, const v1::TaskReport& task) {
-  shell.Print(task, [&] { return TaskFields(task); });
+  shell.Print(task, [&] { return TaskFields(task, absl::Now()); });
+}
+
+// After a change.
+void PrintState(Shell& shell, const v1::TaskReport& task) {
+  shell.Print(task, [&] { return TaskLine(task); });
 }
 
 absl::Status Create(Shell& shell, const Options& options) {
-  SHOAL_ASSIGN_OR_RETURN(const configuration::Task task,
-                         configuration::LoadTask(options.file));
+  const absl::StatusOr<configuration::Task> task =
+      configuration::LoadTask(options.file);
+  if (!task.ok()) return protocol::AsWrongInput(task.status());
   v1::CreateTaskRequest request;
-  *request.mutable_task() = configuration::TaskToProto(task);
+  *request.mutable_task() = configuration::TaskToProto(*task);
   v1::TaskReport created;
   SHOAL_RETURN_IF_ERROR(
       shell.Call(&v1::Admin::Stub::CreateTask, request, created));
-  PrintTask(shell, created);
+  PrintState(shell, created);
   return absl::OkStatus();
 }
 
@@ -100,7 +67,7 @@ absl::Status SetState(Shell& shell, const Options& options,
   v1::TaskReport task;
   SHOAL_RETURN_IF_ERROR(
       shell.Call(&v1::Admin::Stub::SetTaskState, request, task));
-  PrintTask(shell, task);
+  PrintState(shell, task);
   return absl::OkStatus();
 }
 

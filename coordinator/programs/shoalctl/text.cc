@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/human_duration.h"
 #include "coordinator/programs/shoalctl/json.h"
 #include "protocol/wire.h"
 
@@ -34,23 +35,9 @@ void AppendCell(std::string& line, const std::string& cell, size_t width,
                   right ? "" : padding);
 }
 
+// Parts of a second do not matter to people who look back.
 std::string Span(absl::Duration span) {
-  struct Unit {
-    absl::Duration length;
-    const char* name;
-  };
-  static constexpr int kEnough = 2;  // "90 s" rather than "1 min"
-  const Unit units[] = {{absl::Hours(24), "d"},
-                        {absl::Hours(1), "h"},
-                        {absl::Minutes(1), "min"},
-                        {absl::Seconds(1), "s"}};
-  for (const Unit& unit : units) {
-    const int64_t count = span / unit.length;
-    if (count >= kEnough || unit.length == absl::Seconds(1)) {
-      return absl::StrCat(count, " ", unit.name);
-    }
-  }
-  return "0 s";
+  return HumanDuration(absl::Trunc(span, absl::Seconds(1)));
 }
 
 }  // namespace
@@ -82,8 +69,10 @@ std::string FieldsText(const Fields& fields) {
   }
   std::string text;
   for (const auto& [name, value] : fields) {
-    absl::StrAppend(&text, name, std::string(width - name.size() + 2, ' '),
-                    value, "\n");
+    std::string line =
+        absl::StrCat(name, std::string(width - name.size() + 2, ' '), value);
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&text, line, "\n");
   }
   return text;
 }

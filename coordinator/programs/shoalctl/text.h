@@ -29,7 +29,7 @@ class Table {
 using Fields = std::vector<std::pair<std::string, std::string>>;
 std::string FieldsText(const Fields& fields);
 
-// "3 s ago", "in 5 min".
+// "3 s ago", "in 1 min 5 s".
 std::string Relative(absl::Time time, absl::Time now);
 // "-" when it is not set; Exact() adds the time itself.
 std::string Since(bool has, const google::protobuf::Timestamp& time,

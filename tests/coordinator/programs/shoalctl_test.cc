@@ -1,6 +1,8 @@
 // shoalctl as a process, against a coordinator inside this one.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,9 +21,12 @@ using ::shoal::testing::ProgramResult;
 using ::shoal::testing::RunProgram;
 using ::shoal::testing::TestCa;
 using ::shoal::testing::TestCoordinator;
+using ::shoal::testing::TestCoordinatorOptions;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr char kTask[] = R"(task:
   name: small
@@ -71,6 +76,22 @@ TEST_F(ShoalctlTest, TaskIsCreatedListedAndStopped) {
   EXPECT_EQ(RunJson({"task", "show", "small"}).at("task").at("rounds"), 5);
 }
 
+TEST_F(ShoalctlTest, ChangeOfATaskPrintsItsNewState) {
+  EXPECT_EQ(Run({"task", "create", task_file_}).output,
+            "task small is active, 0/5 rounds committed\n");
+  EXPECT_EQ(Run({"task", "pause", "small"}).output,
+            "task small is paused, 0/5 rounds committed\n");
+  EXPECT_EQ(Run({"task", "stop", "small"}).output,
+            "task small is stopped, 0/5 rounds committed\n");
+}
+
+TEST_F(ShoalctlTest, ShownTaskHasUnitsAndNoJson) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  EXPECT_THAT(Run({"task", "show", "small"}).output,
+              AllOf(HasSubstr("logistic.inputs   3"),
+                    HasSubstr("deadline        10min"), Not(HasSubstr("{"))));
+}
+
 TEST_F(ShoalctlTest, MistakeInATaskFileExitsWithTwoAndItsLine) {
   SHOAL_ASSERT_OK(
       WriteFileAtomically(task_file_, absl::StrCat(kTask, "  colour: blue\n")));
@@ -109,6 +130,33 @@ TEST_F(ShoalctlTest, DownloadedModelIsTheOneThatWasAskedFor) {
   EXPECT_EQ(RunJson({"model", "list", "small"}).at("models").size(), 1u);
 }
 
+TEST_F(ShoalctlTest, DownloadOverwritesOnlyByForce) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  const std::string out = coordinator_.folder() + "/precious";
+  SHOAL_ASSERT_OK(WriteFileAtomically(out, "mine"));
+  const std::vector<std::string> download = {"model", "download", "small",
+                                             "--out", out};
+  const ProgramResult refused = Run(download);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.output, HasSubstr("--force"));
+  EXPECT_THAT(ReadFile(out), ::shoal::testing::IsOkAndHolds("mine"));
+  std::vector<std::string> forced = download;
+  forced.push_back("--force");
+  EXPECT_EQ(Run(forced).exit_code, 0);
+  EXPECT_NE(*ReadFile(out), "mine");
+}
+
+TEST_F(ShoalctlTest, FailedDownloadLeavesNoFile) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  const std::string folder = coordinator_.folder() + "/downloads";
+  SHOAL_ASSERT_OK(MakeFolders(folder));
+  EXPECT_EQ(
+      Run({"model", "download", "none", "--out", folder + "/model"}).exit_code,
+      1);
+  EXPECT_EQ(Run({"model", "download", "small", "--out", folder}).exit_code, 2);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
 TEST_F(ShoalctlTest, InvitationIsPrinted) {
   const json invitation =
       RunJson({"device", "invite", "--uses", "3", "--valid-for", "90s"});
@@ -128,6 +176,20 @@ TEST_F(ShoalctlTest, WhatDoesNotExistExitsWithOne) {
   const ProgramResult result = Run({"task", "show", "none"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.output, AllOf(HasSubstr("shoalctl: "), HasSubstr("none")));
+}
+
+TEST_F(ShoalctlTest, MissingTaskFileExitsWithTwo) {
+  EXPECT_EQ(Run({"task", "create", "/no/such/task.yaml"}).exit_code, 2);
+  EXPECT_EQ(Run({"task", "create", coordinator_.folder()}).exit_code, 2);
+}
+
+TEST_F(ShoalctlTest, EveryMistakeOfAFileIsALineOfItsOwn) {
+  SHOAL_ASSERT_OK(WriteFileAtomically(
+      task_file_, absl::StrCat(kTask, "  colour: blue\n  size: 3\n")));
+  const ProgramResult result = Run({"task", "create", task_file_});
+  const std::string name = "shoalctl: " + task_file_;
+  EXPECT_THAT(result.output, AllOf(StartsWith(name + ":8: task.colour: "),
+                                   HasSubstr("\n" + name + ":9: task.size: ")));
 }
 
 TEST_F(ShoalctlTest, WrongArgumentsExitWithTwo) {
@@ -151,6 +213,17 @@ TEST_F(ShoalctlTest, AnotherCaExitsWithThreeAndTheReason) {
   const ProgramResult result = Run({"--credentials", folder, "status"});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.output, HasSubstr("is ca.pem in the credentials that of"));
+}
+
+TEST_F(ShoalctlTest, CoordinatorWithoutTlsIsSuspected) {
+  TestCoordinatorOptions options;
+  options.insecure = true;
+  const TestCoordinator plain(std::move(options));
+  const ProgramResult result =
+      Run({"--coordinator", plain.address(), "status"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("--insecure"), HasSubstr("ca.pem")));
 }
 
 TEST_F(ShoalctlTest, DevicesCertificateExitsWithFour) {

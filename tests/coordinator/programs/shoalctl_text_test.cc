@@ -1,14 +1,18 @@
 #include <string>
 
 #include "coordinator/programs/shoalctl/round_text.h"
+#include "coordinator/programs/shoalctl/task_text.h"
 #include "coordinator/programs/shoalctl/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "protocol/wire.h"
 
 namespace shoal::shoalctl {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
@@ -31,9 +35,10 @@ TEST(TextTest, LinesOfATableEndWithoutSpaces) {
 
 TEST(TextTest, TimesAreRelative) {
   EXPECT_EQ(Relative(kNow, kNow), "0 s ago");
-  EXPECT_EQ(Relative(kNow - absl::Seconds(90), kNow), "90 s ago");
-  EXPECT_EQ(Relative(kNow - absl::Minutes(119), kNow), "119 min ago");
-  EXPECT_EQ(Relative(kNow - absl::Hours(30), kNow), "30 h ago");
+  EXPECT_EQ(Relative(kNow - absl::Milliseconds(9900), kNow), "9 s ago");
+  EXPECT_EQ(Relative(kNow - absl::Seconds(90), kNow), "1 min 30 s ago");
+  EXPECT_EQ(Relative(kNow - absl::Minutes(119), kNow), "1 h 59 min ago");
+  EXPECT_EQ(Relative(kNow - absl::Hours(30), kNow), "1 d 6 h ago");
   EXPECT_EQ(Relative(kNow + absl::Hours(72), kNow), "in 3 d");
 }
 
@@ -74,6 +79,74 @@ TEST(RoundTextTest, FailureIsNamed) {
   round.set_failure("min_reports");
   EXPECT_THAT(RoundLine(round), HasSubstr("failed (min_reports)"));
   EXPECT_THAT(RoundFields(round, kNow), HasSubstr("failed (min_reports)"));
+}
+
+TEST(RoundTextTest, RunningRoundHasADeadlineAndAFinishedOneItsEnd) {
+  v1::RoundReport round;
+  round.set_state(v1::ROUND_STATE_COLLECTING);
+  *round.mutable_opened() = protocol::ToProto(kNow - absl::Seconds(7));
+  *round.mutable_deadline() = protocol::ToProto(kNow + absl::Seconds(9));
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(HasSubstr("deadline"), HasSubstr("(in 9 s)"),
+                    Not(HasSubstr("ended"))));
+  round.set_state(v1::ROUND_STATE_COMMITTED);
+  *round.mutable_finished() = protocol::ToProto(kNow - absl::Seconds(2));
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(HasSubstr("ended"), HasSubstr("(2 s ago), after 5 s"),
+                    Not(HasSubstr("deadline"))));
+}
+
+v1::TaskReport SmallTask() {
+  v1::TaskReport report;
+  v1::Task& task = *report.mutable_task();
+  task.set_name("digits");
+  task.set_rounds(10);
+  task.mutable_algorithm()->mutable_fedavg();
+  v1::MlpModel& mlp = *task.mutable_model()->mutable_mlp();
+  mlp.set_inputs(784);
+  mlp.add_hidden(64);
+  mlp.add_hidden(32);
+  task.mutable_training()->set_learning_rate(0.05);
+  task.mutable_round()->mutable_deadline()->set_seconds(45);
+  task.mutable_device_limits()->set_memory(uint64_t{32} << 20);
+  task.mutable_device_limits()->set_energy_per_round(0.2);
+  report.set_state(v1::TASK_STATE_PAUSED);
+  report.set_rounds_committed(3);
+  return report;
+}
+
+TEST(TaskTextTest, DefinitionIsBySectionWithUnits) {
+  EXPECT_EQ(DefinitionText(SmallTask().task()),
+            "model\n"
+            "  mlp.inputs  784\n"
+            "  mlp.hidden  64, 32\n"
+            "training\n"
+            "  learning_rate  0.05\n"
+            "algorithm\n"
+            "  fedavg\n"
+            "round\n"
+            "  deadline  45s\n"
+            "device_limits\n"
+            "  energy_per_round  200mJ\n"
+            "  memory            32MiB\n");
+}
+
+TEST(TaskTextTest, TaskStandsAboveItsDefinition) {
+  const std::string text = TaskFields(SmallTask(), kNow);
+  EXPECT_THAT(text, HasSubstr("3/10 committed, 0 failed"));
+  EXPECT_LT(text.find("state"), text.find("mlp.inputs"));
+}
+
+TEST(TaskTextTest, TroubleIsShownWhileThereIsSome) {
+  v1::TaskReport task = SmallTask();
+  EXPECT_THAT(TaskFields(task, kNow), Not(HasSubstr("trouble")));
+  task.set_trouble("too few reports");
+  EXPECT_THAT(TaskFields(task, kNow), HasSubstr("trouble       too few"));
+}
+
+TEST(TaskTextTest, NewStateIsOneLine) {
+  EXPECT_EQ(TaskLine(SmallTask()),
+            "task digits is paused, 3/10 rounds committed\n");
 }
 
 }  // namespace

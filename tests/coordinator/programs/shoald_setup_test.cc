@@ -60,6 +60,35 @@ TEST_F(ShoaldSetupTest, DevServesOnLoopbackAlone) {
   EXPECT_EQ(config.http_listen, "127.0.0.1:7601");
 }
 
+TEST_F(ShoaldSetupTest, DevIsRefusedWhereItsCertificateIsNotValid) {
+  arguments_.dev = true;
+  arguments_.data = folder_.path() + "/data";
+  for (const char* listen : {"0.0.0.0:7600", "[::]:7600", "192.0.2.1:7600"}) {
+    arguments_.listen = listen;
+    EXPECT_THAT(ConfigOf(arguments_, absl::Now()),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("--dev serves this machine alone")))
+        << listen;
+  }
+  for (const char* listen : {"127.0.0.1:1", "[::1]:1", "localhost:1"}) {
+    arguments_.listen = listen;
+    SHOAL_EXPECT_OK(ConfigOf(arguments_, absl::Now()));
+  }
+}
+
+TEST_F(ShoaldSetupTest, DevInstructionsNameTheAddressThatIsServed) {
+  EXPECT_THAT(DevInstructions({}, "[::1]:7600", ""),
+              HasSubstr("--coordinator [::1]:7600 --insecure status"));
+}
+
+TEST_F(ShoaldSetupTest, FileThatIsMissingOrAFolderIsWrongInput) {
+  for (const std::string& path : {std::string("/no/file"), folder_.path()}) {
+    arguments_.config = path;
+    EXPECT_THAT(ConfigOf(arguments_, absl::Now()),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(path)));
+  }
+}
+
 TEST_F(ShoaldSetupTest, ArgumentsOverrideTheFile) {
   arguments_.config = WriteConfig("data: /a\nlisten: 127.0.0.1:1\n");
   arguments_.data = "/b";

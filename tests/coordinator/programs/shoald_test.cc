@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/coordinator/programs/program_run.h"
@@ -21,6 +22,7 @@ using ::shoal::testing::ProgramResult;
 using ::shoal::testing::RunProgram;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // `shoald --dev` on free ports, with its data in a temporary folder.
 class DevCoordinator {
@@ -57,7 +59,8 @@ class ShoaldTest : public ::testing::Test {
 };
 
 TEST_F(ShoaldTest, VersionAndHelpSucceed) {
-  EXPECT_EQ(RunProgram("shoald", {"--version"}).exit_code, 0);
+  EXPECT_THAT(RunProgram("shoald", {"--version"}).output,
+              StartsWith("shoald " + Version() + " ("));
   const ProgramResult help = RunProgram("shoald", {"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.output, HasSubstr("shoald --config /etc/shoal"));
@@ -81,7 +84,7 @@ TEST_F(ShoaldTest, WithoutTlsItRefusesToStart) {
 TEST_F(ShoaldTest, MissingConfigurationIsNamed) {
   const ProgramResult result =
       RunProgram("shoald", {"--config", "/no/such/file.yaml"});
-  EXPECT_NE(result.exit_code, 0);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.output, HasSubstr("/no/such/file.yaml"));
 }
 
@@ -114,6 +117,27 @@ TEST_F(ShoaldTest, SigtermEndsItCleanly) {
   EXPECT_EQ(exit->code, 0);
   EXPECT_FALSE(ReadFile(coordinator.endpoints()).ok());
   EXPECT_THAT(coordinator.Log(), HasSubstr("shutting down signal=SIGTERM"));
+}
+
+TEST_F(ShoaldTest, NextOneMayStartOnceTheLastSaysThatItEnded) {
+  DevCoordinator first(data());
+  first.process().Signal(SIGTERM);
+  while (first.Log().find("INFO ended") == std::string::npos) {
+    std::this_thread::yield();
+  }
+  DevCoordinator second(data());
+  EXPECT_FALSE(second.process().Poll().has_value()) << second.Log();
+}
+
+TEST_F(ShoaldTest, MistakesInTheFileAreLinesOfTheirOwn) {
+  const std::string config = folder_.path() + "/shoald.yaml";
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(config, "data: /a\nlisten_on: x\ncolour: blue\n"));
+  const ProgramResult result = RunProgram("shoald", {"--config", config});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output,
+              AllOf(StartsWith("shoald: " + config + ":2: listen_on: "),
+                    HasSubstr("\nshoald: " + config + ":3: colour: ")));
 }
 
 TEST_F(ShoaldTest, InsecureSaysSo) {
