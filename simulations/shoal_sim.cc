@@ -10,7 +10,9 @@
 #include <string>
 
 #include "base/child_process.h"
+#include "base/program_error.h"
 #include "base/version.h"
+#include "configuration/command_line.h"
 #include "protocol/exit_code.h"
 #include "simulations/live/live_options.h"
 #include "simulations/live/live_run.h"
@@ -44,13 +46,11 @@ int Columns(std::FILE* file) {
   return known && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "shoal-sim: %s\n",
-               std::string(status.message()).c_str());
-  if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) {
-    return protocol::kExitUsage;
-  }
-  return protocol::kExitFailure;
+// The coordinator is one of its own: nobody whom the user could reach.
+protocol::ExitCode Fail(const absl::Status& status) {
+  PrintError("shoal-sim", status);
+  return absl::IsInvalidArgument(status) ? protocol::kExitUsage
+                                         : protocol::kExitFailure;
 }
 
 int Live(const LiveOptions& options) {
@@ -102,21 +102,24 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                    "dirichlet: small is uneven, large is even");
   live->add_option("--seed", options.seed, "of data, model and training");
   live->add_option("--out", options.out,
-                   "folder for models/, summary.json and rounds.csv");
+                   "folder for models/, summary.json and rounds.csv (default: "
+                   "one below $TMPDIR that the next run removes)");
   live->add_flag("--json", options.json,
                  "print the summary as JSON, the progress on standard error");
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Runs federations on one machine.", "shoal-sim");
+  CLI::App app(
+      "Runs federations on one machine.\n"
+      "Example:\n  shoal-sim live --rounds 10 --out results",
+      "shoal-sim");
   app.set_version_flag("--version", "shoal-sim " + LongVersion());
   app.require_subcommand(1);
   LiveOptions live;
   AddLive(app, live);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? protocol::kExitOk : protocol::kExitUsage;
+  if (const auto code = configuration::ParseCommandLine(app, argc, argv);
+      code.has_value()) {
+    return *code;
   }
   return Live(live);
 }

@@ -28,7 +28,7 @@ struct LiveOptions {
   std::optional<std::string> partition = {};  // "iid", "dirichlet", "natural"
   std::optional<double> alpha = {};           // of dirichlet
   std::optional<uint64_t> seed = {};
-  std::string out = {};  // folder for the results; "": a new one below $TMPDIR
+  std::string out = {};  // folder for the results; "": see RunFolder
   bool json = false;     // the summary as JSON on standard output
 };
 

@@ -1,12 +1,10 @@
 #include "simulations/live/live_run.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -17,12 +15,15 @@
 #include "absl/strings/str_format.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/human_duration.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "protocol/exit_code.h"
 #include "simulations/live/local_deployment.h"
 #include "simulations/live/local_only.h"
 #include "simulations/live/operator_client.h"
+#include "simulations/live/run_folder.h"
 
 namespace shoal::simulations {
 namespace {
@@ -75,16 +76,16 @@ std::string DescribeAlgorithm(const learning::LocalAlgorithm& algorithm) {
                          : absl::StrCat("fedprox (mu ", prox->mu, ")");
 }
 
-// A new folder for results that nobody named a place for; it is kept.
-absl::StatusOr<std::string> MakeResultsFolder() {
-  std::error_code error;
-  const auto parent = std::filesystem::temp_directory_path(error);
-  std::string path =
-      (error ? "/tmp" : parent.string()) + "/shoal-results-XXXXXX";
-  if (mkdtemp(path.data()) == nullptr) {
-    return ErrnoStatus(errno, path, "make a folder");
+// Whether results can go there; said before anything is started.
+absl::Status CheckOut(const std::string& out) {
+  std::error_code error;  // then making the folder says what is wrong
+  const std::filesystem::file_status there =
+      std::filesystem::status(out, error);
+  if (!std::filesystem::exists(there) || std::filesystem::is_directory(there)) {
+    return absl::OkStatus();
   }
-  return path;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--out ", out, ": is a file, expected a folder"));
 }
 
 class LiveRun {
@@ -98,6 +99,7 @@ class LiveRun {
 
  private:
   absl::Status Prepare();
+  absl::Status OpenInput();
   absl::Status Deploy();
   absl::Status Train();
   absl::Status FollowRounds();
@@ -120,7 +122,7 @@ class LiveRun {
   std::unique_ptr<learning::Dataset> test_;
   std::unique_ptr<learning::Model> model_;
 
-  std::unique_ptr<TemporaryFolder> folder_;
+  std::unique_ptr<RunFolder> folder_;
   std::unique_ptr<LocalDeployment> deployment_;
   std::unique_ptr<OperatorClient> operator_;
 
@@ -155,7 +157,8 @@ absl::StatusOr<std::optional<int>> NaturalDevices(
   return std::min(shape.natural_devices, kMaxDevices);
 }
 
-absl::Status LiveRun::Prepare() {
+// The scenario and the data that the user named, checked.
+absl::Status LiveRun::OpenInput() {
   SHOAL_ASSIGN_OR_RETURN(scenario_, ResolveScenario(options_));
   SHOAL_ASSIGN_OR_RETURN(const std::optional<int> natural,
                          NaturalDevices(options_, scenario_));
@@ -172,7 +175,12 @@ absl::Status LiveRun::Prepare() {
   SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTest());
   // Reads the training files to their end: what is wrong with them is said
   // here, not by twenty agents.
-  SHOAL_RETURN_IF_ERROR(data_->LoadDevice(0).status());
+  return data_->LoadDevice(0).status();
+}
+
+absl::Status LiveRun::Prepare() {
+  SHOAL_RETURN_IF_ERROR(CheckOut(options_.out));
+  SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OpenInput()));
   SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
   if (!options_.out.empty()) {
     SHOAL_RETURN_IF_ERROR(MakeFolders(options_.out + "/models"));
@@ -190,7 +198,7 @@ absl::Status LiveRun::Prepare() {
 }
 
 absl::Status LiveRun::Deploy() {
-  folder_ = std::make_unique<TemporaryFolder>("shoal-live");
+  SHOAL_ASSIGN_OR_RETURN(folder_, RunFolder::Make("shoal-live"));
   environment_.display.Say("Starting shoald …");
   SHOAL_ASSIGN_OR_RETURN(
       deployment_,
@@ -310,7 +318,7 @@ absl::Status LiveRun::Train() {
       SHOAL_RETURN_IF_ERROR(FollowRounds());
       if (clock_.Monotonic() - last_change_ <= patience) continue;
       return absl::DeadlineExceededError(
-          absl::StrCat("nothing has happened for ", FormatSeconds(patience),
+          absl::StrCat("nothing has happened for ", HumanDuration(patience),
                        " in round ", running_.number, " (", running_.accepted,
                        " of ", running_.cohort, " reports)"));
     }
@@ -361,7 +369,10 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
 absl::Status LiveRun::SaveResults(LiveSummary& summary) {
   summary.folder = options_.out;
   if (summary.folder.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(summary.folder, MakeResultsFolder());
+    SHOAL_ASSIGN_OR_RETURN(const auto folder, RunFolder::Make("shoal-results"));
+    folder->Keep();
+    summary.folder = folder->path();
+    summary.kept_for_good = false;
     SHOAL_RETURN_IF_ERROR(MakeFolders(summary.folder + "/models"));
   }
   summary.model_path = absl::StrFormat("%s/models/version-%06d.shoal",

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/check.h"
-#include "simulations/live/summary.h"
+#include "base/human_duration.h"
 
 namespace shoal::simulations {
 namespace {
@@ -41,11 +41,8 @@ std::string ProgressText(const ProgressState& state) {
                         state.bytes_down / 1e6);
   if (const auto left = TimeLeft(state);
       left.has_value() && state.rounds_done < state.rounds) {
-    const absl::Duration rounded = absl::Ceil(*left, absl::Seconds(1));
     absl::StrAppend(&text, "  ",
-                    rounded < absl::Seconds(10)
-                        ? absl::StrCat(absl::ToInt64Seconds(rounded), " s")
-                        : FormatSeconds(rounded),
+                    HumanDuration(absl::Ceil(*left, absl::Seconds(1))),
                     " left");
   }
   return text;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/human_duration.h"
 
 namespace shoal::simulations {
 namespace {
@@ -51,15 +52,6 @@ std::string FormatBytes(int64_t num_bytes) {
   return absl::StrFormat("%.2f GB", bytes / 1e9);
 }
 
-std::string FormatSeconds(absl::Duration duration) {
-  const double seconds = absl::ToDoubleSeconds(duration);
-  if (seconds < 1) return absl::StrFormat("%.0f ms", seconds * 1e3);
-  if (seconds < 10) return absl::StrFormat("%.1f s", seconds);
-  const int64_t whole = absl::ToInt64Seconds(duration + absl::Seconds(0.5));
-  if (whole < 60) return absl::StrFormat("%d s", whole);
-  return absl::StrFormat("%d min %d s", whole / 60, whole % 60);
-}
-
 std::string SummaryJson(const LiveSummary& summary) {
   const nlohmann::ordered_json json = {
       {"final_test_accuracy", summary.final_test.accuracy()},
@@ -89,7 +81,7 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   std::string text = absl::StrFormat(
       "Trained %s by %s on %s: %d rounds, %d devices, in %s.\n\n",
       summary.model, summary.algorithm, summary.data, summary.rounds_completed,
-      summary.devices, FormatSeconds(summary.wall_time));
+      summary.devices, HumanDuration(summary.wall_time));
   const auto row = [&](absl::string_view name, absl::string_view value) {
     absl::StrAppendFormat(&text, "  %-28s %s\n", name, value);
   };
@@ -105,6 +97,9 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);
   row("results", absl::StrCat(summary.folder, "/summary.json, rounds.csv"));
+  if (!summary.kept_for_good) {
+    row("", "(until the next run; --out DIR keeps them)");
+  }
   absl::StrAppend(
       &text, "\nTry next:\n  ", command, " --algorithm fedprox\n  ", command,
       " --data mnist:DIR --rounds 30\n  ", programs,

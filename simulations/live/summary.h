@@ -31,16 +31,15 @@ struct LiveSummary {
   int64_t bytes_down = 0;     // payload that it sent
   uint64_t seed = 0;
   std::string version;
-  std::string model_path;  // of the final model
-  std::string folder;      // of all results
+  std::string model_path;     // of the final model
+  std::string folder;         // of all results
+  bool kept_for_good = true;  // false: the next run removes the folder
 };
 
 double Mean(absl::Span<const double> values);    // 0 when empty
 double Median(absl::Span<const double> values);  // 0 when empty
 // "12.3 MB" (decimal units).
 std::string FormatBytes(int64_t num_bytes);
-// "83 ms", "9.4 s", "1 min 40 s".
-std::string FormatSeconds(absl::Duration duration);
 
 // summary.json, with a newline at its end.
 std::string SummaryJson(const LiveSummary& summary);

@@ -78,6 +78,21 @@ class LiveTest : public ::testing::Test {
     }
     ASSERT_EQ(ProcessesWith(temporary_).size(), 5u) << Log();
   }
+  void AwaitNoProcess() {
+    for (const absl::Time deadline = absl::Now() + absl::Seconds(10);
+         !ProcessesWith(temporary_).empty() && absl::Now() < deadline;) {
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
+  }
+  // What the runs have left in $TMPDIR.
+  std::vector<std::string> Folders() const {
+    std::vector<std::string> folders;
+    for (const auto& entry : std::filesystem::directory_iterator(temporary_)) {
+      folders.push_back(entry.path().string());
+    }
+    return folders;
+  }
   std::string Log() { return TailOfFile(log_, 100); }
 
   const TemporaryFolder folder_;
@@ -132,21 +147,54 @@ TEST_F(LiveTest, InterruptionEndsEveryProcess) {
   EXPECT_TRUE(std::filesystem::is_empty(temporary_));
 }
 
+TEST_F(LiveTest, NextRunRemovesWhatAKilledOneLeftAndSparesARunningOne) {
+  std::unique_ptr<ChildProcess> killed;
+  ASSERT_NO_FATAL_FAILURE(StartLongRun(killed));
+  killed->Kill();
+  AwaitNoProcess();
+  ASSERT_EQ(Folders().size(), 1u);
+  const std::string left = Folders().front();
+
+  std::unique_ptr<ChildProcess> running;
+  ASSERT_NO_FATAL_FAILURE(StartLongRun(running));
+  EXPECT_FALSE(std::filesystem::exists(left));
+  ASSERT_EQ(Folders().size(), 1u);
+  const std::string used = Folders().front();
+
+  const auto short_run = Start({scenario_, "--rounds", "1"});
+  const auto exit = short_run->Wait(absl::Seconds(100));
+  ASSERT_TRUE(exit.has_value() && exit->code == 0) << Log();
+  EXPECT_TRUE(std::filesystem::exists(used + "/shoald.log"));
+}
+
+TEST_F(LiveTest, ResultsThatNobodyAskedForStayUntilTheNextRun) {
+  std::string first;
+  for (int run = 0; run < 2; ++run) {
+    const auto process = Start({scenario_, "--rounds", "1"});
+    const auto exit = process->Wait(absl::Seconds(100));
+    ASSERT_TRUE(exit.has_value() && exit->code == 0) << Log();
+    EXPECT_THAT(Log(), HasSubstr("(until the next run; --out DIR keeps them)"));
+    ASSERT_EQ(Folders().size(), 1u);
+    EXPECT_NE(Folders().front(), first);
+    first = Folders().front();
+    EXPECT_THAT(Log(), HasSubstr(first + "/models/version-000001.shoal"));
+    EXPECT_TRUE(std::filesystem::exists(first + "/summary.json"));
+  }
+}
+
 TEST_F(LiveTest, KilledRunLeavesNoProcess) {
   std::unique_ptr<ChildProcess> process;
   ASSERT_NO_FATAL_FAILURE(StartLongRun(process));
   process->Kill();
-  for (const absl::Time deadline = absl::Now() + absl::Seconds(10);
-       !ProcessesWith(temporary_).empty() && absl::Now() < deadline;) {
-    absl::SleepFor(absl::Milliseconds(10));
-  }
-  EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
+  AwaitNoProcess();
 }
 
 TEST_F(LiveTest, WrongArgumentsAreUsageErrors) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"--algorithm", "nonsense"},
         std::vector<std::string>{"--data", "mnist:/nowhere"},
+        std::vector<std::string>{"--data", "csv:" + temporary_, "--label", "x"},
+        std::vector<std::string>{"--out", scenario_},
         std::vector<std::string>{"/nowhere.yaml"},
         std::vector<std::string>{"--no-such-option"}}) {
     const auto process = Start(arguments);

@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 LiveSummary Example() {
   LiveSummary summary;
@@ -61,6 +62,19 @@ TEST(SummaryTest, TextTellsFederatedFromAlone) {
                     HasSubstr("/opt/bin/shoald --dev")));
 }
 
+TEST(SummaryTest, SizesReadWell) {
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(1500), "1.5 kB");
+  EXPECT_EQ(FormatBytes(2'000'000'000), "2.00 GB");
+}
+
+TEST(SummaryTest, ResultsThatDoNotStaySaySo) {
+  LiveSummary summary = Example();
+  EXPECT_THAT(SummaryText(summary, "", ""), Not(HasSubstr("--out DIR")));
+  summary.kept_for_good = false;
+  EXPECT_THAT(SummaryText(summary, "", ""), HasSubstr("--out DIR"));
+}
+
 TEST(SummaryTest, CsvHasALinePerRoundFailedOnesIncluded) {
   RoundRecord committed;
   committed.id = 4;
@@ -91,16 +105,6 @@ TEST(SummaryTest, MedianIsTheMiddleOrTheMeanOfTwo) {
   EXPECT_EQ(Median({}), 0);
   EXPECT_EQ(Median(std::vector<double>{3, 1, 2}), 2);
   EXPECT_EQ(Median(std::vector<double>{4, 1, 2, 3}), 2.5);
-}
-
-TEST(SummaryTest, SizesAndTimesReadWell) {
-  EXPECT_EQ(FormatBytes(0), "0 B");
-  EXPECT_EQ(FormatBytes(1500), "1.5 kB");
-  EXPECT_EQ(FormatBytes(2'000'000'000), "2.00 GB");
-  EXPECT_EQ(FormatSeconds(absl::Milliseconds(83)), "83 ms");
-  EXPECT_EQ(FormatSeconds(absl::Milliseconds(9400)), "9.4 s");
-  EXPECT_EQ(FormatSeconds(absl::Milliseconds(59'600)), "1 min 0 s");
-  EXPECT_EQ(FormatSeconds(absl::Seconds(100)), "1 min 40 s");
 }
 
 }  // namespace

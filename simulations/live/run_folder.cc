@@ -1,0 +1,106 @@
+#include "simulations/live/run_folder.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+
+namespace shoal::simulations {
+namespace {
+
+std::string Parent() {
+  const char* parent = std::getenv("TMPDIR");
+  return parent != nullptr && *parent != '\0' ? parent : "/tmp";
+}
+
+std::string LockPath(const std::string& folder) { return folder + "/lock"; }
+
+void RemoveAll(const std::string& path) {
+  std::error_code ignored;  // the next run tries again
+  std::filesystem::remove_all(path, ignored);
+}
+
+// A folder of ours, not a link to one: other users may write into the parent.
+bool IsOwnFolder(const std::string& path) {
+  struct stat info = {};
+  return lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
+         info.st_uid == geteuid();
+}
+
+// Removes the folder when nobody holds its lock. One without a lock file is
+// just being made.
+void RemoveIfDead(const std::string& path) {
+  if (!IsOwnFolder(path)) return;
+  const int lock =
+      open(LockPath(path).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (lock < 0) return;
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0) RemoveAll(path);
+  close(lock);
+}
+
+void RemoveDeadFolders(const std::string& parent, absl::string_view kind) {
+  const std::string prefix = absl::StrCat(kind, ".");
+  std::vector<std::string> found;
+  std::error_code error;  // mkdtemp says what is wrong with the parent
+  for (std::filesystem::directory_iterator entry(parent, error), end;
+       !error && entry != end; entry.increment(error)) {
+    if (absl::StartsWith(entry->path().filename().string(), prefix)) {
+      found.push_back(entry->path().string());
+    }
+  }
+  for (const std::string& path : found) RemoveIfDead(path);
+}
+
+// A descriptor that holds the folder's lock; -1 when another run took the
+// folder for a dead one before it was locked.
+absl::StatusOr<int> Lock(const std::string& folder) {
+  const std::string path = LockPath(folder);
+  const int lock = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (lock < 0) {
+    if (errno == ENOENT) return -1;
+    return ErrnoStatus(errno, path, "open");
+  }
+  struct stat info = {};
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0 && fstat(lock, &info) == 0 &&
+      info.st_nlink > 0) {
+    return lock;
+  }
+  close(lock);
+  return -1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Make(
+    absl::string_view kind) {
+  const std::string parent = Parent();
+  RemoveDeadFolders(parent, kind);
+  while (true) {
+    std::string path = absl::StrCat(parent, "/", kind, ".XXXXXX");
+    if (mkdtemp(path.data()) == nullptr) {
+      return ErrnoStatus(errno, path, "make a folder");
+    }
+    SHOAL_ASSIGN_OR_RETURN(const int lock, Lock(path));
+    if (lock >= 0) {
+      return std::unique_ptr<RunFolder>(new RunFolder(std::move(path), lock));
+    }
+  }
+}
+
+RunFolder::~RunFolder() {
+  if (!keep_) RemoveAll(path_);
+  close(lock_);
+}
+
+}  // namespace shoal::simulations
