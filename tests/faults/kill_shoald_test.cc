@@ -1,5 +1,8 @@
 // Kills shoald at every transition of a round and at random moments, starts it
 // again, and checks that the task ends as if nothing had happened.
+#include <ostream>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/random.h"
@@ -21,6 +24,9 @@ struct KillPoint {
   std::string failpoint;
   int count;
 };
+void PrintTo(const KillPoint& point, std::ostream* out) {
+  *out << point.failpoint << ":" << point.count;
+}
 
 class KillShoaldTest : public ::testing::TestWithParam<KillPoint> {};
 

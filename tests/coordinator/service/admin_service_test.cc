@@ -19,19 +19,14 @@ using ::shoal::testing::IsOk;
 using ::shoal::testing::RawDevice;
 using ::shoal::testing::RawOperator;
 using ::shoal::testing::RefusalCodeOf;
+using ::shoal::testing::ServiceTest;
 using ::shoal::testing::SmallTask;
 using ::shoal::testing::StatusIs;
-using ::shoal::testing::TestCoordinator;
 using ::shoal::testing::Update;
 using ::testing::HasSubstr;
 
-class AdminServiceTest : public ::testing::Test {
+class AdminServiceTest : public ServiceTest {
  protected:
-  RawDevice Device(absl::string_view name) {
-    return RawDevice(
-        coordinator_.Connect(coordinator_.Issue(name, Role::kDevice)));
-  }
-
   // Reports once, and waits for the model that comes of it.
   void CommitRound(const std::string& task) {
     RawDevice device = Device("phone");
@@ -40,7 +35,7 @@ class AdminServiceTest : public ::testing::Test {
                                        Update(0.5f), receipt)),
                 IsOk());
     const uint64_t before = committed_++;
-    while (admin_.GetTask(task).rounds_committed() <= before) {
+    while (operator_.GetTask(task).rounds_committed() <= before) {
     }
   }
 
@@ -48,19 +43,15 @@ class AdminServiceTest : public ::testing::Test {
   absl::Status Call(grpc::Status (v1::Admin::Stub::*method)(
                         grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response& response) {
-    return FromGrpc(admin_.Call(method, request, response));
+    return FromGrpc(operator_.Call(method, request, response));
   }
 
-  TestCoordinator coordinator_;
-  RawOperator admin_{
-      coordinator_.Connect(coordinator_.Issue("admin", Role::kOperator))};
   uint64_t committed_ = 0;
 };
 
 TEST_F(AdminServiceTest, DevicesAndStrangersAreRefused) {
   v1::StatusReport status;
-  RawOperator device(
-      coordinator_.Connect(coordinator_.Issue("phone", Role::kDevice)));
+  RawOperator device = Operator(coordinator_.Issue("phone", Role::kDevice));
   EXPECT_EQ(RefusalCodeOf(device.Call(&v1::Admin::Stub::GetStatus,
                                       v1::GetStatusRequest(), status)),
             RefusalCode::kPermissionDenied);
@@ -71,8 +62,7 @@ TEST_F(AdminServiceTest, DevicesAndStrangersAreRefused) {
 }
 
 TEST_F(AdminServiceTest, StreamsAreRefusedToDevicesToo) {
-  RawOperator device(
-      coordinator_.Connect(coordinator_.Issue("phone", Role::kDevice)));
+  RawOperator device = Operator(coordinator_.Issue("phone", Role::kDevice));
   grpc::ClientContext watch_context;
   const auto watch = device.stub().WatchRounds(&watch_context, {});
   v1::RoundReport round;
@@ -86,7 +76,7 @@ TEST_F(AdminServiceTest, StreamsAreRefusedToDevicesToo) {
 }
 
 TEST_F(AdminServiceTest, StatusTellsVersionTasksAndTraffic) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
+  operator_.CreateTask(SmallTask("small", 1, 5));
   CommitRound("small");
   v1::StatusReport status;
   SHOAL_ASSERT_OK(
@@ -100,14 +90,14 @@ TEST_F(AdminServiceTest, StatusTellsVersionTasksAndTraffic) {
 }
 
 TEST_F(AdminServiceTest, CreatedTaskIsListedAndShownAsItWasWritten) {
-  admin_.CreateTask(SmallTask("small", 3, 5));
+  operator_.CreateTask(SmallTask("small", 3, 5));
   v1::ListTasksResponse list;
   SHOAL_ASSERT_OK(
       Call(&v1::Admin::Stub::ListTasks, v1::ListTasksRequest(), list));
   ASSERT_EQ(list.tasks_size(), 1);
   EXPECT_EQ(list.tasks(0).task().round().cohort(), 3u);
-  EXPECT_EQ(admin_.GetTask("small").state(), v1::TASK_STATE_ACTIVE);
-  EXPECT_EQ(admin_.GetTask("small").current_model().size(), 32u);
+  EXPECT_EQ(operator_.GetTask("small").state(), v1::TASK_STATE_ACTIVE);
+  EXPECT_EQ(operator_.GetTask("small").current_model().size(), 32u);
 }
 
 TEST_F(AdminServiceTest, ImpossibleTaskIsRefusedWithItsPath) {
@@ -121,7 +111,7 @@ TEST_F(AdminServiceTest, ImpossibleTaskIsRefusedWithItsPath) {
 }
 
 TEST_F(AdminServiceTest, SecondTaskOfANameIsRefused) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
+  operator_.CreateTask(SmallTask("small", 1, 5));
   v1::CreateTaskRequest request;
   *request.mutable_task() = SmallTask("small", 1, 5);
   v1::TaskReport report;
@@ -130,7 +120,7 @@ TEST_F(AdminServiceTest, SecondTaskOfANameIsRefused) {
 }
 
 TEST_F(AdminServiceTest, TaskIsPausedResumedAndStopped) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
+  operator_.CreateTask(SmallTask("small", 1, 5));
   for (const v1::TaskState state :
        {v1::TASK_STATE_PAUSED, v1::TASK_STATE_ACTIVE, v1::TASK_STATE_STOPPED}) {
     v1::SetTaskStateRequest request;
@@ -143,7 +133,7 @@ TEST_F(AdminServiceTest, TaskIsPausedResumedAndStopped) {
 }
 
 TEST_F(AdminServiceTest, NobodyCanCompleteATaskByDecree) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
+  operator_.CreateTask(SmallTask("small", 1, 5));
   v1::SetTaskStateRequest request;
   request.set_name("small");
   request.set_state(v1::TASK_STATE_COMPLETED);
@@ -153,7 +143,7 @@ TEST_F(AdminServiceTest, NobodyCanCompleteATaskByDecree) {
 }
 
 TEST_F(AdminServiceTest, RoundsAreReportedAndExplained) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
+  operator_.CreateTask(SmallTask("small", 1, 5));
   CommitRound("small");
   v1::ListRoundsRequest request;
   request.set_task("small");
@@ -199,7 +189,7 @@ TEST_F(AdminServiceTest, WhatDoesNotExistIsNotFound) {
 }
 
 TEST_F(AdminServiceTest, ModelIsFoundByTaskVersionAndDigest) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
+  operator_.CreateTask(SmallTask("small", 1, 5));
   CommitRound("small");
   const auto version_of = [this](const std::string& text) {
     v1::GetModelRequest request;
@@ -217,13 +207,13 @@ TEST_F(AdminServiceTest, ModelIsFoundByTaskVersionAndDigest) {
 }
 
 TEST_F(AdminServiceTest, OldModelsCanBeDownloaded) {
-  admin_.CreateTask(SmallTask("small", 1, 5));
-  const std::string first = admin_.GetTask("small").current_model();
+  operator_.CreateTask(SmallTask("small", 1, 5));
+  const std::string first = operator_.GetTask("small").current_model();
   CommitRound("small");
   grpc::ClientContext context;
   v1::DownloadModelRequest request;
   request.set_digest(first);
-  const auto stream = admin_.stub().DownloadModel(&context, request);
+  const auto stream = operator_.stub().DownloadModel(&context, request);
   std::string bytes;
   v1::ModelChunk chunk;
   while (stream->Read(&chunk)) bytes += chunk.data();
@@ -232,11 +222,11 @@ TEST_F(AdminServiceTest, OldModelsCanBeDownloaded) {
 }
 
 TEST_F(AdminServiceTest, WatcherSeesEveryRoundAndTheEndOfTheTask) {
-  admin_.CreateTask(SmallTask("small", 1, 3));
+  operator_.CreateTask(SmallTask("small", 1, 3));
   grpc::ClientContext context;
   v1::WatchRoundsRequest request;
   request.set_task("small");
-  const auto stream = admin_.stub().WatchRounds(&context, request);
+  const auto stream = operator_.stub().WatchRounds(&context, request);
   v1::RoundReport report;
   ASSERT_TRUE(stream->Read(&report));
   for (int i = 0; i < 3; ++i) CommitRound("small");
@@ -254,7 +244,7 @@ TEST_F(AdminServiceTest, WatcherOfNoTaskIsTold) {
   grpc::ClientContext context;
   v1::WatchRoundsRequest request;
   request.set_task("none");
-  const auto stream = admin_.stub().WatchRounds(&context, request);
+  const auto stream = operator_.stub().WatchRounds(&context, request);
   v1::RoundReport report;
   EXPECT_FALSE(stream->Read(&report));
   EXPECT_THAT(FromGrpc(stream->Finish()),
@@ -262,11 +252,11 @@ TEST_F(AdminServiceTest, WatcherOfNoTaskIsTold) {
 }
 
 TEST_F(AdminServiceTest, WatcherMayGoAway) {
-  admin_.CreateTask(SmallTask("small", 1, 3));
+  operator_.CreateTask(SmallTask("small", 1, 3));
   grpc::ClientContext context;
   v1::WatchRoundsRequest request;
   request.set_task("small");
-  const auto stream = admin_.stub().WatchRounds(&context, request);
+  const auto stream = operator_.stub().WatchRounds(&context, request);
   v1::RoundReport report;
   ASSERT_TRUE(stream->Read(&report));
   context.TryCancel();

@@ -32,6 +32,7 @@ using ::shoal::testing::TestCa;
 using ::shoal::testing::TestCoordinator;
 using ::shoal::testing::TestCoordinatorOptions;
 using ::shoal::testing::Update;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class CoordinatorServerTest : public ::testing::Test {
@@ -104,13 +105,14 @@ TEST(InsecureServerTest, DevicesNameThemselvesAndEverybodyIsAnOperator) {
       RefusalCode::kUnauthenticated);
 }
 
-// Calls a method of another schema by hand: empty request, raw answer.
+// Calls a method of another schema by hand, with the bytes of its message.
 absl::StatusOr<std::string> CallRaw(const TestCoordinator& coordinator,
-                                    const std::string& method) {
+                                    const std::string& method,
+                                    const std::string& message = "") {
   grpc::GenericStub stub(coordinator.ConnectAnonymously());
   grpc::ClientContext context;
-  const grpc::Slice nothing;
-  const grpc::ByteBuffer request(&nothing, 1);
+  const grpc::Slice slice_sent(message);
+  const grpc::ByteBuffer request(&slice_sent, 1);
   grpc::ByteBuffer response;
   std::promise<grpc::Status> done;
   stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
@@ -130,6 +132,19 @@ TEST(HealthTest, LoadBalancersAreToldThatItServes) {
   // HealthCheckResponse{status: SERVING}.
   EXPECT_THAT(CallRaw(coordinator, "/grpc.health.v1.Health/Check"),
               IsOkAndHolds("\x08\x01"));
+}
+
+TEST(ReflectionTest, ServicesAreListed) {
+  TestCoordinator coordinator;
+  // ServerReflectionRequest{list_services: "*"}; the answer holds the names.
+  const absl::StatusOr<std::string> answer =
+      CallRaw(coordinator,
+              "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+              "\x3a\x01*");
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_THAT(*answer,
+              AllOf(HasSubstr("shoal.v1.Admin"), HasSubstr("shoal.v1.Fleet"),
+                    HasSubstr("grpc.health.v1.Health")));
 }
 
 TEST(HealthTest, UnknownMethodsAreUnimplemented) {

@@ -18,6 +18,7 @@ using ::shoal::testing::IsOk;
 using ::shoal::testing::RawDevice;
 using ::shoal::testing::RawOperator;
 using ::shoal::testing::RefusalCodeOf;
+using ::shoal::testing::ServiceTest;
 using ::shoal::testing::SmallTask;
 using ::shoal::testing::TestCa;
 using ::shoal::testing::TestCoordinator;
@@ -25,18 +26,9 @@ using ::shoal::testing::Update;
 using ::testing::HasSubstr;
 
 // A coordinator whose task "small" wants one report per round.
-class FleetServiceTest : public ::testing::Test {
+class FleetServiceTest : public ServiceTest {
  protected:
   FleetServiceTest() { operator_.CreateTask(SmallTask("small", 1, 100)); }
-
-  RawDevice Device(absl::string_view name) {
-    return RawDevice(
-        coordinator_.Connect(coordinator_.Issue(name, Role::kDevice)));
-  }
-
-  TestCoordinator coordinator_;
-  RawOperator operator_{
-      coordinator_.Connect(coordinator_.Issue("admin", Role::kOperator))};
 };
 
 TEST_F(FleetServiceTest, WholeSessionEndsWithAReceiptAndANewModel) {

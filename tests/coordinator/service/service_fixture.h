@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/digest.h"
+#include "gtest/gtest.h"
 #include "learning/update_codec.h"
 #include "protocol/messages.h"
 #include "protocol/refusal.h"
@@ -200,6 +201,22 @@ class RawOperator {
 
  private:
   const std::unique_ptr<v1::Admin::Stub> stub_;
+};
+
+// A coordinator, an operator of it, and devices on demand.
+class ServiceTest : public ::testing::Test {
+ protected:
+  RawDevice Device(absl::string_view name) const {
+    return RawDevice(coordinator_.Connect(
+        coordinator_.Issue(name, protocol::Role::kDevice)));
+  }
+  RawOperator Operator(const protocol::KeyAndCertificate& identity) const {
+    return RawOperator(coordinator_.Connect(identity));
+  }
+
+  TestCoordinator coordinator_;
+  RawOperator operator_ =
+      Operator(coordinator_.Issue("admin", protocol::Role::kOperator));
 };
 
 }  // namespace shoal::testing
