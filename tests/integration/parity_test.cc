@@ -48,7 +48,10 @@ class ParityTest : public ::testing::Test {
     task_.population = "writers";
     task_.model.architecture = learning::MlpSpec{784, {16}, 10};
     task_.training = {
-        .epochs = 2, .batch_size = 8, .learning_rate = 0.1, .momentum = 0.5};
+        .epochs = 2,
+        .batch_size = 8,
+        .learning_rate = 0.1,
+        .optimizer = {.rule = learning::SgdOptimizer{.momentum = 0.5}}};
     task_.algorithm = learning::FedProxLocal{0.01};
     task_.server_optimizer =
         configuration::SgdServerOptions{.learning_rate = 0.9, .momentum = 0.3};
