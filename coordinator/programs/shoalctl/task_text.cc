@@ -111,7 +111,6 @@ std::string TaskFields(const v1::TaskReport& task, absl::Time now) {
                    {"created", Exact(task.has_created(), task.created(), now)}};
   if (!task.note().empty()) fields.push_back({"note", task.note()});
   if (!task.trouble().empty()) fields.push_back({"trouble", task.trouble()});
-  if (!task.trouble().empty()) fields.push_back({"trouble", task.trouble()});
   return absl::StrCat(FieldsText(fields), "\n", DefinitionText(task.task()));
 }
 
