@@ -20,6 +20,7 @@
 #include "coordinator/service/fleet_service.h"
 #include "coordinator/service/grpc_listener.h"
 #include "coordinator/service/tls_material.h"
+#include "protocol/exit_code.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -176,8 +177,10 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
   SHOAL_RETURN_IF_ERROR(CheckSecurity(config, environment.insecure));
   std::optional<TlsMaterial> tls;
   if (config.tls.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(tls,
-                           LoadTlsMaterial(config, environment.clock.Now()));
+    absl::StatusOr<TlsMaterial> loaded =
+        LoadTlsMaterial(config, environment.clock.Now());
+    if (!loaded.ok()) return protocol::AsWrongInput(loaded.status());
+    tls = *std::move(loaded);
   }
   SHOAL_RETURN_IF_ERROR(MakeFolders(config.data, 0700));
   DiskSpoolOptions spool_options;

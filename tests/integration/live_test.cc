@@ -189,6 +189,15 @@ TEST_F(LiveTest, KilledRunLeavesNoProcess) {
   AwaitNoProcess();
 }
 
+TEST_F(LiveTest, HelpHasExamples) {
+  const auto process = Start({"--help"});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(30));
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code, 0);
+  EXPECT_THAT(Log(), HasSubstr("Examples:\n  shoal-sim live\n"));
+}
+
 TEST_F(LiveTest, WrongArgumentsAreUsageErrors) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"--algorithm", "nonsense"},

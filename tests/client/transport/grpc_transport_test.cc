@@ -163,7 +163,7 @@ TEST_F(GrpcTransportTest, SilentCoordinatorIsUnavailableAfterTheWindow) {
   EXPECT_THAT(transport->CheckIn(Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr(server.address()),
-                             HasSubstr("nothing has moved for 50ms"))));
+                             HasSubstr("nothing has moved for 50 ms"))));
 }
 
 TEST_F(GrpcTransportTest, CancelEndsAWaitForTheReceipt) {

@@ -88,6 +88,17 @@ TEST_F(ShoaldTest, MissingConfigurationIsNamed) {
   EXPECT_THAT(result.output, HasSubstr("/no/such/file.yaml"));
 }
 
+TEST_F(ShoaldTest, MissingCertificateIsNamedAsWrongConfiguration) {
+  const std::string config = folder_.path() + "/shoald.yaml";
+  SHOAL_ASSERT_OK(WriteFileAtomically(
+      config, absl::StrCat("data: ", data(), "\nlisten: 127.0.0.1:0\n",
+                           "tls: {ca: /no/ca.pem, certificate: /no/c.pem, ",
+                           "key: /no/k.pem}\n")));
+  const ProgramResult result = RunProgram("shoald", {"--config", config});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output, HasSubstr("/no/"));
+}
+
 TEST_F(ShoaldTest, TakenPortExitsWithOneAndOneSentence) {
   DevCoordinator first(data());
   const std::string address = first.address();
