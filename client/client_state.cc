@@ -68,6 +68,24 @@ absl::StatusOr<NewestModel> MemoryState::LoadNewest() {
   return *newest_;
 }
 
+absl::Status MemoryState::SavePrivate(absl::string_view task,
+                                      const learning::StoredModel& values) {
+  MutexLock lock(mutex_);
+  private_.insert_or_assign(std::string(task), values);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<learning::StoredModel> MemoryState::LoadPrivate(
+    absl::string_view task) {
+  MutexLock lock(mutex_);
+  const auto found = private_.find(task);
+  if (found == private_.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("no private values of task ", task, " are held"));
+  }
+  return found->second;
+}
+
 absl::Status MemoryState::SavePending(const PendingUpload& pending,
                                       absl::string_view update) {
   pending_ = SavedUpload{pending, std::string(update)};

@@ -5,6 +5,8 @@
 #define SHOAL_CLIENT_CLIENT_STATE_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,14 +30,15 @@ struct SavedUpload {
 
 // The newest model of a device: which, and how to run it.
 struct NewestModel {
+  std::string task;
   learning::ModelSpec spec;
   Digest digest;
   int64_t version = 0;
   friend bool operator==(const NewestModel&, const NewestModel&) = default;
 };
 
-// Thread-compatible, except that LoadModel and LoadNewest may be called from
-// any thread at any time.
+// Thread-compatible, except that LoadModel, LoadNewest and LoadPrivate may be
+// called from any thread at any time.
 class ClientState {
  public:
   virtual ~ClientState() = default;
@@ -58,6 +61,13 @@ class ClientState {
   virtual absl::Status SaveNewest(const NewestModel& newest) = 0;
   // NOT_FOUND before the first.
   virtual absl::StatusOr<NewestModel> LoadNewest() = 0;
+
+  // The values of a task's private layers, which never leave the device.
+  // NOT_FOUND before the first; DATA_LOSS when what was held is damaged.
+  virtual absl::Status SavePrivate(absl::string_view task,
+                                   const learning::StoredModel& values) = 0;
+  virtual absl::StatusOr<learning::StoredModel> LoadPrivate(
+      absl::string_view task) = 0;
 
   // Replaces the saved upload; durable when it returns OK.
   virtual absl::Status SavePending(const PendingUpload& pending,
@@ -83,6 +93,11 @@ class MemoryState final : public ClientState {
   absl::Status SaveNewest(const NewestModel& newest) override
       SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<NewestModel> LoadNewest() override SHOAL_EXCLUDES(mutex_);
+  absl::Status SavePrivate(absl::string_view task,
+                           const learning::StoredModel& values) override
+      SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<learning::StoredModel> LoadPrivate(
+      absl::string_view task) override SHOAL_EXCLUDES(mutex_);
   absl::Status SavePending(const PendingUpload& pending,
                            absl::string_view update) override;
   absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
@@ -97,6 +112,8 @@ class MemoryState final : public ClientState {
   Digest model_digest_ SHOAL_GUARDED_BY(mutex_);  // the newest is kept
   std::shared_ptr<const learning::StoredModel> model_ SHOAL_GUARDED_BY(mutex_);
   std::optional<NewestModel> newest_ SHOAL_GUARDED_BY(mutex_);
+  std::map<std::string, learning::StoredModel, std::less<>> private_
+      SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::client

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "learning/local_update.h"
 #include "learning/update_codec.h"
 
 namespace shoal::client {
@@ -13,17 +13,10 @@ namespace {
 
 using protocol::AbandonReason;
 
+constexpr int64_t kFloatBytes = sizeof(float);
+
 Objection Object(AbandonReason reason, const std::string& sentence) {
   return {absl::FailedPreconditionError(sentence), reason};
-}
-
-// Values of one example in all layers: inputs, hidden layers, outputs.
-int64_t ValuesPerExample(const learning::ModelSpec& spec) {
-  int64_t values = spec.inputs() + spec.outputs();
-  if (const auto* mlp = std::get_if<learning::MlpSpec>(&spec.architecture)) {
-    for (const int width : mlp->hidden) values += width;
-  }
-  return values;
 }
 
 std::string LayoutText(const learning::ParameterLayout& layout) {
@@ -40,20 +33,26 @@ std::string LayoutText(const learning::ParameterLayout& layout) {
 
 Objection CheckMemory(const protocol::Plan& plan, const learning::Model& model,
                       int64_t num_examples, int64_t memory_bytes) {
-  const int64_t needed = PeakMemoryBytes(
-      model, std::min<int64_t>(plan.training.batch_size, num_examples));
-  std::optional<int64_t> limit = plan.limits.memory_bytes;
-  if (memory_bytes > 0) {
-    limit = std::min(limit.value_or(memory_bytes), memory_bytes);
+  const std::optional<int64_t> limit = MemoryLimit(plan, memory_bytes);
+  std::optional<int64_t> block;
+  if (limit.has_value()) block = BlockBytes(model, *limit);
+  const absl::Status fits =
+      learning::PlanLocalUpdate(model, plan.training, num_examples, block)
+          .status();
+  if (fits.ok()) return {};
+  if (!absl::IsResourceExhausted(fits)) {
+    return {fits, AbandonReason::kTraining};
   }
-  if (!limit.has_value() || needed <= *limit) return {};
   return Object(
       AbandonReason::kMemory,
-      absl::StrCat("training ", model.spec().ToString(), " takes about ",
-                   needed, " bytes of memory, this device may use ", *limit));
+      absl::StrCat("this device may use ", *limit,
+                   " bytes of memory, which leaves ",
+                   std::max<int64_t>(*block, 0),
+                   " beside the model and the update; ", fits.message()));
 }
 
-Objection CheckData(const protocol::Plan& plan, const learning::Dataset& data) {
+Objection CheckData(const protocol::Plan& plan, const learning::Model& model,
+                    const learning::Dataset& data) {
   if (data.num_examples() < 1) {
     return Object(AbandonReason::kData, "this device has no examples");
   }
@@ -63,15 +62,9 @@ Objection CheckData(const protocol::Plan& plan, const learning::Dataset& data) {
         absl::StrCat("this device has ", data.num_examples(),
                      " examples, the plan takes up to ", plan.max_examples));
   }
-  if (data.num_features() != plan.model.inputs() ||
-      data.num_classes() != plan.model.outputs()) {
-    return Object(
-        AbandonReason::kData,
-        absl::StrCat("this device's examples have ", data.num_features(),
-                     " features and ", data.num_classes(), " classes, model ",
-                     plan.model.ToString(), " takes ", plan.model.inputs(),
-                     " and ", plan.model.outputs()));
-  }
+  const absl::Status fit = learning::CheckFit(model, data);
+  if (!fit.ok())
+    return Object(AbandonReason::kData, std::string(fit.message()));
   return {};
 }
 
@@ -110,19 +103,31 @@ Objection CheckBudgets(const protocol::Plan& plan,
 
 }  // namespace
 
-int64_t PeakMemoryBytes(const learning::Model& model, int64_t batch_size) {
-  constexpr int64_t kFloat = sizeof(float);
-  const int64_t parameters = model.layout().num_parameters();
-  const int64_t activations = batch_size * ValuesPerExample(model.spec());
-  // Forward and backward pass each hold the activations once.
-  return kFloat * (3 * parameters + 2 * activations);
+int64_t PeakMemoryBytes(const learning::Model& model,
+                        const learning::MemoryPlan& plan) {
+  // While training: the fetched model and where training starts, which becomes
+  // the update. Afterwards the block is gone, and the encoded update there.
+  const int64_t vectors = 2 * kFloatBytes * model.num_values();
+  return vectors +
+         std::max(plan.bytes(), kFloatBytes * model.layout().num_parameters());
+}
+
+int64_t BlockBytes(const learning::Model& model, int64_t memory_bytes) {
+  return memory_bytes - 2 * kFloatBytes * model.num_values();
+}
+
+std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
+                                   int64_t memory_bytes) {
+  if (memory_bytes == 0) return plan.limits.memory_bytes;
+  return std::min(plan.limits.memory_bytes.value_or(memory_bytes),
+                  memory_bytes);
 }
 
 Objection CheckPlan(const protocol::Assignment& assignment,
                     const learning::Model& model, const learning::Dataset& data,
                     int64_t memory_bytes) {
   Objection objection = CheckSize(assignment.model, model);
-  if (objection.why.ok()) objection = CheckData(assignment.plan, data);
+  if (objection.why.ok()) objection = CheckData(assignment.plan, model, data);
   if (objection.why.ok()) objection = CheckBudgets(assignment.plan, model);
   if (objection.why.ok()) {
     objection =

@@ -4,10 +4,12 @@
 #define SHOAL_CLIENT_DEVICE_PLAN_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "learning/dataset.h"
+#include "learning/memory_plan.h"
 #include "learning/model.h"
 #include "protocol/messages.h"
 
@@ -19,11 +21,19 @@ struct Objection {
   protocol::AbandonReason reason = protocol::AbandonReason::kTraining;
 };
 
-// The most memory that a session takes at one time, in bytes: parameters
-// (the model, its trained copy, and the encoded update or the velocity), one
-// mini-batch and its activations. Approximate: within the allocator's and the
-// transport's overhead of what is measured.
-int64_t PeakMemoryBytes(const learning::Model& model, int64_t batch_size);
+// The most memory that a session takes at one time, in bytes, beside the
+// block of `plan`: the fetched model and what becomes the update. Within the
+// allocator's and the transport's overhead of what is measured.
+int64_t PeakMemoryBytes(const learning::Model& model,
+                        const learning::MemoryPlan& plan);
+
+// What is left of `memory_bytes` for the block that training runs in.
+int64_t BlockBytes(const learning::Model& model, int64_t memory_bytes);
+
+// The memory that a plan allows on a device that allows `memory_bytes`
+// (0: any); absent: not limited.
+std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
+                                   int64_t memory_bytes);
 
 // `memory_bytes`: what training may use on this device; 0: not limited.
 Objection CheckPlan(const protocol::Assignment& assignment,

@@ -56,6 +56,10 @@ class FileState final : public ClientState {
   ModelOr FinishModel() override;
   absl::Status SaveNewest(const NewestModel& newest) override;
   absl::StatusOr<NewestModel> LoadNewest() override;
+  absl::Status SavePrivate(absl::string_view task,
+                           const learning::StoredModel& values) override;
+  absl::StatusOr<learning::StoredModel> LoadPrivate(
+      absl::string_view task) override;
   absl::Status SavePending(const PendingUpload& pending,
                            absl::string_view update) override;
   absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
@@ -69,6 +73,10 @@ class FileState final : public ClientState {
     return absl::StrCat(ModelPath(digest), kPartSuffix);
   }
   std::string NewestPath() const { return folder_ + "/newest.bin"; }
+  // A task's name is the coordinator's text: no part of a path.
+  std::string PrivatePath(absl::string_view task) const {
+    return absl::StrCat(folder_, "/private/", Sha256(task).ToHex());
+  }
   std::string PendingPath() const {
     return absl::StrCat(folder_, kPendingName);
   }
@@ -175,6 +183,23 @@ absl::StatusOr<NewestModel> FileState::LoadNewest() {
   return DecodeNewestModel(bytes);
 }
 
+absl::Status FileState::SavePrivate(absl::string_view task,
+                                    const learning::StoredModel& values) {
+  return WriteFileAtomically(
+      PrivatePath(task),
+      learning::SerializeModel(values.layout, values.parameters), 0600);
+}
+
+absl::StatusOr<learning::StoredModel> FileState::LoadPrivate(
+    absl::string_view task) {
+  const std::string path = PrivatePath(task);
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  absl::StatusOr<learning::StoredModel> values = learning::ParseModel(bytes);
+  if (values.ok()) return values;
+  return absl::DataLossError(
+      absl::StrCat(path, ": ", values.status().message()));
+}
+
 absl::Status FileState::SavePending(const PendingUpload& pending,
                                     absl::string_view update) {
   return WriteFileAtomically(PendingPath(), EncodeSavedUpload(pending, update),
@@ -209,6 +234,7 @@ FolderLock::~FolderLock() { close(fd_); }
 absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
     const std::string& folder, int kept_models) {
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/models", 0700));
+  SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/private", 0700));
   return std::make_unique<FileState>(folder, kept_models);
 }
 

@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/device_plan.h"
+#include "client/private_values.h"
+#include "learning/dataset.h"
 
 namespace shoal::client {
 
@@ -18,15 +20,16 @@ absl::StatusOr<std::vector<float>> Predictor::Predict(
       return loaded;
     }
   }
-  const learning::ModelSpec& spec = model_->spec();
-  if (features.size() != static_cast<size_t>(spec.inputs())) {
+  const size_t inputs = model_->input().num_values();
+  if (features.size() != inputs) {
     return absl::InvalidArgumentError(
         absl::StrCat("there are ", features.size(), " features, model ",
-                     spec.ToString(), " takes ", spec.inputs()));
+                     model_->spec().ToString(), " takes ", inputs));
   }
-  std::vector<float> probabilities(spec.outputs());
-  model_->Predict(stored_->parameters, features, absl::MakeSpan(probabilities));
-  return probabilities;
+  SHOAL_RETURN_IF_ERROR(learning::CheckTokens(*model_, features));
+  const absl::Span<const float> result =
+      (*predictor_)->Predict(values_, features);
+  return std::vector<float>(result.begin(), result.end());
 }
 
 absl::Status Predictor::Load() {
@@ -35,10 +38,14 @@ absl::Status Predictor::Load() {
     return absl::FailedPreconditionError("no model has been fetched yet");
   }
   SHOAL_RETURN_IF_ERROR(newest.status());
-  SHOAL_ASSIGN_OR_RETURN(auto stored, state_.LoadModel(newest->digest));
+  SHOAL_ASSIGN_OR_RETURN(const auto stored, state_.LoadModel(newest->digest));
   SHOAL_ASSIGN_OR_RETURN(auto model, learning::Model::Create(newest->spec));
   SHOAL_RETURN_IF_ERROR(CheckLayout(stored->layout, *model));
-  stored_ = std::move(stored);
+  SHOAL_ASSIGN_OR_RETURN(const learning::ParameterVector own,
+                         LoadPrivateValues(state_, newest->task, *model));
+  values_ = stored->parameters;
+  values_.insert(values_.end(), own.begin(), own.end());
+  predictor_ = std::make_unique<learning::OwnedPredictor>(*model, 1);
   model_ = std::move(model);
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "client/client_state.h"
 #include "learning/model.h"
+#include "learning/predictor.h"
 
 namespace shoal::client {
 
@@ -24,7 +25,8 @@ class Predictor {
   void Refresh() { stale_ = true; }
 
   // FAILED_PRECONDITION before the first model; INVALID_ARGUMENT when
-  // `features` has another size than the model's inputs.
+  // `features` has another size than the model's inputs, or holds no tokens
+  // where it takes some. What the values mean: learning::Predictor::Predict.
   absl::StatusOr<std::vector<float>> Predict(absl::Span<const float> features)
       SHOAL_EXCLUDES(mutex_);
 
@@ -35,7 +37,9 @@ class Predictor {
   std::atomic<bool> stale_ = true;
   Mutex mutex_;
   std::unique_ptr<learning::Model> model_ SHOAL_GUARDED_BY(mutex_);
-  std::shared_ptr<const learning::StoredModel> stored_ SHOAL_GUARDED_BY(mutex_);
+  std::unique_ptr<learning::OwnedPredictor> predictor_ SHOAL_GUARDED_BY(mutex_);
+  // The model's and the device's own values, in this order.
+  learning::ParameterVector values_ SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::client

@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/device_plan.h"
+#include "client/private_values.h"
 #include "client/session.h"
 #include "learning/local_update.h"
 #include "learning/update_codec.h"
@@ -201,8 +202,8 @@ absl::Status SessionRun::Obtain(const protocol::ModelReference& reference,
     return StorageError(held.status());
   }
   SHOAL_RETURN_IF_ERROR(CheckLayout(base_->layout, *model_));
-  const NewestModel newest = {model_->spec(), reference.digest,
-                              reference.version};
+  const NewestModel newest = {session_.assignment()->task, model_->spec(),
+                              reference.digest, reference.version};
   const auto known = state_.LoadNewest();
   if (known.ok() && *known == newest) return absl::OkStatus();
   const absl::Status saved = state_.SaveNewest(newest);
@@ -278,11 +279,23 @@ absl::StatusOr<PendingUpload> SessionRun::Train(
     out_of_time = options_.clock->Monotonic() >= until;
     return !out_of_time;
   };
+  const absl::StatusOr<learning::ParameterVector> own =
+      LoadPrivateValues(state_, assignment.task, *model_);
+  if (!own.ok()) {
+    reason = AbandonReason::kConditions;
+    return StorageError(own.status());
+  }
   const uint64_t round = static_cast<uint64_t>(assignment.round_number);
+  learning::LocalRun run;
+  run.seed = DeriveSeed(options_.seed, "train", {round});
+  run.round = assignment.model.version;
+  run.private_values = *own;
+  run.keep_going = keep_going;
+  const auto limit = MemoryLimit(plan, options_.memory_bytes);
+  if (limit.has_value()) run.memory_bytes = BlockBytes(*model_, *limit);
   const absl::StatusOr<learning::LocalUpdate> update =
-      learning::ComputeLocalUpdate(
-          *model_, base_->parameters, data_, plan.training, plan.algorithm,
-          DeriveSeed(options_.seed, "train", {round}), keep_going);
+      learning::ComputeLocalUpdate(*model_, base_->parameters, data_,
+                                   plan.training, plan.algorithm, run);
   const bool complete = update.ok() && update->complete;
   if (!complete && options_.must_stop()) {
     return absl::CancelledError("the device stops");
@@ -316,6 +329,11 @@ absl::StatusOr<PendingUpload> SessionRun::Save(
       .digest = Sha256(update_),
       .num_bytes = static_cast<int64_t>(update_.size()),
       .deadline = options_.clock->Now() + left};
+  if (!update.private_values.empty()) {
+    const absl::Status kept = state_.SavePrivate(
+        assignment.task, {model_->private_layout(), update.private_values});
+    if (!kept.ok()) return StorageError(kept);
+  }
   const absl::Status saved = state_.SavePending(pending, update_);
   if (!saved.ok()) return StorageError(saved);
   has_saved_ = true;

@@ -93,6 +93,7 @@ std::string EncodeNewestModel(const NewestModel& newest) {
   std::string out = Begin(kNewestMagic, kNewestVersion);
   out.append(newest.digest.AsBytes().data(), Digest::kSize);
   AppendU64(out, newest.version);
+  AppendSized(out, newest.task);
   AppendSized(out, learning::EncodeModelSpec(newest.spec));
   AppendU32(out, Crc32(out));
   return out;
@@ -106,6 +107,7 @@ absl::StatusOr<NewestModel> DecodeNewestModel(absl::string_view bytes) {
   NewestModel newest;
   newest.digest = ReadDigest(reader);
   newest.version = static_cast<int64_t>(reader.U64());
+  newest.task = std::string(reader.Sized());
   const absl::string_view spec = reader.Sized();
   absl::Status checksum = CheckChecksum(reader, bytes, kWhat);
   if (!checksum.ok()) return checksum;

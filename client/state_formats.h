@@ -5,8 +5,8 @@
 //          32 bytes SHA-256 of the update | i64 deadline (microseconds since
 //          1970) | u32 CRC-32 of everything before | the update
 // Newest:  "SHNM" u16 version 2 | 32 bytes SHA-256 of the model | i64 version |
-//          sized specification (learning/model_spec_bytes.h) | u32 CRC-32 of
-//          everything before
+//          sized task | sized specification (learning/model_spec_bytes.h) |
+//          u32 CRC-32 of everything before
 // Integers are little-endian, `sized` is a u32 length and the bytes.
 #ifndef SHOAL_CLIENT_STATE_FORMATS_H_
 #define SHOAL_CLIENT_STATE_FORMATS_H_

@@ -6,7 +6,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
@@ -31,15 +30,6 @@ T Checked(absl::StatusOr<T> value) {
   return *std::move(value);
 }
 
-// Layers that have parameters: tensors are named "layer.tensor".
-int NumTrainableLayers(const learning::ParameterLayout& layout) {
-  absl::flat_hash_set<std::string> layers;
-  for (const learning::TensorShape& tensor : layout.tensors()) {
-    layers.insert(tensor.name.substr(0, tensor.name.rfind('.')));
-  }
-  return static_cast<int>(layers.size());
-}
-
 // What only a model made of the definition shows.
 void CheckModel(const learning::ModelSpec& spec, const v1::Training& training,
                 std::vector<RuleViolation>& violations) {
@@ -55,12 +45,12 @@ void CheckModel(const learning::ModelSpec& spec, const v1::Training& training,
          absl::StrCat(layout.num_parameters(), " parameters, expected at most ",
                       kMaxParameters)});
   }
-  const int num_layers = NumTrainableLayers(layout);
+  const int num_layers = (*model)->num_trainable_layers();
   if (static_cast<int64_t>(training.last_layers()) > num_layers) {
     violations.push_back(
         {"training.last_layers",
          absl::StrCat(training.last_layers(), ", expected at most the ",
-                      num_layers, " layers with weights that the model has")});
+                      num_layers, " trainable layers that the model has")});
   }
 }
 

@@ -10,14 +10,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <variant>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "learning/batch.h"
 #include "learning/dataset.h"
 #include "learning/learning_rate.h"
 #include "learning/local_optimizer.h"
+#include "learning/memory_plan.h"
 #include "learning/model.h"
+#include "learning/parameters.h"
 
 namespace shoal::learning {
 
@@ -47,23 +51,48 @@ struct FedProxLocal {
 // The device's part of a task's algorithm.
 using LocalAlgorithm = std::variant<FedAvgLocal, FedProxLocal>;
 
-struct LocalUpdate {
-  ParameterVector delta;     // [num_parameters]: trained - base
-  int64_t num_examples = 0;  // of the device
-  int64_t num_steps = 0;     // mini-batches done
-  Score base_score;          // of the base model on the device's examples
-  bool complete = false;     // false: `keep_going` ended it early
+// What a device brings to a round besides its examples.
+struct LocalRun {
+  uint64_t seed = 0;  // orders the examples; of dropout
+  // Committed rounds of the task before this one: schedules follow them.
+  int64_t round = 0;
+  // Most bytes of the block that training runs in; absent: not limited.
+  std::optional<int64_t> memory_bytes = {};
+  // Values of the private layers as the last round left them; empty: initial.
+  absl::Span<const float> private_values = {};
+  // Asked before every mini-batch; when it says no, the work done so far is
+  // the result.
+  std::function<bool()> keep_going = [] { return true; };
 };
 
-// Trains from `base` and returns the difference. `seed` orders the examples.
-// `keep_going` is asked before every mini-batch; when it says no, the work done
-// so far is the result. INVALID_ARGUMENT when an option is out of range, when
-// `base` or the data do not fit the model, or there are no data; ABORTED when
-// training became non-finite, or when it was stopped before its first step.
-absl::StatusOr<LocalUpdate> ComputeLocalUpdate(
-    Model& model, absl::Span<const float> base, const Dataset& data,
-    const TrainingOptions& training, const LocalAlgorithm& algorithm,
-    uint64_t seed, const std::function<bool()>& keep_going);
+struct LocalUpdate {
+  ParameterVector delta;  // [layout().num_parameters()]: trained - base
+  ParameterVector private_values;  // [private_layout().num_parameters()]
+  int64_t num_examples = 0;        // of the device
+  int64_t num_steps = 0;           // steps of the optimiser done
+  Score base_score;                // of the base model on the device's examples
+  bool complete = false;           // false: `keep_going` ended it early
+};
+
+// The memory plan of a local update on so many examples. INVALID_ARGUMENT when
+// an option is out of range; RESOURCE_EXHAUSTED names the least memory that
+// would do.
+absl::StatusOr<MemoryPlan> PlanLocalUpdate(const Model& model,
+                                           const TrainingOptions& training,
+                                           int64_t num_examples,
+                                           std::optional<int64_t> memory_bytes);
+
+// Trains from `base` ([layout().num_parameters()]) and returns the difference.
+// INVALID_ARGUMENT when an option is out of range, when `base` or the data do
+// not fit the model, or there are no data; RESOURCE_EXHAUSTED as
+// PlanLocalUpdate; ABORTED when training became non-finite, or when it was
+// stopped before its first step.
+absl::StatusOr<LocalUpdate> ComputeLocalUpdate(const Model& model,
+                                               absl::Span<const float> base,
+                                               const Dataset& data,
+                                               const TrainingOptions& training,
+                                               const LocalAlgorithm& algorithm,
+                                               const LocalRun& run);
 
 }  // namespace shoal::learning
 

@@ -1,10 +1,14 @@
-// Models: from a specification to loss, gradient and prediction over a flat
-// parameter vector.
+// A model: the layers of a specification, bound to one flat parameter vector.
+//
+//   SHOAL_ASSIGN_OR_RETURN(auto model, Model::Create(spec));
+//   ParameterVector parameters = model->Initialise(rng);
+//   // learning/trainer.h trains it, learning/predictor.h predicts with it.
 #ifndef SHOAL_LEARNING_MODEL_H_
 #define SHOAL_LEARNING_MODEL_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,79 +16,94 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/random.h"
+#include "learning/layers/layer.h"
 #include "learning/model_spec.h"
 #include "learning/parameters.h"
+#include "learning/shape.h"
 
 namespace shoal::learning {
 
-// A mini-batch. Both spans belong to the caller.
-struct Batch {
-  absl::Span<const float> features;  // row-major [batch, inputs]
-  absl::Span<const int32_t> labels;  // [batch], in [0, outputs)
-};
+// A step of the network: values[output] = layer(values[input]), or, without a
+// layer, values[output] = values[input] + values[other_input]. Value 0 is the
+// network's input; every node has an output of its own.
+struct Node {
+  std::string name;  // "dense1"
+  std::unique_ptr<const Layer> layer;
+  // What the layer was made from, for exporters; its activation is none or
+  // ReLU (others are nodes of their own). Nothing for the preprocessing
+  // (which is the first node, named "input") and for additions.
+  std::optional<LayerSpec> spec;
+  int input = 0;
+  int other_input = -1;
+  int output = 0;
+  int64_t parameter_offset = 0;  // in the device's vector
+  bool frozen = false;
+  bool is_private = false;
 
-// Sums over the examples of a batch or a data set.
-struct Score {
-  double loss_sum = 0;  // cross-entropy, nats
-  int64_t num_correct = 0;
-  int64_t num_examples = 0;
-
-  double loss() const { return num_examples ? loss_sum / num_examples : 0; }
-  double accuracy() const {
-    return num_examples ? static_cast<double>(num_correct) / num_examples : 0;
+  bool trainable() const {
+    return layer != nullptr && !frozen && layer->trainable();
   }
-  void Add(const Score& other);
 };
 
-// One step of stochastic gradient descent. With g the gradient of a batch:
-//   g += weight_decay * w + proximal_mu * (w - anchor)
-//   v  = momentum * v + g        (v = g without momentum)
-//   w -= learning_rate * v
-struct SgdStep {
-  float learning_rate = 0;
-  float momentum = 0;
-  float weight_decay = 0;
-  float proximal_mu = 0;
-  // [num_parameters] when proximal_mu != 0.
-  absl::Span<const float> anchor = {};
-  // [num_parameters] when momentum != 0; the caller starts it at zero.
-  absl::Span<float> velocity = {};
-};
-
-// Thread-compatible: holds scratch memory for the largest batch seen.
+// Immutable and thread-safe.
 class Model {
  public:
-  // INVALID_ARGUMENT names the size that is out of range.
+  // INVALID_ARGUMENT names the layer and what is wrong with it.
   static absl::StatusOr<std::unique_ptr<Model>> Create(const ModelSpec& spec);
-  virtual ~Model() = default;
 
-  virtual const ModelSpec& spec() const = 0;
-  virtual const ParameterLayout& layout() const = 0;
+  const ModelSpec& spec() const { return spec_; }
+  // The tensors that travel: what a round sends, aggregates and stores.
+  const ParameterLayout& layout() const { return layout_; }
+  // The tensors that stay on the device, behind the others in its vector.
+  const ParameterLayout& private_layout() const { return private_layout_; }
+  // Of a device's vector: layout() and private_layout() together.
+  int64_t num_values() const {
+    return layout_.num_parameters() + private_layout_.num_parameters();
+  }
 
-  // Weights Glorot-uniform, biases zero; logistic: all zero.
-  virtual ParameterVector Initialise(SeededRng& rng) const = 0;
+  const Shape& input() const { return input_; }    // of one example
+  const Shape& output() const { return output_; }  // of one example
+  Loss loss() const { return loss_; }
+  Target target() const { return target_; }
+  // Labels of one example: 0 unless target() is kLabels.
+  int64_t labels_per_example() const;
+  // Target values of one example: 0 unless target() is kValues.
+  int64_t targets_per_example() const;
 
-  // Adds nothing: overwrites `gradient` ([num_parameters]) with the gradient
-  // of the batch's mean cross-entropy at `parameters`; returns the score at
-  // `parameters`. REQUIRES: sizes match the layout; labels in range.
-  virtual Score LossAndGradient(absl::Span<const float> parameters,
-                                const Batch& batch,
-                                absl::Span<float> gradient) = 0;
+  const std::vector<Node>& nodes() const { return nodes_; }
+  // Layers that training can move; last_layers counts these.
+  int num_trainable_layers() const;
+  // Floats of each value for one example; [0] is the input.
+  const std::vector<int64_t>& value_sizes() const { return value_sizes_; }
+  // The value that Target::kInput compares with.
+  int target_value() const { return target_value_; }
+  // Multiply-adds of predicting one example; training costs about three times
+  // as many.
+  int64_t forward_macs() const;
 
-  // Moves `parameters` by one step along the gradient of the batch's mean
-  // cross-entropy, without ever storing that gradient; returns the score
-  // before the step. Allocates nothing once a batch of this size was seen.
-  // REQUIRES: as LossAndGradient, and as SgdStep says.
-  virtual Score Train(absl::Span<float> parameters, const Batch& batch,
-                      const SgdStep& step) = 0;
+  // [layout().num_parameters()]. Weights Glorot-uniform, biases zero, scales
+  // one; logistic and linear models: all zero.
+  ParameterVector Initialise(SeededRng& rng) const;
+  // [private_layout().num_parameters()]: the same on every device.
+  ParameterVector InitialPrivateValues() const;
+  // The vector of a device that has nothing of its own yet: `shared`
+  // ([layout().num_parameters()]) and the initial private values.
+  ParameterVector DeviceVector(absl::Span<const float> shared) const;
 
-  virtual Score Evaluate(absl::Span<const float> parameters,
-                         const Batch& batch) = 0;
+ private:
+  friend class NetworkBuilder;
+  Model() = default;
 
-  // Class probabilities, row-major [batch, outputs].
-  virtual void Predict(absl::Span<const float> parameters,
-                       absl::Span<const float> features,
-                       absl::Span<float> probabilities) = 0;
+  ModelSpec spec_;
+  Shape input_;
+  Shape output_;
+  Loss loss_ = Loss::kSoftmaxCrossEntropy;
+  Target target_ = Target::kLabels;
+  int target_value_ = 0;
+  std::vector<Node> nodes_;
+  std::vector<int64_t> value_sizes_;
+  ParameterLayout layout_;
+  ParameterLayout private_layout_;
 };
 
 // A model version as it is stored, sent and named by its SHA-256: a header

@@ -283,8 +283,6 @@ struct ModelSpec {
       architecture;
   PreprocessingSpec preprocessing = {};
 
-  int inputs() const;
-  int outputs() const;
   // One line that names it: "mlp 784-200-200-10", "cnn lenet 28x28x1-10".
   std::string ToString() const;
   friend bool operator==(const ModelSpec&, const ModelSpec&) = default;

@@ -180,16 +180,20 @@ absl::Status FitModel(const learning::DataShape& shape, bool replaced,
           }
         },
         model.architecture);
+  }
+  SHOAL_ASSIGN_OR_RETURN(const auto built, learning::Model::Create(model));
+  const int64_t inputs = built->input().num_values();
+  const int64_t classes = built->loss() == learning::Loss::kBinaryCrossEntropy
+                              ? 2
+                              : built->output().channels();
+  const bool labelled = built->target() == learning::Target::kLabels;
+  if (inputs == shape.num_features &&
+      (!labelled || classes == shape.num_classes)) {
     return absl::OkStatus();
   }
-  if (model.inputs() == shape.num_features &&
-      model.outputs() == shape.num_classes) {
-    return absl::OkStatus();
-  }
-  return Usage(absl::StrCat("task.model has ", model.inputs(), " inputs and ",
-                            model.outputs(), " outputs, expected ",
-                            shape.num_features, " and ", shape.num_classes,
-                            " for these data"));
+  return Usage(absl::StrCat("task.model has ", inputs, " inputs and ", classes,
+                            " outputs, expected ", shape.num_features, " and ",
+                            shape.num_classes, " for these data"));
 }
 
 }  // namespace shoal::simulations

@@ -240,7 +240,9 @@ absl::Status LiveRun::OnRoundCommitted(RoundRecord round) {
   train_time_ = clock_.Monotonic() - train_start_;
   failures_in_a_row_ = 0;
   SHOAL_ASSIGN_OR_RETURN(final_, Download(round.committed_model));
-  round.test = learning::EvaluateDataset(*model_, final_, *test_);
+  SHOAL_ASSIGN_OR_RETURN(
+      round.test,
+      learning::EvaluateDataset(*model_, model_->DeviceVector(final_), *test_));
   if (!options_.out.empty()) {
     SHOAL_RETURN_IF_ERROR(
         WriteFileAtomically(absl::StrFormat("%s/models/version-%06d.shoal",

@@ -87,18 +87,26 @@ class Scorer {
                            learning::Model::Create(task_.model));
     learning::TrainingOptions training = task_.training;
     training.epochs = static_cast<int>(training.epochs * task_.rounds);
+    learning::LocalRun run;
+    run.seed =
+        DeriveSeed(options_.seed, "alone", {static_cast<uint64_t>(device)});
+    run.keep_going = [this] { return KeepGoing(); };
     SHOAL_ASSIGN_OR_RETURN(
         const learning::LocalUpdate update,
-        learning::ComputeLocalUpdate(
-            *model, initial_, *examples, training, learning::FedAvgLocal{},
-            DeriveSeed(options_.seed, "alone", {static_cast<uint64_t>(device)}),
-            [this] { return KeepGoing(); }));
+        learning::ComputeLocalUpdate(*model, initial_, *examples, training,
+                                     learning::FedAvgLocal{}, run));
     if (!update.complete) return absl::CancelledError("interrupted");
     learning::ParameterVector alone(initial_.begin(), initial_.end());
     for (size_t i = 0; i < alone.size(); ++i) alone[i] += update.delta[i];
-    return OneScore{
-        learning::EvaluateDataset(*model, alone, test_).accuracy(),
-        learning::EvaluateDataset(*model, federated_, *examples).accuracy()};
+    alone.insert(alone.end(), update.private_values.begin(),
+                 update.private_values.end());
+    SHOAL_ASSIGN_OR_RETURN(const learning::Score alone_score,
+                           learning::EvaluateDataset(*model, alone, test_));
+    SHOAL_ASSIGN_OR_RETURN(
+        const learning::Score federated_score,
+        learning::EvaluateDataset(*model, model->DeviceVector(federated_),
+                                  *examples));
+    return OneScore{alone_score.accuracy(), federated_score.accuracy()};
   }
 
   const configuration::Task& task_;

@@ -8,7 +8,7 @@
 
 #include "absl/time/time.h"
 #include "base/digest.h"
-#include "learning/model.h"
+#include "learning/batch.h"
 
 namespace shoal::simulations {
 

@@ -8,7 +8,7 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "learning/model.h"
+#include "learning/batch.h"
 #include "simulations/live/round_record.h"
 
 namespace shoal::simulations {

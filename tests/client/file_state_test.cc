@@ -169,6 +169,7 @@ TEST_F(FileStateTest, EveryDamageToThePendingUploadIsNoticed) {
 TEST_F(FileStateTest, NewestModelSurvivesARestart) {
   EXPECT_THAT(state_->LoadNewest(), StatusIs(absl::StatusCode::kNotFound));
   NewestModel mlp;
+  mlp.task = "digits";
   mlp.spec.architecture = learning::MlpSpec{784, {200, 100}, 10};
   mlp.digest = Sha256("m");
   mlp.version = 12;
@@ -207,6 +208,28 @@ TEST_F(FileStateTest, EveryDamageToTheNewestModelIsNoticed) {
     SHOAL_ASSERT_OK(ReplaceFile(path, damaged));
     EXPECT_THAT(state_->LoadNewest(), StatusIs(absl::StatusCode::kDataLoss));
   }
+}
+
+TEST_F(FileStateTest, PrivateValuesAreKeptByTask) {
+  const learning::StoredModel values = {
+      learning::ParameterLayout({{"norm1.scale", {2}}}), {1, 2}};
+  EXPECT_THAT(state_->LoadPrivate("a"), StatusIs(absl::StatusCode::kNotFound));
+  SHOAL_ASSERT_OK(state_->SavePrivate("a", values));
+  Reopen();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto kept, state_->LoadPrivate("a"));
+  EXPECT_EQ(kept.layout, values.layout);
+  EXPECT_EQ(kept.parameters, values.parameters);
+  EXPECT_THAT(state_->LoadPrivate("b"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// Names come from the coordinator.
+TEST_F(FileStateTest, TaskNamesNeverLeaveTheFolder) {
+  const learning::StoredModel values = {
+      learning::ParameterLayout({{"norm1.scale", {1}}}), {1}};
+  SHOAL_ASSERT_OK(state_->SavePrivate("../../escape", values));
+  SHOAL_ASSERT_OK(state_->LoadPrivate("../../escape"));
+  EXPECT_FALSE(fs::exists(folder_.path() + "/../escape"));
+  EXPECT_FALSE(fs::exists(folder_.path() + "/escape"));
 }
 
 TEST(FolderLockTest, OneClientAtATime) {

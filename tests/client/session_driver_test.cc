@@ -77,9 +77,9 @@ TEST_F(SessionDriverTest, ContributesWhatTrainingComputes) {
                              learning::ParseModel(fleet_->model()));
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const learning::LocalUpdate expected,
-      learning::ComputeLocalUpdate(*model, base.parameters, data, plan.training,
-                                   plan.algorithm, DeriveSeed(5, "train", {2}),
-                                   [] { return true; }));
+      learning::ComputeLocalUpdate(
+          *model, base.parameters, data, plan.training, plan.algorithm,
+          {.seed = DeriveSeed(5, "train", {2}), .round = 1}));
   const std::vector<std::string> counted = fleet_->counted();
   ASSERT_EQ(counted.size(), 1u);
   SHOAL_ASSERT_OK_AND_ASSIGN(
@@ -371,6 +371,14 @@ TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
     }
     absl::Status SaveNewest(const NewestModel& newest) override {
       return inner_.SaveNewest(newest);
+    }
+    absl::Status SavePrivate(absl::string_view task,
+                             const learning::StoredModel& values) override {
+      return inner_.SavePrivate(task, values);
+    }
+    absl::StatusOr<learning::StoredModel> LoadPrivate(
+        absl::string_view task) override {
+      return inner_.LoadPrivate(task);
     }
     absl::StatusOr<NewestModel> LoadNewest() override {
       return inner_.LoadNewest();

@@ -182,8 +182,8 @@ TEST(TaskFileTest, TheRoundsOfACosineAreThoseOfTheTask) {
 TEST(TaskFileTest, MoreLayersThanTheModelHasAreRefused) {
   EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
                           "\n  learning_rate: 0.05\n  last_layers: 3")),
-            "t.yaml:6: training.last_layers: 3, expected at most the 2 layers "
-            "with weights that the model has");
+            "t.yaml:6: training.last_layers: 3, expected at most the 2 "
+            "trainable layers that the model has");
   EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
                           "{learning_rate: 0.05, last_layers: 2}")),
             "");

@@ -11,6 +11,9 @@
 namespace shoal::learning {
 namespace {
 
+using ::shoal::testing::StatusIs;
+using ::testing::HasSubstr;
+
 using ::testing::ElementsAre;
 
 TEST(InMemoryDatasetTest, ExamplesAreReadByIndex) {
@@ -37,7 +40,8 @@ TEST(EvaluateDatasetTest, NothingScoresNothing) {
   const InMemoryDataset data({}, {}, 1, 2);
   SHOAL_ASSERT_OK_AND_ASSIGN(std::unique_ptr<Model> model,
                              Model::Create({LogisticSpec{1, 2}}));
-  const Score score = EvaluateDataset(*model, std::vector<float>(4), data);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Score score, EvaluateDataset(*model, std::vector<float>(4), data));
   EXPECT_EQ(score.num_examples, 0);
   EXPECT_EQ(score.loss(), 0);
   EXPECT_EQ(score.accuracy(), 0);
@@ -62,12 +66,57 @@ TEST(EvaluateDatasetTest, EveryExampleCountsOnce) {
     for (int i = 0; i < size; ++i) {
       correct += (features[i] > 0) == (labels[i] == 0);
     }
-    const Score score = EvaluateDataset(
-        *model, parameters, InMemoryDataset(features, labels, 1, 2));
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const Score score,
+        EvaluateDataset(*model, parameters,
+                        InMemoryDataset(features, labels, 1, 2)));
     EXPECT_EQ(score.num_examples, size);
     EXPECT_EQ(score.num_correct, correct);
     EXPECT_NEAR(score.loss_sum, loss, 1e-6 * loss);
   }
+}
+
+TEST(EvaluateDatasetTest, IsStoppedBetweenBatches) {
+  const auto model = Model::Create({LogisticSpec{1, 2}}).value();
+  const InMemoryDataset data(std::vector<float>(100), std::vector<int32_t>(100),
+                             1, 2);
+  int asked = 0;
+  EXPECT_THAT(EvaluateDataset(*model, std::vector<float>(4), data,
+                              [&] { return ++asked < 2; }),
+              StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(asked, 2);
+}
+
+TEST(CheckFitTest, NamesWhatDoesNotFit) {
+  const auto refused = [](const ModelSpec& spec, const Dataset& data,
+                          const char* what) {
+    const auto model = Model::Create(spec).value();
+    EXPECT_THAT(CheckFit(*model, data),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(what)));
+  };
+  const InMemoryDataset labelled({1, 2}, {0}, 2, 3);
+  refused({LogisticSpec{3, 3}}, labelled, "have 2 features");
+  refused({LogisticSpec{2, 2}}, labelled, "have 3 classes");
+  refused({LinearSpec{2, 1}}, labelled, "have 0 target values");
+  refused({GruLanguageModelSpec{3, 2}}, labelled, "have 1 labels per example");
+  const auto valued = InMemoryDataset::WithTargets({1, 2}, {7}, 2, 1);
+  refused({LogisticSpec{2, 2}}, valued, "have 0 classes");
+  EXPECT_TRUE(
+      CheckFit(*Model::Create({LinearSpec{2, 1}}).value(), valued).ok());
+  EXPECT_TRUE(
+      CheckFit(*Model::Create({AutoencoderSpec{2, {1}}}).value(), valued).ok());
+}
+
+TEST(CheckTokensTest, TokensAreWholeNumbersInTheVocabulary) {
+  const auto model = Model::Create({GruLanguageModelSpec{5, 2}}).value();
+  EXPECT_TRUE(CheckTokens(*model, {0, 4}).ok());
+  for (const float bad : {-1.0f, 5.0f, 0.5f, std::nanf("")}) {
+    EXPECT_THAT(CheckTokens(*model, {0, bad}),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("expected a whole number from 0 to 4")));
+  }
+  const auto numbers = Model::Create({LogisticSpec{2, 2}}).value();
+  EXPECT_TRUE(CheckTokens(*numbers, {-1, 0.5f}).ok());
 }
 
 }  // namespace

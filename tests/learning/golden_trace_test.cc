@@ -76,11 +76,11 @@ std::vector<InMemoryDataset> ReadDevices(const std::string& part) {
   return devices;
 }
 
-Score EvaluateAll(Model& model, const ParameterVector& parameters,
+Score EvaluateAll(const Model& model, const ParameterVector& parameters,
                   const std::vector<InMemoryDataset>& devices) {
   Score total;
   for (const InMemoryDataset& device : devices) {
-    total.Add(EvaluateDataset(model, parameters, device));
+    total.Add(EvaluateDataset(model, parameters, device).value());
   }
   return total;
 }
@@ -99,7 +99,7 @@ class GoldenTraceTest : public ::testing::Test {
                               .batch_size = 10,
                               .learning_rate = 0.01,
                               .keep_order = true},
-                             algorithm, /*seed=*/0, [] { return true; });
+                             algorithm, LocalRun());
       EXPECT_THAT(update, testing::IsOk());
       weight += update->num_examples;
       for (size_t i = 0; i < sum.size(); ++i) {

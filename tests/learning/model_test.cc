@@ -1,52 +1,21 @@
 #include "learning/model.h"
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/learning/model_examples.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::learning {
 namespace {
 
-using ::shoal::testing::IsOk;
 using ::shoal::testing::StatusIs;
 using ::testing::Each;
 using ::testing::HasSubstr;
-
-std::unique_ptr<Model> MakeModel(const ModelSpec& spec) {
-  absl::StatusOr<std::unique_ptr<Model>> model = Model::Create(spec);
-  EXPECT_THAT(model, IsOk());
-  return *std::move(model);
-}
-
-// A batch of its own, with features of both signs.
-struct Examples {
-  Examples(const Model& model, int size, uint64_t seed) {
-    SeededRng rng(seed);
-    features.resize(int64_t{size} * model.spec().inputs());
-    for (float& x : features) x = rng.Normal();
-    for (int i = 0; i < size; ++i) {
-      labels.push_back(rng.Below(model.spec().outputs()));
-    }
-  }
-  Batch batch() const { return {features, labels}; }
-
-  std::vector<float> features;
-  std::vector<int32_t> labels;
-};
-
-ParameterVector RandomParameters(const Model& model, uint64_t seed) {
-  SeededRng rng(seed);
-  ParameterVector parameters(model.layout().num_parameters());
-  for (float& w : parameters) w = 0.5 * rng.Normal();
-  return parameters;
-}
 
 TEST(ModelSpecTest, TextNamesKindAndWidths) {
   EXPECT_EQ((ModelSpec{LogisticSpec{60, 10}}.ToString()), "logistic 60-10");
@@ -54,18 +23,105 @@ TEST(ModelSpecTest, TextNamesKindAndWidths) {
             "mlp 784-200-200-10");
 }
 
+void ExpectRefused(const ModelSpec& spec, const char* what) {
+  EXPECT_THAT(Model::Create(spec),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(what)));
+}
+
+ModelSpec List(std::vector<int> input, std::vector<LayerSpec> layers,
+               Loss loss = Loss::kSoftmaxCrossEntropy,
+               Target target = Target::kLabels) {
+  return {LayerListSpec{std::move(input), std::move(layers), loss, target}};
+}
+
 TEST(ModelTest, SizesOutOfRangeAreRefusedByName) {
-  const auto refused = [](const ModelSpec& spec, const char* what) {
-    EXPECT_THAT(Model::Create(spec),
-                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(what)));
-  };
-  refused({LogisticSpec{0, 10}}, "inputs is 0");
-  refused({LogisticSpec{60, 1}}, "outputs is 1");
-  refused({MlpSpec{-5, {8}, 10}}, "inputs is -5");
-  refused({MlpSpec{60, {8, 0}, 10}}, "hidden[1] is 0");
-  refused({MlpSpec{60, {kMaxLayerWidth + 1}, 10}}, "hidden[0] is 1048577");
-  refused({MlpSpec{1 << 20, {1 << 20}, 1 << 20}}, "parameters, expected at");
-  refused({MlpSpec{60, std::vector<int>(65, 8), 10}}, "65 hidden layers");
+  ExpectRefused({LogisticSpec{0, 10}}, "inputs is 0");
+  ExpectRefused({LogisticSpec{60, 1}}, "outputs is 1");
+  ExpectRefused({MlpSpec{-5, {8}, 10}}, "inputs is -5");
+  ExpectRefused({MlpSpec{60, {8, 0}, 10}}, "layer dense2: units is 0");
+  ExpectRefused({MlpSpec{60, {kMaxLayerWidth + 1}, 10}}, "layer dense1: units");
+  ExpectRefused({MlpSpec{1 << 20, {1 << 20}, 1 << 20}}, "layer dense1");
+  ExpectRefused({MlpSpec{60, std::vector<int>(300, 8), 10}},
+                "more than 256 layers");
+  ExpectRefused(List({}, {}), "0 dimensions");
+  ExpectRefused(List({4, 0}, {}), "input[1] is 0");
+  ExpectRefused(List({1 << 13, 1 << 13, 2}, {}), "input has more than");
+}
+
+TEST(ModelTest, LayersThatDoNotFitAreRefusedByName) {
+  ExpectRefused(
+      List({784}, {{Conv2dSpec{.filters = 4}}, {DenseSpec{.units = 3}}}),
+      "layer conv1: ");
+  ExpectRefused(
+      List({8, 8, 1}, {{.kind = Conv2dSpec{.filters = 4,
+                                           .kernel = 9,
+                                           .padding = Padding::kValid},
+                        .name = "edges"},
+                       {DenseSpec{.units = 3}}}),
+      "layer edges: ");
+  ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}, .name = "a"},
+                           {.kind = DenseSpec{.units = 3}, .name = "a"}}),
+                "two layers are named 'a'");
+  ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}, .name = "A-b"}}),
+                "layer name 'A-b'");
+}
+
+TEST(ModelTest, ResidualBranchesMustMeet) {
+  ExpectRefused(List({4}, {{ResidualSpec{{{DenseSpec{.units = 3}}}, {}}}}),
+                "ends as 3, its shortcut as 4");
+  ExpectRefused(List({4}, {{ResidualSpec{{}, {}}}}), "no body");
+  ExpectRefused(List({4}, {{ResidualSpec{{{FlattenSpec{}}}, {}}}}),
+                "same value");
+  LayerSpec nested = {DenseSpec{.units = 4}};
+  for (int i = 0; i <= kMaxResidualDepth; ++i) {
+    nested = {ResidualSpec{{nested}, {}}};
+  }
+  ExpectRefused(List({4}, {nested}), "nested deeper");
+}
+
+TEST(ModelTest, LossesThatCannotCompareAreRefused) {
+  const std::vector<LayerSpec> dense = {{DenseSpec{.units = 3}}};
+  ExpectRefused(List({4}, dense, Loss::kMeanSquaredError), "labels");
+  ExpectRefused(List({4}, dense, Loss::kBinaryCrossEntropy), "one output");
+  ExpectRefused(List({4}, dense, Loss::kSoftmaxCrossEntropy, Target::kValues),
+                "labels only");
+  ExpectRefused(List({4}, dense, Loss::kMeanSquaredError, Target::kInput),
+                "the model ends as 3, its input has 4 values");
+}
+
+TEST(ModelTest, NothingToTrainIsRefused) {
+  ExpectRefused(List({4}, {{ActivationSpec{}}}), "no layer that a federation");
+  ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}, .frozen = true}}),
+                "no layer that a federation");
+  ExpectRefused(
+      List({4}, {{.kind = DenseSpec{.units = 3}, .is_private = true}}),
+      "no layer that a federation");
+}
+
+TEST(ModelTest, PrivateLayersComeLastInTheDevicesVector) {
+  const auto model =
+      MakeModel(List({4}, {{.kind = DenseSpec{.units = 3}, .is_private = true},
+                           {DenseSpec{.units = 2}}}));
+  EXPECT_EQ(model->layout(),
+            ParameterLayout({{"dense2.weight", {3, 2}}, {"dense2.bias", {2}}}));
+  EXPECT_EQ(model->private_layout(),
+            ParameterLayout({{"dense1.weight", {4, 3}}, {"dense1.bias", {3}}}));
+  EXPECT_EQ(model->nodes()[0].parameter_offset, 8);
+  EXPECT_EQ(model->nodes()[1].parameter_offset, 0);
+  EXPECT_EQ(model->InitialPrivateValues(), model->InitialPrivateValues());
+  SeededRng rng(1);
+  EXPECT_EQ(model->DeviceVector(model->Initialise(rng)).size(), 23);
+}
+
+TEST(ModelTest, McmahanCnnHasItsParameters) {
+  const auto model = MakeModel({CnnSpec{CnnPreset::kMcmahan, {28, 28, 1}, 10}});
+  EXPECT_EQ(model->layout().num_parameters(), 1663370);
+}
+
+TEST(ModelTest, LabelsFollowTheOutput) {
+  const auto model = MakeModel({GruLanguageModelSpec{9, 4, 3, 5}});
+  EXPECT_EQ(model->labels_per_example(), 4);
+  EXPECT_EQ(model->output().ToString(), "4x9");
 }
 
 TEST(ModelTest, LayoutNamesWeightsAndBiases) {
@@ -76,14 +132,9 @@ TEST(ModelTest, LayoutNamesWeightsAndBiases) {
                                               {"dense2.bias", {2}}}));
 }
 
-TEST(ModelTest, MlpWithoutHiddenLayersIsLogistic) {
-  const std::unique_ptr<Model> mlp = MakeModel({MlpSpec{5, {}, 3}});
-  const std::unique_ptr<Model> logistic = MakeModel({LogisticSpec{5, 3}});
-  EXPECT_EQ(mlp->layout(), logistic->layout());
-  const ParameterVector parameters = RandomParameters(*mlp, 1);
-  const Examples examples(*mlp, 20, 2);
-  EXPECT_EQ(mlp->Evaluate(parameters, examples.batch()).loss_sum,
-            logistic->Evaluate(parameters, examples.batch()).loss_sum);
+TEST(ModelTest, MlpWithoutHiddenLayersHasTheLayoutOfLogistic) {
+  EXPECT_EQ(MakeModel({MlpSpec{5, {}, 3}})->layout(),
+            MakeModel({LogisticSpec{5, 3}})->layout());
 }
 
 TEST(ModelTest, LogisticStartsAtZeroWithTheLossOfGuessing) {
@@ -92,8 +143,8 @@ TEST(ModelTest, LogisticStartsAtZeroWithTheLossOfGuessing) {
   const ParameterVector parameters = model->Initialise(rng);
   EXPECT_THAT(parameters, Each(0));
   const Examples examples(*model, 30, 2);
-  EXPECT_NEAR(model->Evaluate(parameters, examples.batch()).loss(),
-              std::log(10.0), 1e-6);
+  EXPECT_NEAR(LossOf(*model, parameters, examples.batch()), std::log(10.0),
+              1e-6);
 }
 
 TEST(ModelTest, MlpStartsGlorotUniformWithZeroBiases) {
@@ -130,136 +181,6 @@ TEST(ModelTest, SameSeedSameStart) {
   EXPECT_EQ(parameters, model->Initialise(second));
   EXPECT_NE(parameters, model->Initialise(other));
 }
-
-// Computed by hand: x = (1, 2), h = relu(x W1 + b1) = (relu(1 - 2 + .5),
-// relu(1 + 2 - 1)) = (0, 2), z = h W2 + b2 = (2, -2 + 1) = (2, -1).
-TEST(ModelTest, PredictionByHand) {
-  const std::unique_ptr<Model> model = MakeModel({MlpSpec{2, {2}, 2}});
-  const ParameterVector parameters = {1, 1, -1, 1, 0.5, -1, 9, 9, 1, -1, 0, 1};
-  const std::vector<float> features = {1, 2};
-  std::vector<float> probabilities(2);
-  model->Predict(parameters, features, absl::MakeSpan(probabilities));
-  const double p = 1 / (1 + std::exp(-3.0));
-  EXPECT_NEAR(probabilities[0], p, 1e-6);
-  EXPECT_NEAR(probabilities[1], 1 - p, 1e-6);
-}
-
-class EveryModelTest : public ::testing::TestWithParam<ModelSpec> {
- protected:
-  std::unique_ptr<Model> model_ = MakeModel(GetParam());
-};
-
-// ReLU has kinks, and a difference across one is no derivative: of the slopes
-// on both sides, the nearer one must agree. h is small against the curvature
-// and large against the rounding of a loss computed in float (1e-7 / h).
-TEST_P(EveryModelTest, GradientMatchesFiniteDifferences) {
-  const Examples examples(*model_, 17, 1);
-  const ParameterVector parameters = RandomParameters(*model_, 2);
-  ParameterVector gradient(parameters.size());
-  const double loss = model_
-                          ->LossAndGradient(parameters, examples.batch(),
-                                            absl::MakeSpan(gradient))
-                          .loss();
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const auto slope = [&](double h) {
-      ParameterVector moved = parameters;
-      moved[i] += h;
-      return (model_->Evaluate(moved, examples.batch()).loss() - loss) /
-             (double{moved[i]} - parameters[i]);
-    };
-    const double error = std::min(std::abs(slope(1e-3) - gradient[i]),
-                                  std::abs(slope(-1e-3) - gradient[i]));
-    EXPECT_LT(error, 1e-3) << "parameter " << i << ": " << gradient[i];
-  }
-}
-
-TEST_P(EveryModelTest, GradientOverwritesWhatWasThere) {
-  const Examples examples(*model_, 6, 1);
-  const ParameterVector parameters = RandomParameters(*model_, 2);
-  ParameterVector first(parameters.size(), 0.0f);
-  ParameterVector second(parameters.size(), 1e9f);
-  model_->LossAndGradient(parameters, examples.batch(), absl::MakeSpan(first));
-  model_->LossAndGradient(parameters, examples.batch(), absl::MakeSpan(second));
-  EXPECT_EQ(first, second);
-}
-
-TEST_P(EveryModelTest, GradientIsTheMeanOverTheBatch) {
-  const Examples examples(*model_, 4, 1);
-  const ParameterVector parameters = RandomParameters(*model_, 2);
-  ParameterVector whole(parameters.size());
-  model_->LossAndGradient(parameters, examples.batch(), absl::MakeSpan(whole));
-  std::vector<double> mean(parameters.size());
-  const int inputs = model_->spec().inputs();
-  for (int i = 0; i < 4; ++i) {
-    const Batch one = {
-        absl::MakeConstSpan(examples.features).subspan(i * inputs, inputs),
-        absl::MakeConstSpan(examples.labels).subspan(i, 1)};
-    ParameterVector gradient(parameters.size());
-    model_->LossAndGradient(parameters, one, absl::MakeSpan(gradient));
-    for (size_t k = 0; k < mean.size(); ++k) mean[k] += gradient[k] / 4.0;
-  }
-  for (size_t k = 0; k < mean.size(); ++k) EXPECT_NEAR(whole[k], mean[k], 1e-5);
-}
-
-TEST_P(EveryModelTest, TrainIsAStepAlongTheGradient) {
-  const Examples examples(*model_, 11, 1);
-  const ParameterVector parameters = RandomParameters(*model_, 2);
-  ParameterVector gradient(parameters.size());
-  const Score before = model_->LossAndGradient(parameters, examples.batch(),
-                                               absl::MakeSpan(gradient));
-  ParameterVector trained = parameters;
-  const Score score = model_->Train(absl::MakeSpan(trained), examples.batch(),
-                                    {.learning_rate = 0.1f});
-  EXPECT_EQ(score.loss_sum, before.loss_sum);
-  for (size_t i = 0; i < trained.size(); ++i) {
-    EXPECT_NEAR(trained[i], parameters[i] - 0.1f * gradient[i], 1e-6);
-  }
-  EXPECT_LT(model_->Evaluate(trained, examples.batch()).loss_sum,
-            before.loss_sum);
-}
-
-TEST_P(EveryModelTest, ScoreDoesNotDependOnEarlierBatches) {
-  const Examples small(*model_, 3, 1), large(*model_, 40, 2);
-  const ParameterVector parameters = RandomParameters(*model_, 3);
-  const Score alone =
-      MakeModel(GetParam())->Evaluate(parameters, small.batch());
-  ParameterVector gradient(parameters.size());
-  model_->LossAndGradient(parameters, large.batch(), absl::MakeSpan(gradient));
-  const Score after = model_->Evaluate(parameters, small.batch());
-  EXPECT_EQ(after.loss_sum, alone.loss_sum);
-  EXPECT_EQ(after.num_correct, alone.num_correct);
-  EXPECT_EQ(after.num_examples, 3);
-}
-
-TEST_P(EveryModelTest, PredictionsAreDistributionsThatEvaluateAgreesWith) {
-  const Examples examples(*model_, 25, 1);
-  const ParameterVector parameters = RandomParameters(*model_, 2);
-  const int classes = model_->spec().outputs();
-  std::vector<float> probabilities(25 * classes);
-  model_->Predict(parameters, examples.features, absl::MakeSpan(probabilities));
-  double loss = 0;
-  int64_t correct = 0;
-  for (int i = 0; i < 25; ++i) {
-    const auto row = probabilities.begin() + i * classes;
-    EXPECT_NEAR(std::accumulate(row, row + classes, 0.0), 1, 1e-6);
-    loss -= std::log(row[examples.labels[i]]);
-    correct += std::max_element(row, row + classes) - row == examples.labels[i];
-  }
-  const Score score = model_->Evaluate(parameters, examples.batch());
-  EXPECT_NEAR(score.loss_sum, loss, 1e-4 * loss);
-  EXPECT_EQ(score.num_correct, correct);
-}
-
-INSTANTIATE_TEST_SUITE_P(Architectures, EveryModelTest,
-                         ::testing::Values(ModelSpec{LogisticSpec{6, 4}},
-                                           ModelSpec{MlpSpec{6, {9}, 4}},
-                                           ModelSpec{MlpSpec{5, {18, 7}, 3}}),
-                         [](const auto& info) {
-                           std::string name = info.param.ToString();
-                           std::replace(name.begin(), name.end(), ' ', '_');
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
 
 }  // namespace
 }  // namespace shoal::learning

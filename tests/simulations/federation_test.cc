@@ -61,7 +61,7 @@ class FederationTest : public ::testing::Test {
     auto stored = *learning::ParseModel(bytes);
     return learning::EvaluateDataset(*model, stored.parameters,
                                      *Blobs(500, 999))
-        .accuracy();
+        ->accuracy();
   }
 
   std::vector<std::unique_ptr<learning::Dataset>> data_;

@@ -41,22 +41,21 @@ class HandwritingTaskTest : public ::testing::Test {
     SeededRng rng(7);
     return model.Initialise(rng);
   }
-  static ParameterVector Train(Model& model, const ParameterVector& base,
+  static ParameterVector Train(const Model& model, const ParameterVector& base,
                                const Dataset& data, int epochs) {
     TrainingOptions training;
     training.epochs = epochs;
     training.batch_size = 10;
     training.learning_rate = 0.05;
-    const LocalUpdate update =
-        ComputeLocalUpdate(model, base, data, training, FedAvgLocal{}, 1, [] {
-          return true;
-        }).value();
+    const LocalUpdate update = ComputeLocalUpdate(model, base, data, training,
+                                                  FedAvgLocal{}, {.seed = 1})
+                                   .value();
     ParameterVector trained = base;
     for (size_t i = 0; i < trained.size(); ++i) trained[i] += update.delta[i];
     return trained;
   }
-  double Accuracy(Model& model, const ParameterVector& parameters) {
-    return EvaluateDataset(model, parameters, *test_).accuracy();
+  double Accuracy(const Model& model, const ParameterVector& parameters) {
+    return EvaluateDataset(model, parameters, *test_).value().accuracy();
   }
 
   std::vector<std::unique_ptr<Dataset>> devices_;
