@@ -1,0 +1,126 @@
+#include "learning/onnx/wire.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/bytes.h"
+
+namespace shoal::learning::onnx {
+namespace {
+
+// Takes a number of up to ten bytes off the front of `rest`.
+bool TakeVarint(absl::string_view& rest, uint64_t& value) {
+  value = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    if (rest.empty()) return false;
+    const uint8_t byte = static_cast<uint8_t>(rest[0]);
+    rest.remove_prefix(1);
+    value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void MessageWriter::Varint(uint64_t value) {
+  for (; value >= 0x80; value >>= 7) {
+    bytes_.push_back(static_cast<char>(value | 0x80));
+  }
+  bytes_.push_back(static_cast<char>(value));
+}
+
+void MessageWriter::Int(int field, int64_t value) {
+  Varint(static_cast<uint64_t>(field) << 3 |
+         static_cast<uint64_t>(WireType::kVarint));
+  Varint(static_cast<uint64_t>(value));
+}
+
+void MessageWriter::Float(int field, float value) {
+  Varint(static_cast<uint64_t>(field) << 3 |
+         static_cast<uint64_t>(WireType::kFixed32));
+  AppendU32(bytes_, std::bit_cast<uint32_t>(value));
+}
+
+void MessageWriter::Bytes(int field, absl::string_view bytes) {
+  Varint(static_cast<uint64_t>(field) << 3 |
+         static_cast<uint64_t>(WireType::kBytes));
+  Varint(bytes.size());
+  bytes_.append(bytes.data(), bytes.size());
+}
+
+bool MessageReader::Fail() {
+  ok_ = false;
+  return false;
+}
+
+bool MessageReader::Varint(uint64_t& value) {
+  return TakeVarint(rest_, value) || Fail();
+}
+
+bool MessageReader::Fixed(size_t size, uint64_t& value) {
+  if (rest_.size() < size) return Fail();
+  value = 0;
+  std::memcpy(&value, rest_.data(), size);
+  rest_.remove_prefix(size);
+  return true;
+}
+
+bool MessageReader::Next(WireField& field) {
+  if (!ok_ || rest_.empty()) return false;
+  uint64_t tag = 0;
+  if (!Varint(tag)) return false;
+  const uint64_t number = tag >> 3;
+  if (number == 0 || number >= (uint64_t{1} << 29)) return Fail();
+  field.number = static_cast<int>(number);
+  field.type = static_cast<WireType>(tag & 7);
+  switch (field.type) {
+    case WireType::kVarint:
+      return Varint(field.value);
+    case WireType::kFixed64:
+      return Fixed(8, field.value);
+    case WireType::kFixed32:
+      return Fixed(4, field.value);
+    case WireType::kBytes: {
+      uint64_t size = 0;
+      if (!Varint(size)) return false;
+      if (size > rest_.size()) return Fail();
+      field.bytes = rest_.substr(0, size);
+      rest_.remove_prefix(size);
+      return true;
+    }
+  }
+  return Fail();  // groups, which ONNX has none of
+}
+
+bool AppendInts(const WireField& field, std::vector<int64_t>& values) {
+  if (field.type == WireType::kVarint) {
+    values.push_back(static_cast<int64_t>(field.value));
+    return true;
+  }
+  if (field.type != WireType::kBytes) return false;
+  absl::string_view rest = field.bytes;
+  while (!rest.empty()) {
+    uint64_t value = 0;
+    if (!TakeVarint(rest, value)) return false;
+    values.push_back(static_cast<int64_t>(value));
+  }
+  return true;
+}
+
+bool AppendFloats(const WireField& field, std::vector<float>& values) {
+  if (field.type == WireType::kFixed32) {
+    values.push_back(std::bit_cast<float>(static_cast<uint32_t>(field.value)));
+    return true;
+  }
+  if (field.type != WireType::kBytes || field.bytes.size() % 4 != 0) {
+    return false;
+  }
+  const size_t count = field.bytes.size() / 4;
+  values.resize(values.size() + count);
+  std::memcpy(values.data() + values.size() - count, field.bytes.data(),
+              field.bytes.size());
+  return true;
+}
+
+}  // namespace shoal::learning::onnx
