@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/file.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
@@ -17,6 +19,7 @@ namespace {
 
 struct Options {
   std::string file;
+  std::string initial_model;  // file; empty: drawn from the task's seed
   std::string name;
 };
 
@@ -35,6 +38,11 @@ absl::Status Create(Shell& shell, const Options& options) {
   if (!task.ok()) return protocol::AsWrongInput(task.status());
   v1::CreateTaskRequest request;
   *request.mutable_task() = configuration::TaskToProto(*task);
+  if (!options.initial_model.empty()) {
+    absl::StatusOr<std::string> model = ReadFile(options.initial_model);
+    if (!model.ok()) return protocol::AsWrongInput(model.status());
+    *request.mutable_initial_model() = *std::move(model);
+  }
   v1::TaskReport created;
   SHOAL_RETURN_IF_ERROR(
       shell.Call(&v1::Admin::Stub::CreateTask, request, created));
@@ -89,11 +97,16 @@ constexpr StateVerb kStateVerbs[] = {
 void AddTaskCommands(CLI::App& app, Shell& shell) {
   CLI::App* noun = AddNoun(app, "task", "what populations are asked to do");
   auto options = std::make_shared<Options>();  // shared with the callbacks
-  AddVerb(*noun, shell, "create", "create a task and start it",
-          "shoalctl task create digits.yaml",
-          [&shell, options] { return Create(shell, *options); })
+  CLI::App* create =
+      AddVerb(*noun, shell, "create", "create a task and start it",
+              "shoalctl task create digits.yaml",
+              [&shell, options] { return Create(shell, *options); });
+  create
       ->add_option("FILE", options->file, "task file, or scenario with a task")
       ->required();
+  create->add_option("--initial-model", options->initial_model,
+                     "start from this model version, as `model download` "
+                     "writes it, instead of random weights");
   AddVerb(*noun, shell, "list", "list tasks", "shoalctl task list",
           [&shell] { return List(shell); });
   AddVerb(*noun, shell, "show", "show one task", "shoalctl task show digits",

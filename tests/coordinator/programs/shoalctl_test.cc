@@ -146,6 +146,28 @@ TEST_F(ShoalctlTest, DownloadOverwritesOnlyByForce) {
   EXPECT_NE(*ReadFile(out), "mine");
 }
 
+TEST_F(ShoalctlTest, TaskStartsFromAGivenModelVersion) {
+  ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
+  const std::string given = coordinator_.folder() + "/given.shoal";
+  ASSERT_EQ(Run({"model", "download", "small", "--out", given}).exit_code, 0);
+  // The model of another start: one weight differs.
+  SHOAL_ASSERT_OK_AND_ASSIGN(std::string bytes, ReadFile(given));
+  bytes[bytes.size() - 1] ^= 0x01;
+  SHOAL_ASSERT_OK(ReplaceFile(given, bytes));
+  std::string other = kTask;
+  other.replace(other.find("small"), 5, "other");
+  SHOAL_ASSERT_OK(WriteFileAtomically(task_file_, other));
+  EXPECT_EQ(
+      Run({"task", "create", task_file_, "--initial-model", given}).exit_code,
+      0);
+  const std::string start = coordinator_.folder() + "/start.shoal";
+  ASSERT_EQ(Run({"model", "download", "other", "--out", start}).exit_code, 0);
+  EXPECT_THAT(ReadFile(start), ::shoal::testing::IsOkAndHolds(bytes));
+  EXPECT_EQ(Run({"task", "create", task_file_, "--initial-model", "/no/model"})
+                .exit_code,
+            2);
+}
+
 TEST_F(ShoalctlTest, FailedDownloadLeavesNoFile) {
   ASSERT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
   const std::string folder = coordinator_.folder() + "/downloads";
