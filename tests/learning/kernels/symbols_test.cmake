@@ -14,7 +14,7 @@ foreach(line IN LISTS lines)
   if(line MATCHES "kernels_([a-z0-9]+)\\.cc.* T shoal::learning::([a-z0-9]+)::Table\\(\\)$"
      AND CMAKE_MATCH_1 STREQUAL CMAKE_MATCH_2)
     math(EXPR tables "${tables} + 1")
-  elseif(NOT line MATCHES ":[0-9a-f]+ [a-z] ")  # lower case: local
+  elseif(NOT line MATCHES ": ?[0-9a-f]+ [a-z] ")  # lower case: local
     message(SEND_ERROR "visible to the linker: ${line}")
   endif()
 endforeach()
