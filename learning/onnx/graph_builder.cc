@@ -16,18 +16,6 @@ std::string Bytes(const std::vector<Value>& values) {
                      values.size() * sizeof(Value));
 }
 
-// Which of our axes (0: batch) each axis of the form is.
-std::vector<int64_t> AxesOf(Form form, int rank) {
-  std::vector<int64_t> axes(rank + 1);
-  std::iota(axes.begin(), axes.end(), 0);
-  if (form == Form::kChannelsFirst) {
-    std::rotate(axes.begin() + 1, axes.end() - 1, axes.end());
-  } else if (form == Form::kTimeFirst) {
-    std::swap(axes[0], axes[1]);
-  }
-  return axes;
-}
-
 }  // namespace
 
 std::string GraphBuilder::NewName(absl::string_view what) {

@@ -10,18 +10,11 @@
 
 #include "absl/strings/string_view.h"
 #include "learning/onnx/file.h"
+#include "learning/onnx/form.h"
 #include "learning/onnx/weights.h"
 #include "learning/shape.h"
 
 namespace shoal::learning::onnx {
-
-// How a value of the model lies in the graph. Batch first, but for kTimeFirst.
-enum class Form {
-  kChannelsLast,   // ours: [batch, …positions, channels]
-  kChannelsFirst,  // of convolutions: [batch, channels, …positions]
-  kTimeFirst,      // of recurrent layers: [length, batch, channels]
-  kFlat,           // ours as a vector: [batch, n]
-};
 
 // One thread. Names of operators begin with the layer that they belong to.
 class GraphBuilder {

@@ -144,4 +144,16 @@ std::string Permute(const std::string& data, int64_t element_size,
   return result;
 }
 
+std::vector<float> Permute(const std::vector<float>& values,
+                           const std::vector<int64_t>& dims,
+                           const std::vector<int>& order) {
+  const std::string permuted =
+      Permute(Bytes<float>(values), sizeof(float), dims, order);
+  std::vector<float> result(values.size());
+  if (!result.empty()) {
+    std::memcpy(result.data(), permuted.data(), permuted.size());
+  }
+  return result;
+}
+
 }  // namespace shoal::learning::onnx

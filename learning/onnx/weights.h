@@ -41,6 +41,9 @@ ParameterVector WidenWeights(const std::vector<StoredTensor>& tensors);
 std::string Permute(const std::string& data, int64_t element_size,
                     const std::vector<int64_t>& dims,
                     const std::vector<int>& order);
+std::vector<float> Permute(const std::vector<float>& values,
+                           const std::vector<int64_t>& dims,
+                           const std::vector<int>& order);
 
 }  // namespace shoal::learning::onnx
 

@@ -1,5 +1,5 @@
 // Convolutions and pools, which ONNX wants with the channels first.
-#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -15,28 +15,15 @@ std::vector<Attribute> WindowAttributes(const Shape& input,
   const absl::StatusOr<WindowShape> placed = PlaceWindows(spec, input);
   SHOAL_CHECK(placed.ok());  // the layer was made from the same numbers
   const WindowShape& window = *placed;
-  const auto behind = [](int64_t windows, int64_t stride, int64_t kernel,
-                         int64_t size, int64_t before) {
-    return std::max<int64_t>((windows - 1) * stride + kernel - size - before,
-                             0);
-  };
-  const int64_t bottom =
-      behind(window.out_height, window.stride_height, window.kernel_height,
-             window.height, window.pad_top);
-  const int64_t right =
-      behind(window.out_width, window.stride_width, window.kernel_width,
-             window.width, window.pad_left);
-  if (input.rank() == 2) {
-    return {{"kernel_shape", std::vector<int64_t>{window.kernel_width}},
-            {"strides", std::vector<int64_t>{window.stride_width}},
-            {"pads", std::vector<int64_t>{window.pad_left, right}}};
+  std::vector<int64_t> kernel = {window.kernel_width};
+  std::vector<int64_t> strides = {window.stride_width};
+  if (input.rank() == 3) {
+    kernel.insert(kernel.begin(), window.kernel_height);
+    strides.insert(strides.begin(), window.stride_height);
   }
-  return {{"kernel_shape",
-           std::vector<int64_t>{window.kernel_height, window.kernel_width}},
-          {"strides",
-           std::vector<int64_t>{window.stride_height, window.stride_width}},
-          {"pads", std::vector<int64_t>{window.pad_top, window.pad_left, bottom,
-                                        right}}};
+  return {{"kernel_shape", std::move(kernel)},
+          {"strides", std::move(strides)},
+          {"pads", PadsOf(window, input.rank())}};
 }
 
 // What the three kinds of convolutions have in common.
