@@ -1,5 +1,6 @@
 #include "tests/fuzz/fuzz_targets.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -9,6 +10,8 @@
 #include "configuration/programs.h"
 #include "learning/model.h"
 #include "learning/model_spec_bytes.h"
+#include "learning/onnx/read_onnx.h"
+#include "learning/onnx/write_onnx.h"
 #include "learning/update_codec.h"
 #include "protocol/assignment_token.h"
 #include "protocol/certificates.h"
@@ -181,6 +184,36 @@ std::vector<std::string> ValidModelSpecs() {
               {learning::CnnSpec{learning::CnnPreset::kSensor, {128, 9}, 6}})};
 }
 
+// Files with most operators, for networks as small as they can be.
+std::vector<std::string> ValidOnnxFiles() {
+  using namespace learning;  // NOLINT: the layers read better
+  LayerListSpec image;
+  image.input = {4, 4, 1};
+  image.layers = {
+      {ResidualSpec{.body = {{DepthwiseConvSpec{}}, {GroupNormSpec{}}},
+                    .shortcut = {{Conv2dSpec{.filters = 1, .kernel = 1}}}}},
+      {BatchNormSpec{}},
+      {PoolSpec{}},
+      {FlattenSpec{}},
+      {DenseSpec{.units = 2, .activation = ActivationKind::kGelu}},
+      {LayerNormSpec{}}};
+  ModelSpec prepared = {MlpSpec{2, {2}, 2}};
+  prepared.preprocessing = {
+      .standardise = true, .impute = true, .mask = true, .clip = 3};
+  const ModelSpec specs[] = {
+      {image}, prepared, {GruLanguageModelSpec{3, 2, 2, 2}}};
+  std::vector<std::string> files;
+  for (const ModelSpec& spec : specs) {
+    const std::unique_ptr<Model> model = Value(Model::Create(spec));
+    SeededRng rng(1);
+    const ParameterVector values = model->DeviceVector(model->Initialise(rng));
+    files.push_back(Value(WriteOnnx(*model, values)));
+    files.push_back(Value(WriteOnnx(
+        *model, values, {.opset = 13, .weights = OnnxWeights::kInt8})));
+  }
+  return files;
+}
+
 std::vector<std::string> ValidConfigurations() {
   return {
       "name: pictures\npopulation: p\nmodel:\n  network:\n"
@@ -219,6 +252,7 @@ constexpr FuzzTarget kTargets[] = {
     {"update", FuzzUpdate, ValidUpdates},
     {"model", FuzzModel, ValidModels},
     {"model_spec", FuzzModelSpec, ValidModelSpecs},
+    {"onnx", FuzzOnnx, ValidOnnxFiles},
     {"configuration", FuzzConfiguration, ValidConfigurations},
 };
 
@@ -269,6 +303,16 @@ void FuzzModelSpec(absl::string_view data) {
       learning::DecodeModelSpec(data);
   if (!spec.ok()) return;
   SHOAL_CHECK(learning::EncodeModelSpec(*spec) == data);
+}
+
+void FuzzOnnx(absl::string_view data) {
+  const absl::StatusOr<learning::ImportedModel> imported =
+      learning::ReadOnnx(data);
+  if (!imported.ok()) return;
+  const std::unique_ptr<learning::Model> model =
+      Value(learning::Model::Create(imported->spec));
+  const std::string file = Value(WriteOnnx(*model, imported->values));
+  SHOAL_CHECK(Value(learning::ReadOnnx(file)).values == imported->values);
 }
 
 void FuzzConfiguration(absl::string_view data) {

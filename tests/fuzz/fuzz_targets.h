@@ -26,6 +26,9 @@ void FuzzUpdate(absl::string_view data);
 void FuzzModel(absl::string_view data);
 // A model's specification as bytes. Promise: as for a serialised model.
 void FuzzModelSpec(absl::string_view data);
+// An ONNX file. Promise: what is accepted makes a model that its values fit,
+// and comes back from a file of our own.
+void FuzzOnnx(absl::string_view data);
 // A file of every kind. Promise: every error names file and line.
 void FuzzConfiguration(absl::string_view data);
 
