@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "base/human_duration.h"
 #include "protocol/refusal.h"
 #include "protocol/round_failure.h"
 #include "protocol/units.h"
@@ -69,13 +70,6 @@ std::string Count(int64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
-std::string Rounded(absl::Duration duration) {
-  const absl::Duration unit =
-      duration < absl::Seconds(10) ? absl::Milliseconds(1) : absl::Seconds(1);
-  return protocol::DurationText(
-      std::max(absl::Trunc(duration, unit), absl::ZeroDuration()));
-}
-
 // Whether the contributor set is fixed.
 bool IsOver(const RoundRow& round) {
   return round.state >= RoundState::kSealed;
@@ -116,7 +110,7 @@ std::string CommittedVerdict(const RoundRow& round,
   return absl::StrCat("It committed model version ", round.number, " (",
                       round.committed_model.ToShortHex(), ") from ",
                       Count(round.accepted, "report"), " ",
-                      Rounded(round.finished - began),
+                      HumanDuration(round.finished - began),
                       " after its first device was admitted.");
 }
 
@@ -124,17 +118,18 @@ std::string Verdict(const RoundRow& round, const configuration::Task& task,
                     absl::Time now) {
   switch (round.state) {
     case RoundState::kOpen:
-      return absl::StrCat("It has been open for ", Rounded(now - round.opened),
+      return absl::StrCat("It has been open for ",
+                          HumanDuration(now - round.opened),
                           " and no device of population '", task.population,
                           "' has been admitted.");
     case RoundState::kCollecting:
       if (round.accepted >= round.cohort) {
         return "It has what it needs and is about to be sealed.";
       }
-      return absl::StrCat("It waits for ",
-                          Count(round.cohort - round.accepted, "more report"),
-                          ", at least ", round.min_reports, " in all by its ",
-                          "deadline in ", Rounded(round.deadline - now), ".");
+      return absl::StrCat(
+          "It waits for ", Count(round.cohort - round.accepted, "more report"),
+          ", at least ", round.min_reports, " in all by its ", "deadline in ",
+          HumanDuration(round.deadline - now), ".");
     case RoundState::kSealed:
     case RoundState::kRevealed:
       return absl::StrCat("It is sealed with ", Count(round.accepted, "report"),

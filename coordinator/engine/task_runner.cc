@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/aggregate.h"
 #include "coordinator/engine/failpoints.h"
@@ -367,7 +368,7 @@ void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
                      "task is held up",
                      {{"task", task_.setup->task.name},
                       {"error", status.ToString()},
-                      {"retry_in", absl::FormatDuration(retry_at_ - now)}});
+                      {"retry_in", HumanDuration(retry_at_ - now)}});
   if (absl::IsAborted(status)) lease_.reset();
   if (IsTrouble(status)) core_.Noted(status).IgnoreError();  // logged
   {

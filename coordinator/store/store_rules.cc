@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/human_duration.h"
 #include "protocol/round_failure.h"
 
 namespace shoal::coordinator {
@@ -178,9 +179,9 @@ absl::StatusOr<HeldLease> NextLease(absl::string_view task,
                                     absl::Duration duration) {
   const bool same = held.has_value() && held->holder == holder;
   if (held.has_value() && !same && held->expires > now) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "task '", task, "' is led by '", held->holder, "' for another ",
-        absl::FormatDuration(held->expires - now)));
+    return absl::FailedPreconditionError(
+        absl::StrCat("task '", task, "' is led by '", held->holder,
+                     "' for another ", HumanDuration(held->expires - now)));
   }
   const int64_t epoch = held.has_value() ? held->epoch : 0;
   return HeldLease{std::string(holder), same ? epoch : epoch + 1,

@@ -59,14 +59,15 @@ TEST_F(ExplainTest, CommittedRoundTellsWhatBecameOfEverybody) {
   Add(7, "");
   Add(3, "abandoned: energy");
   Add(1, "refused: norm_bound");
-  EXPECT_EQ(Explain(),
-            absl::StrCat(
-                "Round 7 needed 16 reports, admitted 26 devices, accepted 15: "
-                "7 silent, 3 stopped on energy, 1 refused (norm bound). It "
-                "committed model version 4 (",
-                Sha256("model").ToShortHex(),
-                ") from 15 reports 61s after its first device was admitted. "
-                "The next round starts from that version."));
+  EXPECT_EQ(
+      Explain(),
+      absl::StrCat(
+          "Round 7 needed 16 reports, admitted 26 devices, accepted 15: "
+          "7 silent, 3 stopped on energy, 1 refused (norm bound). It "
+          "committed model version 4 (",
+          Sha256("model").ToShortHex(),
+          ") from 15 reports 1 min 1 s after its first device was admitted. "
+          "The next round starts from that version."));
 }
 
 TEST_F(ExplainTest, LastRoundSaysSo) {
@@ -80,7 +81,7 @@ TEST_F(ExplainTest, OpenRoundWaitsForDevices) {
   round_.state = RoundState::kOpen;
   EXPECT_EQ(Explain(),
             "Round 7 needed 16 reports, admitted 0 devices, accepted 0. It has "
-            "been open for 21s and no device of population 'handwriting' has "
+            "been open for 21 s and no device of population 'handwriting' has "
             "been admitted. It waits without a deadline until devices check "
             "in.");
 }
@@ -92,7 +93,7 @@ TEST_F(ExplainTest, CollectingRoundTellsWhatIsMissingAndUntilWhen) {
   EXPECT_EQ(Explain(),
             "Round 7 needed 16 reports, admitted 15 devices, accepted 10: 5 "
             "still at work. It waits for 6 more reports, at least 12 in all by "
-            "its deadline in 40s.");
+            "its deadline in 40 s.");
 }
 
 TEST_F(ExplainTest, SealedRoundIsBeingComputed) {
