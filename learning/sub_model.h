@@ -1,0 +1,65 @@
+// A narrower copy of a model whose tensors are the leading parts of the full
+// ones: what a device trains that has no room for all of it.
+//
+// Diao, Ding and Tarokh, "HeteroFL", ICLR 2021, equations 1 to 4: a sub-model
+// of width r has the first r of the units of every hidden layer, and a
+// parameter of the full model moves by the mean over those devices whose
+// sub-models have it. Two deviations. Their scaler module multiplies
+// activations by 1 / r in training; here a weight is divided by the share of
+// its inputs that the sub-model has when it is taken out, and the change is
+// multiplied by that share when it is put back, so that the sub-model is an
+// ordinary model and needs no layer of its own. And batch normalisation is
+// private here anyway, so that there are no global statistics to set aside.
+#ifndef SHOAL_LEARNING_SUB_MODEL_H_
+#define SHOAL_LEARNING_SUB_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "learning/model.h"
+
+namespace shoal::learning {
+
+// Values that lie next to each other in both vectors.
+struct SubModelRun {
+  int64_t full = 0;  // offsets
+  int64_t part = 0;
+  int64_t size = 0;
+  float share = 1;  // of the inputs of a weight, (0, 1]
+};
+
+// Immutable and thread-safe.
+class SubModel {
+ public:
+  // INVALID_ARGUMENT when `width` is not in (0, 1], or when the model cannot
+  // be narrowed: the reason is that of Model::Create.
+  static absl::StatusOr<std::unique_ptr<SubModel>> Create(const Model& full,
+                                                          double width);
+
+  const Model& model() const { return *model_; }
+  double width() const { return width_; }
+
+  // Takes the shared parameters of the sub-model, [model().layout()], out of
+  // the full ones, [full.layout()].
+  void TakeOut(absl::Span<const float> full, absl::Span<float> part) const;
+  // The full model's form of a change of the sub-model: zero where the
+  // sub-model has nothing. Every value of `full` is written.
+  void PutBack(absl::Span<const float> part, absl::Span<float> full) const;
+  // Adds `weight` to the place of every full parameter that the sub-model has.
+  void AddCounts(int64_t weight, absl::Span<int64_t> counts) const;
+
+ private:
+  SubModel() = default;
+
+  std::unique_ptr<Model> model_;
+  double width_ = 1;
+  int64_t num_full_ = 0;
+  std::vector<SubModelRun> runs_;
+};
+
+}  // namespace shoal::learning
+
+#endif  // SHOAL_LEARNING_SUB_MODEL_H_
