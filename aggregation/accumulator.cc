@@ -4,7 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <latch>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,7 +17,8 @@ namespace shoal::aggregation {
 namespace {
 
 constexpr absl::string_view kMagic = "SHSG";
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
+constexpr uint32_t kMaxSubModels = 8;
 // Values of one block: its sums stay in the second-level cache while every
 // update of a batch is added to them.
 constexpr int64_t kBlockValues = 16384;
@@ -130,6 +133,16 @@ absl::Status Broken(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("segment: ", what));
 }
 
+// The weights of sub-models are parts of the whole.
+bool WeightsFit(const SumTotals& totals) {
+  int64_t left = totals.weight;
+  for (const int64_t weight : totals.sub_model_weights) {
+    if (weight < 0 || weight > left) return false;
+    left -= weight;
+  }
+  return true;
+}
+
 // Sums and totals that `num_updates` accepted updates can lead to.
 absl::Status CheckTotals(const FixedPointRange& range,
                          const SumTotals& totals) {
@@ -145,6 +158,7 @@ absl::Status CheckTotals(const FixedPointRange& range,
       totals.weight < totals.num_updates ||
       !within(totals.num_examples, totals.num_updates * kMaxExamples) ||
       !within(totals.base_num_correct, totals.num_examples) ||
+      !WeightsFit(totals) ||
       !within(totals.base_loss_micro,
               totals.num_updates * MaxLossMicro(range))) {
     return Broken("its totals contradict its number of updates");
@@ -197,6 +211,12 @@ void Unpack(absl::string_view packed, int width, absl::Span<int64_t> sums) {
   }
 }
 
+std::string Describe(const Accumulator& sum) {
+  return absl::StrCat(sum.sums().size(), " values with scale ",
+                      sum.range().Scale(), " and ",
+                      sum.totals().sub_model_weights.size(), " sub-models");
+}
+
 }  // namespace
 
 bool FixedPointRange::IsValid() const {
@@ -223,8 +243,10 @@ int64_t FixedPointRange::MaxSum(int64_t num_updates) const {
   return static_cast<int64_t>(product * (1 + 0x1p-50)) + num_updates;
 }
 
-Accumulator::Accumulator(const FixedPointRange& range, int64_t num_parameters)
+Accumulator::Accumulator(const FixedPointRange& range, int64_t num_parameters,
+                         int num_sub_models)
     : range_(range), sums_(num_parameters) {
+  totals_.sub_model_weights.resize(num_sub_models);
   SHOAL_CHECK(range.IsValid());
   SHOAL_CHECK(num_parameters >= 1);
 }
@@ -241,10 +263,15 @@ void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
     SHOAL_CHECK(update.weight >= 1 && update.weight <= range_.max_weight);
     SHOAL_CHECK(update.report.num_examples >= update.report.base_num_correct);
     SHOAL_CHECK(update.report.num_examples <= kMaxExamples);
+    SHOAL_CHECK(update.shape >= 0 &&
+                update.shape <= std::ssize(totals_.sub_model_weights));
     addends.push_back(
         {update.delta.data(), static_cast<double>(update.weight) * scale});
     totals_.num_updates += 1;
     totals_.weight += update.weight;
+    if (update.shape > 0) {
+      totals_.sub_model_weights[update.shape - 1] += update.weight;
+    }
     totals_.num_examples += update.report.num_examples;
     totals_.base_num_correct += update.report.base_num_correct;
     totals_.base_loss_micro += LossMicro(update.report.base_loss_sum, range_);
@@ -257,11 +284,11 @@ void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
 }
 
 absl::Status Accumulator::Merge(const Accumulator& other) {
-  if (range_ != other.range_ || sums_.size() != other.sums_.size()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("sum of ", other.sums_.size(), " values with scale ",
-                     other.range_.Scale(), " cannot join one of ", sums_.size(),
-                     " values with scale ", range_.Scale()));
+  if (range_ != other.range_ || sums_.size() != other.sums_.size() ||
+      totals_.sub_model_weights.size() !=
+          other.totals_.sub_model_weights.size()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "sum of ", Describe(other), " cannot join one of ", Describe(*this)));
   }
   if (other.totals_.num_updates > range_.max_updates - totals_.num_updates) {
     return absl::FailedPreconditionError(
@@ -270,6 +297,9 @@ absl::Status Accumulator::Merge(const Accumulator& other) {
   }
   totals_.num_updates += other.totals_.num_updates;
   totals_.weight += other.totals_.weight;
+  for (size_t k = 0; k < totals_.sub_model_weights.size(); ++k) {
+    totals_.sub_model_weights[k] += other.totals_.sub_model_weights[k];
+  }
   totals_.num_examples += other.totals_.num_examples;
   totals_.base_num_correct += other.totals_.base_num_correct;
   totals_.base_loss_micro += other.totals_.base_loss_micro;
@@ -277,13 +307,31 @@ absl::Status Accumulator::Merge(const Accumulator& other) {
   return absl::OkStatus();
 }
 
-void Accumulator::Mean(absl::Span<double> out) const {
+void Accumulator::Mean(absl::Span<double> out,
+                       const learning::SubModels& sub_models) const {
+  const std::vector<int64_t>& narrow = totals_.sub_model_weights;
   SHOAL_CHECK(totals_.weight > 0);
   SHOAL_CHECK(out.size() == sums_.size());
+  SHOAL_CHECK(sub_models.size() == narrow.size());
   const double unit = 1 / range_.Scale();  // exact: a power of two
-  const double weight = static_cast<double>(totals_.weight);
+  if (std::all_of(narrow.begin(), narrow.end(),
+                  [](int64_t weight) { return weight == 0; })) {
+    const double weight = static_cast<double>(totals_.weight);
+    for (size_t i = 0; i < sums_.size(); ++i) {
+      out[i] = static_cast<double>(sums_[i]) * unit / weight;
+    }
+    return;
+  }
+  const int64_t whole = std::accumulate(narrow.begin(), narrow.end(),
+                                        totals_.weight, std::minus<>());
+  std::vector<int64_t> weights(sums_.size(), whole);
+  for (size_t k = 0; k < narrow.size(); ++k) {
+    sub_models[k]->AddCounts(narrow[k], absl::MakeSpan(weights));
+  }
   for (size_t i = 0; i < sums_.size(); ++i) {
-    out[i] = static_cast<double>(sums_[i]) * unit / weight;
+    out[i] = weights[i] == 0 ? 0
+                             : static_cast<double>(sums_[i]) * unit /
+                                   static_cast<double>(weights[i]);
   }
 }
 
@@ -296,6 +344,10 @@ std::string Accumulator::Serialize() const {
         totals_.weight, totals_.num_examples, totals_.base_num_correct,
         totals_.base_loss_micro, static_cast<int64_t>(sums_.size())}) {
     AppendU64(bytes, static_cast<uint64_t>(value));
+  }
+  AppendU32(bytes, static_cast<uint32_t>(totals_.sub_model_weights.size()));
+  for (const int64_t weight : totals_.sub_model_weights) {
+    AppendU64(bytes, static_cast<uint64_t>(weight));
   }
   const int width = PackedWidth(sums_);
   AppendU32(bytes, static_cast<uint32_t>(width));
@@ -324,6 +376,15 @@ absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
   totals.base_num_correct = number();
   totals.base_loss_micro = number();
   const uint64_t num_values = reader.U64();
+  const uint32_t num_sub_models = reader.U32();
+  if (num_sub_models > kMaxSubModels) {
+    return Broken(absl::StrCat("has ", num_sub_models,
+                               " sub-models, expected at most ",
+                               kMaxSubModels));
+  }
+  for (uint32_t k = 0; k < num_sub_models; ++k) {
+    totals.sub_model_weights.push_back(number());
+  }
   const uint32_t width = reader.U32();
   if (!reader.ok()) return Broken("ends inside its header");
   if (!range.IsValid()) return Broken("has an impossible range");
@@ -341,14 +402,14 @@ absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
                                "expected ", num_values, " sums of ", width));
   }
   Accumulator result(range, static_cast<int64_t>(num_values));
-  result.totals_ = totals;
+  result.totals_ = std::move(totals);
   Unpack(values, static_cast<int>(width), absl::MakeSpan(result.sums_));
-  const int64_t limit = range.MaxSum(totals.num_updates);
+  const int64_t num_updates = result.totals_.num_updates;
+  const int64_t limit = range.MaxSum(num_updates);
   for (const int64_t sum : result.sums_) {
     if (sum > limit || sum < -limit) {
       return Broken(absl::StrCat("holds the sum ", sum, ", expected at most ",
-                                 limit, " for ", totals.num_updates,
-                                 " updates"));
+                                 limit, " for ", num_updates, " updates"));
     }
   }
   return result;

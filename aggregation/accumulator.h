@@ -22,6 +22,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/thread_pool.h"
+#include "learning/sub_model.h"
 #include "learning/update_codec.h"
 
 namespace shoal::aggregation {
@@ -49,6 +50,8 @@ struct WeightedUpdate {
   absl::Span<const float> delta;  // [num_parameters]
   int64_t weight = 0;             // [1, max_weight]
   learning::UpdateReport report;  // num_examples <= 2^32
+  // 0: of the whole model; k: of sub-model k, zero where that has nothing.
+  int shape = 0;
 };
 
 // The totals beside the vector, all integers.
@@ -59,14 +62,18 @@ struct SumTotals {
   int64_t base_num_correct = 0;
   // Sum of round(1e6 * base_loss_sum), each at most 2^62 / max_updates.
   int64_t base_loss_micro = 0;
+  // [sub-models]: the part of `weight` that belongs to updates of each.
+  std::vector<int64_t> sub_model_weights = {};
   friend bool operator==(const SumTotals&, const SumTotals&) = default;
 };
 
 // A partial sum. Thread-compatible.
 class Accumulator {
  public:
+  // `num_sub_models`: shapes of updates besides that of the whole model.
   // REQUIRES: range valid, num_parameters >= 1.
-  Accumulator(const FixedPointRange& range, int64_t num_parameters);
+  Accumulator(const FixedPointRange& range, int64_t num_parameters,
+              int num_sub_models = 0);
 
   // Adds a batch, in cache-sized blocks; over the threads of `pool` when there
   // is one (its threads must not be waiting for this call). The result is the
@@ -81,8 +88,12 @@ class Accumulator {
   const SumTotals& totals() const { return totals_; }
   absl::Span<const int64_t> sums() const { return sums_; }
 
-  // Writes the weighted mean, [num_parameters]. REQUIRES: totals().weight > 0.
-  void Mean(absl::Span<double> out) const;
+  // Writes the weighted mean, [num_parameters]: of each parameter over the
+  // updates of those models that have it (Diao et al. 2021, equation 4), and 0
+  // where there is none. REQUIRES: totals().weight > 0; the task's sub-models,
+  // as many as there are weights.
+  void Mean(absl::Span<double> out,
+            const learning::SubModels& sub_models = {}) const;
 
   // A segment's bytes; docs/reference/formats.md.
   std::string Serialize() const;

@@ -47,27 +47,39 @@ absl::Status NotFinite(absl::Span<const float> values) {
                    ", expected finite values"));
 }
 
+int64_t BytesOf(int64_t num_parameters) {
+  return learning::EncodedUpdateBytes(learning::UpdateCodec::kFloat32,
+                                      num_parameters);
+}
+
 }  // namespace
 
 absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
                                            const UpdateBounds& bounds) {
   const int64_t num_bytes = bytes.size();
-  const int64_t expected = learning::EncodedUpdateBytes(
-      learning::UpdateCodec::kFloat32, bounds.num_parameters);
-  if (num_bytes != expected) {
+  const auto shape =
+      std::find_if(bounds.num_parameters.begin(), bounds.num_parameters.end(),
+                   [num_bytes](int64_t num_parameters) {
+                     return num_bytes == BytesOf(num_parameters);
+                   });
+  if (shape == bounds.num_parameters.end()) {
     return RefusalError(
         RefusalCode::kUpdateShape,
         absl::StrCat("the update has ", num_bytes, " bytes, expected ",
-                     expected, " for a model of ", bounds.num_parameters,
-                     " parameters"));
+                     BytesOf(bounds.num_parameters[0]), " for a model of ",
+                     bounds.num_parameters[0], " parameters",
+                     bounds.num_parameters.size() > 1
+                         ? " or those of one of its sub-models"
+                         : ""));
   }
-  auto decoded = learning::DecodeUpdate(bytes, bounds.num_parameters);
+  auto decoded = learning::DecodeUpdate(bytes, *shape);
   if (!decoded.ok()) {
     return RefusalError(RefusalCode::kUpdateMalformed,
                         decoded.status().message());
   }
   ValidUpdate update;
   update.decoded = *std::move(decoded);
+  update.shape = static_cast<int>(shape - bounds.num_parameters.begin());
   update.weight = update.decoded.report.num_examples;
   if (update.weight < 1 || update.weight > bounds.max_examples) {
     return RefusalError(

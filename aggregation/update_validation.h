@@ -4,6 +4,7 @@
 #define SHOAL_AGGREGATION_UPDATE_VALIDATION_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -12,13 +13,15 @@
 namespace shoal::aggregation {
 
 struct UpdateBounds {
-  int64_t num_parameters = 0;
+  // Of the model, then of its sub-models: falling. At least one.
+  std::vector<int64_t> num_parameters;
   double norm_bound = 0;
   int64_t max_examples = 0;
 };
 
 struct ValidUpdate {
   learning::DecodedUpdate decoded;  // may point into the validated bytes
+  int shape = 0;                    // which of num_parameters it has
   double norm = 0;                  // L2
   int64_t weight = 0;               // aggregation weight
 };

@@ -67,7 +67,7 @@ nlohmann::json MeasureBatch(int batch, const Options& options) {
   const std::vector<std::string> updates =
       RandomUpdates(batch, options.parameters);
   const aggregation::UpdateBounds bounds = {
-      .num_parameters = options.parameters,
+      .num_parameters = {options.parameters},
       .norm_bound = 1000,
       .max_examples = 1'000'000};
   int64_t num_bytes = 0;

@@ -100,7 +100,7 @@ std::string KindText(const FieldDescriptor& field) {
     case FieldDescriptor::CPPTYPE_BOOL:
       return "`true` or `false`";
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return "number";
+      return field.is_repeated() ? "list of numbers" : "number";
     case FieldDescriptor::CPPTYPE_STRING:
       return "text";
     case FieldDescriptor::CPPTYPE_ENUM:

@@ -100,7 +100,12 @@ std::string SetDouble(Message& message, const FieldDescriptor& field,
   } else if (!absl::SimpleAtod(scalar.text, &value)) {
     return Unreadable(field, scalar);
   }
-  message.GetReflection()->SetDouble(&message, &field, value);
+  const Reflection& reflection = *message.GetReflection();
+  if (field.is_repeated()) {
+    reflection.AddDouble(&message, &field, value);
+  } else {
+    reflection.SetDouble(&message, &field, value);
+  }
   return "";
 }
 

@@ -11,6 +11,8 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "learning/model.h"
+#include "learning/sub_model.h"
+#include "protocol/units.h"
 #include "protocol/wire.h"
 
 namespace shoal::configuration {
@@ -28,6 +30,30 @@ template <typename T>
 T Checked(absl::StatusOr<T> value) {
   SHOAL_CHECK(value.ok());
   return *std::move(value);
+}
+
+// An update's size tells which sub-model it is of.
+void CheckSubModels(const learning::Model& model, const v1::Training& training,
+                    std::vector<RuleViolation>& violations) {
+  int64_t wider = model.layout().num_parameters();
+  for (int i = 0; i < training.sub_model_widths_size(); ++i) {
+    const double width = training.sub_model_widths(i);
+    const std::string path = absl::StrCat("training.sub_model_widths[", i, "]");
+    const auto sub_model = learning::SubModel::Create(model, width);
+    if (!sub_model.ok()) {
+      violations.push_back({path, std::string(sub_model.status().message())});
+      continue;
+    }
+    const int64_t size = (*sub_model)->model().layout().num_parameters();
+    if (size >= wider) {
+      violations.push_back(
+          {path, absl::StrCat(protocol::NumberText(width), " leaves ", size,
+                              " parameters, expected fewer than the next wider "
+                              "model's ",
+                              wider)});
+    }
+    wider = size;
+  }
 }
 
 // What only a model made of the definition shows.
@@ -52,6 +78,7 @@ void CheckModel(const learning::ModelSpec& spec, const v1::Training& training,
          absl::StrCat(training.last_layers(), ", expected at most the ",
                       num_layers, " trainable layers that the model has")});
   }
+  CheckSubModels(**model, training, violations);
 }
 
 void AddBelow(absl::string_view path, std::vector<RuleViolation> inner,

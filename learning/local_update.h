@@ -37,6 +37,9 @@ struct TrainingOptions {
   // Only the last so many layers that have parameters are trained; 0: all.
   int last_layers = 0;
   bool keep_order = false;  // otherwise shuffled anew every epoch
+  // Of the sub-models (learning/sub_model.h) that a device may train instead of
+  // the model when that has no room: in (0, 1), falling.
+  std::vector<double> sub_model_widths = {};
   friend bool operator==(const TrainingOptions&,
                          const TrainingOptions&) = default;
 };

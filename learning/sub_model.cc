@@ -169,6 +169,16 @@ absl::StatusOr<std::unique_ptr<SubModel>> SubModel::Create(const Model& full,
   return sub;
 }
 
+absl::StatusOr<SubModels> MakeSubModels(const Model& full,
+                                        absl::Span<const double> widths) {
+  SubModels sub_models;
+  for (const double width : widths) {
+    SHOAL_ASSIGN_OR_RETURN(auto sub_model, SubModel::Create(full, width));
+    sub_models.push_back(std::move(sub_model));
+  }
+  return sub_models;
+}
+
 void SubModel::TakeOut(absl::Span<const float> full,
                        absl::Span<float> part) const {
   SHOAL_CHECK(static_cast<int64_t>(full.size()) == num_full_);

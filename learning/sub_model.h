@@ -60,6 +60,12 @@ class SubModel {
   std::vector<SubModelRun> runs_;
 };
 
+using SubModels = std::vector<std::shared_ptr<const SubModel>>;
+
+// One for each of `widths`. INVALID_ARGUMENT as SubModel::Create.
+absl::StatusOr<SubModels> MakeSubModels(const Model& full,
+                                        absl::Span<const double> widths);
+
 }  // namespace shoal::learning
 
 #endif  // SHOAL_LEARNING_SUB_MODEL_H_

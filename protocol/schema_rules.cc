@@ -97,6 +97,10 @@ class Walk {
           CheckNumber(field, element,
                       reflection.GetRepeatedUInt32(message, &field, i));
           break;
+        case FieldDescriptor::CPPTYPE_DOUBLE:
+          CheckNumber(field, element,
+                      reflection.GetRepeatedDouble(message, &field, i));
+          break;
         default:
           break;  // no rule speaks about elements of other types
       }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "protocol/units.h"
 #include "protocol/wire.h"
 
 namespace shoal::protocol {
@@ -145,6 +146,14 @@ std::vector<RuleViolation> CheckAsAWhole(const v1::Training& proto) {
          absl::StrCat(proto.micro_batch_size(), " is more than batch_size, ",
                       batch_size)});
   }
+  for (int i = 1; i < proto.sub_model_widths_size(); ++i) {
+    if (proto.sub_model_widths(i) < proto.sub_model_widths(i - 1)) continue;
+    violations.push_back(
+        {absl::StrCat("sub_model_widths[", i, "]"),
+         absl::StrCat(NumberText(proto.sub_model_widths(i)),
+                      ", expected less than the one before, ",
+                      NumberText(proto.sub_model_widths(i - 1)))});
+  }
   return violations;
 }
 
@@ -166,6 +175,9 @@ v1::Training ToProto(const learning::TrainingOptions& options) {
   }
   if (options.last_layers != 0) proto.set_last_layers(options.last_layers);
   proto.set_keep_order(options.keep_order);
+  for (const double width : options.sub_model_widths) {
+    proto.add_sub_model_widths(width);
+  }
   return proto;
 }
 
@@ -186,6 +198,8 @@ absl::StatusOr<learning::TrainingOptions> FromProto(const v1::Training& proto) {
   options.micro_batch_size = static_cast<int>(proto.micro_batch_size());
   options.last_layers = static_cast<int>(proto.last_layers());
   options.keep_order = proto.keep_order();
+  options.sub_model_widths = {proto.sub_model_widths().begin(),
+                              proto.sub_model_widths().end()};
   return options;
 }
 

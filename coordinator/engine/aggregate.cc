@@ -20,7 +20,8 @@ absl::StatusOr<Accumulator> ReadSum(RoundStore& store, const TaskSetup& setup,
                                     const RoundRow& round) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<SegmentRow> segments,
                          store.ReadSegments(round.id));
-  Accumulator sum(RangeOf(setup.task, round), setup.num_parameters());
+  Accumulator sum(RangeOf(setup.task, round), setup.num_parameters(),
+                  static_cast<int>(setup.sub_models.size()));
   for (const SegmentRow& segment : segments) {
     SHOAL_ASSIGN_OR_RETURN(const Accumulator part,
                            Accumulator::Parse(segment.sum));
@@ -122,7 +123,7 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
                                            setup.num_parameters());
   SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
   std::vector<double> mean(setup.num_parameters());
-  sum->Mean(absl::MakeSpan(mean));
+  sum->Mean(absl::MakeSpan(mean), setup.sub_models);
   SHOAL_RETURN_IF_ERROR(algorithm->Step(mean, absl::MakeSpan(model)));
 
   RoundOutput output;

@@ -15,13 +15,25 @@ using Uploads = std::vector<std::shared_ptr<Upload>>;
 
 Accumulator Fold(const RunningTask& task, const RoundRow& row,
                  const Uploads& batch, ThreadPool* pool) {
+  const TaskSetup& setup = *task.setup;
+  Accumulator sum(RangeOf(setup.task, row), setup.num_parameters(),
+                  static_cast<int>(setup.sub_models.size()));
   std::vector<aggregation::WeightedUpdate> updates;
   updates.reserve(batch.size());
+  std::vector<float> whole;  // the whole model's form of one update at a time
   for (const auto& upload : batch) {
-    updates.push_back({upload->update.decoded.delta, upload->update.weight,
-                       upload->update.decoded.report});
+    const aggregation::ValidUpdate& update = upload->update;
+    if (update.shape == 0) {
+      updates.push_back(
+          {update.decoded.delta, update.weight, update.decoded.report});
+      continue;
+    }
+    whole.resize(setup.num_parameters());
+    setup.sub_models[update.shape - 1]->PutBack(update.decoded.delta,
+                                                absl::MakeSpan(whole));
+    sum.Add({{whole, update.weight, update.decoded.report, update.shape}},
+            pool);
   }
-  Accumulator sum(RangeOf(task.setup->task, row), task.setup->num_parameters());
   sum.Add(updates, pool);
   return sum;
 }

@@ -72,7 +72,7 @@ std::string Ineligible(const TaskSetup& setup,
   }
   // Training holds the model it started from and the one it changes.
   const int64_t needed =
-      2 * setup.num_parameters() * static_cast<int64_t>(sizeof(float));
+      2 * setup.update_parameters.back() * static_cast<int64_t>(sizeof(float));
   int64_t memory = message.memory_bytes;
   if (const auto& limit = setup.task.device_limits.memory_bytes) {
     memory = memory == 0 ? *limit : std::min(memory, *limit);

@@ -7,7 +7,6 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "learning/model.h"
-#include "learning/update_codec.h"
 #include "protocol/units.h"
 
 namespace shoal::coordinator {
@@ -53,8 +52,14 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   auto setup = std::make_shared<TaskSetup>();
   setup->task = task;
   setup->layout = model->layout();
-  setup->update_bytes = learning::EncodedUpdateBytes(
-      learning::UpdateCodec::kFloat32, setup->num_parameters());
+  SHOAL_ASSIGN_OR_RETURN(
+      setup->sub_models,
+      learning::MakeSubModels(*model, task.training.sub_model_widths));
+  setup->update_parameters.push_back(setup->num_parameters());
+  for (const auto& sub_model : setup->sub_models) {
+    setup->update_parameters.push_back(
+        sub_model->model().layout().num_parameters());
+  }
   return setup;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,13 +14,16 @@
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
 #include "learning/parameters.h"
+#include "learning/sub_model.h"
 
 namespace shoal::coordinator {
 
 struct TaskSetup {
   configuration::Task task;
   learning::ParameterLayout layout;
-  int64_t update_bytes = 0;  // of every encoded update
+  learning::SubModels sub_models;  // as training.sub_model_widths asks
+  // Of an update: of the model, then of its sub-models, falling.
+  std::vector<int64_t> update_parameters;
 
   int64_t num_parameters() const { return layout.num_parameters(); }
 };

@@ -190,15 +190,23 @@ class TokenCall {
   const absl::Time now_;
 };
 
-// Every update of a task has the same size.
+// The updates of a model, and of each of its sub-models, have one size.
 absl::Status CheckSize(const TaskSetup& setup, int64_t num_bytes) {
-  if (num_bytes == setup.update_bytes) return absl::OkStatus();
+  int64_t whole = 0;
+  for (const int64_t num_parameters : setup.update_parameters) {
+    const int64_t expected = learning::EncodedUpdateBytes(
+        learning::UpdateCodec::kFloat32, num_parameters);
+    if (num_bytes == expected) return absl::OkStatus();
+    whole = std::max(whole, expected);
+  }
   return RefusalError(
-      num_bytes > setup.update_bytes ? RefusalCode::kUploadTooLarge
-                                     : RefusalCode::kUpdateShape,
-      absl::StrCat("the upload claims ", num_bytes, " bytes, expected ",
-                   setup.update_bytes, " for a model of ",
-                   setup.num_parameters(), " parameters"));
+      num_bytes > whole ? RefusalCode::kUploadTooLarge
+                        : RefusalCode::kUpdateShape,
+      absl::StrCat("the upload claims ", num_bytes, " bytes, expected ", whole,
+                   " for a model of ", setup.num_parameters(), " parameters",
+                   setup.sub_models.empty()
+                       ? ""
+                       : " or those of one of its sub-models"));
 }
 
 // Space for an upload; partial ones that nobody feeds give way.

@@ -59,7 +59,7 @@ class Stream final : public UploadStream {
 
   aggregation::UpdateBounds Bounds() {
     aggregation::UpdateBounds bounds;
-    bounds.num_parameters = target_.setup->num_parameters();
+    bounds.num_parameters = target_.setup->update_parameters;
     bounds.max_examples = target_.setup->task.update_limits.max_examples;
     MutexLock lock(core_.mutex);
     bounds.norm_bound = target_.round->row().norm_bound;

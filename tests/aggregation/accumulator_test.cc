@@ -260,6 +260,45 @@ TEST(AccumulatorTest, TotalsAddUp) {
   EXPECT_EQ(sum.totals(), expected);
 }
 
+TEST(AccumulatorTest, MeanIsOverTheUpdatesOfModelsThatHaveTheParameter) {
+  // weight [1, 2], bias [2], weight [2, 2], bias [2]; half of it has the first
+  // hidden unit.
+  const auto model = *learning::Model::Create({learning::MlpSpec{1, {2}, 2}});
+  const double widths[] = {0.5};
+  const learning::SubModels sub_models =
+      *learning::MakeSubModels(*model, widths);
+  std::vector<float> narrow(10);
+  sub_models[0]->PutBack(std::vector<float>{4, 4, 4, 4, 4, 4},
+                         absl::MakeSpan(narrow));
+  const std::vector<float> whole(10, 2.0f);
+  Accumulator first(kRange, 10, 1), second(kRange, 10, 1);
+  first.Add({{whole, 1, {.num_examples = 1}, 0}}, nullptr);
+  second.Add({{narrow, 3, {.num_examples = 3}, 1}}, nullptr);
+  SHOAL_ASSERT_OK(first.Merge(second));
+  EXPECT_THAT(first.totals().sub_model_weights, ElementsAre(3));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
+                             Accumulator::Parse(first.Serialize()));
+  EXPECT_EQ(back.totals(), first.totals());
+  std::vector<double> mean(10);
+  back.Mean(absl::MakeSpan(mean), sub_models);
+  // (1 * 2 + 3 * 4) / 4 where both are, 2 where the whole is alone; the second
+  // weight has half of its inputs, so that its 4 count as 2.
+  EXPECT_THAT(mean, ElementsAre(3.5, 2, 3.5, 2, 2, 2, 2, 2, 3.5, 3.5));
+  second.Mean(absl::MakeSpan(mean), sub_models);
+  EXPECT_THAT(mean, ElementsAre(4, 0, 4, 0, 2, 2, 0, 0, 4, 4));
+}
+
+TEST(AccumulatorTest, SubModelWeightsBeyondTheWholeAreDataLoss) {
+  Accumulator sum(kRange, 1, 2);
+  const std::vector<float> delta = {1};
+  sum.Add({{delta, 3, {.num_examples = 3}, 2}}, nullptr);
+  std::string bytes = sum.Serialize();
+  SHOAL_ASSERT_OK(Accumulator::Parse(bytes));
+  bytes[84] = 1;  // of the first sub-model: 1 + 3 is more than 3
+  EXPECT_THAT(Accumulator::Parse(bytes),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("totals")));
+}
+
 TEST(AccumulatorTest, SumsOfOtherRangesOrSizesAreNotMerged) {
   Accumulator sum(kRange, 2);
   FixedPointRange wider = kRange;
@@ -267,6 +306,8 @@ TEST(AccumulatorTest, SumsOfOtherRangesOrSizesAreNotMerged) {
   EXPECT_THAT(sum.Merge(Accumulator(wider, 2)),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(sum.Merge(Accumulator(kRange, 3)),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(sum.Merge(Accumulator(kRange, 2, 1)),
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
@@ -312,7 +353,7 @@ TEST(AccumulatorTest, SumsOfEveryWidthComeBack) {
         .delta = delta, .weight = 1, .report = {.num_examples = 1}};
     sum.Add({&update, 1}, nullptr);
     const std::string bytes = sum.Serialize();
-    EXPECT_EQ(bytes.size(), 84u + 4 * ((bits + 2 + 7) / 8)) << bits;
+    EXPECT_EQ(bytes.size(), 88u + 4 * ((bits + 2 + 7) / 8)) << bits;
     SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
                                Accumulator::Parse(bytes));
     EXPECT_THAT(back.sums(), ::testing::ElementsAreArray(sum.sums())) << bits;
@@ -356,7 +397,7 @@ TEST_P(DamagedSegmentTest, IsDataLoss) {
 // Offsets as in docs/reference/formats.md.
 INSTANTIATE_TEST_SUITE_P(
     Fields, DamagedSegmentTest,
-    ::testing::Values(Damage{"Magic", 0, 0}, Damage{"Version", 4, 2},
+    ::testing::Values(Damage{"Magic", 0, 0}, Damage{"Version", 4, 1},
                       Damage{"NormBound", 8, 0}, Damage{"MaxWeight", 16, 0},
                       Damage{"MaxUpdates", 24, ~uint64_t{0}},
                       Damage{"NumUpdates", 32, 65}, Damage{"Weight", 40, 1},
@@ -364,8 +405,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Damage{"NumCorrect", 56, uint64_t{1} << 40},
                       Damage{"Loss", 64, uint64_t{1} << 62},
                       Damage{"NumValues", 72, uint64_t{1} << 61},
-                      Damage{"NoWidth", 80, 0}, Damage{"Width", 80, 9},
-                      Damage{"NarrowerWidth", 80, 1}),
+                      Damage{"SubModels", 80, 9}, Damage{"NoWidth", 84, 0},
+                      Damage{"Width", 84, 9}, Damage{"NarrowerWidth", 84, 1}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -18,8 +18,8 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr UpdateBounds kBounds = {
-    .num_parameters = 3, .norm_bound = 5, .max_examples = 100};
+const UpdateBounds kBounds = {
+    .num_parameters = {3}, .norm_bound = 5, .max_examples = 100};
 
 std::string Encode(const std::vector<float>& delta, int64_t num_examples = 10) {
   return learning::EncodeUpdate(learning::UpdateCodec::kFloat32,
@@ -83,13 +83,13 @@ TEST(UpdateValidationTest, EveryPositionIsInspected) {
     for (int i = 0; i < size; ++i) {
       std::vector<float> delta(size, 0.0f);
       delta[i] = std::numeric_limits<float>::quiet_NaN();
-      EXPECT_THAT(ValidateUpdate(Encode(delta), {.num_parameters = size,
+      EXPECT_THAT(ValidateUpdate(Encode(delta), {.num_parameters = {size},
                                                  .norm_bound = 5,
                                                  .max_examples = 100}),
                   IsRefusal(RefusalCode::kUpdateNotFinite,
                             HasSubstr("value " + std::to_string(i) + " ")));
       delta[i] = 6;
-      EXPECT_THAT(ValidateUpdate(Encode(delta), {.num_parameters = size,
+      EXPECT_THAT(ValidateUpdate(Encode(delta), {.num_parameters = {size},
                                                  .norm_bound = 5,
                                                  .max_examples = 100}),
                   IsRefusal(RefusalCode::kNormBound, HasSubstr("is 6,")));
@@ -102,6 +102,18 @@ TEST(UpdateValidationTest, WeightAboveTheBoundIsRefusedWithBothNumbers) {
               IsRefusal(RefusalCode::kWeightBound,
                         AllOf(HasSubstr("101"), HasSubstr("1 to 100"))));
   SHOAL_EXPECT_OK(ValidateUpdate(Encode({0, 0, 0}, 100), kBounds));
+}
+
+TEST(UpdateValidationTest, SizeTellsTheSubModel) {
+  UpdateBounds bounds = kBounds;
+  bounds.num_parameters = {3, 2};
+  const std::string whole = Encode({1, 1, 1}), narrow = Encode({1, 1});
+  EXPECT_EQ(ValidateUpdate(whole, bounds)->shape, 0);
+  EXPECT_EQ(ValidateUpdate(narrow, bounds)->shape, 1);
+  EXPECT_THAT(ValidateUpdate(Encode({1}), bounds),
+              IsRefusal(RefusalCode::kUpdateShape,
+                        HasSubstr("for a model of 3 parameters or those of one "
+                                  "of its sub-models")));
 }
 
 TEST(UpdateValidationTest, UpdateOfAnotherSizeIsRefused) {

@@ -189,6 +189,28 @@ TEST(TaskFileTest, MoreLayersThanTheModelHasAreRefused) {
             "");
 }
 
+TEST(TaskFileTest, SubModelsHaveFallingSizes) {
+  const auto errors = [](const std::string& model, const std::string& widths) {
+    return ErrorsOf("name: t\npopulation: p\nmodel: {" + model +
+                    "}\n"
+                    "training: {learning_rate: 1, sub_model_widths: " +
+                    widths + "}\nround: {cohort: 2}\nrounds: 1\n");
+  };
+  const std::string mlp = "mlp: {inputs: 8, hidden: [4], outputs: 2}";
+  EXPECT_EQ(errors(mlp, "[0.5, 0.25]"), "");
+  EXPECT_THAT(errors(mlp, "[0.5, 1]"),
+              HasSubstr("sub_model_widths[1]: 1 is out of range"));
+  EXPECT_THAT(errors(mlp, "[0.25, 0.5]"),
+              HasSubstr("training.sub_model_widths[1]: 0.5, expected less than "
+                        "the one before, 0.25"));
+  EXPECT_EQ(errors(mlp, "[0.25, 0.2]"),
+            "t.yaml:4: training.sub_model_widths[1]: 0.2 leaves 13 parameters, "
+            "expected fewer than the next wider model's 13");
+  EXPECT_EQ(errors("logistic: {inputs: 3, outputs: 2}", "[0.5]"),
+            "t.yaml:4: training.sub_model_widths[0]: 0.5 leaves 8 parameters, "
+            "expected fewer than the next wider model's 8");
+}
+
 TEST(TaskFileTest, SettingsThatNeedOthersAreRefusedWithoutThem) {
   EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
                           "\n  learning_rate: 0.05\n"
@@ -227,7 +249,8 @@ TEST(TaskFileTest, AllErrorsAreToldAtOnce) {
       "number more than 0 and at most 1000\n"
       "t.yaml:6: training.batch: unknown key, expected one of epochs, "
       "batch_size, learning_rate, schedule, warmup_rounds, optimizer, "
-      "clip_norm, micro_batch_size, last_layers, keep_order\n"
+      "clip_norm, micro_batch_size, last_layers, keep_order, "
+      "sub_model_widths\n"
       "t.yaml:7: algorithm.fedprox.mu: missing, expected a number from 0 to "
       "1000000\n"
       "t.yaml:8: round.deadline: cannot read '1m', expected a duration such "

@@ -200,7 +200,7 @@ absl::Status CheckCommittedModel(RoundStore& store,
         const aggregation::ValidUpdate valid,
         aggregation::ValidateUpdate(
             update->second,
-            {kParameters, round.norm_bound, task.update_limits.max_examples}));
+            {{kParameters}, round.norm_bound, task.update_limits.max_examples}));
     const aggregation::WeightedUpdate weighted = {
         valid.decoded.delta, valid.weight, valid.decoded.report};
     sum.Add({&weighted, 1}, nullptr);

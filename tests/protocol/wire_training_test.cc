@@ -43,7 +43,8 @@ TEST(WireTrainingTest, EverythingComesBack) {
                              .optimizer = {SgdOptimizer{0.9, true, 1e-4}, 2.5},
                              .micro_batch_size = 5,
                              .last_layers = 2,
-                             .keep_order = true};
+                             .keep_order = true,
+                             .sub_model_widths = {0.5, 0.25}};
   EXPECT_THAT(FromProto(ToProto(options)), IsOkAndHolds(options));
   options.schedule.shape = StepRate{10, 0.5};
   EXPECT_THAT(FromProto(ToProto(options)), IsOkAndHolds(options));

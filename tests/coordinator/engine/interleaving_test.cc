@@ -237,7 +237,7 @@ class InterleavingTest : public EngineTest,
            Require(memory_->ListContributions(round.id))) {
         const auto update = Require(aggregation::ValidateUpdate(
             updates_.at(row.update_digest),
-            {kParameters, round.norm_bound, 1'000'000}));
+            {{kParameters}, round.norm_bound, 1'000'000}));
         sum.Add({{update.decoded.delta, update.weight, update.decoded.report}},
                 nullptr);
       }

@@ -11,14 +11,20 @@ namespace {
 using ::shoal::testing::IsOk;
 using ::shoal::testing::StatusIs;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
-TEST(TaskSetupTest, EveryUpdateHasTheSameSize) {
-  const auto setup = Require(MakeTaskSetup(SmallTask()));
-  EXPECT_EQ(setup->num_parameters(), kParameters);
-  EXPECT_EQ(setup->update_bytes, static_cast<int64_t>(Update({}).size()));
+TEST(TaskSetupTest, UpdatesAreOfTheModelOrOfItsSubModels) {
+  configuration::Task task = SmallTask();
+  EXPECT_THAT(Require(MakeTaskSetup(task))->update_parameters,
+              ElementsAre(kParameters));
+  task.model = {learning::MlpSpec{4, {8}, 2}};
+  task.training.sub_model_widths = {0.5, 0.25};
+  EXPECT_THAT(Require(MakeTaskSetup(task))->update_parameters,
+              ElementsAre(4 * 8 + 8 + 8 * 2 + 2, 4 * 4 + 4 + 4 * 2 + 2,
+                          4 * 2 + 2 + 2 * 2 + 2));
 }
 
 TEST(TaskSetupTest, ImpossibleModelIsRefused) {
