@@ -61,6 +61,9 @@ function(shoal_test)
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 120)
   endif()
+  if(SHOAL_SANITIZE)  # several times slower
+    math(EXPR A_TIMEOUT "10 * ${A_TIMEOUT}")
+  endif()
   set_tests_properties(${A_NAME} PROPERTIES
     LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT}
     ENVIRONMENT "${SHOAL_TEST_ENVIRONMENT};${A_ENVIRONMENT}")
