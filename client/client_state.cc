@@ -7,27 +7,24 @@
 
 namespace shoal::client {
 
-using ModelOr = absl::StatusOr<std::shared_ptr<const learning::StoredModel>>;
-
-ModelOr ParseChecked(absl::string_view bytes, const Digest& digest) {
+absl::StatusOr<learning::ModelView> ViewChecked(absl::string_view bytes,
+                                                const Digest& digest) {
   const Digest actual = Sha256(bytes);
   if (actual != digest) {
     return absl::DataLossError(absl::StrCat("the model has the SHA-256 ",
                                             actual.ToShortHex(), "…, expected ",
                                             digest.ToShortHex(), "…"));
   }
-  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
-                         learning::ParseModel(bytes));
-  return std::make_shared<const learning::StoredModel>(std::move(model));
+  return learning::ViewModel(bytes);
 }
 
-ModelOr MemoryState::LoadModel(const Digest& digest) {
+absl::StatusOr<HeldModel> MemoryState::LoadModel(const Digest& digest) {
   MutexLock lock(mutex_);
-  if (model_ == nullptr || model_digest_ != digest) {
+  if (!model_.has_value() || model_->first != digest) {
     return absl::NotFoundError(
         absl::StrCat("no model ", digest.ToShortHex(), " is held"));
   }
-  return model_;
+  return model_->second;
 }
 
 absl::StatusOr<int64_t> MemoryState::BeginModel(const Digest& digest) {
@@ -43,14 +40,14 @@ absl::Status MemoryState::AppendModel(absl::string_view bytes) {
   return absl::OkStatus();
 }
 
-ModelOr MemoryState::FinishModel() {
+absl::StatusOr<HeldModel> MemoryState::FinishModel() {
   const Digest digest = std::exchange(partial_digest_, Digest());
-  const std::string bytes = std::exchange(partial_, std::string());
-  ModelOr model = ParseChecked(bytes, digest);
-  if (!model.ok()) return model;
+  const auto bytes = std::make_shared<const std::string>(
+      std::exchange(partial_, std::string()));
+  SHOAL_ASSIGN_OR_RETURN(learning::ModelView view, ViewChecked(*bytes, digest));
+  const HeldModel model = {std::move(view), bytes};
   MutexLock lock(mutex_);
-  model_digest_ = digest;
-  model_ = *model;
+  model_ = {digest, model};
   return model;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,7 +35,14 @@ struct NewestModel {
   learning::ModelSpec spec;
   Digest digest;
   int64_t version = 0;
+  double width = 1;  // of the sub-model that the device uses; 1: the whole
   friend bool operator==(const NewestModel&, const NewestModel&) = default;
+};
+
+// A model version that the device holds. Immutable.
+struct HeldModel {
+  learning::ModelView view;
+  std::shared_ptr<const void> bytes;  // that the view points into
 };
 
 // Thread-compatible, except that LoadModel, LoadNewest and LoadPrivate may be
@@ -45,8 +53,7 @@ class ClientState {
 
   // A complete model. NOT_FOUND when it is not held; DATA_LOSS when what was
   // held turned out to be damaged (it is dropped).
-  virtual absl::StatusOr<std::shared_ptr<const learning::StoredModel>>
-  LoadModel(const Digest& digest) = 0;
+  virtual absl::StatusOr<HeldModel> LoadModel(const Digest& digest) = 0;
 
   // Starts a download or takes up the interrupted one of the same model;
   // returns how many bytes are held already. One at a time.
@@ -55,8 +62,7 @@ class ClientState {
   virtual absl::Status AppendModel(absl::string_view bytes) = 0;
   // Checks digest and format and keeps the model. DATA_LOSS when one is wrong:
   // the download starts anew then. REQUIRES: a download was begun.
-  virtual absl::StatusOr<std::shared_ptr<const learning::StoredModel>>
-  FinishModel() = 0;
+  virtual absl::StatusOr<HeldModel> FinishModel() = 0;
 
   virtual absl::Status SaveNewest(const NewestModel& newest) = 0;
   // NOT_FOUND before the first.
@@ -77,19 +83,19 @@ class ClientState {
   virtual absl::Status ClearPending() = 0;
 };
 
-// Checks bytes against their digest and parses them.
-absl::StatusOr<std::shared_ptr<const learning::StoredModel>> ParseChecked(
-    absl::string_view bytes, const Digest& digest);
+// DATA_LOSS when `bytes` have another digest or are no model. REQUIRES: as
+// learning::ViewModel.
+absl::StatusOr<learning::ModelView> ViewChecked(absl::string_view bytes,
+                                                const Digest& digest);
 
 // Keeps everything in memory; nothing survives the process.
 class MemoryState final : public ClientState {
  public:
-  absl::StatusOr<std::shared_ptr<const learning::StoredModel>> LoadModel(
-      const Digest& digest) override SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<HeldModel> LoadModel(const Digest& digest) override
+      SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<int64_t> BeginModel(const Digest& digest) override;
   absl::Status AppendModel(absl::string_view bytes) override;
-  absl::StatusOr<std::shared_ptr<const learning::StoredModel>> FinishModel()
-      override SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<HeldModel> FinishModel() override SHOAL_EXCLUDES(mutex_);
   absl::Status SaveNewest(const NewestModel& newest) override
       SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<NewestModel> LoadNewest() override SHOAL_EXCLUDES(mutex_);
@@ -109,8 +115,8 @@ class MemoryState final : public ClientState {
   std::optional<SavedUpload> pending_;
 
   Mutex mutex_;
-  Digest model_digest_ SHOAL_GUARDED_BY(mutex_);  // the newest is kept
-  std::shared_ptr<const learning::StoredModel> model_ SHOAL_GUARDED_BY(mutex_);
+  // The newest is kept.
+  std::optional<std::pair<Digest, HeldModel>> model_ SHOAL_GUARDED_BY(mutex_);
   std::optional<NewestModel> newest_ SHOAL_GUARDED_BY(mutex_);
   std::map<std::string, learning::StoredModel, std::less<>> private_
       SHOAL_GUARDED_BY(mutex_);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -101,6 +103,20 @@ Objection CheckBudgets(const protocol::Plan& plan,
   return {};
 }
 
+Objection CheckPlan(const protocol::Assignment& assignment,
+                    const DeviceModel& device, const learning::Dataset& data,
+                    int64_t memory_bytes) {
+  const learning::Model& model = device.model();
+  Objection objection = CheckSize(assignment.model, device.whole());
+  if (objection.why.ok()) objection = CheckData(assignment.plan, model, data);
+  if (objection.why.ok()) objection = CheckBudgets(assignment.plan, model);
+  if (objection.why.ok()) {
+    objection =
+        CheckMemory(assignment.plan, model, data.num_examples(), memory_bytes);
+  }
+  return objection;
+}
+
 }  // namespace
 
 int64_t PeakMemoryBytes(const learning::Model& model,
@@ -123,17 +139,31 @@ std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                   memory_bytes);
 }
 
-Objection CheckPlan(const protocol::Assignment& assignment,
-                    const learning::Model& model, const learning::Dataset& data,
-                    int64_t memory_bytes) {
-  Objection objection = CheckSize(assignment.model, model);
-  if (objection.why.ok()) objection = CheckData(assignment.plan, model, data);
-  if (objection.why.ok()) objection = CheckBudgets(assignment.plan, model);
-  if (objection.why.ok()) {
-    objection =
-        CheckMemory(assignment.plan, model, data.num_examples(), memory_bytes);
+DeviceChoice ChooseModel(const protocol::Assignment& assignment,
+                         const learning::Dataset& data, int64_t memory_bytes) {
+  const protocol::Plan& plan = assignment.plan;
+  std::vector<double> widths = {1};
+  widths.insert(widths.end(), plan.training.sub_model_widths.begin(),
+                plan.training.sub_model_widths.end());
+  DeviceChoice choice;
+  for (const double width : widths) {
+    auto candidate = DeviceModel::Create(plan.model, width);
+    if (!candidate.ok()) {
+      choice.objection = {candidate.status(), AbandonReason::kTraining};
+      return choice;
+    }
+    choice.objection = CheckPlan(assignment, **candidate, data, memory_bytes);
+    if (choice.objection.why.ok()) {
+      choice.model = *std::move(candidate);
+      return choice;
+    }
+    // What is too large may do when it is narrower.
+    if (choice.objection.reason != AbandonReason::kMemory &&
+        choice.objection.reason != AbandonReason::kBytes) {
+      return choice;
+    }
   }
-  return objection;
+  return choice;
 }
 
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,

@@ -4,10 +4,12 @@
 #define SHOAL_CLIENT_DEVICE_PLAN_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/device_model.h"
 #include "learning/dataset.h"
 #include "learning/memory_plan.h"
 #include "learning/model.h"
@@ -35,10 +37,17 @@ int64_t BlockBytes(const learning::Model& model, int64_t memory_bytes);
 std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                                    int64_t memory_bytes);
 
-// `memory_bytes`: what training may use on this device; 0: not limited.
-Objection CheckPlan(const protocol::Assignment& assignment,
-                    const learning::Model& model, const learning::Dataset& data,
-                    int64_t memory_bytes);
+// What the device trains, or why it does not.
+struct DeviceChoice {
+  std::unique_ptr<DeviceModel> model;  // null with an objection
+  Objection objection;
+};
+
+// The whole model where the device has room for it and its update, else the
+// widest of the plan's sub-models for which there is. `memory_bytes`: what
+// training may use on this device; 0: not limited.
+DeviceChoice ChooseModel(const protocol::Assignment& assignment,
+                         const learning::Dataset& data, int64_t memory_bytes);
 
 // Names both layouts when a fetched model is not the one of the plan.
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,

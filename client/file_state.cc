@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/mapped_file.h"
 #include "base/status_macros.h"
 #include "client/state_formats.h"
 
@@ -22,7 +23,7 @@ namespace shoal::client {
 namespace {
 
 namespace fs = std::filesystem;
-using ModelOr = absl::StatusOr<std::shared_ptr<const learning::StoredModel>>;
+using ModelOr = absl::StatusOr<HeldModel>;
 
 constexpr absl::string_view kPartSuffix = ".part";
 constexpr absl::string_view kPendingName = "/pending.bin";
@@ -81,49 +82,50 @@ class FileState final : public ClientState {
     return absl::StrCat(folder_, kPendingName);
   }
 
+  // DATA_LOSS when the file is damaged.
+  static ModelOr Map(const std::string& path, const Digest& digest);
   void CloseDownload();
   // Removes all but the newest models, and every other download.
   absl::Status Prune();
 
   const std::string folder_;
   const int kept_models_;
-  // The download under way: its file, and its bytes so far.
-  Digest partial_digest_;
+  Digest partial_digest_;  // of the download under way
   int partial_fd_ = -1;
-  std::string partial_;
 };
 
 ModelOr FileState::LoadModel(const Digest& digest) {
   const std::string path = ModelPath(digest);
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  ModelOr model = ParseChecked(bytes, digest);
-  if (!model.ok()) {
-    SHOAL_RETURN_IF_ERROR(Remove(path));
-    return absl::DataLossError(
-        absl::StrCat(path, ": ", model.status().message()));
-  }
+  ModelOr model = Map(path, digest);
+  if (absl::IsDataLoss(model.status())) SHOAL_RETURN_IF_ERROR(Remove(path));
   return model;
 }
 
+ModelOr FileState::Map(const std::string& path, const Digest& digest) {
+  SHOAL_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+  auto view = ViewChecked(file->bytes(), digest);
+  if (view.ok()) return HeldModel{*std::move(view), file};
+  return absl::Status(view.status().code(),
+                      absl::StrCat(path, ": ", view.status().message()));
+}
+
 absl::StatusOr<int64_t> FileState::BeginModel(const Digest& digest) {
-  if (partial_fd_ >= 0 && partial_digest_ == digest) return partial_.size();
-  CloseDownload();
   const std::string path = PartPath(digest);
-  absl::StatusOr<std::string> held = ReadFile(path);
-  if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
-  partial_fd_ =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (partial_fd_ < 0) return ErrnoStatus(errno, path, "open");
-  partial_digest_ = digest;
-  if (held.ok()) partial_ = *std::move(held);
-  return partial_.size();
+  if (partial_fd_ < 0 || partial_digest_ != digest) {
+    CloseDownload();
+    partial_fd_ =
+        open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (partial_fd_ < 0) return ErrnoStatus(errno, path, "open");
+    partial_digest_ = digest;
+  }
+  const off_t held = lseek(partial_fd_, 0, SEEK_END);
+  if (held < 0) return ErrnoStatus(errno, path, "seek");
+  return held;
 }
 
 absl::Status FileState::AppendModel(absl::string_view bytes) {
   SHOAL_CHECK(partial_fd_ >= 0);
-  SHOAL_RETURN_IF_ERROR(Append(partial_fd_, bytes, PartPath(partial_digest_)));
-  partial_.append(bytes.data(), bytes.size());
-  return absl::OkStatus();
+  return Append(partial_fd_, bytes, PartPath(partial_digest_));
 }
 
 // The file is not synced: its name is its checksum, and what a crash damages is
@@ -131,15 +133,13 @@ absl::Status FileState::AppendModel(absl::string_view bytes) {
 ModelOr FileState::FinishModel() {
   SHOAL_CHECK(partial_fd_ >= 0);
   const Digest digest = partial_digest_;
-  const std::string bytes = std::exchange(partial_, std::string());
   CloseDownload();
-  ModelOr model = ParseChecked(bytes, digest);
-  if (!model.ok()) {
-    SHOAL_RETURN_IF_ERROR(Remove(PartPath(digest)));
-    return model;
-  }
+  const std::string part = PartPath(digest);
+  ModelOr model = Map(part, digest);
+  if (absl::IsDataLoss(model.status())) SHOAL_RETURN_IF_ERROR(Remove(part));
+  if (!model.ok()) return model;
   const std::string path = ModelPath(digest);
-  if (rename(PartPath(digest).c_str(), path.c_str()) != 0) {
+  if (rename(part.c_str(), path.c_str()) != 0) {
     return ErrnoStatus(errno, path, "rename");
   }
   SHOAL_RETURN_IF_ERROR(Prune());
@@ -150,7 +150,6 @@ void FileState::CloseDownload() {
   if (partial_fd_ >= 0) close(partial_fd_);
   partial_fd_ = -1;
   partial_digest_ = Digest();
-  partial_.clear();
 }
 
 absl::Status FileState::Prune() {

@@ -20,13 +20,14 @@ absl::StatusOr<std::vector<float>> Predictor::Predict(
       return loaded;
     }
   }
-  const size_t inputs = model_->input().num_values();
+  const learning::Model& model = model_->model();
+  const size_t inputs = model.input().num_values();
   if (features.size() != inputs) {
     return absl::InvalidArgumentError(
         absl::StrCat("there are ", features.size(), " features, model ",
-                     model_->spec().ToString(), " takes ", inputs));
+                     model_->whole().spec().ToString(), " takes ", inputs));
   }
-  SHOAL_RETURN_IF_ERROR(learning::CheckTokens(*model_, features));
+  SHOAL_RETURN_IF_ERROR(learning::CheckTokens(model, features));
   const absl::Span<const float> result =
       (*predictor_)->Predict(values_, features);
   return std::vector<float>(result.begin(), result.end());
@@ -38,14 +39,20 @@ absl::Status Predictor::Load() {
     return absl::FailedPreconditionError("no model has been fetched yet");
   }
   SHOAL_RETURN_IF_ERROR(newest.status());
-  SHOAL_ASSIGN_OR_RETURN(const auto stored, state_.LoadModel(newest->digest));
-  SHOAL_ASSIGN_OR_RETURN(auto model, learning::Model::Create(newest->spec));
-  SHOAL_RETURN_IF_ERROR(CheckLayout(stored->layout, *model));
-  SHOAL_ASSIGN_OR_RETURN(const learning::ParameterVector own,
-                         LoadPrivateValues(state_, newest->task, *model));
-  values_ = stored->parameters;
+  SHOAL_ASSIGN_OR_RETURN(const HeldModel stored,
+                         state_.LoadModel(newest->digest));
+  SHOAL_ASSIGN_OR_RETURN(auto model,
+                         DeviceModel::Create(newest->spec, newest->width));
+  SHOAL_RETURN_IF_ERROR(CheckLayout(stored.view.layout, model->whole()));
+  SHOAL_ASSIGN_OR_RETURN(
+      const learning::ParameterVector own,
+      LoadPrivateValues(state_, newest->task, model->model()));
+  learning::ParameterVector storage;
+  const absl::Span<const float> shared =
+      model->Parameters(stored.view.parameters, storage);
+  values_.assign(shared.begin(), shared.end());
   values_.insert(values_.end(), own.begin(), own.end());
-  predictor_ = std::make_unique<learning::OwnedPredictor>(*model, 1);
+  predictor_ = std::make_unique<learning::OwnedPredictor>(model->model(), 1);
   model_ = std::move(model);
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "base/mutex.h"
 #include "client/client_state.h"
+#include "client/device_model.h"
 #include "learning/model.h"
 #include "learning/predictor.h"
 
@@ -36,7 +37,7 @@ class Predictor {
   ClientState& state_;
   std::atomic<bool> stale_ = true;
   Mutex mutex_;
-  std::unique_ptr<learning::Model> model_ SHOAL_GUARDED_BY(mutex_);
+  std::unique_ptr<DeviceModel> model_ SHOAL_GUARDED_BY(mutex_);
   std::unique_ptr<learning::OwnedPredictor> predictor_ SHOAL_GUARDED_BY(mutex_);
   // The model's and the device's own values, in this order.
   learning::ParameterVector values_ SHOAL_GUARDED_BY(mutex_);

@@ -124,8 +124,9 @@ class SessionRun {
   const int64_t sent_before_;
   const int64_t received_before_;
 
-  std::unique_ptr<learning::Model> model_;
-  std::shared_ptr<const learning::StoredModel> base_;
+  std::unique_ptr<DeviceModel> model_;
+  learning::ParameterVector taken_out_;  // of a sub-model
+  HeldModel base_;
   absl::Duration deadline_;    // of the round, on the monotonic clock
   absl::Duration fetch_time_;  // of the bytes that were downloaded
   std::string update_;         // encoded
@@ -181,12 +182,9 @@ void SessionRun::Perform(const DoFetch& action) {
 Objection SessionRun::Prepare() {
   if (model_ != nullptr) return {};
   const protocol::Assignment& assignment = *session_.assignment();
-  auto model = learning::Model::Create(assignment.plan.model);
-  if (!model.ok()) return {model.status(), AbandonReason::kTraining};
-  const Objection objection =
-      CheckPlan(assignment, **model, data_, options_.memory_bytes);
-  if (objection.why.ok()) model_ = *std::move(model);
-  return objection;
+  DeviceChoice choice = ChooseModel(assignment, data_, options_.memory_bytes);
+  model_ = std::move(choice.model);
+  return choice.objection;
 }
 
 absl::Status SessionRun::Obtain(const protocol::ModelReference& reference,
@@ -201,9 +199,10 @@ absl::Status SessionRun::Obtain(const protocol::ModelReference& reference,
     reason = AbandonReason::kConditions;
     return StorageError(held.status());
   }
-  SHOAL_RETURN_IF_ERROR(CheckLayout(base_->layout, *model_));
-  const NewestModel newest = {session_.assignment()->task, model_->spec(),
-                              reference.digest, reference.version};
+  SHOAL_RETURN_IF_ERROR(CheckLayout(base_.view.layout, model_->whole()));
+  const NewestModel newest = {session_.assignment()->task,
+                              model_->whole().spec(), reference.digest,
+                              reference.version, model_->width()};
   const auto known = state_.LoadNewest();
   if (known.ok() && *known == newest) return absl::OkStatus();
   const absl::Status saved = state_.SaveNewest(newest);
@@ -280,7 +279,7 @@ absl::StatusOr<PendingUpload> SessionRun::Train(
     return !out_of_time;
   };
   const absl::StatusOr<learning::ParameterVector> own =
-      LoadPrivateValues(state_, assignment.task, *model_);
+      LoadPrivateValues(state_, assignment.task, model_->model());
   if (!own.ok()) {
     reason = AbandonReason::kConditions;
     return StorageError(own.status());
@@ -292,10 +291,12 @@ absl::StatusOr<PendingUpload> SessionRun::Train(
   run.private_values = *own;
   run.keep_going = keep_going;
   const auto limit = MemoryLimit(plan, options_.memory_bytes);
-  if (limit.has_value()) run.memory_bytes = BlockBytes(*model_, *limit);
+  if (limit.has_value()) run.memory_bytes = BlockBytes(model_->model(), *limit);
   const absl::StatusOr<learning::LocalUpdate> update =
-      learning::ComputeLocalUpdate(*model_, base_->parameters, data_,
-                                   plan.training, plan.algorithm, run);
+      learning::ComputeLocalUpdate(
+          model_->model(),
+          model_->Parameters(base_.view.parameters, taken_out_), data_,
+          plan.training, plan.algorithm, run);
   const bool complete = update.ok() && update->complete;
   if (!complete && options_.must_stop()) {
     return absl::CancelledError("the device stops");
@@ -331,7 +332,8 @@ absl::StatusOr<PendingUpload> SessionRun::Save(
       .deadline = options_.clock->Now() + left};
   if (!update.private_values.empty()) {
     const absl::Status kept = state_.SavePrivate(
-        assignment.task, {model_->private_layout(), update.private_values});
+        assignment.task,
+        {model_->model().private_layout(), update.private_values});
     if (!kept.ok()) return StorageError(kept);
   }
   const absl::Status saved = state_.SavePending(pending, update_);
@@ -339,6 +341,9 @@ absl::StatusOr<PendingUpload> SessionRun::Save(
   has_saved_ = true;
   Tell(ClientEvent::kTrained, update.num_steps, " steps on ",
        update.num_examples, " examples",
+       model_->width() == 1
+           ? ""
+           : absl::StrCat(", a sub-model of width ", model_->width()),
        update.complete ? "" : ", stopped early");
   return pending;
 }

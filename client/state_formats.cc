@@ -12,7 +12,7 @@ namespace {
 constexpr absl::string_view kUploadMagic = "SHPU";
 constexpr absl::string_view kNewestMagic = "SHNM";
 constexpr uint16_t kUploadVersion = 1;
-constexpr uint16_t kNewestVersion = 2;
+constexpr uint16_t kNewestVersion = 3;
 
 absl::Status Damaged(absl::string_view what, absl::string_view why) {
   return absl::DataLossError(absl::StrCat(what, ": ", why));
@@ -93,6 +93,7 @@ std::string EncodeNewestModel(const NewestModel& newest) {
   std::string out = Begin(kNewestMagic, kNewestVersion);
   out.append(newest.digest.AsBytes().data(), Digest::kSize);
   AppendU64(out, newest.version);
+  AppendF64(out, newest.width);
   AppendSized(out, newest.task);
   AppendSized(out, learning::EncodeModelSpec(newest.spec));
   AppendU32(out, Crc32(out));
@@ -107,6 +108,7 @@ absl::StatusOr<NewestModel> DecodeNewestModel(absl::string_view bytes) {
   NewestModel newest;
   newest.digest = ReadDigest(reader);
   newest.version = static_cast<int64_t>(reader.U64());
+  newest.width = reader.F64();
   newest.task = std::string(reader.Sized());
   const absl::string_view spec = reader.Sized();
   absl::Status checksum = CheckChecksum(reader, bytes, kWhat);

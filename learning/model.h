@@ -121,6 +121,14 @@ struct StoredModel {
 // value.
 absl::StatusOr<StoredModel> ParseModel(absl::string_view bytes);
 
+// The same without a copy: `parameters` points into `bytes`, which must outlive
+// it. REQUIRES: bytes.data() is aligned to a float.
+struct ModelView {
+  ParameterLayout layout;
+  absl::Span<const float> parameters;
+};
+absl::StatusOr<ModelView> ViewModel(absl::string_view bytes);
+
 }  // namespace shoal::learning
 
 #endif  // SHOAL_LEARNING_MODEL_H_

@@ -24,21 +24,44 @@ absl::Status Broken(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("stored model: ", what));
 }
 
-absl::StatusOr<ParameterVector> ParseValues(absl::string_view bytes,
-                                            int64_t num_parameters) {
-  const uint64_t expected = num_parameters * sizeof(float);
-  if (bytes.size() != expected) {
-    return Broken(absl::StrCat("holds ", bytes.size(),
-                               " bytes of values, expected ", expected));
-  }
-  ParameterVector values(num_parameters);
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  for (int64_t i = 0; i < num_parameters; ++i) {
+absl::Status CheckFinite(absl::Span<const float> values) {
+  for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
       return Broken(absl::StrCat("value ", i, " is not finite"));
     }
   }
-  return values;
+  return absl::OkStatus();
+}
+
+// Reads all but the values, of which there are the right number of bytes left.
+absl::StatusOr<ParameterLayout> ParseHeader(ByteReader& reader) {
+  const size_t size = reader.rest().size();
+  if (reader.Bytes(kMagic.size()) != kMagic) {
+    return Broken("does not begin with 'SHMD'");
+  }
+  const uint16_t version = reader.U16();
+  const uint16_t reserved = reader.U16();
+  if (!reader.ok()) return Broken("ends inside the header");
+  if (version != kFormatVersion || reserved != 0) {
+    return Broken(absl::StrCat("has format version ", version, " and reserved ",
+                               reserved, ", expected ", kFormatVersion,
+                               " and 0"));
+  }
+  SHOAL_ASSIGN_OR_RETURN(ParameterLayout layout,
+                         ParseLayout("stored model", reader));
+  const size_t header = size - reader.rest().size();
+  const absl::string_view padding =
+      reader.Bytes((kAlignment - header % kAlignment) % kAlignment);
+  if (!reader.ok()) return Broken("ends before its values");
+  if (padding.find_first_not_of('\0') != absl::string_view::npos) {
+    return Broken("has padding that is not zero");
+  }
+  const uint64_t expected = layout.num_parameters() * sizeof(float);
+  if (reader.rest().size() != expected) {
+    return Broken(absl::StrCat("holds ", reader.rest().size(),
+                               " bytes of values, expected ", expected));
+  }
+  return layout;
 }
 
 }  // namespace
@@ -59,29 +82,25 @@ std::string SerializeModel(const ParameterLayout& layout,
 
 absl::StatusOr<StoredModel> ParseModel(absl::string_view bytes) {
   ByteReader reader(bytes);
-  if (reader.Bytes(kMagic.size()) != kMagic) {
-    return Broken("does not begin with 'SHMD'");
-  }
-  const uint16_t version = reader.U16();
-  const uint16_t reserved = reader.U16();
-  if (!reader.ok()) return Broken("ends inside the header");
-  if (version != kFormatVersion || reserved != 0) {
-    return Broken(absl::StrCat("has format version ", version, " and reserved ",
-                               reserved, ", expected ", kFormatVersion,
-                               " and 0"));
-  }
-  SHOAL_ASSIGN_OR_RETURN(ParameterLayout layout,
-                         ParseLayout("stored model", reader));
-  const size_t header = bytes.size() - reader.rest().size();
-  const absl::string_view padding =
-      reader.Bytes((kAlignment - header % kAlignment) % kAlignment);
-  if (!reader.ok()) return Broken("ends before its values");
-  if (padding.find_first_not_of('\0') != absl::string_view::npos) {
-    return Broken("has padding that is not zero");
-  }
-  SHOAL_ASSIGN_OR_RETURN(ParameterVector parameters,
-                         ParseValues(reader.rest(), layout.num_parameters()));
-  return StoredModel{std::move(layout), std::move(parameters)};
+  StoredModel model;
+  SHOAL_ASSIGN_OR_RETURN(model.layout, ParseHeader(reader));
+  model.parameters.resize(model.layout.num_parameters());
+  std::memcpy(model.parameters.data(), reader.rest().data(),
+              reader.rest().size());
+  SHOAL_RETURN_IF_ERROR(CheckFinite(model.parameters));
+  return model;
+}
+
+absl::StatusOr<ModelView> ViewModel(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  ModelView model;
+  SHOAL_ASSIGN_OR_RETURN(model.layout, ParseHeader(reader));
+  const void* const values = reader.rest().data();
+  SHOAL_CHECK(reinterpret_cast<uintptr_t>(values) % alignof(float) == 0);
+  model.parameters = absl::MakeConstSpan(static_cast<const float*>(values),
+                                         model.layout.num_parameters());
+  SHOAL_RETURN_IF_ERROR(CheckFinite(model.parameters));
+  return model;
 }
 
 }  // namespace shoal::learning

@@ -45,6 +45,9 @@ class SimulatedDevice {
                         .name = absl::StrCat("device-", index)}}) {
     driver_.population = options.task.population;
     driver_.seed = client::DeviceSeed(options.seed, index);
+    if (!options.memory_bytes.empty()) {
+      driver_.memory_bytes = options.memory_bytes[index];
+    }
     driver_.jitter_seed = driver_.seed;
     driver_.clock = &clock;
     driver_.wait = [&clock](absl::Duration d) { clock.Advance(d); };
@@ -98,6 +101,12 @@ class Federation {
 };
 
 absl::Status Federation::Start() {
+  if (!options_.memory_bytes.empty() &&
+      options_.memory_bytes.size() != options_.devices.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory is given for ", options_.memory_bytes.size(),
+                     " devices, expected ", options_.devices.size()));
+  }
   Logger& log = options_.log != nullptr ? *options_.log : null_log_;
   SHOAL_ASSIGN_OR_RETURN(
       engine_,

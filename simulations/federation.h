@@ -22,6 +22,9 @@ struct FederationOptions {
   configuration::Task task;
   // The examples of device 0, 1, …; must outlive the run.
   std::vector<const learning::Dataset*> devices;
+  // What training may use on device 0, 1, … in bytes, 0: not limited; empty:
+  // on none.
+  std::vector<int64_t> memory_bytes = {};
   // Seeds the devices' training, as the agents' `seed` does.
   uint64_t seed = 0;
   // Simulated time after which a task that is not complete is given up.

@@ -63,9 +63,20 @@ TEST_F(FileStateTest, ModelSurvivesARestart) {
   const std::string bytes = ModelBytes(1);
   Download(bytes);
   Reopen();
-  SHOAL_ASSERT_OK_AND_ASSIGN(const auto model,
+  SHOAL_ASSERT_OK_AND_ASSIGN(const HeldModel model,
                              state_->LoadModel(Sha256(bytes)));
-  EXPECT_EQ(model->layout.num_parameters(), 3 * 4 + 4 + 4 * 2 + 2);
+  EXPECT_EQ(model.view.layout.num_parameters(), 3 * 4 + 4 + 4 * 2 + 2);
+}
+
+TEST_F(FileStateTest, HeldModelOutlivesItsFile) {
+  const std::string bytes = ModelBytes(1);
+  Download(bytes);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const HeldModel model,
+                             state_->LoadModel(Sha256(bytes)));
+  fs::remove(ModelPath(bytes));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto expected, learning::ParseModel(bytes));
+  EXPECT_THAT(model.view.parameters,
+              ::testing::ElementsAreArray(expected.parameters));
 }
 
 TEST_F(FileStateTest, DownloadGoesOnAfterARestart) {
@@ -177,6 +188,7 @@ TEST_F(FileStateTest, NewestModelSurvivesARestart) {
   Reopen();
   EXPECT_THAT(state_->LoadNewest(), testing::IsOkAndHolds(mlp));
   NewestModel network = mlp;
+  network.width = 0.25;
   network.spec = {
       learning::LayerListSpec{
           {4}, {{.kind = learning::DenseSpec{3}, .is_private = true}}},
@@ -193,7 +205,7 @@ TEST_F(FileStateTest, ANewestModelOfAnotherFormatVersionIsRefused) {
   SHOAL_ASSERT_OK(ReplaceFile(path, bytes));
   EXPECT_THAT(state_->LoadNewest(),
               StatusIs(absl::StatusCode::kDataLoss,
-                       HasSubstr("format version 1, expected 2")));
+                       HasSubstr("format version 1, expected 3")));
 }
 
 TEST_F(FileStateTest, EveryDamageToTheNewestModelIsNoticed) {

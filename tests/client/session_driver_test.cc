@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "client/device_plan.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "learning/local_update.h"
@@ -211,6 +212,50 @@ TEST_F(SessionDriverTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
   EXPECT_EQ(report.bytes_received, 0);
 }
 
+TEST_F(SessionDriverTest, SubModelIsTrainedWhereTheModelHasNoRoom) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.model.architecture = learning::MlpSpec{4, {64}, 3};
+  plan.training.sub_model_widths = {0.5, 0.25};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto half,
+                             DeviceModel::Create(plan.model, 0.5));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const learning::MemoryPlan least,
+      learning::PlanLocalUpdate(half->model(), plan.training, 20, {}));
+  UsePlan(plan);
+  options_.memory_bytes = PeakMemoryBytes(half->model(), least);
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_THAT(details_, HasSubstr("a sub-model of width 0.5"));
+  const std::vector<std::string> counted = fleet_->counted();
+  ASSERT_EQ(counted.size(), 1u);
+  SHOAL_EXPECT_OK(learning::DecodeUpdate(
+      counted[0], half->model().layout().num_parameters()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const NewestModel newest, state_.LoadNewest());
+  EXPECT_EQ(newest.width, 0.5);
+}
+
+TEST_F(SessionDriverTest, RefusalNamesTheLeastThatTheNarrowestWouldTake) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.model.architecture = learning::MlpSpec{4, {64}, 3};
+  plan.training.sub_model_widths = {0.5};
+  UsePlan(plan);
+  options_.memory_bytes = 100;
+  const SessionReport report = Run();
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kMemory));
+  EXPECT_EQ(report.bytes_received, 0);
+  EXPECT_THAT(report.explanation, HasSubstr("this device may use 100 bytes"));
+}
+
+TEST_F(SessionDriverTest, SubModelIsUploadedWhereTheModelsUpdateIsTooLong) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.model.architecture = learning::MlpSpec{4, {64}, 3};
+  plan.training.sub_model_widths = {0.5};
+  plan.limits.upload_bytes = 1500;  // of 4 * 64 + 64 + 64 * 3 + 3 values: 2108
+  UsePlan(plan);
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_LT(fleet_->counted().at(0).size(), 1500u);
+}
+
 TEST_F(SessionDriverTest, DivergedTrainingIsGivenUp) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const learning::InMemoryDataset broken({nan, 0, 0, 0}, {1}, 4, 3);
@@ -355,8 +400,7 @@ TEST_F(SessionDriverTest, DeadlineEndsTrainingAndThePartCounts) {
 TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
   class DamagedState final : public ClientState {
    public:
-    absl::StatusOr<std::shared_ptr<const learning::StoredModel>> LoadModel(
-        const Digest& digest) override {
+    absl::StatusOr<HeldModel> LoadModel(const Digest& digest) override {
       return inner_.LoadModel(digest);
     }
     absl::StatusOr<int64_t> BeginModel(const Digest& digest) override {
@@ -365,8 +409,7 @@ TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
     absl::Status AppendModel(absl::string_view bytes) override {
       return inner_.AppendModel(bytes);
     }
-    absl::StatusOr<std::shared_ptr<const learning::StoredModel>> FinishModel()
-        override {
+    absl::StatusOr<HeldModel> FinishModel() override {
       return inner_.FinishModel();
     }
     absl::Status SaveNewest(const NewestModel& newest) override {

@@ -68,6 +68,23 @@ class FederationTest : public ::testing::Test {
   FederationOptions options_;
 };
 
+// Half of the devices have room for a quarter of the hidden units only.
+TEST_F(FederationTest, DevicesOfTwoSizesTrainOneModel) {
+  options_.task.model.architecture =
+      learning::MlpSpec{kFeatures, {64}, kClasses};
+  options_.task.training.sub_model_widths = {0.5, 0.25};
+  options_.memory_bytes = {0, 4000, 0, 4000, 0, 4000};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
+                             RunFederation(options_));
+  EXPECT_EQ(mixed.rounds_failed, 0);
+  EXPECT_GT(Accuracy(mixed.final_model), 0.85);
+  options_.memory_bytes.clear();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
+                             RunFederation(options_));
+  EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
+  EXPECT_NE(mixed.final_model, whole.final_model);
+}
+
 TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
                              RunFederation(options_));
