@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -71,6 +72,17 @@ std::optional<protocol::ExitCode> ParseCommandLine(CLI::App& app, int argc,
                  WhatIsWrong(app, place, error).c_str(), place.words.c_str());
     return protocol::kExitUsage;
   }
+}
+
+CLI::Validator WholeNumber(int64_t least) {
+  return CLI::Validator(
+      [least](const std::string& text) -> std::string {
+        int64_t value = 0;
+        if (absl::SimpleAtoi(text, &value) && value >= least) return "";
+        return absl::StrCat("'", text,
+                            "', expected a whole number of at least ", least);
+      },
+      "");
 }
 
 }  // namespace shoal::configuration

@@ -3,6 +3,7 @@
 #define SHOAL_CONFIGURATION_COMMAND_LINE_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <optional>
 
 #include "protocol/exit_code.h"
@@ -15,6 +16,9 @@ namespace shoal::configuration {
 // missing or unknown, those that there are are listed.
 std::optional<protocol::ExitCode> ParseCommandLine(CLI::App& app, int argc,
                                                    const char* const* argv);
+
+// Accepts whole numbers from `least` on.
+CLI::Validator WholeNumber(int64_t least);
 
 }  // namespace shoal::configuration
 

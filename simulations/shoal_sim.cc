@@ -94,16 +94,20 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                    "csv: column that names the device");
   live->add_option("--algorithm", options.algorithm, "fedavg or fedprox");
   live->add_option("--mu", options.mu, "weight of fedprox's proximal term");
-  live->add_option("--rounds", options.rounds, "committed rounds");
-  live->add_option("--devices", options.devices, "number of agents");
+  live->add_option("--rounds", options.rounds, "committed rounds")
+      ->check(configuration::WholeNumber(1));
+  live->add_option("--devices", options.devices, "number of agents")
+      ->check(configuration::WholeNumber(1));
   live->add_option("--partition", options.partition,
                    "how data fall onto devices: iid, dirichlet or natural");
   live->add_option("--alpha", options.alpha,
                    "dirichlet: small is uneven, large is even");
-  live->add_option("--seed", options.seed, "of data, model and training");
+  live->add_option("--seed", options.seed, "of data, model and training")
+      ->check(configuration::WholeNumber(0));
   live->add_option("--out", options.out,
-                   "folder for models/, summary.json and rounds.csv (default: "
-                   "one below $TMPDIR that the next run removes)");
+                   "folder for models/, summary.json and rounds.csv, without "
+                   "those of another run (default: one below $TMPDIR that the "
+                   "next run removes)");
   live->add_flag("--json", options.json,
                  "print the summary as JSON, the progress on standard error");
 }

@@ -109,7 +109,7 @@ CLI::App* AddRun(CLI::App& app, RunArguments& arguments) {
   run->add_option("--config", arguments.config, "YAML file")->required();
   run->add_option("--sessions", arguments.sessions,
                   "end after that many sessions")
-      ->check(CLI::PositiveNumber);
+      ->check(configuration::WholeNumber(1));
   run->add_flag("--once", arguments.once, "end after one session");
   run->footer("Example: shoal-agent run --config /etc/shoal/agent.yaml");
   return run;

@@ -13,9 +13,8 @@ Severity SeverityOf(SessionReport::Outcome outcome) {
   switch (outcome) {
     case SessionReport::kContributed:
     case SessionReport::kCancelled:
-      return Severity::kInfo;
     case SessionReport::kNotAssigned:
-      return Severity::kDebug;
+      return Severity::kInfo;
     case SessionReport::kAbandoned:
     case SessionReport::kRefused:
     case SessionReport::kUnreachable:
@@ -63,7 +62,7 @@ void SessionLog::OnSessionOver(const SessionReport& report) {
   if (unreachable_ > 0 && report.outcome != SessionReport::kCancelled) {
     log_.Info("coordinator reached again", {{"sessions_lost", unreachable_}});
   }
-  log_.Log(SeverityOf(report.outcome), "session over",
+  log_.Log(NoteReason(report), "session over",
            {{"outcome", OutcomeName(report.outcome)},
             {"task", report.task},
             {"round", report.round_id},
@@ -74,7 +73,15 @@ void SessionLog::OnSessionOver(const SessionReport& report) {
             {"next_check_in", HumanDuration(report.next_check_in)},
             {"reason", report.explanation}});
   unreachable_ = 0;
-  reason_.clear();
+}
+
+Severity SessionLog::NoteReason(const SessionReport& report) {
+  if (report.outcome != SessionReport::kNotAssigned) {
+    return SeverityOf(report.outcome);
+  }
+  const bool is_known = report.explanation == reason_;
+  reason_ = report.explanation;
+  return is_known ? Severity::kDebug : Severity::kInfo;
 }
 
 void SessionLog::OnUnreachable(const SessionReport& report) {

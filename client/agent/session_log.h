@@ -1,5 +1,6 @@
 // What an agent logs of its sessions: one line each. A coordinator that is away
-// for long does not fill the log: why it cannot be reached is said once.
+// for long does not fill the log: why it cannot be reached is said once, and so
+// is why the device is not assigned.
 #ifndef SHOAL_CLIENT_AGENT_SESSION_LOG_H_
 #define SHOAL_CLIENT_AGENT_SESSION_LOG_H_
 
@@ -23,11 +24,14 @@ class SessionLog {
 
  private:
   void OnUnreachable(const SessionReport& report);
+  // How loud a session's line is: not to be assigned is worth one only for
+  // another reason than the last time.
+  Severity NoteReason(const SessionReport& report);
 
   Logger& log_;
   int64_t retries_ = 0;      // of the running session
   int64_t unreachable_ = 0;  // sessions in a row
-  std::string reason_;       // of the last of them
+  std::string reason_;       // why a session last was not one that contributes
 };
 
 }  // namespace shoal::client

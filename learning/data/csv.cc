@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,17 @@ struct Table {
   int num_owners = 0;
 };
 
+absl::Status CheckNamesDiffer(const std::string& where,
+                              const std::vector<std::string>& names) {
+  std::set<std::string> known;
+  for (const std::string& name : names) {
+    if (known.insert(name).second) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": the header has two columns '", name, "'"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<size_t> FindColumn(const std::string& where,
                                   const std::vector<std::string>& names,
                                   const std::string& name) {
@@ -72,10 +84,6 @@ absl::StatusOr<size_t> FindColumn(const std::string& where,
   if (found == names.end()) {
     return absl::InvalidArgumentError(
         absl::StrCat(where, ": the header has no column '", name, "'"));
-  }
-  if (std::find(found + 1, names.end(), name) != names.end()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, ": the header has two columns '", name, "'"));
   }
   return static_cast<size_t>(found - names.begin());
 }
@@ -90,6 +98,7 @@ absl::StatusOr<Columns> ReadHeader(CsvReader& reader, const std::string& label,
   Columns columns;
   columns.names = reader.fields();
   const std::string where = reader.Where();
+  SHOAL_RETURN_IF_ERROR(CheckNamesDiffer(where, columns.names));
   SHOAL_ASSIGN_OR_RETURN(columns.label,
                          FindColumn(where, columns.names, label));
   columns.device = columns.names.size();

@@ -1,7 +1,6 @@
 #include "simulations/live/live_run.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -23,6 +22,7 @@
 #include "simulations/live/local_deployment.h"
 #include "simulations/live/local_only.h"
 #include "simulations/live/operator_client.h"
+#include "simulations/live/results_folder.h"
 #include "simulations/live/run_folder.h"
 
 namespace shoal::simulations {
@@ -76,18 +76,6 @@ std::string DescribeAlgorithm(const learning::LocalAlgorithm& algorithm) {
                          : absl::StrCat("fedprox (mu ", prox->mu, ")");
 }
 
-// Whether results can go there; said before anything is started.
-absl::Status CheckOut(const std::string& out) {
-  std::error_code error;  // then making the folder says what is wrong
-  const std::filesystem::file_status there =
-      std::filesystem::status(out, error);
-  if (!std::filesystem::exists(there) || std::filesystem::is_directory(there)) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--out ", out, ": is a file, expected a folder"));
-}
-
 class LiveRun {
  public:
   LiveRun(const LiveOptions& options, const LiveEnvironment& environment)
@@ -122,6 +110,7 @@ class LiveRun {
   std::unique_ptr<learning::Dataset> test_;
   std::unique_ptr<learning::Model> model_;
 
+  std::unique_ptr<ResultsFolder> results_;
   std::unique_ptr<RunFolder> folder_;
   std::unique_ptr<LocalDeployment> deployment_;
   std::unique_ptr<OperatorClient> operator_;
@@ -179,12 +168,11 @@ absl::Status LiveRun::OpenInput() {
 }
 
 absl::Status LiveRun::Prepare() {
-  SHOAL_RETURN_IF_ERROR(CheckOut(options_.out));
+  auto results = ResultsFolder::Open(options_.out);
+  SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(results.status()));
+  results_ = *std::move(results);
   SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OpenInput()));
   SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
-  if (!options_.out.empty()) {
-    SHOAL_RETURN_IF_ERROR(MakeFolders(options_.out + "/models"));
-  }
   int64_t num_examples = 0;
   for (int i = 0; i < data_->num_devices(); ++i) {
     num_examples += data_->num_device_examples(i);
@@ -243,11 +231,8 @@ absl::Status LiveRun::OnRoundCommitted(RoundRecord round) {
   SHOAL_ASSIGN_OR_RETURN(
       round.test,
       learning::EvaluateDataset(*model_, model_->DeviceVector(final_), *test_));
-  if (!options_.out.empty()) {
-    SHOAL_RETURN_IF_ERROR(
-        WriteFileAtomically(absl::StrFormat("%s/models/version-%06d.shoal",
-                                            options_.out, round.number),
-                            final_bytes_));
+  if (results_->is_kept_for_good()) {
+    SHOAL_RETURN_IF_ERROR(results_->WriteModel(round.number, final_bytes_));
   }
   SHOAL_ASSIGN_OR_RETURN(const CoordinatorTraffic traffic,
                          operator_->Traffic());
@@ -369,22 +354,13 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
 }
 
 absl::Status LiveRun::SaveResults(LiveSummary& summary) {
-  summary.folder = options_.out;
-  if (summary.folder.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(const auto folder, RunFolder::Make("shoal-results"));
-    folder->Keep();
-    summary.folder = folder->path();
-    summary.kept_for_good = false;
-    SHOAL_RETURN_IF_ERROR(MakeFolders(summary.folder + "/models"));
-  }
-  summary.model_path = absl::StrFormat("%s/models/version-%06d.shoal",
-                                       summary.folder, rounds_.back().number);
-  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(summary.model_path, final_bytes_));
-  SHOAL_RETURN_IF_ERROR(
-      WriteFileAtomically(summary.folder + "/rounds.csv", RoundsCsv(rounds_)));
+  const int64_t version = rounds_.back().number;
+  summary.folder = results_->path();
+  summary.kept_for_good = results_->is_kept_for_good();
+  summary.model_path = results_->ModelPath(version);
+  SHOAL_RETURN_IF_ERROR(results_->WriteModel(version, final_bytes_));
   summary.wall_time = Elapsed();
-  return WriteFileAtomically(summary.folder + "/summary.json",
-                             SummaryJson(summary));
+  return results_->WriteSummary(RoundsCsv(rounds_), SummaryJson(summary));
 }
 
 // Errors of a deployment that was up are explained by its logs.

@@ -100,10 +100,9 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   if (!summary.kept_for_good) {
     row("", "(until the next run; --out DIR keeps them)");
   }
-  absl::StrAppend(
-      &text, "\nTry next:\n  ", command, " --algorithm fedprox\n  ", command,
-      " --data mnist:DIR --rounds 30\n  ", programs,
-      "/shoald --dev    # then docs/tutorials/first-federation.md\n");
+  absl::StrAppend(&text, "\nTry next:\n  ", command, " --algorithm fedprox\n  ",
+                  command, " --data mnist:DIR --rounds 30\n  ", programs,
+                  "/shoald --dev    # prints how to join it\n");
   return text;
 }
 

@@ -148,23 +148,28 @@ TEST_F(LiveTest, InterruptionEndsEveryProcess) {
 }
 
 TEST_F(LiveTest, NextRunRemovesWhatAKilledOneLeftAndSparesARunningOne) {
+  // A run has a folder to work in and, without --out, one for its results.
   std::unique_ptr<ChildProcess> killed;
   ASSERT_NO_FATAL_FAILURE(StartLongRun(killed));
   killed->Kill();
   AwaitNoProcess();
-  ASSERT_EQ(Folders().size(), 1u);
-  const std::string left = Folders().front();
+  const std::vector<std::string> left = Folders();
+  ASSERT_EQ(left.size(), 2u);
 
   std::unique_ptr<ChildProcess> running;
   ASSERT_NO_FATAL_FAILURE(StartLongRun(running));
-  EXPECT_FALSE(std::filesystem::exists(left));
-  ASSERT_EQ(Folders().size(), 1u);
-  const std::string used = Folders().front();
+  const std::vector<std::string> used = Folders();
+  ASSERT_EQ(used.size(), 2u);
+  for (const std::string& path : left) {
+    EXPECT_FALSE(std::filesystem::exists(path)) << path;
+  }
 
   const auto short_run = Start({scenario_, "--rounds", "1"});
   const auto exit = short_run->Wait(absl::Seconds(100));
   ASSERT_TRUE(exit.has_value() && exit->code == 0) << Log();
-  EXPECT_TRUE(std::filesystem::exists(used + "/shoald.log"));
+  for (const std::string& path : used) {
+    EXPECT_TRUE(std::filesystem::exists(path)) << path;
+  }
 }
 
 TEST_F(LiveTest, ResultsThatNobodyAskedForStayUntilTheNextRun) {

@@ -12,7 +12,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 // Keeps what is above DEBUG.
@@ -73,7 +72,8 @@ TEST_F(SessionLogTest, AnotherReasonIsSaid) {
 TEST_F(SessionLogTest, ReturnOfTheCoordinatorIsSaidAndEndsTheCount) {
   LoseSession("refused");
   session_log_.OnSessionOver(Report(SessionReport::kNotAssigned, "no task"));
-  EXPECT_EQ(log_.lines.back(), "coordinator reached again sessions_lost=1");
+  EXPECT_EQ(log_.lines[log_.lines.size() - 2],
+            "coordinator reached again sessions_lost=1");
   LoseSession("refused");
   EXPECT_THAT(log_.lines.back(), HasSubstr("reason=refused"));
 }
@@ -92,9 +92,18 @@ TEST_F(SessionLogTest, StopDuringAnOutageIsNoReturn) {
   EXPECT_THAT(log_.lines.back(), Not(HasSubstr("reached again")));
 }
 
-TEST_F(SessionLogTest, NothingToDoIsNotWorthALine) {
-  session_log_.OnSessionOver(Report(SessionReport::kNotAssigned, "no task"));
-  EXPECT_THAT(log_.lines, IsEmpty());
+TEST_F(SessionLogTest, WhyTheDeviceIsNotAssignedIsSaidOnce) {
+  const auto refuse = [this](const std::string& why) {
+    session_log_.OnSessionOver(Report(SessionReport::kNotAssigned, why));
+  };
+  refuse("no task");
+  refuse("no task");
+  EXPECT_THAT(log_.lines, ElementsAre(HasSubstr("reason=no task")));
+  session_log_.OnSessionOver(Report(SessionReport::kContributed, "counts"));
+  refuse("no task");
+  EXPECT_EQ(log_.lines.size(), 2u);
+  refuse("needs more memory");
+  EXPECT_THAT(log_.lines.back(), HasSubstr("reason=needs more memory"));
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+#include "simulations/live/results_folder.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+
+namespace shoal::simulations {
+namespace {
+
+std::string ModelsPath(const std::string& path) { return path + "/models"; }
+
+absl::Status CheckIsNoFile(const std::string& path) {
+  std::error_code error;  // then making the folder says what is wrong
+  const std::filesystem::file_status there =
+      std::filesystem::status(path, error);
+  if (!std::filesystem::exists(there) || std::filesystem::is_directory(there)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--out ", path, ": is a file, expected a folder"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Open(
+    const std::string& path) {
+  std::unique_ptr<RunFolder> temporary;
+  if (path.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(temporary, RunFolder::Make("shoal-results"));
+  } else {
+    SHOAL_RETURN_IF_ERROR(CheckIsNoFile(path));
+    SHOAL_RETURN_IF_ERROR(MakeFolders(path));
+  }
+  std::string folder = temporary == nullptr ? path : temporary->path();
+  // Of two runs one makes it.
+  const std::string models = ModelsPath(folder);
+  if (mkdir(models.c_str(), 0755) != 0) {
+    if (errno != EEXIST) return ErrnoStatus(errno, models, "make a folder");
+    return absl::FailedPreconditionError(absl::StrCat(
+        "--out ", path, ": has the models of another run (", models,
+        "), expected a folder without; remove them or choose another"));
+  }
+  return std::unique_ptr<ResultsFolder>(
+      new ResultsFolder(std::move(folder), std::move(temporary)));
+}
+
+ResultsFolder::~ResultsFolder() {
+  rmdir(ModelsPath(path_).c_str());  // fails, as it should, with models in it
+}
+
+std::string ResultsFolder::ModelPath(int64_t version) const {
+  return absl::StrFormat("%s/version-%06d.shoal", ModelsPath(path_), version);
+}
+
+absl::Status ResultsFolder::WriteModel(int64_t version,
+                                       absl::string_view bytes) {
+  return WriteFileAtomically(ModelPath(version), bytes);
+}
+
+absl::Status ResultsFolder::WriteSummary(absl::string_view rounds_csv,
+                                         absl::string_view summary_json) {
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path_ + "/rounds.csv", rounds_csv));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(path_ + "/summary.json", summary_json));
+  if (temporary_ != nullptr) temporary_->Keep();
+  return absl::OkStatus();
+}
+
+}  // namespace shoal::simulations

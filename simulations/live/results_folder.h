@@ -1,0 +1,51 @@
+// Where a live run leaves what came out of it: models/, rounds.csv and
+// summary.json.
+#ifndef SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
+#define SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "simulations/live/run_folder.h"
+
+namespace shoal::simulations {
+
+// Thread-compatible.
+class ResultsFolder {
+ public:
+  // `path`: made where it is missing; "": one below $TMPDIR that goes with the
+  // next run. INVALID_ARGUMENT when it is a file; FAILED_PRECONDITION when it
+  // has the results of another run, which may be still at work: results are
+  // never mixed.
+  static absl::StatusOr<std::unique_ptr<ResultsFolder>> Open(
+      const std::string& path);
+  // Leaves nothing behind when nothing was written.
+  ~ResultsFolder();
+  ResultsFolder(const ResultsFolder&) = delete;
+  ResultsFolder& operator=(const ResultsFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  // False: the next run removes it.
+  bool is_kept_for_good() const { return temporary_ == nullptr; }
+  std::string ModelPath(int64_t version) const;
+
+  absl::Status WriteModel(int64_t version, absl::string_view bytes);
+  // The last of all: the folder stays.
+  absl::Status WriteSummary(absl::string_view rounds_csv,
+                            absl::string_view summary_json);
+
+ private:
+  ResultsFolder(std::string path, std::unique_ptr<RunFolder> temporary)
+      : path_(std::move(path)), temporary_(std::move(temporary)) {}
+
+  const std::string path_;
+  const std::unique_ptr<RunFolder> temporary_;  // null: the user's own folder
+};
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
