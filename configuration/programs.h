@@ -83,6 +83,11 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view yaml,
 absl::StatusOr<Task> ParseTaskYaml(absl::string_view yaml,
                                    absl::string_view name);
 
+// The reverse, with every setting written out. REQUIRES: values that a file
+// could have given.
+std::string AgentConfigYaml(const AgentConfig& config);
+std::string ScenarioYaml(const Scenario& scenario);
+
 }  // namespace shoal::configuration
 
 #endif  // SHOAL_CONFIGURATION_PROGRAMS_H_

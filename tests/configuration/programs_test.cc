@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -213,6 +214,37 @@ TEST(ScenarioTest, TheTaskInsideIsChecked) {
             "s.yaml:4: task.model.logistic.outputs: missing, expected a whole "
             "number from 2 to 65536\n"
             "s.yaml:6: task.round.min_reports: 3 is more than round.cohort, 2");
+}
+
+TEST(ScenarioTest, WhatIsWrittenReadsAsTheSame) {
+  for (const char* population :
+       {"{devices: 7, data: {handwriting: {seed: 3}}}",
+        "{devices: 7, data: {mnist: {path: 'a \"b\": c'}},\n"
+        "             partition: {dirichlet: {alpha: 0.3}}}",
+        "{devices: 7, data: {har: {path: h}}, partition: {natural: {}}}",
+        "{devices: 7, data: {csv: {path: t.csv, label: class, device: d}},\n"
+        "             partition: {iid: {}}}"}) {
+    const std::string yaml = absl::StrCat(
+        "task:\n"
+        "  name: digits\n"
+        "  population: p\n"
+        "  model: {logistic: {inputs: 3, outputs: 2}}\n"
+        "  training: {learning_rate: 0.1}\n"
+        "  round: {cohort: 2}\n"
+        "  rounds: 5\n"
+        "population: ",
+        population, "\nseed: 9\n");
+    SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario scenario,
+                               ParseScenario(yaml, "s.yaml"));
+    const std::string written = ScenarioYaml(scenario);
+    SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario again,
+                               ParseScenario(written, "again.yaml"));
+    EXPECT_EQ(again.task, scenario.task);
+    EXPECT_EQ(again.devices, 7);
+    EXPECT_EQ(again.seed, 9u);
+    EXPECT_EQ(again.data.kind.index(), scenario.data.kind.index());
+    EXPECT_EQ(ScenarioYaml(again), written);
+  }
 }
 
 TEST(LoadTest, AMissingFileIsNotFound) {
