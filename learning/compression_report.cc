@@ -5,52 +5,58 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/check.h"
+#include "base/status_macros.h"
 #include "learning/pruning.h"
 
 namespace shoal::learning {
 namespace {
 
-FormMeasure Measure(const ModelForm& form,
-                    absl::FunctionRef<Score(absl::Span<const float>)> evaluate,
-                    const Clock& clock) {
-  FormMeasure measure = {.size = form.size, .score = {}};
-  const absl::Duration start = clock.Monotonic();
-  measure.score = evaluate(form.parameters);
-  const double seconds = absl::ToDoubleSeconds(clock.Monotonic() - start);
-  if (seconds > 0) {
-    measure.examples_per_second =
-        static_cast<double>(measure.score.num_examples) / seconds;
+std::string Change(int64_t before, int64_t after) {
+  if (after == before || after == 0) return "same";
+  const auto ratio = [](int64_t of, int64_t to) {
+    return static_cast<double>(of) / static_cast<double>(to);
+  };
+  if (after < before) {
+    return absl::StrFormat("%.2fx smaller", ratio(before, after));
   }
-  return measure;
+  return absl::StrFormat("%.2fx larger", ratio(after, before));
+}
+
+std::string Row(absl::string_view name, absl::string_view before,
+                absl::string_view after, absl::string_view change) {
+  return absl::StrFormat("%-20s  %12s  %12s  %s\n", name, before, after,
+                         change);
 }
 
 std::string BytesRow(absl::string_view name, int64_t before, int64_t after) {
-  const double ratio =
-      after > 0 ? static_cast<double>(before) / static_cast<double>(after) : 0;
-  return absl::StrFormat("%-20s %14d %14d %9.2fx smaller\n", name, before,
-                         after, ratio);
+  return Row(name, absl::StrCat(before), absl::StrCat(after),
+             Change(before, after));
 }
 
 std::string ValueRow(absl::string_view name, double before, double after) {
-  return absl::StrFormat("%-20s %14.4f %14.4f %+10.4f\n", name, before, after,
-                         after - before);
+  return Row(name, absl::StrFormat("%.4f", before),
+             absl::StrFormat("%.4f", after),
+             absl::StrFormat("%+.4f", after - before));
 }
 
 }  // namespace
 
 StoredSize SizeOf(const ParameterLayout& layout,
-                  absl::Span<const float> parameters) {
+                  absl::Span<const float> parameters, int weight_bytes) {
   SHOAL_CHECK(static_cast<int64_t>(parameters.size()) ==
               layout.num_parameters());
   StoredSize size;
   for (size_t i = 0; i < layout.tensors().size(); ++i) {
+    const TensorShape& tensor = layout.tensors()[i];
     const auto values = parameters.subspan(layout.offset(static_cast<int>(i)),
-                                           layout.tensors()[i].num_values());
+                                           tensor.num_values());
+    const int value_bytes =
+        tensor.dims.size() >= 2 ? weight_bytes : sizeof(float);
     const int64_t num_values = static_cast<int64_t>(values.size());
-    size.dense += num_values * static_cast<int64_t>(sizeof(float));
+    size.dense += num_values * value_bytes;
     size.sparse +=
         SparseBytes(num_values, std::count(values.begin(), values.end(), 0.0f),
-                    sizeof(float));
+                    value_bytes);
   }
   return size;
 }
@@ -70,24 +76,42 @@ StoredSize SizeOf(const QuantisedModel& model) {
   return size;
 }
 
-CompressionReport CompareForms(
-    const ModelForm& before, const ModelForm& after,
-    absl::FunctionRef<Score(absl::Span<const float>)> evaluate,
+absl::StatusOr<FormScores> ScoreForms(
+    absl::Span<const float> before, absl::Span<const float> after,
+    absl::FunctionRef<absl::StatusOr<Score>(absl::Span<const float>)> evaluate,
     const Clock& clock) {
-  return {.before = Measure(before, evaluate, clock),
-          .after = Measure(after, evaluate, clock)};
+  const absl::Duration start = clock.Monotonic();
+  FormScores scores;
+  SHOAL_ASSIGN_OR_RETURN(scores.before, evaluate(before));
+  SHOAL_ASSIGN_OR_RETURN(scores.after, evaluate(after));
+  const double seconds = absl::ToDoubleSeconds(clock.Monotonic() - start);
+  if (seconds > 0) {
+    scores.examples_per_second =
+        static_cast<double>(scores.before.num_examples +
+                            scores.after.num_examples) /
+        seconds;
+  }
+  return scores;
 }
 
 std::string CompressionReport::ToString() const {
-  return absl::StrCat(
-      absl::StrFormat("%-20s %14s %14s %10s\n", "", "before", "after",
-                      "change"),
-      BytesRow("bytes, dense", before.size.dense, after.size.dense),
-      BytesRow("bytes, sparse", before.size.sparse, after.size.sparse),
-      ValueRow("loss", before.score.loss(), after.score.loss()),
-      ValueRow("accuracy", before.score.accuracy(), after.score.accuracy()),
-      absl::StrFormat("%-20s %14.0f %14.0f\n", "examples per second",
-                      before.examples_per_second, after.examples_per_second));
+  std::string text = absl::StrCat(
+      Row("", "before", "after", "change"),
+      BytesRow("bytes of values", size_before.dense, size_after.dense),
+      BytesRow("  without zeros", size_before.sparse, size_after.sparse));
+  if (!scores.has_value()) return text;
+  absl::StrAppend(
+      &text, ValueRow("loss", scores->before.loss(), scores->after.loss()));
+  if (has_classes) {
+    absl::StrAppend(&text, ValueRow("accuracy", scores->before.accuracy(),
+                                    scores->after.accuracy()));
+  }
+  if (scores->examples_per_second > 0) {
+    absl::StrAppendFormat(
+        &text, "%d examples, %.0f predictions per second in either form\n",
+        scores->before.num_examples, scores->examples_per_second);
+  }
+  return text;
 }
 
 }  // namespace shoal::learning

@@ -3,9 +3,11 @@
 #define SHOAL_LEARNING_COMPRESSION_REPORT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "learning/batch.h"
@@ -19,40 +21,39 @@ struct StoredSize {
   int64_t dense = 0;
   int64_t sparse = 0;  // with zeros left out where that takes fewer
 };
-// REQUIRES: `parameters` fits the layout.
+// Weights (tensors with two dimensions or more) take `weight_bytes` each, other
+// values four. REQUIRES: `parameters` fits the layout.
 StoredSize SizeOf(const ParameterLayout& layout,
-                  absl::Span<const float> parameters);
+                  absl::Span<const float> parameters,
+                  int weight_bytes = sizeof(float));
 StoredSize SizeOf(const QuantisedModel& model);
 
-// One form of a model: what it predicts with, and how large it is.
-struct ModelForm {
-  absl::Span<const float> parameters;
-  StoredSize size;
+// The scores of both forms on the same examples.
+struct FormScores {
+  Score before;
+  Score after;
+  // Of both together; 0 when the clock did not move. Prediction is in float32
+  // either way: narrower weights are widened when they are loaded, so that the
+  // two do not differ in speed.
+  double examples_per_second = 0;
 };
 
-struct FormMeasure {
-  StoredSize size;
-  Score score;
-  double examples_per_second = 0;  // 0 when the clock did not move
-};
+// Scores both forms with `evaluate`, which predicts a whole data set with the
+// parameters that it is given, and times that by `clock`. Errors of `evaluate`.
+absl::StatusOr<FormScores> ScoreForms(
+    absl::Span<const float> before, absl::Span<const float> after,
+    absl::FunctionRef<absl::StatusOr<Score>(absl::Span<const float>)> evaluate,
+    const Clock& clock);
 
 struct CompressionReport {
-  FormMeasure before;
-  FormMeasure after;
+  StoredSize size_before;
+  StoredSize size_after;
+  std::optional<FormScores> scores;  // absent: there were no examples
+  bool has_classes = true;           // otherwise there is no accuracy
 
   // A table of both and of what changed.
   std::string ToString() const;
 };
-
-// Scores both forms with `evaluate`, which predicts a whole data set with the
-// parameters that it is given, and times it by `clock`. Prediction is in
-// float32 either way: a quantised model is dequantised when it is loaded, so
-// that a change of speed beyond noise comes from the data's path, not from
-// fewer multiplications.
-CompressionReport CompareForms(
-    const ModelForm& before, const ModelForm& after,
-    absl::FunctionRef<Score(absl::Span<const float>)> evaluate,
-    const Clock& clock);
 
 }  // namespace shoal::learning
 

@@ -8,6 +8,11 @@
 namespace shoal::learning {
 namespace {
 
+using ::shoal::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
 // Sixteen weights and a bias.
 ParameterLayout Layout() {
   return ParameterLayout({{"dense1.weight", {8, 2}}, {"dense1.bias", {2}}});
@@ -37,60 +42,91 @@ TEST(CompressionReportTest, CodesTakeAByteEach) {
   EXPECT_EQ(size.sparse, 2 + 4 + 2 * 4 + 2 * 4);
 }
 
-TEST(CompressionReportTest, EvaluatesAndTimesBothForms) {
-  const ParameterVector before = Parameters();
-  const ParameterVector after(18, 0.0f);
+TEST(CompressionReportTest, WeightsAloneAreNarrowed) {
+  const StoredSize size = SizeOf(Layout(), Parameters(), /*weight_bytes=*/2);
+  EXPECT_EQ(size.dense, 16 * 2 + 2 * 4);
+  EXPECT_EQ(size.sparse, 2 + 4 * 2 + 2 * 4);
+}
+
+TEST(CompressionReportTest, ScoresAndTimesBothForms) {
   VirtualClock clock;
-  // A hundred examples: in two seconds, 90 right, for the first form; in one
+  // A hundred examples: in three seconds, 90 right, for the first form; in one
   // second, 80 right, for the other.
-  const auto evaluate = [&](absl::Span<const float> parameters) {
+  const auto evaluate =
+      [&](absl::Span<const float> parameters) -> absl::StatusOr<Score> {
     const bool first = parameters[0] != 0;
-    clock.Advance(absl::Seconds(first ? 2 : 1));
+    clock.Advance(absl::Seconds(first ? 3 : 1));
     return Score{.loss_sum = first ? 10.0 : 30.0,
                  .num_correct = first ? 90 : 80,
                  .num_examples = 100};
   };
-  const CompressionReport report = CompareForms(
-      {.parameters = before, .size = SizeOf(Layout(), before)},
-      {.parameters = after, .size = SizeOf(Layout(), after)}, evaluate, clock);
-  EXPECT_EQ(report.before.score.num_correct, 90);
-  EXPECT_EQ(report.after.score.num_correct, 80);
-  EXPECT_EQ(report.before.examples_per_second, 50);
-  EXPECT_EQ(report.after.examples_per_second, 100);
-  EXPECT_EQ(report.after.size.sparse, 2 + 1);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const FormScores scores,
+      ScoreForms(Parameters(), ParameterVector(18, 0.0f), evaluate, clock));
+  EXPECT_EQ(scores.before.num_correct, 90);
+  EXPECT_EQ(scores.after.num_correct, 80);
+  EXPECT_EQ(scores.examples_per_second, 50);
 }
 
-TEST(CompressionReportTest, TextTellsWhatChanged) {
-  CompressionReport report;
-  report.before = {
-      .size = {.dense = 4000, .sparse = 4000},
-      .score = {.loss_sum = 10, .num_correct = 90, .num_examples = 100},
-      .examples_per_second = 50};
-  report.after = {
-      .size = {.dense = 1000, .sparse = 500},
-      .score = {.loss_sum = 30, .num_correct = 80, .num_examples = 100},
-      .examples_per_second = 100};
-  EXPECT_EQ(report.ToString(),
-            "                             before          after     change\n"
-            "bytes, dense                   4000           1000      4.00x "
-            "smaller\n"
-            "bytes, sparse                  4000            500      8.00x "
-            "smaller\n"
-            "loss                         0.1000         0.3000    +0.2000\n"
-            "accuracy                     0.9000         0.8000    -0.1000\n"
-            "examples per second              50            100\n");
+TEST(CompressionReportTest, AnErrorOfTheExamplesIsPassedOn) {
+  const auto evaluate = [](absl::Span<const float>) -> absl::StatusOr<Score> {
+    return absl::InvalidArgumentError("seven classes");
+  };
+  EXPECT_THAT(ScoreForms({}, {}, evaluate, VirtualClock()),
+              StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST(CompressionReportTest, AClockThatStandsStillGivesNoSpeed) {
-  const ParameterVector parameters = Parameters();
-  const ModelForm form = {.parameters = parameters,
-                          .size = SizeOf(Layout(), parameters)};
-  const VirtualClock clock;
-  const auto evaluate = [](absl::Span<const float>) {
+  const auto evaluate = [](absl::Span<const float>) -> absl::StatusOr<Score> {
     return Score{.num_examples = 1};
   };
-  const CompressionReport report = CompareForms(form, form, evaluate, clock);
-  EXPECT_EQ(report.before.examples_per_second, 0);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FormScores scores,
+                             ScoreForms({}, {}, evaluate, VirtualClock()));
+  EXPECT_EQ(scores.examples_per_second, 0);
+}
+
+CompressionReport SizesOnly() {
+  return {.size_before = {.dense = 4000, .sparse = 4000},
+          .size_after = {.dense = 1000, .sparse = 500},
+          .scores = std::nullopt};
+}
+
+CompressionReport WithScores() {
+  CompressionReport report = SizesOnly();
+  report.scores = FormScores{
+      .before = {.loss_sum = 10, .num_correct = 90, .num_examples = 100},
+      .after = {.loss_sum = 30, .num_correct = 80, .num_examples = 100},
+      .examples_per_second = 50};
+  return report;
+}
+
+TEST(CompressionReportTest, TextTellsWhatChanged) {
+  EXPECT_EQ(WithScores().ToString(),
+            "                            before         after  change\n"
+            "bytes of values               4000          1000  4.00x smaller\n"
+            "  without zeros               4000           500  8.00x smaller\n"
+            "loss                        0.1000        0.3000  +0.2000\n"
+            "accuracy                    0.9000        0.8000  -0.1000\n"
+            "100 examples, 50 predictions per second in either form\n");
+}
+
+TEST(CompressionReportTest, WithoutExamplesTheTextEndsWithTheSizes) {
+  EXPECT_THAT(SizesOnly().ToString(), Not(HasSubstr("loss")));
+}
+
+TEST(CompressionReportTest, WithoutClassesThereIsNoAccuracy) {
+  CompressionReport report = WithScores();
+  report.has_classes = false;
+  EXPECT_THAT(report.ToString(),
+              AllOf(HasSubstr("loss"), Not(HasSubstr("accuracy"))));
+}
+
+TEST(CompressionReportTest, TextTellsWhenNothingOrTheContraryChanged) {
+  CompressionReport report;
+  report.size_before = {.dense = 100, .sparse = 50};
+  report.size_after = {.dense = 100, .sparse = 100};
+  EXPECT_THAT(report.ToString(),
+              AllOf(HasSubstr("100  same\n"), HasSubstr("2.00x larger")));
 }
 
 }  // namespace
