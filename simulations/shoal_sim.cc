@@ -105,9 +105,9 @@ void AddLive(CLI::App& app, LiveOptions& options) {
   live->add_option("--seed", options.seed, "of data, model and training")
       ->check(configuration::WholeNumber(0));
   live->add_option("--out", options.out,
-                   "folder for models/, summary.json and rounds.csv, without "
-                   "those of another run (default: one below $TMPDIR that the "
-                   "next run removes)");
+                   "folder for models/, scenario.yaml (which repeats the run), "
+                   "summary.json and rounds.csv, without those of another run "
+                   "(default: one below $TMPDIR that the next run removes)");
   live->add_flag("--json", options.json,
                  "print the summary as JSON, the progress on standard error");
 }

@@ -168,7 +168,8 @@ absl::Status LiveRun::OpenInput() {
 }
 
 absl::Status LiveRun::Prepare() {
-  auto results = ResultsFolder::Open(options_.out);
+  auto results =
+      ResultsFolder::Open(options_.out, configuration::ScenarioYaml(scenario_));
   SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(results.status()));
   results_ = *std::move(results);
   SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OpenInput()));

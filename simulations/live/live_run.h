@@ -19,7 +19,8 @@ struct LiveEnvironment {
   std::function<bool()> interrupted;  // required; from any thread
 };
 
-// Runs the federation and writes summary.json, rounds.csv and models/ into the
+// Runs the federation and writes summary.json, rounds.csv, scenario.yaml (what
+// was run, with every setting) and models/ into the
 // results folder. Blocks; to be called from a thread that lives as long as the
 // process. Errors: INVALID_ARGUMENT for wrong options, scenario or data;
 // CANCELLED when interrupted; otherwise what went wrong, with the tails of the

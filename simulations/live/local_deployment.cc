@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <nlohmann/json.hpp>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -22,37 +21,7 @@ constexpr absl::Duration kPollInterval = absl::Milliseconds(20);
 // What the processes get to end by themselves.
 constexpr absl::Duration kStopTimeout = absl::Seconds(5);
 constexpr int kTailLines = 12;
-
-json DataJson(const learning::DataSource& data) {
-  return std::visit(
-      [](const auto& source) -> json {
-        using Source = std::decay_t<decltype(source)>;
-        if constexpr (std::is_same_v<Source, learning::HandwritingSource>) {
-          return {{"handwriting",
-                   {{"seed", source.seed},
-                    {"mean_examples", source.mean_examples}}}};
-        } else if constexpr (std::is_same_v<Source, learning::IdxSource>) {
-          return {{"mnist", {{"path", source.path}}}};
-        } else if constexpr (std::is_same_v<Source, learning::HarSource>) {
-          return {{"har", {{"path", source.path}}}};
-        } else {
-          static_assert(std::is_same_v<Source, learning::CsvSource>);
-          json csv = {{"path", source.path}, {"label", source.label}};
-          if (!source.device.empty()) csv["device"] = source.device;
-          return {{"csv", csv}};
-        }
-      },
-      data.kind);
-}
-
-json PartitionJson(const learning::Partition& partition) {
-  if (const auto* dirichlet =
-          std::get_if<learning::DirichletPartition>(&partition)) {
-    return {{"dirichlet", {{"alpha", dirichlet->alpha}}}};
-  }
-  const bool iid = std::holds_alternative<learning::IidPartition>(partition);
-  return {{iid ? "iid" : "natural", json::object()}};
-}
+constexpr absl::Duration kMaxBackoff = absl::Seconds(2);  // of the agents
 
 // One line per key; the values are JSON, which is YAML too.
 std::string ToYaml(const json& config) {
@@ -101,16 +70,16 @@ std::string CoordinatorConfigText(const std::string& folder) {
 std::string AgentConfigText(const configuration::Scenario& scenario, int index,
                             const std::string& coordinator,
                             const std::string& state_folder) {
-  json config = {{"coordinator", coordinator},
-                 {"state", state_folder},
-                 {"population", scenario.task.population},
-                 {"data", DataJson(scenario.data)},
-                 {"share", {{"index", index}, {"devices", scenario.devices}}},
-                 {"seed", scenario.seed}};
-  if (scenario.partition.has_value()) {
-    config["partition"] = PartitionJson(*scenario.partition);
-  }
-  return ToYaml(config) + "max_backoff: 2s\n";
+  configuration::AgentConfig config;
+  config.coordinator = coordinator;
+  config.state = state_folder;
+  config.population = scenario.task.population;
+  config.data = scenario.data;
+  config.partition = scenario.partition;
+  config.share = {index, scenario.devices};
+  config.seed = scenario.seed;
+  config.max_backoff = kMaxBackoff;
+  return configuration::AgentConfigYaml(config);
 }
 
 absl::StatusOr<std::unique_ptr<LocalDeployment>> LocalDeployment::Start(

@@ -32,7 +32,7 @@ absl::Status CheckIsNoFile(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Open(
-    const std::string& path) {
+    const std::string& path, std::string scenario_yaml) {
   std::unique_ptr<RunFolder> temporary;
   if (path.empty()) {
     SHOAL_ASSIGN_OR_RETURN(temporary, RunFolder::Make("shoal-results"));
@@ -49,8 +49,8 @@ absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Open(
         "--out ", path, ": has the models of another run (", models,
         "), expected a folder without; remove them or choose another"));
   }
-  return std::unique_ptr<ResultsFolder>(
-      new ResultsFolder(std::move(folder), std::move(temporary)));
+  return std::unique_ptr<ResultsFolder>(new ResultsFolder(
+      std::move(folder), std::move(scenario_yaml), std::move(temporary)));
 }
 
 ResultsFolder::~ResultsFolder() {
@@ -63,6 +63,11 @@ std::string ResultsFolder::ModelPath(int64_t version) const {
 
 absl::Status ResultsFolder::WriteModel(int64_t version,
                                        absl::string_view bytes) {
+  if (!has_scenario_) {
+    SHOAL_RETURN_IF_ERROR(
+        WriteFileAtomically(path_ + "/scenario.yaml", scenario_yaml_));
+    has_scenario_ = true;
+  }
   return WriteFileAtomically(ModelPath(version), bytes);
 }
 

@@ -1,11 +1,12 @@
 // Where a live run leaves what came out of it: models/, rounds.csv and
-// summary.json.
+// summary.json; and scenario.yaml, what was run.
 #ifndef SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
 #define SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,7 +23,7 @@ class ResultsFolder {
   // has the results of another run, which may be still at work: results are
   // never mixed.
   static absl::StatusOr<std::unique_ptr<ResultsFolder>> Open(
-      const std::string& path);
+      const std::string& path, std::string scenario_yaml);
   // Leaves nothing behind when nothing was written.
   ~ResultsFolder();
   ResultsFolder(const ResultsFolder&) = delete;
@@ -33,16 +34,22 @@ class ResultsFolder {
   bool is_kept_for_good() const { return temporary_ == nullptr; }
   std::string ModelPath(int64_t version) const;
 
+  // With the first model the scenario is written, which says what it is of.
   absl::Status WriteModel(int64_t version, absl::string_view bytes);
   // The last of all: the folder stays.
   absl::Status WriteSummary(absl::string_view rounds_csv,
                             absl::string_view summary_json);
 
  private:
-  ResultsFolder(std::string path, std::unique_ptr<RunFolder> temporary)
-      : path_(std::move(path)), temporary_(std::move(temporary)) {}
+  ResultsFolder(std::string path, std::string scenario_yaml,
+                std::unique_ptr<RunFolder> temporary)
+      : path_(std::move(path)),
+        scenario_yaml_(std::move(scenario_yaml)),
+        temporary_(std::move(temporary)) {}
 
   const std::string path_;
+  const std::string scenario_yaml_;
+  bool has_scenario_ = false;
   const std::unique_ptr<RunFolder> temporary_;  // null: the user's own folder
 };
 

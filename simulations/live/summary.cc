@@ -96,7 +96,8 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);
-  row("results", absl::StrCat(summary.folder, "/summary.json, rounds.csv"));
+  row("results",
+      absl::StrCat(summary.folder, "/summary.json, rounds.csv, scenario.yaml"));
   if (!summary.kept_for_good) {
     row("", "(until the next run; --out DIR keeps them)");
   }

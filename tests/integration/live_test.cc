@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "base/child_process.h"
 #include "base/file.h"
+#include "configuration/programs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "learning/model.h"
@@ -130,6 +131,11 @@ TEST_F(LiveTest, RunEndsWithResultsAndLeavesNothingBehind) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string rounds,
                              ReadFile(out_ + "/rounds.csv"));
   EXPECT_THAT(rounds, HasSubstr(",committed,4,4,"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario, configuration::LoadScenario(
+                                                      out_ + "/scenario.yaml"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto given,
+                             configuration::LoadScenario(scenario_));
+  EXPECT_EQ(scenario.task, given.task);
   EXPECT_THAT(Log(), HasSubstr("Try next:"));
   EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
   EXPECT_TRUE(std::filesystem::is_empty(temporary_));
