@@ -103,6 +103,18 @@ void Shell::Print(const google::protobuf::Message& message,
   std::fwrite(out.data(), 1, out.size(), stdout);
 }
 
+void Shell::Print(const std::function<nlohmann::ordered_json()>& json_of,
+                  const std::function<std::string()>& text) const {
+  // Paths need not be UTF-8.
+  const auto dump = [](const nlohmann::ordered_json& value) {
+    return value.dump(2, ' ', false,
+                      nlohmann::ordered_json::error_handler_t::replace) +
+           "\n";
+  };
+  const std::string out = json() ? dump(json_of()) : text();
+  std::fwrite(out.data(), 1, out.size(), stdout);
+}
+
 void Shell::SetDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
 }

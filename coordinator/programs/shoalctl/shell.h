@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/status/status.h"
@@ -56,6 +57,9 @@ class Shell {
 
   // With --json prints the message, otherwise what `text` returns.
   void Print(const google::protobuf::Message& message,
+             const std::function<std::string()>& text) const;
+  // The same with JSON that is no message of the schema.
+  void Print(const std::function<nlohmann::ordered_json()>& json,
              const std::function<std::string()>& text) const;
 
  private:

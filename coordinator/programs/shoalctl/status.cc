@@ -1,5 +1,4 @@
 // shoalctl status, shoalctl version.
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -66,14 +65,18 @@ absl::Status ShowVersion(Shell& shell) {
   if (ask) {
     SHOAL_ASSIGN_OR_RETURN(status, GetStatus(shell));
   }
-  if (shell.json()) {
-    nlohmann::ordered_json json = {{"shoalctl", LongVersion()}};
-    if (ask) json["shoald"] = status.long_version();
-    std::printf("%s\n", json.dump(2).c_str());
-    return absl::OkStatus();
-  }
-  std::printf("shoalctl %s\n", LongVersion().c_str());
-  if (ask) std::printf("shoald   %s\n", status.long_version().c_str());
+  shell.Print(
+      [&] {
+        nlohmann::ordered_json json = {{"shoalctl", LongVersion()}};
+        if (ask) json["shoald"] = status.long_version();
+        return json;
+      },
+      [&] {
+        std::string text = absl::StrCat("shoalctl ", LongVersion(), "\n");
+        if (ask)
+          absl::StrAppend(&text, "shoald   ", status.long_version(), "\n");
+        return text;
+      });
   return absl::OkStatus();
 }
 

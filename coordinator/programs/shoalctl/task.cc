@@ -7,10 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "base/file.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
+#include "coordinator/programs/shoalctl/model_files.h"
 #include "coordinator/programs/shoalctl/task_text.h"
 #include "protocol/exit_code.h"
 
@@ -39,9 +39,8 @@ absl::Status Create(Shell& shell, const Options& options) {
   v1::CreateTaskRequest request;
   *request.mutable_task() = configuration::TaskToProto(*task);
   if (!options.initial_model.empty()) {
-    absl::StatusOr<std::string> model = ReadFile(options.initial_model);
-    if (!model.ok()) return protocol::AsWrongInput(model.status());
-    *request.mutable_initial_model() = *std::move(model);
+    SHOAL_ASSIGN_OR_RETURN(*request.mutable_initial_model(),
+                           InitialModelIn(options.initial_model, *task));
   }
   v1::TaskReport created;
   SHOAL_RETURN_IF_ERROR(
@@ -105,8 +104,9 @@ void AddTaskCommands(CLI::App& app, Shell& shell) {
       ->add_option("FILE", options->file, "task file, or scenario with a task")
       ->required();
   create->add_option("--initial-model", options->initial_model,
-                     "start from this model version, as `model download` "
-                     "writes it, instead of random weights");
+                     "start from this instead of random weights: a model "
+                     "version, as `model download` writes it, or an ONNX file "
+                     "(NAME.onnx) of the same layers");
   AddVerb(*noun, shell, "list", "list tasks", "shoalctl task list",
           [&shell] { return List(shell); });
   AddVerb(*noun, shell, "show", "show one task", "shoalctl task show digits",

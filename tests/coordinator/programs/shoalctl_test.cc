@@ -1,4 +1,4 @@
-// shoalctl as a process, against a coordinator inside this one.
+// shoalctl as a process.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/coordinator/programs/program_run.h"
+#include "tests/coordinator/programs/shoalctl_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_coordinator.h"
 
@@ -19,6 +20,7 @@ using nlohmann::json;
 using protocol::Role;
 using ::shoal::testing::ProgramResult;
 using ::shoal::testing::RunProgram;
+using ::shoal::testing::ShoalctlTest;
 using ::shoal::testing::TestCa;
 using ::shoal::testing::TestCoordinator;
 using ::shoal::testing::TestCoordinatorOptions;
@@ -27,40 +29,6 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr char kTask[] = R"(task:
-  name: small
-  population: phones
-  model: {logistic: {inputs: 3, outputs: 2}}
-  training: {learning_rate: 0.1}
-  round: {cohort: 2, min_reports: 1}
-  rounds: 5
-)";
-
-class ShoalctlTest : public ::testing::Test {
- protected:
-  ShoalctlTest() {
-    coordinator_.ca().WriteCredentials(
-        credentials_, coordinator_.Issue("admin", Role::kOperator));
-    SHOAL_EXPECT_OK(WriteFileAtomically(task_file_, kTask));
-  }
-
-  ProgramResult Run(const std::vector<std::string>& arguments) const {
-    return RunProgram("shoalctl", arguments,
-                      {"SHOAL_COORDINATOR=" + coordinator_.address(),
-                       "SHOAL_CREDENTIALS=" + credentials_});
-  }
-  json RunJson(std::vector<std::string> arguments) const {
-    arguments.push_back("--json");
-    const ProgramResult result = Run(arguments);
-    EXPECT_EQ(result.exit_code, 0) << result.output;
-    return json::parse(result.output);
-  }
-
-  TestCoordinator coordinator_;
-  const std::string credentials_ = coordinator_.folder() + "/operator";
-  const std::string task_file_ = coordinator_.folder() + "/small.yaml";
-};
 
 TEST_F(ShoalctlTest, TaskIsCreatedListedAndStopped) {
   EXPECT_EQ(Run({"task", "create", task_file_}).exit_code, 0);
@@ -281,14 +249,26 @@ TEST(ShoalctlCaTest, CaIsMadeOnceAndItsConfigurationPrinted) {
 
 // Every command explains itself with an example.
 TEST(ShoalctlHelpTest, EveryVerbHasAnExample) {
-  const std::vector<std::vector<std::string>> verbs = {
-      {"status"},           {"version"},        {"ca", "init"},
-      {"device", "list"},   {"device", "show"}, {"device", "invite"},
-      {"task", "create"},   {"task", "list"},   {"task", "show"},
-      {"task", "pause"},    {"task", "resume"}, {"task", "stop"},
-      {"round", "list"},    {"round", "show"},  {"round", "explain"},
-      {"round", "watch"},   {"model", "list"},  {"model", "show"},
-      {"model", "download"}};
+  const std::vector<std::vector<std::string>> verbs = {{"status"},
+                                                       {"version"},
+                                                       {"ca", "init"},
+                                                       {"device", "list"},
+                                                       {"device", "show"},
+                                                       {"device", "invite"},
+                                                       {"task", "create"},
+                                                       {"task", "list"},
+                                                       {"task", "show"},
+                                                       {"task", "pause"},
+                                                       {"task", "resume"},
+                                                       {"task", "stop"},
+                                                       {"round", "list"},
+                                                       {"round", "show"},
+                                                       {"round", "explain"},
+                                                       {"round", "watch"},
+                                                       {"model", "list"},
+                                                       {"model", "show"},
+                                                       {"model", "download"},
+                                                       {"model", "export"}};
   for (std::vector<std::string> verb : verbs) {
     std::string command = "shoalctl";
     for (const std::string& word : verb) absl::StrAppend(&command, " ", word);

@@ -1,0 +1,120 @@
+#include "coordinator/programs/shoalctl/model_files.h"
+
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "coordinator/programs/shoalctl/text.h"
+#include "learning/onnx/read_onnx.h"
+#include "learning/transfer_values.h"
+#include "protocol/exit_code.h"
+
+namespace shoal::shoalctl {
+namespace {
+
+constexpr absl::string_view kOnnxExtension = ".onnx";
+
+absl::Status Wrong(const std::string& path, const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", status.message()));
+}
+
+absl::StatusOr<std::string> FromOnnx(const std::string& path,
+                                     const std::string& bytes,
+                                     const configuration::Task& task) {
+  const absl::StatusOr<learning::ImportedModel> file =
+      learning::ReadOnnx(bytes);
+  if (!file.ok()) return Wrong(path, file.status());
+  SHOAL_ASSIGN_OR_RETURN(const auto from, learning::Model::Create(file->spec));
+  SHOAL_ASSIGN_OR_RETURN(const auto to, learning::Model::Create(task.model));
+  const absl::StatusOr<learning::ParameterVector> values =
+      learning::TransferValues(*from, file->values, *to);
+  if (!values.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is not the model of task ", task.name, ", ",
+                     task.model.ToString(), ": ", values.status().message()));
+  }
+  return learning::SerializeModel(
+      to->layout(),
+      absl::MakeConstSpan(*values).first(to->layout().num_parameters()));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ModelReport> GetModel(Shell& shell,
+                                         const std::string& text) {
+  v1::GetModelRequest request;
+  request.set_digest_prefix(text);
+  v1::ModelReport model;
+  SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetModel, request, model));
+  return model;
+}
+
+absl::StatusOr<std::string> FetchModel(Shell& shell,
+                                       const v1::ModelReport& model) {
+  SHOAL_ASSIGN_OR_RETURN(v1::Admin::Stub * stub, shell.Admin());
+  v1::DownloadModelRequest request;
+  request.set_digest(model.digest());
+  grpc::ClientContext context;
+  const auto stream = stub->DownloadModel(&context, request);
+  std::string bytes;
+  v1::ModelChunk chunk;
+  while (stream->Read(&chunk)) bytes += chunk.data();
+  SHOAL_RETURN_IF_ERROR(shell.FromCall(stream->Finish()));
+  if (Sha256(bytes).AsBytes() != model.digest()) {
+    return absl::DataLossError(
+        absl::StrCat("what arrived (", bytes.size(),
+                     " bytes) is not the model ", ShortDigest(model.digest()),
+                     " (", model.num_bytes(), " bytes); try again"));
+  }
+  return bytes;
+}
+
+absl::StatusOr<learning::ParameterVector> ParametersIn(
+    const std::string& bytes, const learning::Model& model,
+    const std::string& name) {
+  absl::StatusOr<learning::StoredModel> stored = learning::ParseModel(bytes);
+  if (!stored.ok()) return Wrong(name, stored.status());
+  if (stored->layout != model.layout()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": has ", stored->layout.num_parameters(), " parameters in ",
+        stored->layout.tensors().size(), " tensors that are not those of ",
+        model.spec().ToString(), ", the task's model, with ",
+        model.layout().num_parameters()));
+  }
+  return std::move(stored->parameters);
+}
+
+absl::StatusOr<std::string> InitialModelIn(const std::string& path,
+                                           const configuration::Task& task) {
+  absl::StatusOr<std::string> bytes = ReadFile(path);
+  if (!bytes.ok()) return protocol::AsWrongInput(bytes.status());
+  if (!absl::EndsWith(path, kOnnxExtension)) return bytes;
+  return FromOnnx(path, *bytes, task);
+}
+
+absl::Status CheckDestination(const std::string& path, bool force) {
+  std::error_code
+      error;  // then there is nothing, or writing says what is wrong
+  const std::filesystem::file_status there =
+      std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(there)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is a folder, expected a file to write"));
+  }
+  if (std::filesystem::exists(there) && !force) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        path,
+        ": exists already; --force overwrites it, --out FILE writes "
+        "another"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace shoal::shoalctl

@@ -1,0 +1,46 @@
+// Model versions, from the coordinator and as files.
+#ifndef SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_MODEL_FILES_H_
+#define SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_MODEL_FILES_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "configuration/task.h"
+#include "coordinator/programs/shoalctl/shell.h"
+#include "learning/model.h"
+#include "learning/parameters.h"
+
+namespace shoal::shoalctl {
+
+// "TASK (its newest), TASK@VERSION, or a digest's start", for help.
+inline constexpr char kModelHelp[] =
+    "TASK (its newest), TASK@VERSION, or a digest's start";
+
+// `text`: as kModelHelp says.
+absl::StatusOr<v1::ModelReport> GetModel(Shell& shell, const std::string& text);
+
+// The bytes of a version. DATA_LOSS when others arrive.
+absl::StatusOr<std::string> FetchModel(Shell& shell,
+                                       const v1::ModelReport& model);
+
+// The parameters in `bytes`, a model version, [model.layout()].
+// INVALID_ARGUMENT when they are none or of another model; `name` is that of
+// the version.
+absl::StatusOr<learning::ParameterVector> ParametersIn(
+    const std::string& bytes, const learning::Model& model,
+    const std::string& name);
+
+// What `task create --initial-model` sends: a model version as it is, or, from
+// an ONNX file (NAME.onnx), one of the task's model with the values of the
+// file's layers. INVALID_ARGUMENT names the file and what is wrong with it.
+absl::StatusOr<std::string> InitialModelIn(const std::string& path,
+                                           const configuration::Task& task);
+
+// Whether a file may be written there: INVALID_ARGUMENT when it is a folder,
+// ALREADY_EXISTS without `force` when there is one.
+absl::Status CheckDestination(const std::string& path, bool force);
+
+}  // namespace shoal::shoalctl
+
+#endif  // SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_MODEL_FILES_H_
