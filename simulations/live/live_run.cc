@@ -168,11 +168,11 @@ absl::Status LiveRun::OpenInput() {
 }
 
 absl::Status LiveRun::Prepare() {
+  SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OpenInput()));
   auto results =
       ResultsFolder::Open(options_.out, configuration::ScenarioYaml(scenario_));
   SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(results.status()));
   results_ = *std::move(results);
-  SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OpenInput()));
   SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
   int64_t num_examples = 0;
   for (int i = 0; i < data_->num_devices(); ++i) {
