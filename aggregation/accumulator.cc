@@ -17,7 +17,7 @@ namespace shoal::aggregation {
 namespace {
 
 constexpr absl::string_view kMagic = "SHSG";
-constexpr uint32_t kFormatVersion = 2;
+constexpr uint32_t kFormatVersion = 3;
 constexpr uint32_t kMaxSubModels = 8;
 // Values of one block: its sums stay in the second-level cache while every
 // update of a batch is added to them.
@@ -116,17 +116,18 @@ void ForEachBlock(int64_t num_values, ThreadPool* pool, const Work& work) {
   done.wait();
 }
 
-// The most that one update may add to the total loss in millionths, so that no
-// sum of max_updates of them can overflow.
-int64_t MaxLossMicro(const FixedPointRange& range) {
+// The most that one update may add to the totals that are for people, so that
+// no sum of max_updates of them can overflow. What is more is absurd, and cut.
+int64_t MaxCorrect(const FixedPointRange& range) {
   return (int64_t{1} << 62) / range.max_updates;
 }
+absl::int128 MaxLoss(const FixedPointRange& range) {
+  return (absl::int128(1) << 126) / range.max_updates;
+}
 
-// The loss is for people and moves no model: absurd ones are cut.
-int64_t LossMicro(double loss_sum, const FixedPointRange& range) {
-  const double micro = std::clamp(loss_sum * 1e6, 0.0, 0x1p62);
-  return std::min(static_cast<int64_t>(std::nearbyint(micro)),
-                  MaxLossMicro(range));
+absl::int128 InLossUnits(double loss, const FixedPointRange& range) {
+  const double units = std::clamp(loss / kLossUnit, 0.0, 0x1p126);
+  return std::min(absl::int128(std::nearbyint(units)), MaxLoss(range));
 }
 
 absl::Status Broken(absl::string_view what) {
@@ -146,7 +147,7 @@ bool WeightsFit(const SumTotals& totals) {
 // Sums and totals that `num_updates` accepted updates can lead to.
 absl::Status CheckTotals(const FixedPointRange& range,
                          const SumTotals& totals) {
-  const auto within = [](int64_t value, int64_t limit) {
+  const auto within = [](absl::int128 value, absl::int128 limit) {
     return value >= 0 && value <= limit;
   };
   if (!within(totals.num_updates, range.max_updates)) {
@@ -157,10 +158,10 @@ absl::Status CheckTotals(const FixedPointRange& range,
   if (!within(totals.weight, totals.num_updates * range.max_weight) ||
       totals.weight < totals.num_updates ||
       !within(totals.num_examples, totals.num_updates * kMaxExamples) ||
-      !within(totals.base_num_correct, totals.num_examples) ||
+      !within(totals.base_num_correct,
+              totals.num_updates * MaxCorrect(range)) ||
       !WeightsFit(totals) ||
-      !within(totals.base_loss_micro,
-              totals.num_updates * MaxLossMicro(range))) {
+      !within(totals.base_loss, totals.num_updates * MaxLoss(range))) {
     return Broken("its totals contradict its number of updates");
   }
   return absl::OkStatus();
@@ -261,7 +262,7 @@ void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
   for (const WeightedUpdate& update : updates) {
     SHOAL_CHECK(update.delta.size() == sums_.size());
     SHOAL_CHECK(update.weight >= 1 && update.weight <= range_.max_weight);
-    SHOAL_CHECK(update.report.num_examples >= update.report.base_num_correct);
+    SHOAL_CHECK(update.report.base_num_correct >= 0);
     SHOAL_CHECK(update.report.num_examples <= kMaxExamples);
     SHOAL_CHECK(update.shape >= 0 &&
                 update.shape <= std::ssize(totals_.sub_model_weights));
@@ -273,8 +274,9 @@ void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
       totals_.sub_model_weights[update.shape - 1] += update.weight;
     }
     totals_.num_examples += update.report.num_examples;
-    totals_.base_num_correct += update.report.base_num_correct;
-    totals_.base_loss_micro += LossMicro(update.report.base_loss_sum, range_);
+    totals_.base_num_correct +=
+        std::min(update.report.base_num_correct, MaxCorrect(range_));
+    totals_.base_loss += InLossUnits(update.report.base_loss_sum, range_);
   }
   const int64_t num_values = sums_.size();
   if (num_values * num_updates < kMinParallelValues) pool = nullptr;
@@ -302,7 +304,7 @@ absl::Status Accumulator::Merge(const Accumulator& other) {
   }
   totals_.num_examples += other.totals_.num_examples;
   totals_.base_num_correct += other.totals_.base_num_correct;
-  totals_.base_loss_micro += other.totals_.base_loss_micro;
+  totals_.base_loss += other.totals_.base_loss;
   for (size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
   return absl::OkStatus();
 }
@@ -342,9 +344,12 @@ std::string Accumulator::Serialize() const {
   for (const int64_t value :
        {range_.max_weight, range_.max_updates, totals_.num_updates,
         totals_.weight, totals_.num_examples, totals_.base_num_correct,
-        totals_.base_loss_micro, static_cast<int64_t>(sums_.size())}) {
+        static_cast<int64_t>(sums_.size())}) {
     AppendU64(bytes, static_cast<uint64_t>(value));
   }
+  AppendU64(bytes, absl::Int128Low64(totals_.base_loss));
+  AppendU64(bytes,
+            static_cast<uint64_t>(absl::Int128High64(totals_.base_loss)));
   AppendU32(bytes, static_cast<uint32_t>(totals_.sub_model_weights.size()));
   for (const int64_t weight : totals_.sub_model_weights) {
     AppendU64(bytes, static_cast<uint64_t>(weight));
@@ -374,8 +379,9 @@ absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
   totals.weight = number();
   totals.num_examples = number();
   totals.base_num_correct = number();
-  totals.base_loss_micro = number();
   const uint64_t num_values = reader.U64();
+  const uint64_t low_loss = reader.U64();
+  totals.base_loss = absl::MakeInt128(number(), low_loss);
   const uint32_t num_sub_models = reader.U32();
   if (num_sub_models > kMaxSubModels) {
     return Broken(absl::StrCat("has ", num_sub_models,

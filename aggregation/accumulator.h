@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -54,14 +55,17 @@ struct WeightedUpdate {
   int shape = 0;
 };
 
+// Losses are summed in this unit. Squared errors come in the squares of any
+// unit, so that the sum has 128 bits.
+inline constexpr double kLossUnit = 0x1p-40;
+
 // The totals beside the vector, all integers.
 struct SumTotals {
   int64_t num_updates = 0;
   int64_t weight = 0;
   int64_t num_examples = 0;
-  int64_t base_num_correct = 0;
-  // Sum of round(1e6 * base_loss_sum), each at most 2^62 / max_updates.
-  int64_t base_loss_micro = 0;
+  int64_t base_num_correct = 0;  // each at most 2^62 / max_updates
+  absl::int128 base_loss = 0;    // each at most 2^126 / max_updates
   // [sub-models]: the part of `weight` that belongs to updates of each.
   std::vector<int64_t> sub_model_weights = {};
   friend bool operator==(const SumTotals&, const SumTotals&) = default;

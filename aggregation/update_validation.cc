@@ -87,6 +87,15 @@ absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
         absl::StrCat("the update claims ", update.weight,
                      " examples, expected 1 to ", bounds.max_examples));
   }
+  const int64_t num_correct = update.decoded.report.base_num_correct;
+  const int64_t predictions = update.weight * bounds.predictions_per_example;
+  if (num_correct > predictions) {
+    return RefusalError(
+        RefusalCode::kUpdateMalformed,
+        absl::StrCat("update: base_num_correct is ", num_correct,
+                     ", expected at most the ", predictions, " predictions of ",
+                     update.weight, " examples"));
+  }
   update.norm = Norm(update.decoded.delta);
   if (!std::isfinite(update.norm)) return NotFinite(update.decoded.delta);
   if (update.norm > bounds.norm_bound) {

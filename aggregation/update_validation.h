@@ -17,6 +17,8 @@ struct UpdateBounds {
   std::vector<int64_t> num_parameters;
   double norm_bound = 0;
   int64_t max_examples = 0;
+  // More than 1 for sequences that have a label at every position.
+  int64_t predictions_per_example = 1;
 };
 
 struct ValidUpdate {

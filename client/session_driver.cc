@@ -320,7 +320,7 @@ absl::StatusOr<PendingUpload> SessionRun::Save(
       .num_examples = update.num_examples,
       .num_steps = update.num_steps,
       .base_loss_sum = update.base_score.loss_sum,
-      .base_num_correct = update.base_score.num_correct};
+      .base_num_correct = update.base_score.num_correct.value_or(0)};
   update_ = learning::EncodeUpdate(assignment.plan.codec, report, update.delta);
   const absl::Duration left = deadline_ - options_.clock->Monotonic();
   const PendingUpload pending = {

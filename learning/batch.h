@@ -3,6 +3,7 @@
 #define SHOAL_LEARNING_BATCH_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/types/span.h"
 
@@ -21,17 +22,21 @@ struct Batch {
 // Sums over predictions: one for an example, or one for every position of a
 // sequence that has labels.
 struct Score {
-  double loss_sum = 0;      // nats for cross-entropies; mean squares otherwise
-  int64_t num_correct = 0;  // 0 where there are no classes
+  double loss_sum = 0;  // nats for cross-entropies; mean squares otherwise
+  std::optional<int64_t> num_correct = {};  // absent where there are no classes
   int64_t num_examples = 0;
 
   double loss() const { return num_examples ? loss_sum / num_examples : 0; }
-  double accuracy() const {
-    return num_examples ? static_cast<double>(num_correct) / num_examples : 0;
+  // In [0, 1]; absent without classes, and without examples.
+  std::optional<double> accuracy() const {
+    if (!num_correct.has_value() || num_examples == 0) return std::nullopt;
+    return static_cast<double>(*num_correct) / num_examples;
   }
   void Add(const Score& other) {
     loss_sum += other.loss_sum;
-    num_correct += other.num_correct;
+    if (other.num_correct.has_value()) {
+      num_correct = num_correct.value_or(0) + *other.num_correct;
+    }
     num_examples += other.num_examples;
   }
 };

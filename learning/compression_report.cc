@@ -1,6 +1,7 @@
 #include "learning/compression_report.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -37,6 +38,13 @@ std::string ValueRow(absl::string_view name, double before, double after) {
   return Row(name, absl::StrFormat("%.4f", before),
              absl::StrFormat("%.4f", after),
              absl::StrFormat("%+.4f", after - before));
+}
+
+// Nothing without classes.
+std::string AccuracyRow(const Score& before, const Score& after) {
+  const std::optional<double> from = before.accuracy(), to = after.accuracy();
+  if (!from.has_value() || !to.has_value()) return "";
+  return ValueRow("accuracy", *from, *to);
 }
 
 }  // namespace
@@ -102,10 +110,7 @@ std::string CompressionReport::ToString() const {
   if (!scores.has_value()) return text;
   absl::StrAppend(
       &text, ValueRow("loss", scores->before.loss(), scores->after.loss()));
-  if (has_classes) {
-    absl::StrAppend(&text, ValueRow("accuracy", scores->before.accuracy(),
-                                    scores->after.accuracy()));
-  }
+  absl::StrAppend(&text, AccuracyRow(scores->before, scores->after));
   if (scores->examples_per_second > 0) {
     absl::StrAppendFormat(
         &text, "%d examples, %.0f predictions per second in either form\n",

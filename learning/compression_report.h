@@ -49,7 +49,6 @@ struct CompressionReport {
   StoredSize size_before;
   StoredSize size_after;
   std::optional<FormScores> scores;  // absent: there were no examples
-  bool has_classes = true;           // otherwise there is no accuracy
 
   // A table of both and of what changed.
   std::string ToString() const;

@@ -35,12 +35,14 @@ Score SoftmaxScore(const Kernels& kernels, absl::Span<const int32_t> labels,
   const int64_t predictions = labels.size();
   Score score;
   score.num_examples = predictions;
+  int64_t num_correct = 0;
   for (int64_t r = 0; r < predictions; ++r) {
     const float* row = logits + r * classes;
     const int64_t best = std::max_element(row, row + classes) - row;
     score.loss_sum += row[best] - row[labels[r]];
-    if (best == labels[r]) ++score.num_correct;
+    if (best == labels[r]) ++num_correct;
   }
+  score.num_correct = num_correct;
   kernels.softmax(predictions, classes, logits);
   LogSum logs;
   for (int64_t r = 0; r < predictions; ++r) {
@@ -85,7 +87,6 @@ Score SquaredErrorScore(const LossPass& pass) {
     sum += error * error;
   }
   return {.loss_sum = sum / static_cast<double>(per_prediction),
-          .num_correct = 0,
           .num_examples = size / per_prediction};
 }
 
@@ -96,12 +97,14 @@ Score BinaryScore(const LossPass& pass) {
   const int64_t per_prediction = OutputsPerPrediction(*pass.model);
   const int64_t size = pass.rows * pass.model->output().num_values();
   Score score;
+  int64_t num_correct = 0;
   for (int64_t i = 0; i < size; ++i) {
     const double z = pass.outputs[i];
     score.loss_sum +=
         std::max(z, 0.0) - z * targets[i] + std::log1p(std::exp(-std::abs(z)));
-    if (by_label && (z > 0) == (targets[i] > 0.5f)) ++score.num_correct;
+    if ((z > 0) == (targets[i] > 0.5f)) ++num_correct;
   }
+  if (by_label) score.num_correct = num_correct;
   score.loss_sum /= static_cast<double>(per_prediction);
   score.num_examples = size / per_prediction;
   return score;

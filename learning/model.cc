@@ -13,6 +13,10 @@ int64_t Model::targets_per_example() const {
   return target_ == Target::kValues ? output_.num_values() : 0;
 }
 
+int64_t Model::predictions_per_example() const {
+  return std::max<int64_t>(labels_per_example(), 1);
+}
+
 int Model::num_trainable_layers() const {
   return static_cast<int>(
       std::count_if(nodes_.begin(), nodes_.end(),

@@ -69,6 +69,8 @@ class Model {
   int64_t labels_per_example() const;
   // Target values of one example: 0 unless target() is kValues.
   int64_t targets_per_example() const;
+  // What a Score counts: one for an example, or one for each of its labels.
+  int64_t predictions_per_example() const;
 
   const std::vector<Node>& nodes() const { return nodes_; }
   // Layers that training can move; last_layers counts these.

@@ -22,8 +22,10 @@ enum class UpdateCodec : uint32_t {
 struct UpdateReport {
   int64_t num_examples = 0;  // >= 1
   int64_t num_steps = 0;     // >= 0
-  double base_loss_sum = 0;  // of the round's model on the device's examples
-  int64_t base_num_correct = 0;
+  // Sums over the predictions that the round's model makes on the device's
+  // examples: one of each, or one at every position of a sequence.
+  double base_loss_sum = 0;
+  int64_t base_num_correct = 0;  // >= 0; 0 where there are no classes
   friend bool operator==(const UpdateReport&, const UpdateReport&) = default;
 };
 

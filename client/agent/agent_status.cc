@@ -27,7 +27,9 @@ Json ToJson(const SessionReport& report) {
   json["round_id"] = report.round_id;
   json["model_version"] = report.model_version;
   json["base_loss"] = report.base_loss;
-  json["base_accuracy"] = report.base_accuracy;
+  if (report.base_accuracy.has_value()) {
+    json["base_accuracy"] = *report.base_accuracy;
+  }
   json["num_steps"] = report.num_steps;
   json["bytes_sent"] = report.bytes_sent;
   json["bytes_received"] = report.bytes_received;

@@ -77,19 +77,21 @@ double MedianNorm(absl::Span<const ContributionRow> contributions) {
                                : (norms[middle - 1] + norms[middle]) / 2;
 }
 
-RoundResult ResultOf(const RoundRow& round,
+RoundResult ResultOf(const TaskSetup& setup, const RoundRow& round,
                      absl::Span<const ContributionRow> contributions,
                      const aggregation::SumTotals& totals) {
   RoundResult result;
   result.round_id = round.id;
   result.median_norm = MedianNorm(contributions);
   result.total_examples = totals.num_examples;
-  if (totals.num_examples > 0) {
-    const double examples = static_cast<double>(totals.num_examples);
-    result.train_loss =
-        static_cast<double>(totals.base_loss_micro) / 1e6 / examples;
+  if (totals.num_examples == 0) return result;
+  const double predictions = static_cast<double>(totals.num_examples) *
+                             static_cast<double>(setup.predictions_per_example);
+  result.train_loss = static_cast<double>(totals.base_loss) *
+                      aggregation::kLossUnit / predictions;
+  if (setup.has_classes) {
     result.train_accuracy =
-        static_cast<double>(totals.base_num_correct) / examples;
+        static_cast<double>(totals.base_num_correct) / predictions;
   }
   return result;
 }
@@ -127,7 +129,7 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
   SHOAL_RETURN_IF_ERROR(algorithm->Step(mean, absl::MakeSpan(model)));
 
   RoundOutput output;
-  output.result = ResultOf(round, contributions, sum->totals());
+  output.result = ResultOf(setup, round, contributions, sum->totals());
   output.result.optimizer_state = algorithm->Serialize();
   output.model_bytes = learning::SerializeModel(setup.layout, model);
   ModelRow& row = output.result.model;

@@ -61,6 +61,7 @@ class Stream final : public UploadStream {
     aggregation::UpdateBounds bounds;
     bounds.num_parameters = target_.setup->update_parameters;
     bounds.max_examples = target_.setup->task.update_limits.max_examples;
+    bounds.predictions_per_example = target_.setup->predictions_per_example;
     MutexLock lock(core_.mutex);
     bounds.norm_bound = target_.round->row().norm_bound;
     return bounds;

@@ -8,6 +8,7 @@
 #include "configuration/task_proto.h"
 #include "coordinator/engine/explain.h"
 #include "coordinator/service/traffic.h"
+#include "learning/expand_model.h"
 #include "protocol/wire.h"
 
 namespace shoal::coordinator {
@@ -166,8 +167,13 @@ absl::StatusOr<v1::RoundReport> ReportReader::Round(
     const RoundRow& row, const configuration::Task& task) const {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<AssignmentRow> assignments,
                          store_.ListAssignments(row.id));
-  return ToReport(row, assignments, traffic_.SentOf(row.base_model),
-                  ExplainRound(row, assignments, task, clock_.Now()));
+  v1::RoundReport report =
+      ToReport(row, assignments, traffic_.SentOf(row.base_model),
+               ExplainRound(row, assignments, task, clock_.Now()));
+  // The numbers of the wire are those of learning/model_spec.h.
+  report.set_loss(
+      static_cast<v1::Loss>(learning::ExpandModel(task.model).loss));
+  return report;
 }
 
 absl::StatusOr<std::vector<v1::RoundReport>> ReportReader::Rounds(

@@ -26,6 +26,7 @@ v1::DeviceReport ToReport(const DeviceRow& row);
 // not parse.
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
 // `bytes_down`: of the round's base model; `explanation`: of ExplainRound.
+// Without the loss of its model.
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
                          int64_t bytes_down, const std::string& explanation);

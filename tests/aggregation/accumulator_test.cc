@@ -205,16 +205,32 @@ TEST(AccumulatorTest, ExtremeUpdatesUpToTheLimitDoNotOverflow) {
   }
 }
 
-TEST(AccumulatorTest, AbsurdLossesCannotOverflowTheTotal) {
+TEST(AccumulatorTest, AbsurdReportsCannotOverflowTheTotals) {
   const std::vector<float> delta = {0};
   const WeightedUpdate update = {
       .delta = delta,
       .weight = 1,
-      .report = {.num_examples = 1, .base_loss_sum = 1e308}};
+      .report = {.num_examples = 1,
+                 .base_loss_sum = 1e308,
+                 .base_num_correct = std::numeric_limits<int64_t>::max()}};
   Accumulator sum(kRange, 1);
   sum.Add(std::vector<WeightedUpdate>(kRange.max_updates, update), nullptr);
-  EXPECT_EQ(sum.totals().base_loss_micro, int64_t{1} << 62);
+  EXPECT_EQ(sum.totals().base_loss, absl::int128(1) << 126);
+  EXPECT_EQ(sum.totals().base_num_correct, int64_t{1} << 62);
   EXPECT_THAT(Accumulator::Parse(sum.Serialize()), IsOk());
+}
+
+TEST(AccumulatorTest, LossesOfAnySizeAreSummedUp) {
+  const std::vector<float> delta = {0};
+  // Squared errors of dollars and of microns.
+  for (const double loss : {3e15, 5.0, 7e-9}) {
+    Accumulator sum(kRange, 1);
+    sum.Add({{delta, 1, {.num_examples = 1, .base_loss_sum = loss}}}, nullptr);
+    SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
+                               Accumulator::Parse(sum.Serialize()));
+    EXPECT_NEAR(static_cast<double>(back.totals().base_loss) * kLossUnit / loss,
+                1, 1e-3);
+  }
 }
 
 TEST(AccumulatorTest, MeanIsWithinTheStatedBoundOfExactArithmetic) {
@@ -256,7 +272,7 @@ TEST(AccumulatorTest, TotalsAddUp) {
                               .weight = 8,
                               .num_examples = 8,
                               .base_num_correct = 3,
-                              .base_loss_micro = 1'750'000};
+                              .base_loss = absl::int128(7) << 38};  // 1.75
   EXPECT_EQ(sum.totals(), expected);
 }
 
@@ -294,7 +310,7 @@ TEST(AccumulatorTest, SubModelWeightsBeyondTheWholeAreDataLoss) {
   sum.Add({{delta, 3, {.num_examples = 3}, 2}}, nullptr);
   std::string bytes = sum.Serialize();
   SHOAL_ASSERT_OK(Accumulator::Parse(bytes));
-  bytes[84] = 1;  // of the first sub-model: 1 + 3 is more than 3
+  bytes[92] = 1;  // of the first sub-model: 1 + 3 is more than 3
   EXPECT_THAT(Accumulator::Parse(bytes),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("totals")));
 }
@@ -353,7 +369,7 @@ TEST(AccumulatorTest, SumsOfEveryWidthComeBack) {
         .delta = delta, .weight = 1, .report = {.num_examples = 1}};
     sum.Add({&update, 1}, nullptr);
     const std::string bytes = sum.Serialize();
-    EXPECT_EQ(bytes.size(), 88u + 4 * ((bits + 2 + 7) / 8)) << bits;
+    EXPECT_EQ(bytes.size(), 96u + 4 * ((bits + 2 + 7) / 8)) << bits;
     SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
                                Accumulator::Parse(bytes));
     EXPECT_THAT(back.sums(), ::testing::ElementsAreArray(sum.sums())) << bits;
@@ -402,11 +418,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Damage{"MaxUpdates", 24, ~uint64_t{0}},
                       Damage{"NumUpdates", 32, 65}, Damage{"Weight", 40, 1},
                       Damage{"NumExamples", 48, uint64_t{1} << 40},
-                      Damage{"NumCorrect", 56, uint64_t{1} << 40},
-                      Damage{"Loss", 64, uint64_t{1} << 62},
-                      Damage{"NumValues", 72, uint64_t{1} << 61},
-                      Damage{"SubModels", 80, 9}, Damage{"NoWidth", 84, 0},
-                      Damage{"Width", 84, 9}, Damage{"NarrowerWidth", 84, 1}),
+                      Damage{"NumCorrect", 56, uint64_t{1} << 60},
+                      Damage{"NumValues", 64, uint64_t{1} << 61},
+                      Damage{"Loss", 80, uint64_t{1} << 62},
+                      Damage{"SubModels", 88, 9}, Damage{"NoWidth", 92, 0},
+                      Damage{"Width", 92, 9}, Damage{"NarrowerWidth", 92, 1}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

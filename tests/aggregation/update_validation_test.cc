@@ -104,6 +104,25 @@ TEST(UpdateValidationTest, WeightAboveTheBoundIsRefusedWithBothNumbers) {
   SHOAL_EXPECT_OK(ValidateUpdate(Encode({0, 0, 0}, 100), kBounds));
 }
 
+TEST(UpdateValidationTest, NothingIsRightMoreOftenThanItIsPredicted) {
+  const auto encode = [](int64_t num_correct) {
+    return learning::EncodeUpdate(
+        learning::UpdateCodec::kFloat32,
+        {.num_examples = 10, .base_num_correct = num_correct},
+        std::vector<float>{0, 0, 0});
+  };
+  SHOAL_EXPECT_OK(ValidateUpdate(encode(10), kBounds));
+  EXPECT_THAT(ValidateUpdate(encode(11), kBounds),
+              IsRefusal(RefusalCode::kUpdateMalformed,
+                        HasSubstr("base_num_correct is 11, expected at most "
+                                  "the 10 predictions of 10 examples")));
+  UpdateBounds sequences = kBounds;
+  sequences.predictions_per_example = 80;
+  SHOAL_EXPECT_OK(ValidateUpdate(encode(800), sequences));
+  EXPECT_THAT(ValidateUpdate(encode(801), sequences),
+              IsRefusal(RefusalCode::kUpdateMalformed, HasSubstr("is 801")));
+}
+
 TEST(UpdateValidationTest, SizeTellsTheSubModel) {
   UpdateBounds bounds = kBounds;
   bounds.num_parameters = {3, 2};

@@ -116,7 +116,8 @@ TEST(CompressionReportTest, WithoutExamplesTheTextEndsWithTheSizes) {
 
 TEST(CompressionReportTest, WithoutClassesThereIsNoAccuracy) {
   CompressionReport report = WithScores();
-  report.has_classes = false;
+  report.scores->before.num_correct.reset();
+  report.scores->after.num_correct.reset();
   EXPECT_THAT(report.ToString(),
               AllOf(HasSubstr("loss"), Not(HasSubstr("accuracy"))));
 }

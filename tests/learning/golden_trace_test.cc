@@ -138,7 +138,7 @@ class GoldenTraceTest : public ::testing::Test {
     for (float w : parameters) squares += double{w} * w;
     const double loss = EvaluateAll(*model_, parameters, train_).loss();
     EXPECT_NEAR(loss, Number(row[2]), 1e-5 * loss) << "round " << row[1];
-    EXPECT_NEAR(EvaluateAll(*model_, parameters, test_).accuracy(),
+    EXPECT_NEAR(EvaluateAll(*model_, parameters, test_).accuracy().value(),
                 Number(row[3]), 1.01 / 1245)
         << "round " << row[1];
     EXPECT_NEAR(std::sqrt(squares), Number(row[4]), 1e-5 * std::sqrt(squares))

@@ -102,7 +102,8 @@ TEST(PredictorTest, SquaredErrorIsAMeanOverOutputs) {
                                           {features, {}, targets, {}});
   EXPECT_NEAR(score.loss(), 2.5, 1e-6);
   EXPECT_EQ(score.num_examples, 1);
-  EXPECT_EQ(score.num_correct, 0);
+  EXPECT_EQ(score.num_correct, std::nullopt);
+  EXPECT_EQ(score.accuracy(), std::nullopt);
 }
 
 // z = 2, label 1: log(1 + exp(-2)); z = 2, label 0: log(1 + exp(2)).

@@ -89,7 +89,7 @@ TEST(ReferenceWorkloadsTest, LogisticRegressionReachesItsAccuracy) {
   const Workload workload = MakeW1();
   Federation federation(workload);
   federation.RunRounds(200);
-  EXPECT_NEAR(federation.TestScore().accuracy(), 0.908, 1e-3);
+  EXPECT_NEAR(federation.TestScore().accuracy().value(), 0.908, 1e-3);
 }
 
 // Another order of summation moves the loss by 1e-4.

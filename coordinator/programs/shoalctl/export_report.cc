@@ -15,10 +15,11 @@ ordered_json FormJson(const learning::StoredSize& size) {
           {"value_bytes_without_zeros", size.sparse}};
 }
 
-void AddScore(const learning::Score& score, bool has_classes,
-              ordered_json& form) {
+void AddScore(const learning::Score& score, ordered_json& form) {
   form["loss"] = score.loss();
-  if (has_classes) form["accuracy"] = score.accuracy();
+  if (const std::optional<double> accuracy = score.accuracy()) {
+    form["accuracy"] = *accuracy;
+  }
 }
 
 }  // namespace
@@ -56,8 +57,8 @@ ordered_json ExportJson(const ExportReport& report) {
   ordered_json after = FormJson(compression.size_after);
   if (compression.scores.has_value()) {
     const learning::FormScores& scores = *compression.scores;
-    AddScore(scores.before, compression.has_classes, before);
-    AddScore(scores.after, compression.has_classes, after);
+    AddScore(scores.before, before);
+    AddScore(scores.after, after);
     json["examples"] = scores.before.num_examples;
     json["examples_per_second"] = scores.examples_per_second;
   }

@@ -13,14 +13,32 @@
 namespace shoal::shoalctl {
 namespace {
 
+bool IsSquaredError(const v1::RoundReport& round) {
+  return round.loss() == v1::LOSS_MEAN_SQUARED_ERROR;
+}
+
 std::string Loss(const v1::RoundReport& round) {
-  return round.has_train_loss() ? absl::StrFormat("%.4f", round.train_loss())
-                                : "-";
+  if (!round.has_train_loss()) return "-";
+  // A squared error has the size of the squares of any unit.
+  return IsSquaredError(round) ? absl::StrFormat("%.6g", round.train_loss())
+                               : absl::StrFormat("%.4f", round.train_loss());
+}
+
+// What people call it.
+std::string LossName(const v1::RoundReport& round) {
+  return IsSquaredError(round) ? "squared error" : "loss";
 }
 
 std::string Accuracy(const v1::RoundReport& round) {
   if (!round.has_train_accuracy()) return "-";
   return absl::StrFormat("%.1f %%", 100 * round.train_accuracy());
+}
+
+// How the base model did on the devices' examples.
+void AddScore(const v1::RoundReport& round, Fields& fields) {
+  fields.push_back({absl::StrCat("train ", LossName(round)), Loss(round)});
+  if (IsSquaredError(round)) return;  // of values, of which none is right
+  fields.push_back({"train accuracy", Accuracy(round)});
 }
 
 std::string StateOf(const v1::RoundReport& round) {
@@ -67,33 +85,36 @@ std::string RoundsTable(const v1::ListRoundsResponse& list, absl::Time now) {
 }
 
 std::string RoundFields(const v1::RoundReport& round, absl::Time now) {
-  return FieldsText(
-      {{"round", absl::StrCat(round.id())},
-       {"task", round.task()},
-       {"makes model", absl::StrCat(round.number())},
-       {"state", StateOf(round)},
-       {"reports",
-        absl::StrFormat("%d accepted, %d wanted, %d needed", round.accepted(),
-                        round.cohort(), round.min_reports())},
-       {"assigned",
-        absl::StrCat(round.assigned(), " of ", round.max_assigned())},
-       {"outcomes", Outcomes(round)},
-       {"opened", Exact(round.has_opened(), round.opened(), now)},
-       End(round, now),
-       {"train loss", Loss(round)},
-       {"train accuracy", Accuracy(round)},
-       {"examples", absl::StrCat(round.total_examples())},
-       {"bytes up", Bytes(round.bytes_up())},
-       {"bytes down", Bytes(round.bytes_down())},
-       {"base model", FullDigest(round.base_model())},
-       {"committed model", FullDigest(round.committed_model())}});
+  Fields fields = {
+      {"round", absl::StrCat(round.id())},
+      {"task", round.task()},
+      {"makes model", absl::StrCat(round.number())},
+      {"state", StateOf(round)},
+      {"reports",
+       absl::StrFormat("%d accepted, %d wanted, %d needed", round.accepted(),
+                       round.cohort(), round.min_reports())},
+      {"assigned",
+       absl::StrCat(round.assigned(), " of ", round.max_assigned())},
+      {"outcomes", Outcomes(round)},
+      {"opened", Exact(round.has_opened(), round.opened(), now)},
+      End(round, now)};
+  AddScore(round, fields);
+  fields.insert(fields.end(),
+                {{"examples", absl::StrCat(round.total_examples())},
+                 {"bytes up", Bytes(round.bytes_up())},
+                 {"bytes down", Bytes(round.bytes_down())},
+                 {"base model", FullDigest(round.base_model())},
+                 {"committed model", FullDigest(round.committed_model())}});
+  return FieldsText(fields);
 }
 
 std::string RoundLine(const v1::RoundReport& round) {
   std::string line = absl::StrFormat("round %d  model %d  %s  %d/%d reports",
                                      round.id(), round.number(), StateOf(round),
                                      round.accepted(), round.cohort());
-  if (round.has_train_loss()) absl::StrAppend(&line, "  loss ", Loss(round));
+  if (round.has_train_loss()) {
+    absl::StrAppend(&line, "  ", LossName(round), " ", Loss(round));
+  }
   if (round.has_train_accuracy()) {
     absl::StrAppend(&line, "  accuracy ", Accuracy(round));
   }

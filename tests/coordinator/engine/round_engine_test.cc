@@ -109,6 +109,40 @@ TEST_F(RoundEngineTest, CommittedRoundTellsWhatDevicesReported) {
   EXPECT_EQ(OutcomeOf(1, round_id), "contributed");
 }
 
+TEST_F(RoundEngineTest, SequencesAreScoredByPosition) {
+  configuration::Task task = SmallTask();
+  learning::LayerListSpec list;  // of 6 parameters, with a label at 3 positions
+  list.input = {3, 2};
+  list.layers = {{learning::DenseSpec{.units = 2}}};
+  task.model = {list};
+  task.round.cohort = 1;
+  CreateTask(task);
+  const int64_t round_id = Round().id;
+  const std::string update = learning::EncodeUpdate(
+      learning::UpdateCodec::kFloat32,
+      {.num_examples = 10, .base_loss_sum = 60, .base_num_correct = 12},
+      std::vector<float>(kParameters));
+  Require(Send(1, Assign(1).token, update));
+  Advance();
+  const RoundRow round = Require(memory_->GetRound(round_id));
+  ASSERT_EQ(round.state, RoundState::kCommitted);
+  EXPECT_EQ(round.total_examples, 10);
+  EXPECT_DOUBLE_EQ(*round.train_loss, 2);
+  EXPECT_DOUBLE_EQ(*round.train_accuracy, 0.4);
+}
+
+TEST_F(RoundEngineTest, ValuesHaveNoAccuracy) {
+  configuration::Task task = SmallTask();
+  task.model = {learning::LinearSpec{2, 2}};
+  CreateTask(task);
+  const int64_t round_id = Round().id;
+  Contribute(1);
+  Contribute(2);
+  const RoundRow round = Require(memory_->GetRound(round_id));
+  EXPECT_DOUBLE_EQ(*round.train_loss, 0.5);
+  EXPECT_EQ(round.train_accuracy, std::nullopt);
+}
+
 TEST_F(RoundEngineTest, TaskCompletesAfterItsLastRound) {
   configuration::Task task = SmallTask();
   task.rounds = 1;

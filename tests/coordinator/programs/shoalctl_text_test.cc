@@ -73,6 +73,20 @@ TEST(RoundTextTest, LineSaysWhatMatters) {
             "accuracy 87.5 %");
 }
 
+TEST(RoundTextTest, SquaredErrorIsNamedAndHasNoAccuracyBesideIt) {
+  v1::RoundReport round;
+  round.set_state(v1::ROUND_STATE_COMMITTED);
+  round.set_loss(v1::LOSS_MEAN_SQUARED_ERROR);
+  round.set_train_loss(2.5e9);
+  EXPECT_THAT(RoundLine(round), HasSubstr("  squared error 2.5e+09"));
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(HasSubstr("train squared error"), HasSubstr("2.5e+09"),
+                    Not(HasSubstr("accuracy"))));
+  round.set_loss(v1::LOSS_SOFTMAX_CROSS_ENTROPY);
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(HasSubstr("train loss"), HasSubstr("train accuracy")));
+}
+
 TEST(RoundTextTest, FailureIsNamed) {
   v1::RoundReport round;
   round.set_state(v1::ROUND_STATE_FAILED);
