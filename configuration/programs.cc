@@ -69,8 +69,15 @@ learning::DataSource DataSourceFrom(const v1::DataSource& proto) {
     case v1::DataSource::kHar:
       return {learning::HarSource{proto.har().path()}};
     case v1::DataSource::kCsv:
-      return {learning::CsvSource{proto.csv().path(), proto.csv().label(),
-                                  proto.csv().device()}};
+      return {learning::CsvSource{.path = proto.csv().path(),
+                                  .label = proto.csv().label(),
+                                  .target = proto.csv().target(),
+                                  .device = proto.csv().device()}};
+    case v1::DataSource::kText: {
+      learning::TextSource source = {proto.text().path()};
+      SetIf(proto.text().has_length(), proto.text().length(), source.length);
+      return {source};
+    }
     case v1::DataSource::KIND_NOT_SET:
       break;
   }

@@ -24,13 +24,16 @@ v1::DataSource ToProto(const learning::DataSource& data) {
           proto.mutable_mnist()->set_path(source.path);
         } else if constexpr (std::is_same_v<Source, learning::HarSource>) {
           proto.mutable_har()->set_path(source.path);
+        } else if constexpr (std::is_same_v<Source, learning::TextSource>) {
+          proto.mutable_text()->set_path(source.path);
+          proto.mutable_text()->set_length(source.length);
         } else {
           static_assert(std::is_same_v<Source, learning::CsvSource>);
-          proto.mutable_csv()->set_path(source.path);
-          proto.mutable_csv()->set_label(source.label);
-          if (!source.device.empty()) {
-            proto.mutable_csv()->set_device(source.device);
-          }
+          v1::CsvData& csv = *proto.mutable_csv();
+          csv.set_path(source.path);
+          if (!source.label.empty()) csv.set_label(source.label);
+          if (!source.target.empty()) csv.set_target(source.target);
+          if (!source.device.empty()) csv.set_device(source.device);
         }
       },
       data.kind);

@@ -1,6 +1,7 @@
 #include "learning/dataset.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -23,6 +24,33 @@ int64_t TokenLimit(const Model& model) {
     }
   }
   return 0;
+}
+
+// Whole numbers below the token limit, where the model has one.
+absl::Status CheckTokens(const Model& model, absl::Span<const float> features) {
+  const int64_t limit = TokenLimit(model);
+  if (limit == 0) return absl::OkStatus();
+  for (const float token : features) {
+    if (token >= 0 && token < static_cast<float>(limit) &&
+        token == std::floor(token)) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("a token is ", token,
+                     ", expected a whole number from 0 to ", limit - 1));
+  }
+  return absl::OkStatus();
+}
+
+// In a form that compilers vectorise: the exponent of NaN and infinity has all
+// bits.
+bool AllFinite(absl::Span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t not_finite = 0;
+  for (const float value : values) {
+    not_finite |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent;
+  }
+  return not_finite == 0;
 }
 
 absl::Status Unfit(absl::string_view what, int64_t data, const Model& model,
@@ -130,17 +158,22 @@ absl::Status CheckFit(const Model& model, const Dataset& data) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTokens(const Model& model, absl::Span<const float> features) {
-  const int64_t limit = TokenLimit(model);
-  if (limit == 0) return absl::OkStatus();
-  for (const float token : features) {
-    if (token >= 0 && token < static_cast<float>(limit) &&
-        token == std::floor(token)) {
-      continue;
+absl::Status CheckFeatures(const Model& model,
+                           absl::Span<const float> features) {
+  SHOAL_RETURN_IF_ERROR(CheckTokens(model, features));
+  if (AllFinite(features)) return absl::OkStatus();
+  const PreprocessingSpec& preprocessing = model.spec().preprocessing;
+  for (const float value : features) {
+    if (std::isnan(value) && !preprocessing.impute) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a feature is missing (NaN), and model ", model.spec().ToString(),
+          " does not impute (preprocessing.impute)"));
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat("a token is ", token,
-                     ", expected a whole number from 0 to ", limit - 1));
+    if (std::isinf(value) && !(preprocessing.clip > 0)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a feature is infinite, and model ", model.spec().ToString(),
+          " does not clip (preprocessing.clip)"));
+    }
   }
   return absl::OkStatus();
 }
@@ -199,6 +232,7 @@ absl::StatusOr<Score> EvaluateDataset(Predictor& predictor,
         ReadBatch(model, data, absl::MakeConstSpan(indices.data(), size),
                   predictor.features(), predictor.labels(),
                   predictor.targets()));
+    SHOAL_RETURN_IF_ERROR(CheckFeatures(model, batch.features));
     total.Add(predictor.Evaluate(parameters, batch));
   }
   return total;

@@ -86,12 +86,15 @@ class InMemoryDataset final : public Dataset {
 // features, classes, labels or targets.
 absl::Status CheckFit(const Model& model, const Dataset& data);
 
-// INVALID_ARGUMENT when the model reads tokens and `features` (of whole
-// examples) hold what is none.
-absl::Status CheckTokens(const Model& model, absl::Span<const float> features);
+// Of whole examples: INVALID_ARGUMENT when the model reads tokens and they hold
+// what is none; when one is missing (NaN) and the model does not impute, or is
+// infinite and the model does not clip. Training and evaluation would go on
+// with nonsense.
+absl::Status CheckFeatures(const Model& model,
+                           absl::Span<const float> features);
 
 // Copies the examples `indices` into buffers with room for them; the batch
-// points there. INVALID_ARGUMENT as CheckTokens. REQUIRES: CheckFit.
+// points there. INVALID_ARGUMENT for tokens that are none. REQUIRES: CheckFit.
 absl::StatusOr<Batch> ReadBatch(const Model& model, const Dataset& data,
                                 absl::Span<const int64_t> indices,
                                 absl::Span<float> features,
@@ -99,7 +102,7 @@ absl::StatusOr<Batch> ReadBatch(const Model& model, const Dataset& data,
                                 absl::Span<float> targets);
 
 // The score of a device's vector, [model.num_values()], over a whole data set.
-// INVALID_ARGUMENT as CheckFit and CheckTokens; ABORTED when `keep_going`,
+// INVALID_ARGUMENT as CheckFit and CheckFeatures; ABORTED when `keep_going`,
 // which is asked before every batch, says no.
 absl::StatusOr<Score> EvaluateDataset(
     const Model& model, absl::Span<const float> parameters, const Dataset& data,

@@ -12,6 +12,7 @@
 #include "learning/data/har.h"
 #include "learning/data/idx.h"
 #include "learning/data/partition.h"
+#include "learning/data/text.h"
 
 namespace shoal::learning {
 namespace {
@@ -59,19 +60,29 @@ absl::StatusOr<std::unique_ptr<ExamplePool>> OpenPool(const DataSource& source,
   if (const auto* har = std::get_if<HarSource>(&source.kind)) {
     return OpenHar(har->path);
   }
-  const CsvSource& csv = std::get<CsvSource>(source.kind);
-  return OpenCsv(csv.path, csv.label, csv.device);
+  if (const auto* text = std::get_if<TextSource>(&source.kind)) {
+    return OpenText(*text);
+  }
+  return OpenCsv(std::get<CsvSource>(source.kind));
 }
 
 absl::StatusOr<Shares> Divide(const ExamplePool& pool,
                               const Partition& partition, int num_devices,
                               uint64_t seed) {
   if (std::holds_alternative<IidPartition>(partition)) {
-    return DivideEvenly(pool.labels().size(), num_devices, seed);
+    return DivideEvenly(pool.num_examples(), num_devices, seed);
   }
   if (const auto* dirichlet = std::get_if<DirichletPartition>(&partition)) {
-    return DivideByDirichlet(pool.labels(), pool.shape().num_classes,
-                             dirichlet->alpha, num_devices, seed);
+    if (pool.groups().empty()) {
+      return absl::InvalidArgumentError(
+          "a dirichlet partition needs a class or a target of every example, "
+          "which a text has not: choose the partition iid or natural");
+    }
+    return DivideByDirichlet(pool.groups(), pool.num_groups(), dirichlet->alpha,
+                             num_devices, seed);
+  }
+  if (pool.owners().empty() && pool.shape().natural_is_default) {
+    return DivideInOrder(pool.num_examples(), num_devices);
   }
   if (pool.owners().empty()) {
     return absl::InvalidArgumentError(
@@ -118,12 +129,13 @@ absl::StatusOr<DataSource> ParseDataSource(absl::string_view text) {
       return DataSource{IdxSource{std::move(path)}};
     }
     if (kind == "har") return DataSource{HarSource{std::move(path)}};
-    if (kind == "csv") return DataSource{CsvSource{std::move(path), "", ""}};
+    if (kind == "csv") return DataSource{CsvSource{std::move(path)}};
+    if (kind == "text") return DataSource{TextSource{std::move(path)}};
   }
   return absl::InvalidArgumentError(
       absl::StrCat("data '", text,
                    "', expected one of handwriting, mnist:DIR, "
-                   "fashion-mnist:DIR, har:DIR, csv:FILE"));
+                   "fashion-mnist:DIR, har:DIR, csv:FILE, text:FILE"));
 }
 
 }  // namespace shoal::learning

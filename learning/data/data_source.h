@@ -27,13 +27,22 @@ struct IdxSource {
 struct HarSource {
   std::string path;
 };
+// A column is either the class or the value to predict.
 struct CsvSource {
   std::string path;
-  std::string label;   // column of the class
-  std::string device;  // column that names the device; may be empty
+  std::string label = {};   // column of the class, or
+  std::string target = {};  // column of the value
+  std::string device = {};  // column that names the device; may be empty
+};
+// Windows of characters, each labelled with the next one (learning/data/text.h
+// has the vocabulary). Speakers of a play are natural devices.
+struct TextSource {
+  std::string path;
+  int length = 80;  // of a window; [1, 65536]
 };
 struct DataSource {
-  std::variant<HandwritingSource, IdxSource, HarSource, CsvSource> kind;
+  std::variant<HandwritingSource, IdxSource, HarSource, CsvSource, TextSource>
+      kind;
 };
 
 struct IidPartition {};
@@ -47,9 +56,13 @@ using Partition =
 // What a set of data looks like before any example is read.
 struct DataShape {
   int num_features = 0;
-  int num_classes = 0;
+  int num_classes = 0;          // 0: no labels
+  int labels_per_example = 1;   // more: a label at every position
+  int num_targets = 0;          // values to predict instead of a class
+  bool missing_values = false;  // some features are missing: NaN
   // Devices that the data itself names; 0: none, the data are one pool.
-  // Handwriting has as many writers as asked for: reported as 0 too.
+  // Handwriting has as many writers as asked for, and a text without speakers
+  // as many parts: reported as 0 too.
   int natural_devices = 0;
   bool natural_is_default = false;  // partition by nature unless told otherwise
 };
@@ -63,8 +76,8 @@ class FederatedData {
  public:
   // NOT_FOUND, DATA_LOSS (truncated, wrong magic, SHA256SUMS differs) or
   // INVALID_ARGUMENT in one sentence that names the file. Without `partition`
-  // the source's own default is used: writers and subjects stay whole,
-  // pools fall by Dirichlet(0.3).
+  // the source's own default is used: writers, subjects and speakers stay
+  // whole, pools fall by Dirichlet(0.3).
   static absl::StatusOr<std::unique_ptr<FederatedData>> Open(
       const DataSource& source, std::optional<Partition> partition,
       int num_devices, uint64_t seed);
@@ -82,7 +95,8 @@ class FederatedData {
 
 // Parses what users write after --data: "handwriting", "mnist:DIR",
 // "fashion-mnist:DIR", "har:DIR", "csv:FILE" (label and device columns are
-// filled in by the caller). INVALID_ARGUMENT lists the known kinds.
+// filled in by the caller), "text:FILE". INVALID_ARGUMENT lists the known
+// kinds.
 absl::StatusOr<DataSource> ParseDataSource(absl::string_view text);
 
 }  // namespace shoal::learning

@@ -12,17 +12,23 @@
 
 namespace shoal::learning {
 
-// Training examples by number, and held-out ones. Holds labels and owners;
-// features stay where they are until they are asked for. Thread-safe.
+// Training examples by number, and held-out ones. Holds what partitions need;
+// the examples stay where they are until they are asked for. Thread-safe.
 class ExamplePool {
  public:
   virtual ~ExamplePool() = default;
 
   virtual const DataShape& shape() const = 0;
-  // Of the training examples, in [0, shape().num_classes).
-  virtual absl::Span<const int32_t> labels() const = 0;
+  virtual int64_t num_examples() const = 0;  // to train on
+  // The group of every training example, in [0, num_groups()), of which a
+  // Dirichlet partition gives each device its own mix: its class or, where it
+  // has a target value, the tenth of all values that this falls into. Empty
+  // when there is nothing of the kind.
+  virtual absl::Span<const int32_t> groups() const = 0;
+  virtual int num_groups() const { return shape().num_classes; }
   // The natural device of every training example, in
-  // [0, shape().natural_devices); empty when there are none.
+  // [0, shape().natural_devices); empty when there are none. Where nature is
+  // the default all the same, consecutive examples belong together.
   virtual absl::Span<const int32_t> owners() const = 0;
 
   // The training examples with these numbers, which ascend, each once.

@@ -119,7 +119,8 @@ class HandwritingPool final : public ExamplePool {
   }
 
   const DataShape& shape() const override { return shape_; }
-  absl::Span<const int32_t> labels() const override { return labels_; }
+  int64_t num_examples() const override { return std::ssize(labels_); }
+  absl::Span<const int32_t> groups() const override { return labels_; }
   absl::Span<const int32_t> owners() const override { return {}; }
 
   absl::StatusOr<std::unique_ptr<Dataset>> Load(

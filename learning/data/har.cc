@@ -54,7 +54,8 @@ class HarPool final : public ExamplePool {
   int64_t num_test_examples() const { return test_rows_.size(); }
 
   const DataShape& shape() const override { return shape_; }
-  absl::Span<const int32_t> labels() const override { return labels_; }
+  int64_t num_examples() const override { return std::ssize(labels_); }
+  absl::Span<const int32_t> groups() const override { return labels_; }
   absl::Span<const int32_t> owners() const override { return owners_; }
 
   absl::StatusOr<std::unique_ptr<Dataset>> Load(

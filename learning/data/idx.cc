@@ -144,7 +144,8 @@ class IdxPool final : public ExamplePool {
   }
 
   const DataShape& shape() const override { return shape_; }
-  absl::Span<const int32_t> labels() const override { return train_.labels; }
+  int64_t num_examples() const override { return std::ssize(train_.labels); }
+  absl::Span<const int32_t> groups() const override { return train_.labels; }
   absl::Span<const int32_t> owners() const override { return {}; }
 
   absl::StatusOr<std::unique_ptr<Dataset>> Load(

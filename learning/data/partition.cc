@@ -35,7 +35,7 @@ void SortShares(Shares& shares) {
   for (auto& share : shares) std::sort(share.begin(), share.end());
 }
 
-// Proportions of one class; devices that are full get none.
+// Proportions of one group; devices that are full get none.
 std::vector<double> DrawProportions(const Shares& shares, int64_t num_examples,
                                     double alpha, SeededRng& rng) {
   const int64_t num_devices = shares.size();
@@ -61,7 +61,7 @@ std::vector<double> DrawProportions(const Shares& shares, int64_t num_examples,
 }
 
 // Cuts `examples` at the cumulative proportions.
-void DealClass(absl::Span<const int64_t> examples,
+void DealGroup(absl::Span<const int64_t> examples,
                absl::Span<const double> proportions, Shares& shares) {
   // What rounding leaves over belongs to a device that takes part.
   size_t last = proportions.size() - 1;
@@ -118,31 +118,40 @@ absl::StatusOr<Shares> DivideEvenly(int64_t num_examples, int num_devices,
   return shares;
 }
 
-absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> labels,
-                                         int num_classes, double alpha,
+absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> groups,
+                                         int num_groups, double alpha,
                                          int num_devices, uint64_t seed) {
-  const int64_t num_examples = labels.size();
+  const int64_t num_examples = groups.size();
   SHOAL_RETURN_IF_ERROR(CheckEnough(num_examples, num_devices));
   if (!(alpha > 0) || !std::isfinite(alpha)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the alpha of a Dirichlet partition is ", alpha, ", expected > 0"));
   }
-  std::vector<std::vector<int64_t>> classes(num_classes);
+  std::vector<std::vector<int64_t>> members(num_groups);
   for (int64_t i = 0; i < num_examples; ++i) {
-    SHOAL_CHECK(labels[i] >= 0 && labels[i] < num_classes);
-    classes[labels[i]].push_back(i);
+    SHOAL_CHECK(groups[i] >= 0 && groups[i] < num_groups);
+    members[groups[i]].push_back(i);
   }
   SeededRng rng(DeriveSeed(seed, "Dirichlet partition"));
   Shares shares(num_devices);
-  for (auto& examples : classes) {
+  for (auto& examples : members) {
     if (examples.empty()) continue;
     rng.Shuffle(absl::MakeSpan(examples));
-    DealClass(examples, DrawProportions(shares, num_examples, alpha, rng),
+    DealGroup(examples, DrawProportions(shares, num_examples, alpha, rng),
               shares);
   }
   FillUp(std::clamp(num_examples / num_devices / 2, int64_t{1}, kMinimumShare),
          rng, shares);
   SortShares(shares);
+  return shares;
+}
+
+absl::StatusOr<Shares> DivideInOrder(int64_t num_examples, int num_devices) {
+  SHOAL_RETURN_IF_ERROR(CheckEnough(num_examples, num_devices));
+  Shares shares(num_devices);
+  for (int64_t i = 0; i < num_examples; ++i) {
+    shares[i * num_devices / num_examples].push_back(i);
+  }
   return shares;
 }
 

@@ -21,21 +21,25 @@ using Shares = std::vector<std::vector<int64_t>>;
 absl::StatusOr<Shares> DivideEvenly(int64_t num_examples, int num_devices,
                                     uint64_t seed);
 
-// Label skew: Yurochkin et al., "Bayesian Nonparametric Federated Learning of
-// Neural Networks", ICML 2019, section 4 (each class falls onto the devices in
-// proportions drawn from a symmetric Dirichlet distribution), with the balance
-// rule of Li et al., "Federated Learning on Non-IID Data Silos: An
-// Experimental Study", ICDE 2022 (a device that holds its even part already
-// gets nothing of the next class).
+// Skew of classes, or of other groups: Yurochkin et al., "Bayesian
+// Nonparametric Federated Learning of Neural Networks", ICML 2019, section 4
+// (each class falls onto the devices in proportions drawn from a symmetric
+// Dirichlet distribution), with the balance rule of Li et al., "Federated
+// Learning on Non-IID Data Silos: An Experimental Study", ICDE 2022 (a device
+// that holds its even part already gets nothing of the next class).
 // Deviation: where those draw everything again until each device has 10
 // examples, which for many devices never happens, devices below the minimum
 // get random examples of the largest ones. The minimum is 10, or half of the
 // even part where that is less, but at least one.
 // INVALID_ARGUMENT when alpha is not positive and finite, or there are fewer
 // examples than devices.
-absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> labels,
-                                         int num_classes, double alpha,
+absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> groups,
+                                         int num_groups, double alpha,
                                          int num_devices, uint64_t seed);
+
+// Consecutive examples, in parts whose sizes differ by at most one.
+// INVALID_ARGUMENT when there are fewer examples than devices.
+absl::StatusOr<Shares> DivideInOrder(int64_t num_examples, int num_devices);
 
 // Natural devices stay whole: natural device k goes to device k mod
 // num_devices. INVALID_ARGUMENT names both numbers when there are fewer than

@@ -81,4 +81,11 @@ absl::Status CheckSha256Sums(const std::string& folder,
   return absl::OkStatus();
 }
 
+absl::Status CheckSha256SumOf(const std::string& path) {
+  const std::filesystem::path file(path);
+  const std::string folder =
+      file.has_parent_path() ? file.parent_path().string() : ".";
+  return CheckSha256Sums(folder, {file.filename().string()});
+}
+
 }  // namespace shoal::learning

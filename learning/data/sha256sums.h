@@ -16,6 +16,9 @@ namespace shoal::learning {
 absl::Status CheckSha256Sums(const std::string& folder,
                              absl::Span<const std::string> files);
 
+// The same for the one file `path` and the folder that it lies in.
+absl::Status CheckSha256SumOf(const std::string& path);
+
 }  // namespace shoal::learning
 
 #endif  // SHOAL_LEARNING_DATA_SHA256SUMS_H_

@@ -149,7 +149,7 @@ TEST(AgentConfigTest, AnEmptyFileMissesEverythingRequired) {
             "a.yaml:1: population: missing, expected text matching "
             "[a-z0-9][a-z0-9_.-]{0,62}\n"
             "a.yaml:1: data: missing, expected a mapping with one of "
-            "handwriting, mnist, fashion_mnist, har, csv");
+            "handwriting, mnist, fashion_mnist, har, csv, text");
 }
 
 constexpr char kScenario[] =
@@ -222,6 +222,8 @@ TEST(ScenarioTest, WhatIsWrittenReadsAsTheSame) {
         "{devices: 7, data: {mnist: {path: 'a \"b\": c'}},\n"
         "             partition: {dirichlet: {alpha: 0.3}}}",
         "{devices: 7, data: {har: {path: h}}, partition: {natural: {}}}",
+        "{devices: 7, data: {csv: {path: t.csv, target: price}}}",
+        "{devices: 7, data: {text: {path: t.txt, length: 40}}}",
         "{devices: 7, data: {csv: {path: t.csv, label: class, device: d}},\n"
         "             partition: {iid: {}}}"}) {
     const std::string yaml = absl::StrCat(

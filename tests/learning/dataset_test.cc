@@ -44,7 +44,7 @@ TEST(EvaluateDatasetTest, NothingScoresNothing) {
       const Score score, EvaluateDataset(*model, std::vector<float>(4), data));
   EXPECT_EQ(score.num_examples, 0);
   EXPECT_EQ(score.loss(), 0);
-  EXPECT_EQ(score.accuracy(), 0);
+  EXPECT_EQ(score.accuracy(), std::nullopt);
 }
 
 TEST(EvaluateDatasetTest, EveryExampleCountsOnce) {
@@ -107,16 +107,43 @@ TEST(CheckFitTest, NamesWhatDoesNotFit) {
       CheckFit(*Model::Create({AutoencoderSpec{2, {1}}}).value(), valued).ok());
 }
 
-TEST(CheckTokensTest, TokensAreWholeNumbersInTheVocabulary) {
+TEST(CheckFeaturesTest, TokensAreWholeNumbersInTheVocabulary) {
   const auto model = Model::Create({GruLanguageModelSpec{5, 2}}).value();
-  EXPECT_TRUE(CheckTokens(*model, {0, 4}).ok());
+  EXPECT_TRUE(CheckFeatures(*model, {0, 4}).ok());
   for (const float bad : {-1.0f, 5.0f, 0.5f, std::nanf("")}) {
-    EXPECT_THAT(CheckTokens(*model, {0, bad}),
+    EXPECT_THAT(CheckFeatures(*model, {0, bad}),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          HasSubstr("expected a whole number from 0 to 4")));
   }
   const auto numbers = Model::Create({LogisticSpec{2, 2}}).value();
-  EXPECT_TRUE(CheckTokens(*numbers, {-1, 0.5f}).ok());
+  EXPECT_TRUE(CheckFeatures(*numbers, {-1, 0.5f}).ok());
+}
+
+TEST(CheckFeaturesTest, MissingAndInfiniteOnesNeedPreprocessing) {
+  const auto check = [](const PreprocessingSpec& preprocessing, float value) {
+    const auto model = Model::Create({LinearSpec{1, 1}, preprocessing}).value();
+    return CheckFeatures(*model, std::vector<float>{value});
+  };
+  const float nan = std::nanf(""), infinity = INFINITY;
+  EXPECT_THAT(check({}, nan),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("model linear 1-1 does not impute")));
+  EXPECT_THAT(check({.standardise = true, .clip = 3}, nan),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_TRUE(check({.impute = true}, nan).ok());
+  EXPECT_THAT(
+      check({.impute = true}, -infinity),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not clip")));
+  EXPECT_TRUE(check({.clip = 3}, infinity).ok());
+}
+
+TEST(EvaluateDatasetTest, MissingFeaturesOfAModelThatDoesNotImputeAreRefused) {
+  const auto model = Model::Create({LinearSpec{1, 1}}).value();
+  const auto data =
+      InMemoryDataset::WithTargets({1, std::nanf("")}, {0, 0}, 1, 1);
+  EXPECT_THAT(EvaluateDataset(*model, std::vector<float>(2), data),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("a feature is missing")));
 }
 
 }  // namespace

@@ -35,8 +35,9 @@ struct Options {
   std::string format = "onnx";
   std::string precision = "float32";
   double pruned_fraction = 0;
-  std::string data;   // empty: no examples
-  std::string label;  // column of a csv
+  std::string data;    // empty: no examples
+  std::string label;   // columns of a csv: this or
+  std::string target;  // this
   bool force = false;
 };
 
@@ -62,11 +63,11 @@ absl::Status CheckOptions(const Options& options) {
         absl::StrCat("--prune ", options.pruned_fraction,
                      ", expected a fraction from 0 to below 1"));
   }
-  if (options.label.empty() == absl::StartsWith(options.data, "csv:")) {
+  const int columns = !options.label.empty() + !options.target.empty();
+  if (columns != absl::StartsWith(options.data, "csv:")) {
     return absl::InvalidArgumentError(
-        options.label.empty()
-            ? "--data csv:FILE needs --label COLUMN, the class to predict"
-            : "--label needs --data csv:FILE");
+        "--data csv:FILE goes with either --label COLUMN, the class to "
+        "predict, or --target COLUMN, the value");
   }
   // No task and no digest is written like this.
   const bool is_path = absl::StrContains(options.model, '/') ||
@@ -166,6 +167,7 @@ absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadExamples(
     } else if (auto* csv =
                    std::get_if<learning::CsvSource>(&scenario.data.kind)) {
       csv->label = options.label;
+      csv->target = options.target;
     }
   }
   SHOAL_ASSIGN_OR_RETURN(const auto data, learning::FederatedData::Open(
@@ -197,14 +199,6 @@ std::vector<std::string> PrivateLayers(const learning::Model& model) {
   return names;
 }
 
-learning::CompressionReport CompressionOf(
-    const learning::Model& model, const learning::ExportedModel& exported) {
-  return {.size_before = exported.size_before,
-          .size_after = exported.size_after,
-          .scores = std::nullopt,
-          .has_classes = model.target() == learning::Target::kLabels};
-}
-
 absl::Status Export(Shell& shell, const Options& options) {
   SHOAL_RETURN_IF_ERROR(CheckOptions(options));
   SHOAL_ASSIGN_OR_RETURN(const OnnxWeights weights,
@@ -231,7 +225,9 @@ absl::Status Export(Shell& shell, const Options& options) {
                          .precision = options.precision,
                          .pruned_fraction = options.pruned_fraction,
                          .private_layers = PrivateLayers(*model),
-                         .compression = CompressionOf(*model, exported)};
+                         .compression = {.size_before = exported.size_before,
+                                         .size_after = exported.size_after,
+                                         .scores = std::nullopt}};
   if (!options.data.empty()) {
     SHOAL_ASSIGN_OR_RETURN(report.compression.scores,
                            ScoresOf(options, version.task, *model, exported));
@@ -267,12 +263,15 @@ void AddModelExport(CLI::App& noun, Shell& shell) {
   verb->add_option("--prune", options->pruned_fraction,
                    "set this fraction of the weights to zero, the smallest "
                    "first");
-  verb->add_option("--data", options->data,
-                   "score the model and the file on held-out examples: "
-                   "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR, "
-                   "csv:FILE, or SCENARIO.yaml for those of its run");
+  verb->add_option(
+      "--data", options->data,
+      "score the model and the file on held-out examples: "
+      "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR, "
+      "csv:FILE, text:FILE, or SCENARIO.yaml for those of its run");
   verb->add_option("--label", options->label,
                    "column of the class in a csv file");
+  verb->add_option("--target", options->target,
+                   "column of the value to predict in a csv file");
   verb->add_flag("--force", options->force,
                  "overwrite the file when it exists");
 }

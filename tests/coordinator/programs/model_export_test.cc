@@ -264,12 +264,14 @@ TEST_F(ModelExportTest, WrongOptionsAreRefused) {
   ExpectRefused({"--prune", "half"}, "--prune");
   ExpectRefused({"--format", "onxx"}, "--format onxx, expected onnx");
   ExpectRefused({"--format", "tflite"}, "docs/decisions/0009-no-tflite.md");
-  ExpectRefused({"--label", "class"}, "--label needs --data csv:FILE");
+  ExpectRefused({"--label", "class"}, "--data csv:FILE goes with either");
+  ExpectRefused({"--data", "csv:t.csv", "--label", "a", "--target", "b"},
+                "--data csv:FILE goes with either");
 }
 
 TEST_F(ModelExportTest, WrongDataAreRefused) {
   ExpectRefused({"--data", "weather"}, "data 'weather', expected one of");
-  ExpectRefused({"--data", "csv:" + WriteCsv()}, "--data csv:FILE needs");
+  ExpectRefused({"--data", "csv:" + WriteCsv()}, "goes with either --label");
   ExpectRefused({"--data", "mnist:/no/folder"}, "/no/folder");
   ExpectRefused({"--data", "/no/scenario.yaml"}, "/no/scenario.yaml");
   ExpectRefused({"--data", "handwriting"}, "784");

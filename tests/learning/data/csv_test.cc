@@ -1,6 +1,7 @@
 #include "learning/data/csv.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -21,11 +22,27 @@ class CsvTest : public ::testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<ExamplePool>> Open(
       absl::string_view contents, const std::string& device = "") {
-    return OpenCsv(WriteFile(folder_.path(), "t.csv", contents), "class",
-                   device);
+    return OpenCsv({.path = WriteFile(folder_.path(), "t.csv", contents),
+                    .label = "class",
+                    .device = device});
+  }
+  absl::StatusOr<std::unique_ptr<ExamplePool>> OpenTarget(
+      absl::string_view contents, const std::string& device) {
+    return OpenCsv({.path = WriteFile(folder_.path(), "t.csv", contents),
+                    .target = "price",
+                    .device = device});
   }
   TemporaryFolder folder_;
 };
+
+// Row k has x = k and a price of 1000 k - 500, in town k % 4.
+std::string Prices(int num_rows) {
+  std::string text = "x,price,town\n";
+  for (int row = 0; row < num_rows; ++row) {
+    absl::StrAppend(&text, row, ",", 1000 * row - 500, ",", row % 4, "\n");
+  }
+  return text;
+}
 
 // 200 rows: class row % 3, site row % 4, x = row, y = 5 throughout.
 std::string Table(const std::vector<std::string>& classes) {
@@ -51,35 +68,28 @@ TEST_F(CsvTest, RowsAreTrainingOrHeldOut) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, pool->LoadTest());
   // Binomial(200, 1/5): 40 +- 6 standard deviations of 5.7.
   EXPECT_NEAR(test->num_examples(), 40, 34);
-  EXPECT_EQ(pool->labels().size() + test->num_examples(), 200);
+  EXPECT_EQ(pool->num_examples() + test->num_examples(), 200);
 }
 
-TEST_F(CsvTest, FeaturesBelongToTheirRow) {
+TEST_F(CsvTest, FeaturesAndLabelsAreThoseOfTheirRow) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool,
                              Open(Table({"a", "b", "c"}), "site"));
-  const auto labels = pool->labels();
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto train,
-                             pool->Load(Indices(labels.size())));
+                             pool->Load(Indices(pool->num_examples())));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, pool->LoadTest());
-  // x grows with the row, so the rank of x among all rows is the row.
-  std::vector<float> xs;
+  std::set<float> rows;
   for (const Dataset* data : {train.get(), test.get()}) {
     for (int64_t i = 0; i < data->num_examples(); ++i) {
-      xs.push_back(FeaturesOf(*data, i)[0]);
+      const std::vector<float> features = FeaturesOf(*data, i);
+      EXPECT_EQ(data->label(i), static_cast<int>(features[0]) % 3);
+      EXPECT_EQ(features[1], 5);
+      rows.insert(features[0]);
     }
   }
-  std::vector<float> sorted = xs;
-  std::sort(sorted.begin(), sorted.end());
-  const auto row_of = [&](float x) {
-    return std::lower_bound(sorted.begin(), sorted.end(), x) - sorted.begin();
-  };
+  EXPECT_EQ(rows.size(), 200u);
+  EXPECT_EQ(*rows.rbegin(), 199);
   for (int64_t i = 0; i < train->num_examples(); ++i) {
-    const int64_t row = row_of(xs[i]);
-    EXPECT_EQ(train->label(i), row % 3);
-    EXPECT_EQ(labels[i], row % 3);
-  }
-  for (int64_t i = 0; i < test->num_examples(); ++i) {
-    EXPECT_EQ(test->label(i), row_of(xs[train->num_examples() + i]) % 3);
+    EXPECT_EQ(pool->groups()[i], train->label(i));
   }
 }
 
@@ -87,33 +97,77 @@ TEST_F(CsvTest, SomeExamplesAreLoadedAsAmongAll) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool,
                              Open(Table({"a", "b", "c"}), "site"));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto all,
-                             pool->Load(Indices(pool->labels().size())));
+                             pool->Load(Indices(pool->num_examples())));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto some, pool->Load({3, 77}));
   ASSERT_EQ(some->num_examples(), 2);
   EXPECT_EQ(FeaturesOf(*some, 1), FeaturesOf(*all, 77));
   EXPECT_EQ(some->label(1), all->label(77));
 }
 
-TEST_F(CsvTest, TrainingFeaturesAreStandardised) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool,
-                             Open(Table({"a", "b", "c"}), "site"));
+TEST_F(CsvTest, TargetsAreTakenAsTheyAre) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, OpenTarget(Prices(500), "town"));
+  EXPECT_EQ(pool->shape().num_features, 1);
+  EXPECT_EQ(pool->shape().num_classes, 0);
+  EXPECT_EQ(pool->shape().num_targets, 1);
+  EXPECT_EQ(pool->shape().natural_devices, 4);
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto train,
-                             pool->Load(Indices(pool->labels().size())));
-  double sum = 0, squares = 0;
-  for (int64_t i = 0; i < train->num_examples(); ++i) {
-    const double x = FeaturesOf(*train, i)[0];
-    sum += x;
-    squares += x * x;
-    EXPECT_EQ(FeaturesOf(*train, i)[1], 0) << "a constant column";
+                             pool->Load(Indices(pool->num_examples())));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, pool->LoadTest());
+  EXPECT_EQ(train->num_examples() + test->num_examples(), 500);
+  for (const Dataset* data : {train.get(), test.get()}) {
+    ASSERT_EQ(data->num_targets(), 1);
+    for (int64_t i = 0; i < data->num_examples(); ++i) {
+      float target = 0;
+      data->CopyTargets(i, absl::MakeSpan(&target, 1));
+      EXPECT_EQ(target, 1000 * FeaturesOf(*data, i)[0] - 500);
+    }
   }
-  EXPECT_NEAR(sum / train->num_examples(), 0, 1e-5);
-  EXPECT_NEAR(squares / train->num_examples(), 1, 1e-5);
+}
+
+TEST_F(CsvTest, GroupsAreTenthsOfTheTargets) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, OpenTarget(Prices(500), "town"));
+  ASSERT_EQ(pool->num_groups(), 10);
+  const auto groups = pool->groups();
+  ASSERT_EQ(std::ssize(groups), pool->num_examples());
+  EXPECT_TRUE(std::is_sorted(groups.begin(), groups.end()));  // as prices are
+  for (int group = 0; group < 10; ++group) {
+    EXPECT_NEAR(std::count(groups.begin(), groups.end(), group),
+                pool->num_examples() / 10, 1);
+  }
+}
+
+TEST_F(CsvTest, EqualTargetsAreInOneGroup) {
+  std::string text = "x,price\n";
+  for (int row = 0; row < 100; ++row) absl::StrAppend(&text, row, ",7\n");
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, OpenTarget(text, ""));
+  EXPECT_THAT(pool->groups(), ::testing::Each(0));
+}
+
+TEST_F(CsvTest, MissingFeaturesAreNaN) {
+  std::string text = "x,y,class\n";
+  for (int row = 0; row < 100; ++row) {
+    absl::StrAppend(&text, row, ",", row == 50 ? "" : "1", ",", row % 2, "\n");
+  }
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, Open(text));
+  EXPECT_TRUE(pool->shape().missing_values);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto train,
+                             pool->Load(Indices(pool->num_examples())));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, pool->LoadTest());
+  for (const Dataset* data : {train.get(), test.get()}) {
+    for (int64_t i = 0; i < data->num_examples(); ++i) {
+      const std::vector<float> features = FeaturesOf(*data, i);
+      EXPECT_EQ(std::isnan(features[1]), features[0] == 50);
+    }
+  }
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto whole,
+                             Open(Table({"a", "b", "c"}), "site"));
+  EXPECT_FALSE(whole->shape().missing_values);
 }
 
 TEST_F(CsvTest, OwnersFollowTheDeviceColumn) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool,
                              Open(Table({"a", "b", "c"}), "site"));
-  ASSERT_EQ(pool->owners().size(), pool->labels().size());
+  ASSERT_EQ(std::ssize(pool->owners()), pool->num_examples());
   EXPECT_TRUE(pool->shape().natural_is_default);
   EXPECT_EQ(std::set<int32_t>(pool->owners().begin(), pool->owners().end()),
             (std::set<int32_t>{0, 1, 2, 3}));
@@ -128,7 +182,7 @@ TEST_F(CsvTest, IntegerClassesAreSortedAsNumbers) {
   // first.
   const auto rank_of_ten = [](const ExamplePool& pool) {
     std::set<int32_t> ranks;
-    const auto train = pool.Load(Indices(pool.labels().size())).value();
+    const auto train = pool.Load(Indices(pool.num_examples())).value();
     float least = 1e9;
     int32_t rank = -1;
     for (int64_t i = 0; i < train->num_examples(); ++i) {
@@ -165,10 +219,12 @@ class BadCsvTest : public ::testing::TestWithParam<BadTable> {};
 
 TEST_P(BadCsvTest, IsInvalid) {
   TemporaryFolder folder;
-  EXPECT_THAT(OpenCsv(WriteFile(folder.path(), "t.csv", GetParam().contents),
-                      "class", "site"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr(GetParam().error)));
+  EXPECT_THAT(
+      OpenCsv({.path = WriteFile(folder.path(), "t.csv", GetParam().contents),
+               .label = "class",
+               .device = "site"}),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr(GetParam().error)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -186,8 +242,10 @@ INSTANTIATE_TEST_SUITE_P(
                  "t.csv:3: column 'x': '2a' is no finite number"},
         BadTable{"Infinite", "x,class,site\ninf,a,s\n",
                  "t.csv:2: column 'x': 'inf' is no finite number"},
-        BadTable{"Missing", "x,class,site\n1,a,s\n,b,s\n",
-                 "t.csv:3: column 'x': the value is missing"},
+        BadTable{"TooLarge", "x,class,site\n1e39,a,s\n",
+                 "column 'x': '1e39' is no finite number of 32 bits"},
+        BadTable{"MissingDevice", "x,class,site\n1,a,s\n2,b,\n",
+                 "t.csv:3: column 'site': the value is missing"},
         BadTable{"MissingLabel", "x,class,site\n1,,s\n",
                  "t.csv:2: column 'class': the value is missing"},
         BadTable{"ShortRow", "x,class,site\n1,a\n",
@@ -201,14 +259,37 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST_F(CsvTest, MissingFileIsNotFound) {
-  EXPECT_THAT(OpenCsv(folder_.path() + "/absent.csv", "class", ""),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("absent.csv")));
+  EXPECT_THAT(
+      OpenCsv({.path = folder_.path() + "/absent.csv", .label = "class"}),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("absent.csv")));
 }
 
 TEST_F(CsvTest, LabelAndDeviceCannotBeOneColumn) {
   EXPECT_THAT(Open("x,class\n", "class"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("cannot be both label and device")));
+}
+
+TEST_F(CsvTest, TargetsAreNumbers) {
+  EXPECT_THAT(OpenTarget("x,price\n1,2\n1,cheap\n", ""),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("t.csv:3: column 'price': 'cheap' is no")));
+  EXPECT_THAT(OpenTarget("x,price\n1,2\n1,\n", ""),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("column 'price': the value is missing")));
+  EXPECT_THAT(OpenTarget("x,price\n1,2\n", ""),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("1 rows are too few")));
+}
+
+TEST_F(CsvTest, ThereIsEitherALabelOrATarget) {
+  const std::string path = WriteFile(folder_.path(), "t.csv", Prices(10));
+  EXPECT_THAT(OpenCsv({.path = path}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("labels or one of targets, got none")));
+  EXPECT_THAT(
+      OpenCsv({.path = path, .label = "x", .target = "price"}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("got both")));
 }
 
 TEST_F(CsvTest, MoreThanTenThousandClassesAreRefused) {
@@ -224,7 +305,7 @@ TEST_F(CsvTest, FileThatChangedIsDataLoss) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool,
                              Open(Table({"a", "b", "c"}), "site"));
   WriteFile(folder_.path(), "t.csv", "x,class,site,z\n1,a,s0,5\n");
-  EXPECT_THAT(pool->Load(Indices(pool->labels().size())),
+  EXPECT_THAT(pool->Load(Indices(pool->num_examples())),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("changed")));
 }
 

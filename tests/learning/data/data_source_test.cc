@@ -27,7 +27,9 @@ DataSource Csv(const TemporaryFolder& folder, const std::string& device) {
   for (int row = 0; row < 300; ++row) {
     absl::StrAppend(&text, row, ",", row % 7, ",", row % 3, ",", row % 5, "\n");
   }
-  return {CsvSource{WriteFile(folder.path(), "t.csv", text), "class", device}};
+  return {CsvSource{.path = WriteFile(folder.path(), "t.csv", text),
+                    .label = "class",
+                    .device = device}};
 }
 
 TEST(FederatedData, EveryDeviceIsOneWriter) {
@@ -137,6 +139,47 @@ TEST(FederatedData, NaturalPartitionNeedsNaturalDevices) {
                        HasSubstr("choose the partition iid or dirichlet")));
 }
 
+TEST(FederatedData, TargetsFallByTheirSizeUnlessToldOtherwise) {
+  TemporaryFolder folder;
+  std::string text = "x,price\n";
+  for (int row = 0; row < 1000; ++row) {
+    absl::StrAppend(&text, row, ",", row, "\n");
+  }
+  const DataSource csv = {CsvSource{
+      .path = WriteFile(folder.path(), "t.csv", text), .target = "price"}};
+  // Between the means of the devices' targets, against that of all, 500.
+  const auto spread = [&](std::optional<Partition> partition) {
+    const auto data = FederatedData::Open(csv, partition, 10, 7).value();
+    double least = 1000, most = 0;
+    for (int k = 0; k < 10; ++k) {
+      const auto share = data->LoadDevice(k).value();
+      double sum = 0;
+      for (int64_t i = 0; i < share->num_examples(); ++i) {
+        sum += FeaturesOf(*share, i)[0];
+      }
+      const double mean = sum / static_cast<double>(share->num_examples());
+      least = std::min(least, mean);
+      most = std::max(most, mean);
+    }
+    return most - least;
+  };
+  EXPECT_GT(spread({}), 300);
+  EXPECT_EQ(spread({}), spread(DirichletPartition{0.3}));
+  EXPECT_LT(spread(IidPartition{}), 200);
+}
+
+TEST(FederatedData, TextsDoNotFallByDirichlet) {
+  TemporaryFolder folder;
+  const DataSource text = {TextSource{
+      WriteFile(folder.path(), "t.txt", std::string(1000, 'x')), 10}};
+  EXPECT_THAT(FederatedData::Open(text, DirichletPartition{1}, 2, 7),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("choose the partition iid or natural")));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto even,
+                             FederatedData::Open(text, IidPartition{}, 3, 7));
+  EXPECT_EQ(even->num_device_examples(0), 30);  // of 99 - 9 held out
+}
+
 TEST(FederatedData, BadArgumentsAreRefused) {
   EXPECT_THAT(FederatedData::Open(Handwriting(), {}, 0, 7),
               StatusIs(absl::StatusCode::kInvalidArgument,
@@ -166,6 +209,8 @@ TEST(ParseDataSource, KnowsEveryKind) {
             "h");
   EXPECT_EQ(std::get<CsvSource>(ParseDataSource("csv:c").value().kind).path,
             "c");
+  EXPECT_EQ(std::get<TextSource>(ParseDataSource("text:t").value().kind).path,
+            "t");
 }
 
 TEST(ParseDataSource, ListsTheKindsWhenItKnowsNone) {

@@ -55,7 +55,10 @@ class HandwritingTaskTest : public ::testing::Test {
     return trained;
   }
   double Accuracy(const Model& model, const ParameterVector& parameters) {
-    return EvaluateDataset(model, parameters, *test_).value().accuracy();
+    return EvaluateDataset(model, parameters, *test_)
+        .value()
+        .accuracy()
+        .value();
   }
 
   std::vector<std::unique_ptr<Dataset>> devices_;

@@ -55,7 +55,7 @@ TEST_F(HarTextTest, ReadsTheOfficialLayout) {
   EXPECT_EQ(pool->shape().num_classes, 6);
   EXPECT_EQ(pool->shape().natural_devices, 2);
   EXPECT_TRUE(pool->shape().natural_is_default);
-  EXPECT_THAT(pool->labels(), ElementsAre(0, 5, 2));
+  EXPECT_THAT(pool->groups(), ElementsAre(0, 5, 2));
   EXPECT_THAT(pool->owners(), ElementsAre(1, 0, 1));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto data, pool->Load({0, 2}));
   ASSERT_EQ(data->num_examples(), 2);
@@ -84,7 +84,7 @@ TEST_F(HarTextTest, EveryFifthWindowOfASubjectIsHeldOutWithoutATestPart) {
   }
   WritePart("train", x, y, subject);
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, Open());
-  EXPECT_THAT(pool->labels(), ElementsAre(0, 1, 2, 3, 4, 5, 0, 1, 4, 5));
+  EXPECT_THAT(pool->groups(), ElementsAre(0, 1, 2, 3, 4, 5, 0, 1, 4, 5));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, pool->LoadTest());
   ASSERT_EQ(test->num_examples(), 2);
   EXPECT_EQ(test->label(0), 2);
@@ -202,7 +202,7 @@ class HarNpyTest : public ::testing::Test {
 
 TEST_F(HarNpyTest, ReadsArrays) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, Open());
-  EXPECT_THAT(pool->labels(), ElementsAre(0, 1, 2, 3, 5));
+  EXPECT_THAT(pool->groups(), ElementsAre(0, 1, 2, 3, 5));
   EXPECT_THAT(pool->owners(), ElementsAre(0, 0, 0, 0, 0));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto data, pool->Load({4}));
   EXPECT_EQ(data->label(0), 5);
@@ -243,7 +243,7 @@ TEST(UciHar, LabelCountsAndSubjectsAreThePublishedOnes) {
   EXPECT_EQ(pool->shape().natural_devices, 21);
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, pool->LoadTest());
   std::array<int, 6> counts{};
-  for (int32_t label : pool->labels()) ++counts[label];
+  for (int32_t label : pool->groups()) ++counts[label];
   for (int64_t i = 0; i < test->num_examples(); ++i) ++counts[test->label(i)];
   EXPECT_THAT(counts, ElementsAre(1226, 1073, 986, 1286, 1374, 1407));
   // Of 281 to 409 windows each, every fifth: between 1/5 and 1/5 less 4/281.

@@ -56,7 +56,7 @@ TEST_F(IdxTest, ReadsLabelsAndPixels) {
   EXPECT_EQ(pool->shape().num_features, 2);
   EXPECT_EQ(pool->shape().num_classes, 10);
   EXPECT_EQ(pool->shape().natural_devices, 0);
-  EXPECT_THAT(pool->labels(), ElementsAre(3, 0, 9));
+  EXPECT_THAT(pool->groups(), ElementsAre(3, 0, 9));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto data, pool->Load({0, 1}));
   ASSERT_EQ(data->num_examples(), 2);
   EXPECT_EQ(data->label(0), 3);
@@ -82,7 +82,7 @@ TEST_F(IdxTest, GzippedFilesAreReadToo) {
     Write(absl::StrCat(name, ".gz"), Gzip(plain));
   }
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, Open());
-  EXPECT_THAT(pool->labels(), ElementsAre(3, 0, 9));
+  EXPECT_THAT(pool->groups(), ElementsAre(3, 0, 9));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto data, pool->Load({1}));
   EXPECT_THAT(FeaturesOf(*data, 0), ElementsAre(0x33 / 255.0f, 0x66 / 255.0f));
 }
@@ -193,7 +193,7 @@ TEST(Mnist, LabelCountsAndMeanPixelAreThePublishedOnes) {
   SHOAL_SKIP_WITHOUT(folder);
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool, OpenIdx(folder));
   std::array<int, 10> counts{};
-  for (int32_t label : pool->labels()) ++counts[label];
+  for (int32_t label : pool->groups()) ++counts[label];
   EXPECT_THAT(counts, ElementsAre(5923, 6742, 5958, 6131, 5842, 5421, 5918,
                                   6265, 5851, 5949));
   std::vector<int64_t> all(60000);
