@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/status_macros.h"
 #include "learning/model_spec.h"
 
 namespace shoal::learning {
@@ -53,6 +54,24 @@ void FeatureStatistics::Add(absl::Span<const float> example) {
   }
 }
 
+absl::Status FeatureStatistics::CheckCounts(int64_t feature, int64_t a,
+                                            int64_t b) {
+  if (a + b <= kMaxCount) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("feature ", feature, " has ", a, " and ", b,
+                   " values, expected at most ", kMaxCount, " together"));
+}
+
+void FeatureStatistics::Join(const Feature& from, Feature& to) {
+  if (from.count == 0) return;
+  const double total = static_cast<double>(to.count + from.count);
+  const double difference = from.mean - to.mean;
+  const double share = from.count / total;
+  to.mean += difference * share;
+  to.squares += from.squares + difference * difference * share * to.count;
+  to.count += from.count;
+}
+
 absl::Status FeatureStatistics::Merge(const FeatureStatistics& other) {
   if (other.num_features() != num_features()) {
     return absl::InvalidArgumentError(
@@ -60,24 +79,29 @@ absl::Status FeatureStatistics::Merge(const FeatureStatistics& other) {
                      " features, expected ", num_features()));
   }
   for (int64_t i = 0; i < num_features(); ++i) {
-    if (count(i) + other.count(i) > kMaxCount) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "feature ", i, " has ", count(i), " and ", other.count(i),
-          " values, expected at most ", kMaxCount, " together"));
-    }
+    SHOAL_RETURN_IF_ERROR(CheckCounts(i, count(i), other.count(i)));
   }
   for (int64_t i = 0; i < num_features(); ++i) {
-    Feature& to = features_[i];
-    const Feature& from = other.features_[i];
-    if (from.count == 0) continue;
-    const double total = static_cast<double>(to.count + from.count);
-    const double difference = from.mean - to.mean;
-    const double share = from.count / total;
-    to.mean += difference * share;
-    to.squares += from.squares + difference * difference * share * to.count;
-    to.count += from.count;
+    Join(other.features_[i], features_[i]);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<FeatureStatistics> FeatureStatistics::PerChannel(
+    int64_t num_channels) const {
+  if (num_features() % num_channels != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "feature statistics of ", num_features(),
+        " features, expected a multiple of ", num_channels, " channels"));
+  }
+  FeatureStatistics channels(num_channels);
+  for (int64_t i = 0; i < num_features(); ++i) {
+    const int64_t channel = i % num_channels;
+    SHOAL_RETURN_IF_ERROR(
+        CheckCounts(channel, channels.count(channel), count(i)));
+    Join(features_[i], channels.features_[channel]);
+  }
+  return channels;
 }
 
 std::vector<float> FeatureStatistics::Means() const {
@@ -156,6 +180,19 @@ absl::StatusOr<FeatureStatistics> FeatureStatistics::Decode(
                                  ", which no data can give"));
     }
     statistics.features_[i] = {static_cast<int64_t>(count), mean, squares};
+  }
+  return statistics;
+}
+
+absl::StatusOr<FeatureStatistics> StatisticsOf(const Dataset& data) {
+  if (data.num_features() < 1) {
+    return absl::InvalidArgumentError("the examples have no features");
+  }
+  FeatureStatistics statistics(data.num_features());
+  std::vector<float> features(data.num_features());
+  for (int64_t i = 0; i < data.num_examples(); ++i) {
+    data.CopyFeatures(i, absl::MakeSpan(features));
+    statistics.Add(features);
   }
   return statistics;
 }

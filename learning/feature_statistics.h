@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "learning/dataset.h"
 #include "learning/parameters.h"
 
 namespace shoal::learning {
@@ -36,6 +37,13 @@ class FeatureStatistics {
   // counts together exceed kMaxCount.
   absl::Status Merge(const FeatureStatistics& other);
 
+  // As if values of the features i, i + num_channels, i + 2 num_channels, …
+  // were values of channel i: from statistics of every value of an image or
+  // sequence to those of its channels. INVALID_ARGUMENT when the features are
+  // not a multiple of num_channels, or as Merge for counts.
+  // REQUIRES: num_channels >= 1.
+  absl::StatusOr<FeatureStatistics> PerChannel(int64_t num_channels) const;
+
   // [num_features]; 0 for a feature without values.
   std::vector<float> Means() const;
   // [num_features], the root of the mean squared difference. A feature without
@@ -56,8 +64,15 @@ class FeatureStatistics {
     double mean = 0;
     double squares = 0;  // sum of (x - mean)^2
   };
+  static absl::Status CheckCounts(int64_t feature, int64_t a, int64_t b);
+  static void Join(const Feature& from, Feature& to);
+
   std::vector<Feature> features_;
 };
+
+// Of every feature of a data set, one by one. INVALID_ARGUMENT when it has no
+// features.
+absl::StatusOr<FeatureStatistics> StatisticsOf(const Dataset& data);
 
 // Writes means and deviations into the tensors "input.mean" and
 // "input.deviation" of a model, of which preprocessing has one or both.

@@ -273,6 +273,8 @@ struct PreprocessingSpec {
   bool mask = false;  // with impute, vectors only: appends 1 where x was NaN
   double clip = 0;    // > 0: to [-clip, clip]
   bool any() const { return standardise || impute || clip > 0; }
+  // Of the features: a model cannot start without (learning/initial_model.h).
+  bool needs_statistics() const { return standardise || impute; }
   friend bool operator==(const PreprocessingSpec&,
                          const PreprocessingSpec&) = default;
 };

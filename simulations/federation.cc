@@ -1,7 +1,9 @@
 #include "simulations/federation.h"
 
 #include <algorithm>
+#include <optional>
 #include <queue>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,6 +18,8 @@
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/upload_spool.h"
 #include "coordinator/store/memory_store.h"
+#include "learning/feature_statistics.h"
+#include "learning/initial_model.h"
 #include "simulations/in_process_transport.h"
 
 namespace shoal::simulations {
@@ -100,6 +104,22 @@ class Federation {
   std::priority_queue<Wakeup, std::vector<Wakeup>, std::greater<>> wakeups_;
 };
 
+// Of the features of all devices, where the model needs them.
+absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
+  const learning::ModelSpec& model = options.task.model;
+  std::optional<learning::FeatureStatistics> all;
+  if (model.preprocessing.needs_statistics()) {
+    for (const learning::Dataset* data : options.devices) {
+      SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
+                             learning::StatisticsOf(*data));
+      if (!all.has_value()) all.emplace(own.num_features());
+      SHOAL_RETURN_IF_ERROR(all->Merge(own));
+    }
+  }
+  return learning::MakeInitialModel(model, options.task.seed,
+                                    all.has_value() ? &*all : nullptr);
+}
+
 absl::Status Federation::Start() {
   if (!options_.memory_bytes.empty() &&
       options_.memory_bytes.size() != options_.devices.size()) {
@@ -114,7 +134,9 @@ absl::Status Federation::Start() {
           {.replica = "simulation"},
           {.store = *store_, .spool = *spool_, .rng = rng_, .log = log},
           clock_.Now()));
-  SHOAL_RETURN_IF_ERROR(engine_->CreateTask(options_.task, "", clock_.Now()));
+  SHOAL_ASSIGN_OR_RETURN(const std::string initial, InitialModel(options_));
+  SHOAL_RETURN_IF_ERROR(
+      engine_->CreateTask(options_.task, initial, clock_.Now()));
   engine_->Advance(clock_.Now());
   for (size_t i = 0; i < options_.devices.size(); ++i) {
     const int index = static_cast<int>(i);

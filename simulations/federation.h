@@ -42,9 +42,11 @@ struct FederationResult {
   absl::Duration simulated_time;
 };
 
-// Runs the task to its end. Deterministic: the same options lead to the same
-// bytes. INVALID_ARGUMENT when there are no devices or the task cannot be
-// created; DEADLINE_EXCEEDED at the time limit, with the newest round's state.
+// Runs the task to its end. A model that standardises or imputes starts with
+// the statistics of all devices' features. Deterministic: the same options lead
+// to the same bytes. INVALID_ARGUMENT when there are no devices or the task
+// cannot be created; DEADLINE_EXCEEDED at the time limit, with the newest
+// round's state.
 absl::StatusOr<FederationResult> RunFederation(
     const FederationOptions& options);
 

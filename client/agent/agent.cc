@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "client/agent/share.h"
 #include "client/session_driver.h"
 #include "client/transport/grpc_client.h"
-#include "learning/data/data_source.h"
 
 namespace shoal::client {
 namespace {
@@ -46,15 +46,6 @@ ExitCode ExitCodeOf(SessionReport::Outcome outcome) {
       return protocol::kExitUnreachable;
   }
   SHOAL_CHECK(false);
-}
-
-absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadShare(
-    const AgentConfig& config) {
-  SHOAL_ASSIGN_OR_RETURN(
-      const auto federated,
-      learning::FederatedData::Open(config.data, config.partition,
-                                    config.share.devices, config.seed));
-  return federated->LoadDevice(config.share.index);
 }
 
 }  // namespace

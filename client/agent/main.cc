@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "client/agent/agent.h"
 #include "client/agent/agent_status.h"
+#include "client/agent/share.h"
 #include "client/agent/stop_signals.h"
 #include "configuration/command_line.h"
 #include "protocol/exit_code.h"
@@ -34,6 +35,11 @@ struct EnrollArguments {
   std::string invitation;
   std::string state;
   std::string name;
+};
+
+struct StatisticsArguments {
+  std::string config;
+  std::string out;
 };
 
 struct StatusArguments {
@@ -96,6 +102,17 @@ ExitCode EnrollDevice(const EnrollArguments& arguments) {
   return protocol::kExitOk;
 }
 
+ExitCode Statistics(const StatisticsArguments& arguments) {
+  const absl::StatusOr<configuration::AgentConfig> config =
+      configuration::LoadAgentConfig(arguments.config);
+  if (!config.ok()) return Fail(protocol::AsWrongInput(config.status()));
+  const absl::StatusOr<std::string> said =
+      WriteStatistics(*config, arguments.out);
+  if (!said.ok()) return Fail(protocol::AsWrongInput(said.status()));
+  std::printf("%s\n", said->c_str());
+  return protocol::kExitOk;
+}
+
 ExitCode Status(const StatusArguments& arguments) {
   const absl::StatusOr<std::string> text =
       ShowAgentStatus(arguments.state, arguments.json);
@@ -136,6 +153,20 @@ CLI::App* AddEnroll(CLI::App& app, EnrollArguments& arguments) {
   return enroll;
 }
 
+CLI::App* AddStatistics(CLI::App& app, StatisticsArguments& arguments) {
+  CLI::App* statistics = app.add_subcommand(
+      "statistics",
+      "write count, mean and deviation of the device's features, from which "
+      "`shoalctl task create --statistics` starts a model that standardises "
+      "or imputes");
+  statistics->add_option("--config", arguments.config, "YAML file")->required();
+  statistics->add_option("--out", arguments.out, "file to write")->required();
+  statistics->footer(
+      "Example: shoal-agent statistics --config /etc/shoal/agent.yaml "
+      "--out device-7.statistics");
+  return statistics;
+}
+
 CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
   CLI::App* status = app.add_subcommand("status", "how the agent is doing");
   status->add_option("--state", arguments.state, "the device's folder")
@@ -152,15 +183,19 @@ ExitCode Main(int argc, char** argv) {
       "  shoal-agent enroll --coordinator fleet.example.org:7600 --ca ca.pem "
       "--invitation TOKEN --state /var/lib/shoal-agent\n"
       "  shoal-agent run --config /etc/shoal/agent.yaml\n"
+      "  shoal-agent statistics --config /etc/shoal/agent.yaml "
+      "--out device-7.statistics\n"
       "  shoal-agent status --state /var/lib/shoal-agent",
       "shoal-agent");
   app.set_version_flag("--version", "shoal-agent " + LongVersion());
   app.require_subcommand(1);
   RunArguments run_arguments;
   EnrollArguments enroll_arguments;
+  StatisticsArguments statistics_arguments;
   StatusArguments status_arguments;
   const CLI::App* run = AddRun(app, run_arguments);
   const CLI::App* enroll = AddEnroll(app, enroll_arguments);
+  const CLI::App* statistics = AddStatistics(app, statistics_arguments);
   AddStatus(app, status_arguments);
   if (const auto code = configuration::ParseCommandLine(app, argc, argv);
       code.has_value()) {
@@ -168,6 +203,7 @@ ExitCode Main(int argc, char** argv) {
   }
   if (run->parsed()) return Run(run_arguments);
   if (enroll->parsed()) return EnrollDevice(enroll_arguments);
+  if (statistics->parsed()) return Statistics(statistics_arguments);
   return Status(status_arguments);
 }
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "base/random.h"
 #include "base/status_macros.h"
+#include "learning/initial_model.h"
 #include "learning/model.h"
 #include "protocol/units.h"
 
@@ -52,6 +52,8 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   auto setup = std::make_shared<TaskSetup>();
   setup->task = task;
   setup->layout = model->layout();
+  setup->has_classes = model->target() == learning::Target::kLabels;
+  setup->predictions_per_example = model->predictions_per_example();
   SHOAL_ASSIGN_OR_RETURN(
       setup->sub_models,
       learning::MakeSubModels(*model, task.training.sub_model_widths));
@@ -66,10 +68,15 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
 absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
                                          absl::string_view given) {
   if (given.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<learning::Model> model,
-                           learning::Model::Create(setup.task.model));
-    SeededRng rng(DeriveSeed(setup.task.seed, "initial model"));
-    return learning::SerializeModel(setup.layout, model->Initialise(rng));
+    if (setup.task.model.preprocessing.needs_statistics()) {
+      return absl::InvalidArgumentError(
+          "the task's model standardises or imputes its features and needs "
+          "their means and deviations: create the task with --statistics and "
+          "what `shoal-agent statistics` wrote on its devices, or with "
+          "--initial-model");
+    }
+    return learning::MakeInitialModel(setup.task.model, setup.task.seed,
+                                      /*statistics=*/nullptr);
   }
   const absl::StatusOr<learning::StoredModel> model =
       learning::ParseModel(given);

@@ -24,6 +24,8 @@ struct TaskSetup {
   learning::SubModels sub_models;  // as training.sub_model_widths asks
   // Of an update: of the model, then of its sub-models, falling.
   std::vector<int64_t> update_parameters;
+  bool has_classes = false;  // so that there is an accuracy
+  int64_t predictions_per_example = 1;
 
   int64_t num_parameters() const { return layout.num_parameters(); }
 };
@@ -35,7 +37,8 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
 
 // The serialised version 0 of a task: `given` when it is not empty, else
 // initialised from the task's seed. INVALID_ARGUMENT when `given` is no model,
-// or not of the task's shape.
+// or not of the task's shape; or when it is empty and the model needs
+// statistics of its features.
 absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
                                          absl::string_view given);
 

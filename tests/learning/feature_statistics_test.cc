@@ -18,6 +18,7 @@ using ::shoal::testing::IsOk;
 using ::shoal::testing::StatusIs;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::FloatEq;
 using ::testing::HasSubstr;
 
@@ -44,6 +45,31 @@ TEST(FeatureStatisticsTest, MissingAndInfiniteValuesDoNotCount) {
   EXPECT_EQ(statistics.count(1), 2);
   EXPECT_THAT(statistics.Means(), ElementsAre(2, 20));
   EXPECT_THAT(statistics.Deviations(), ElementsAre(1, 10));
+}
+
+TEST(FeatureStatisticsTest, FeaturesOfAChannelAreTakenTogether) {
+  // Two positions of three channels, twice.
+  const std::vector<float> values = {1, 10, 5,  3, 30, kNan,
+                                     5, 50, 25, 7, 70, kNan};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FeatureStatistics channels,
+                             Of(6, values).PerChannel(3));
+  const FeatureStatistics expected = Of(3, values);
+  EXPECT_EQ(channels.count(0), 4);
+  EXPECT_EQ(channels.count(2), 2);
+  EXPECT_THAT(channels.Means(), ElementsAreArray(expected.Means()));
+  EXPECT_THAT(channels.Deviations(), ElementsAreArray(expected.Deviations()));
+  EXPECT_THAT(Of(6, values).PerChannel(4),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("expected a multiple of 4 channels")));
+}
+
+TEST(FeatureStatisticsTest, ThoseOfADatasetAreOfItsFeatures) {
+  const InMemoryDataset data({1, 10, 3, 30}, {0, 1}, 2, 2);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FeatureStatistics statistics,
+                             StatisticsOf(data));
+  EXPECT_THAT(statistics.Means(), ElementsAre(2, 20));
+  EXPECT_THAT(statistics.Deviations(), ElementsAre(1, 10));
+  EXPECT_EQ(statistics.count(0), 2);
 }
 
 TEST(FeatureStatisticsTest, AConstantFeatureHasDeviationOne) {

@@ -1,6 +1,7 @@
 #include "simulations/federation.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,8 @@ class FederationTest : public ::testing::Test {
     auto stored = *learning::ParseModel(bytes);
     return learning::EvaluateDataset(*model, stored.parameters,
                                      *Blobs(500, 999))
-        ->accuracy();
+        ->accuracy()
+        .value();
   }
 
   std::vector<std::unique_ptr<learning::Dataset>> data_;
@@ -128,6 +130,74 @@ TEST_F(FederationTest, TooFewDevicesEndAtTheTimeLimit) {
   EXPECT_THAT(RunFederation(options_).status(),
               StatusIs(absl::StatusCode::kDeadlineExceeded,
                        HasSubstr("0 of 5 rounds")));
+}
+
+// Every device counts 0, 1, 2, 3, 4, 0, … from another number on.
+TEST_F(FederationTest, SequencesAreLearnt) {
+  data_.clear();
+  options_.devices.clear();
+  constexpr int kTokens = 5, kLength = 4;
+  for (int device = 0; device < 6; ++device) {
+    std::vector<float> features;
+    std::vector<int32_t> labels;
+    for (int i = 0; i < 10 * kLength; ++i) {
+      features.push_back(static_cast<float>((device + i) % kTokens));
+      labels.push_back((device + i + 1) % kTokens);
+    }
+    data_.push_back(std::make_unique<learning::InMemoryDataset>(
+        learning::InMemoryDataset::WithSequences(std::move(features),
+                                                 std::move(labels), kLength,
+                                                 kLength, kTokens)));
+    options_.devices.push_back(data_.back().get());
+  }
+  options_.task.model.architecture =
+      learning::GruLanguageModelSpec{kTokens, kLength, 4, 8};
+  options_.task.training.learning_rate = 2;
+  options_.task.rounds = 10;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options_));
+  EXPECT_EQ(result.rounds_failed, 0);
+  const auto model = *learning::Model::Create(options_.task.model);
+  const auto stored = *learning::ParseModel(result.final_model);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const learning::Score score,
+      learning::EvaluateDataset(*model, stored.parameters, *data_[0]));
+  EXPECT_EQ(score.num_examples, 10 * kLength);
+  EXPECT_EQ(score.accuracy(), 1);
+}
+
+// y = x / 1000 - 3, of one feature near a million whose mean is another on
+// every device.
+TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
+  data_.clear();
+  options_.devices.clear();
+  for (int device = 0; device < 6; ++device) {
+    std::vector<float> features, targets;
+    for (int i = 0; i < 40; ++i) {
+      features.push_back(static_cast<float>(1e6 + 1000 * device + 50 * i));
+      targets.push_back(features.back() / 1000 - 3);
+    }
+    data_.push_back(std::make_unique<learning::InMemoryDataset>(
+        learning::InMemoryDataset::WithTargets(std::move(features),
+                                               std::move(targets), 1, 1)));
+    options_.devices.push_back(data_.back().get());
+  }
+  options_.task.model.architecture = learning::LinearSpec{1, 1};
+  options_.task.model.preprocessing.standardise = true;
+  options_.task.training.learning_rate = 0.05;
+  options_.task.rounds = 30;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options_));
+  EXPECT_EQ(result.rounds_failed, 0);
+  const auto model = *learning::Model::Create(options_.task.model);
+  const auto stored = *learning::ParseModel(result.final_model);
+  for (const auto& data : data_) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const learning::Score score,
+        learning::EvaluateDataset(*model, stored.parameters, *data));
+    EXPECT_EQ(score.accuracy(), std::nullopt);
+    EXPECT_LT(score.loss(), 0.01);  // of values that deviate by 1.8
+  }
 }
 
 TEST_F(FederationTest, NoDevicesAreRefused) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -11,6 +12,7 @@
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/model_files.h"
+#include "coordinator/programs/shoalctl/statistics.h"
 #include "coordinator/programs/shoalctl/task_text.h"
 #include "protocol/exit_code.h"
 
@@ -20,6 +22,7 @@ namespace {
 struct Options {
   std::string file;
   std::string initial_model;  // file; empty: drawn from the task's seed
+  std::vector<std::string> statistics;  // files
   std::string name;
 };
 
@@ -41,6 +44,12 @@ absl::Status Create(Shell& shell, const Options& options) {
   if (!options.initial_model.empty()) {
     SHOAL_ASSIGN_OR_RETURN(*request.mutable_initial_model(),
                            InitialModelIn(options.initial_model, *task));
+  }
+  if (!options.statistics.empty()) {
+    absl::StatusOr<std::string> model =
+        InitialModelFrom(options.statistics, *task);
+    if (!model.ok()) return protocol::AsWrongInput(model.status());
+    *request.mutable_initial_model() = *std::move(model);
   }
   v1::TaskReport created;
   SHOAL_RETURN_IF_ERROR(
@@ -107,6 +116,12 @@ void AddTaskCommands(CLI::App& app, Shell& shell) {
                      "start from this instead of random weights: a model "
                      "version, as `model download` writes it, or an ONNX file "
                      "(NAME.onnx) of the same layers");
+  create
+      ->add_option("--statistics", options->statistics,
+                   "files that `shoal-agent statistics` wrote on devices: "
+                   "together they give the means and deviations of a model "
+                   "that standardises or imputes")
+      ->excludes("--initial-model");
   AddVerb(*noun, shell, "list", "list tasks", "shoalctl task list",
           [&shell] { return List(shell); });
   AddVerb(*noun, shell, "show", "show one task", "shoalctl task show digits",

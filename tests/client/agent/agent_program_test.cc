@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "learning/feature_statistics.h"
 #include "protocol/certificates.h"
 #include "protocol/exit_code.h"
 #include "tests/client/transport/fleet_server.h"
@@ -208,7 +209,7 @@ TEST_F(AgentProgramTest, VersionHasTheProgramsName) {
 }
 
 TEST_F(AgentProgramTest, EveryCommandHasAnExample) {
-  for (const std::string command : {"run", "enroll", "status"}) {
+  for (const std::string command : {"run", "enroll", "statistics", "status"}) {
     ASSERT_EQ(Run({command, "--help"}), protocol::kExitOk);
     EXPECT_THAT(Log(), HasSubstr("Example: shoal-agent " + command));
   }
@@ -223,6 +224,24 @@ TEST_F(AgentProgramTest, MissingDataAreWrongInput) {
                    ", label: x}}\ninsecure: true\n")));
   EXPECT_EQ(RunOnce(), protocol::kExitUsage);
   EXPECT_THAT(Log(), HasSubstr("agent cannot start"));
+}
+
+TEST_F(AgentProgramTest, StatisticsAreOfTheDevicesFeatures) {
+  Serve();
+  const std::string out = folder_.path() + "/statistics";
+  const std::vector<std::string> command = {"statistics", "--config",
+                                            ConfigPath(), "--out", out};
+  ASSERT_EQ(Run(command), protocol::kExitOk) << Log();
+  EXPECT_THAT(Log(), HasSubstr("statistics of 784 features over "));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(out));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto statistics,
+                             learning::FeatureStatistics::Decode(bytes));
+  EXPECT_EQ(statistics.num_features(), 784);
+  EXPECT_GE(statistics.count(0), 1);
+  // They need no coordinator.
+  server_.reset();
+  EXPECT_EQ(Run(command), protocol::kExitOk) << Log();
+  EXPECT_THAT(ReadFile(out), IsOkAndHolds(bytes));
 }
 
 // What a service logs while its coordinator is away for three sessions.

@@ -2,6 +2,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "learning/feature_statistics.h"
+#include "learning/initial_model.h"
 #include "learning/model.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 
@@ -70,6 +72,20 @@ TEST(TaskSetupTest, AutomaticNormBoundStaysPrecise) {
   round.norm_bound = NormBound(task, 1e30);
   EXPECT_LT(round.norm_bound, 1e12);
   EXPECT_GE(RangeOf(task, round).Scale(), kMinScale);
+}
+
+TEST(TaskSetupTest, ModelThatStandardisesHasNoInitialModelOfItsOwn) {
+  configuration::Task task = SmallTask();
+  task.model.preprocessing.standardise = true;
+  const auto setup = Require(MakeTaskSetup(task));
+  EXPECT_THAT(InitialModel(*setup, ""),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("create the task with --statistics")));
+  learning::FeatureStatistics statistics(2);
+  statistics.Add({1, 10, 3, 30});
+  const std::string given =
+      Require(learning::MakeInitialModel(task.model, 1, &statistics));
+  EXPECT_EQ(Require(InitialModel(*setup, given)), given);
 }
 
 TEST(TaskSetupTest, InitialModelComesFromTheSeed) {

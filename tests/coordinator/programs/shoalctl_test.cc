@@ -1,13 +1,17 @@
 // shoalctl as a process.
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "learning/feature_statistics.h"
+#include "learning/model.h"
 #include "tests/coordinator/programs/program_run.h"
 #include "tests/coordinator/programs/shoalctl_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -25,6 +29,7 @@ using ::shoal::testing::TestCa;
 using ::shoal::testing::TestCoordinator;
 using ::shoal::testing::TestCoordinatorOptions;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -134,6 +139,48 @@ TEST_F(ShoalctlTest, TaskStartsFromAGivenModelVersion) {
   EXPECT_EQ(Run({"task", "create", task_file_, "--initial-model", "/no/model"})
                 .exit_code,
             2);
+}
+
+TEST_F(ShoalctlTest, TaskStartsFromStatisticsOfItsDevices) {
+  SHOAL_ASSERT_OK(WriteFileAtomically(
+      task_file_, absl::StrReplaceAll(kTask, {{"outputs: 2}}",
+                                               "outputs: 2}, preprocessing: "
+                                               "{standardise: true}}"}})));
+  ProgramResult result = Run({"task", "create", task_file_});
+  EXPECT_EQ(result.exit_code, 2) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("--statistics"));
+
+  // Means 2, 20, 200 over both devices; deviations 1, 10, 100.
+  const auto write = [&](const std::string& name, std::vector<float> values) {
+    learning::FeatureStatistics statistics(values.size());
+    statistics.Add(values);
+    const std::string path = absl::StrCat(coordinator_.folder(), "/", name);
+    SHOAL_EXPECT_OK(WriteFileAtomically(path, statistics.Encode()));
+    return path;
+  };
+  const std::string a = write("a", {1, 10, 100}), b = write("b", {3, 30, 300});
+  result = Run({"task", "create", task_file_, "--statistics", a, b});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const std::string start = coordinator_.folder() + "/start.shoal";
+  ASSERT_EQ(Run({"model", "download", "small", "--out", start}).exit_code, 0);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(start));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto model, learning::ParseModel(bytes));
+  std::map<std::string, std::vector<float>> tensors;
+  for (size_t i = 0; i < model.layout.tensors().size(); ++i) {
+    const learning::TensorShape& tensor = model.layout.tensors()[i];
+    const float* values = model.parameters.data() + model.layout.offset(i);
+    tensors[tensor.name] = {values, values + tensor.num_values()};
+  }
+  EXPECT_THAT(tensors["input.mean"], ElementsAre(2, 20, 200));
+  EXPECT_THAT(tensors["input.deviation"], ElementsAre(1, 10, 100));
+
+  const std::string other = write("other", {1, 2});
+  result = Run({"task", "create", task_file_, "--statistics", a, other});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output, HasSubstr(other + ": feature statistics of 2"));
+  result = Run({"task", "create", task_file_, "--statistics", task_file_});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output, HasSubstr("do not begin with 'SHFS'"));
 }
 
 TEST_F(ShoalctlTest, FailedDownloadLeavesNoFile) {
