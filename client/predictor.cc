@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<float>> Predictor::Predict(
         absl::StrCat("there are ", features.size(), " features, model ",
                      model_->whole().spec().ToString(), " takes ", inputs));
   }
-  SHOAL_RETURN_IF_ERROR(learning::CheckTokens(model, features));
+  SHOAL_RETURN_IF_ERROR(learning::CheckFeatures(model, features));
   const absl::Span<const float> result =
       (*predictor_)->Predict(values_, features);
   return std::vector<float>(result.begin(), result.end());

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,18 +28,43 @@
 
 namespace shoal {
 
-// The device's own labelled examples. Called from the thread that runs the
-// session; examples must not change while a session runs.
+// The device's own examples. Called from the thread that runs the session;
+// examples must not change while a session runs.
+//
+// An example has features and what the model is to say about them: a class, a
+// class at every position of a sequence, or values. Override what belongs to
+// the kind; where the model reconstructs its input, none of it. A source that
+// promises labels or targets and does not give them is refused.
 class ExampleSource {
  public:
   virtual ~ExampleSource() = default;
   virtual int64_t num_examples() const = 0;
   virtual int num_features() const = 0;
-  virtual int num_classes() const = 0;
-  virtual int32_t label(int64_t index) const = 0;  // in [0, num_classes)
-  // Writes num_features() values.
+  // Writes num_features() values. NaN: missing, for models that impute.
   virtual void CopyFeatures(int64_t index, absl::Span<float> out) const = 0;
+
+  // A class: its label is in [0, num_classes).
+  virtual int num_classes() const { return 0; }
+  virtual int32_t label(int64_t) const { return -1; }
+
+  // A class at every position: overrides these as well as num_classes().
+  virtual int labels_per_example() const { return 1; }
+  // Writes labels_per_example() labels.
+  virtual void CopyLabels(int64_t index, absl::Span<int32_t> out) const;
+
+  // Values to predict.
+  virtual int num_targets() const { return 0; }
+  // Writes num_targets() finite values.
+  virtual void CopyTargets(int64_t index, absl::Span<float> out) const;
 };
+
+// Count, mean and deviation of every feature, as bytes that are merged with
+// those of other devices (docs/reference/formats.md): a task whose model
+// standardises or imputes starts from them. They are facts about the device's
+// examples and leave it only if you send them. INVALID_ARGUMENT when there are
+// no examples or no features.
+absl::StatusOr<std::string> EncodeFeatureStatistics(
+    const ExampleSource& examples);
 
 struct ClientOptions {
   std::string coordinator;   // HOST:PORT
@@ -91,7 +117,7 @@ struct SessionReport {
   int64_t round_id = 0;
   int64_t model_version = 0;  // that was trained from
   double base_loss = 0;       // of that model on the device's examples
-  double base_accuracy = 0;
+  std::optional<double> base_accuracy;  // absent without classes
   int64_t num_steps = 0;
   int64_t bytes_sent = 0;
   int64_t bytes_received = 0;
@@ -121,8 +147,10 @@ class Client {
   // be used again afterwards. Not to be called from `on_event`.
   virtual void Stop() = 0;
 
-  // Class probabilities of the newest model that was fetched.
-  // FAILED_PRECONDITION before the first; INVALID_ARGUMENT on a wrong size.
+  // What the newest model that was fetched says about one example: class
+  // probabilities (of one position after the other), or values.
+  // FAILED_PRECONDITION before the first; INVALID_ARGUMENT on a wrong size, a
+  // token that is none, or a missing value that the model does not impute.
   virtual absl::StatusOr<std::vector<float>> Predict(
       absl::Span<const float> features) = 0;
 };
