@@ -83,13 +83,17 @@ void AddLive(CLI::App& app, LiveOptions& options) {
       "  shoal-sim live\n"
       "  shoal-sim live --data mnist:data/mnist --partition dirichlet "
       "--alpha 0.3\n"
+      "  shoal-sim live --data csv:houses.csv --target price\n"
+      "  shoal-sim live --data text:plays.txt\n"
       "  shoal-sim live my_scenario.yaml --rounds 10 --out results");
   live->add_option("SCENARIO", options.scenario,
                    "scenario file (default: the built-in handwriting)");
   live->add_option("--data", options.data,
-                   "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR or "
-                   "csv:FILE");
+                   "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR, "
+                   "csv:FILE or text:FILE");
   live->add_option("--label", options.label, "csv: column of the class");
+  live->add_option("--target", options.target,
+                   "csv: column of the value to predict");
   live->add_option("--device", options.device,
                    "csv: column that names the device");
   live->add_option("--algorithm", options.algorithm, "fedavg or fedprox");

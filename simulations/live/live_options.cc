@@ -20,6 +20,28 @@ absl::Status Usage(absl::string_view what) {
   return absl::InvalidArgumentError(what);
 }
 
+absl::Status ApplyColumns(const LiveOptions& options,
+                          learning::CsvSource& csv) {
+  if (!options.label.empty() && !options.target.empty()) {
+    return Usage("--label and --target: expected one of them");
+  }
+  if (!options.label.empty()) {
+    csv.label = options.label;
+    csv.target.clear();
+  }
+  if (!options.target.empty()) {
+    csv.target = options.target;
+    csv.label.clear();
+  }
+  if (!options.device.empty()) csv.device = options.device;
+  if (csv.label.empty() && csv.target.empty()) {
+    return Usage(
+        "--data csv:FILE needs --label COLUMN, the class to predict, or "
+        "--target COLUMN, the value");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ApplyData(const LiveOptions& options, Scenario& scenario) {
   if (options.data.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(scenario.data,
@@ -31,16 +53,10 @@ absl::Status ApplyData(const LiveOptions& options, Scenario& scenario) {
     }
   }
   auto* csv = std::get_if<learning::CsvSource>(&scenario.data.kind);
-  if (csv == nullptr) {
-    if (!options.label.empty()) return Usage("--label needs --data csv:FILE");
-    if (!options.device.empty()) return Usage("--device needs --data csv:FILE");
-    return absl::OkStatus();
-  }
-  if (!options.label.empty()) csv->label = options.label;
-  if (!options.device.empty()) csv->device = options.device;
-  if (csv->label.empty()) {
-    return Usage("--data csv:FILE needs --label COLUMN, the class to predict");
-  }
+  if (csv != nullptr) return ApplyColumns(options, *csv);
+  if (!options.label.empty()) return Usage("--label needs --data csv:FILE");
+  if (!options.target.empty()) return Usage("--target needs --data csv:FILE");
+  if (!options.device.empty()) return Usage("--device needs --data csv:FILE");
   return absl::OkStatus();
 }
 
@@ -126,6 +142,24 @@ absl::Status ApplyRounds(const LiveOptions& options, Scenario& scenario) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Scenario> LoadOrBuiltIn(const LiveOptions& options) {
+  if (!options.scenario.empty()) {
+    return configuration::LoadScenario(options.scenario);
+  }
+  if (!options.target.empty()) {
+    return configuration::ParseScenario(RegressionScenario(),
+                                        "regression.yaml");
+  }
+  if (options.data.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(const learning::DataSource data,
+                           learning::ParseDataSource(*options.data));
+    if (std::holds_alternative<learning::TextSource>(data.kind)) {
+      return configuration::ParseScenario(TextScenario(), "text.yaml");
+    }
+  }
+  return configuration::ParseScenario(DemoScenario(), "demo.yaml");
+}
+
 // A federation that can never fill a round would run until its deadlines.
 absl::Status CheckRounds(const Scenario& scenario) {
   if (scenario.task.round.min_reports > scenario.devices) {
@@ -140,14 +174,7 @@ absl::Status CheckRounds(const Scenario& scenario) {
 }  // namespace
 
 absl::StatusOr<Scenario> ResolveScenario(const LiveOptions& options) {
-  Scenario scenario;
-  if (options.scenario.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(
-        scenario, configuration::ParseScenario(DemoScenario(), "demo.yaml"));
-  } else {
-    SHOAL_ASSIGN_OR_RETURN(scenario,
-                           configuration::LoadScenario(options.scenario));
-  }
+  SHOAL_ASSIGN_OR_RETURN(Scenario scenario, LoadOrBuiltIn(options));
   if (options.seed.has_value()) {
     scenario.seed = *options.seed;
     scenario.task.seed = *options.seed;
@@ -166,34 +193,26 @@ absl::StatusOr<Scenario> ResolveScenario(const LiveOptions& options) {
   return scenario;
 }
 
-absl::Status FitModel(const learning::DataShape& shape, bool replaced,
-                      Scenario& scenario) {
+void AdaptModel(const learning::DataShape& shape, Scenario& scenario) {
   learning::ModelSpec& model = scenario.task.model;
-  if (replaced) {
-    std::visit(
-        [&](auto& spec) {
-          if constexpr (requires { spec.inputs; }) {
-            spec.inputs = shape.num_features;
-          }
-          if constexpr (requires { spec.outputs; }) {
-            spec.outputs = shape.num_classes;
-          }
-        },
-        model.architecture);
+  const int outputs =
+      shape.num_targets > 0 ? shape.num_targets : shape.num_classes;
+  std::visit(
+      [&](auto& spec) {
+        if constexpr (requires { spec.inputs; }) {
+          spec.inputs = shape.num_features;
+        }
+        if constexpr (requires { spec.outputs; }) spec.outputs = outputs;
+        if constexpr (requires { spec.vocabulary; }) {
+          spec.vocabulary = outputs;
+          spec.length = shape.num_features;
+        }
+      },
+      model.architecture);
+  if (std::holds_alternative<learning::CsvSource>(scenario.data.kind)) {
+    model.preprocessing.standardise = true;
   }
-  SHOAL_ASSIGN_OR_RETURN(const auto built, learning::Model::Create(model));
-  const int64_t inputs = built->input().num_values();
-  const int64_t classes = built->loss() == learning::Loss::kBinaryCrossEntropy
-                              ? 2
-                              : built->output().channels();
-  const bool labelled = built->target() == learning::Target::kLabels;
-  if (inputs == shape.num_features &&
-      (!labelled || classes == shape.num_classes)) {
-    return absl::OkStatus();
-  }
-  return Usage(absl::StrCat("task.model has ", inputs, " inputs and ", classes,
-                            " outputs, expected ", shape.num_features, " and ",
-                            shape.num_classes, " for these data"));
+  if (shape.missing_values) model.preprocessing.impute = true;
 }
 
 }  // namespace shoal::simulations

@@ -20,6 +20,7 @@ struct LiveOptions {
   std::string scenario = {};             // file; "": the built-in one
   std::optional<std::string> data = {};  // as ParseDataSource takes it
   std::string label = {};                // columns of a csv
+  std::string target = {};
   std::string device = {};
   std::optional<std::string> algorithm = {};  // "fedavg" or "fedprox"
   std::optional<double> mu = {};              // of fedprox
@@ -35,19 +36,25 @@ struct LiveOptions {
 // Every device is a process of its own.
 inline constexpr int kMaxDevices = 1000;
 
-// The built-in scenario, as text: simulations/scenarios/demo.yaml.
+// The built-in scenarios, as text: simulations/scenarios/. Of classes, of texts
+// and of target values.
 absl::string_view DemoScenario();
+absl::string_view TextScenario();
+absl::string_view RegressionScenario();
 
-// The scenario that the options ask for, checked. With another number of
-// devices the round's cohort and min_reports keep their share of it. Paths
-// become absolute. INVALID_ARGUMENT names the option or the place in the file.
+// The scenario that the options ask for, checked; without a file the built-in
+// one for their data. With another number of devices the round's cohort and
+// min_reports keep their share of it. Paths become absolute. INVALID_ARGUMENT
+// names the option or the place in the file.
 absl::StatusOr<configuration::Scenario> ResolveScenario(
     const LiveOptions& options);
 
-// Makes the model fit the data when they were replaced (`replaced`); otherwise
-// INVALID_ARGUMENT when it does not fit.
-absl::Status FitModel(const learning::DataShape& shape, bool replaced,
-                      configuration::Scenario& scenario);
+// For data that replace the scenario's own: gives the model as many inputs and
+// outputs as they have, and lets it standardise the columns of a table (which
+// come in any unit) and impute what is missing there. Whether the kind of model
+// suits the data is for learning::CheckFit to tell.
+void AdaptModel(const learning::DataShape& shape,
+                configuration::Scenario& scenario);
 
 }  // namespace shoal::simulations
 

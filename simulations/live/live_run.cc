@@ -18,6 +18,8 @@
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "learning/feature_statistics.h"
+#include "learning/initial_model.h"
 #include "protocol/exit_code.h"
 #include "simulations/live/local_deployment.h"
 #include "simulations/live/local_only.h"
@@ -96,6 +98,7 @@ class LiveRun {
   void OnRoundRunning(const RoundRecord& round);
   absl::StatusOr<LiveSummary> Conclude();
   absl::Status SaveResults(LiveSummary& summary);
+  absl::StatusOr<std::string> InitialModel();
   absl::StatusOr<learning::ParameterVector> Download(const Digest& digest);
   absl::Status WithLogs(const absl::Status& status) const;
   absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
@@ -159,12 +162,20 @@ absl::Status LiveRun::OpenInput() {
   SHOAL_ASSIGN_OR_RETURN(
       data_, learning::FederatedData::Open(scenario_.data, scenario_.partition,
                                            scenario_.devices, scenario_.seed));
-  SHOAL_RETURN_IF_ERROR(
-      FitModel(data_->shape(), options_.data.has_value(), scenario_));
+  if (options_.data.has_value()) AdaptModel(data_->shape(), scenario_);
+  SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
   SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTest());
   // Reads the training files to their end: what is wrong with them is said
   // here, not by twenty agents.
-  return data_->LoadDevice(0).status();
+  SHOAL_ASSIGN_OR_RETURN(const auto first, data_->LoadDevice(0));
+  SHOAL_RETURN_IF_ERROR(learning::CheckFit(*model_, *first));
+  if (data_->shape().missing_values &&
+      !scenario_.task.model.preprocessing.impute) {
+    return absl::InvalidArgumentError(
+        "the data lack values, expected a model that imputes them "
+        "(task.model.preprocessing.impute)");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status LiveRun::Prepare() {
@@ -173,7 +184,7 @@ absl::Status LiveRun::Prepare() {
       ResultsFolder::Open(options_.out, configuration::ScenarioYaml(scenario_));
   SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(results.status()));
   results_ = *std::move(results);
-  SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
+  progress_.measure = MeasureOf(*model_);
   int64_t num_examples = 0;
   for (int i = 0; i < data_->num_devices(); ++i) {
     num_examples += data_->num_device_examples(i);
@@ -197,7 +208,8 @@ absl::Status LiveRun::Deploy() {
   operator_ =
       OperatorClient::Connect(deployment_->address(), deployment_->ca_pem(),
                               deployment_->operator_identity());
-  SHOAL_RETURN_IF_ERROR(operator_->CreateTask(scenario_.task));
+  SHOAL_ASSIGN_OR_RETURN(const std::string start, InitialModel());
+  SHOAL_RETURN_IF_ERROR(operator_->CreateTask(scenario_.task, start));
   SHOAL_ASSIGN_OR_RETURN(const Digest initial,
                          operator_->ModelDigest(scenario_.task.name, 0));
   SHOAL_ASSIGN_OR_RETURN(initial_, Download(initial));
@@ -211,6 +223,25 @@ absl::Status LiveRun::Deploy() {
                               scenario_.devices);
   }
   return absl::OkStatus();
+}
+
+// As an operator makes it from what `shoal-agent statistics` writes on every
+// device; "", for the coordinator to make it, where no statistics are needed.
+absl::StatusOr<std::string> LiveRun::InitialModel() {
+  const learning::ModelSpec& model = scenario_.task.model;
+  if (!model.preprocessing.needs_statistics()) return std::string();
+  std::optional<learning::FeatureStatistics> all;
+  for (int i = 0; i < scenario_.devices; ++i) {
+    if (environment_.interrupted()) return absl::CancelledError("interrupted");
+    SHOAL_ASSIGN_OR_RETURN(const auto examples, data_->LoadDevice(i));
+    SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
+                           learning::StatisticsOf(*examples));
+    if (!all.has_value()) all.emplace(own.num_features());
+    SHOAL_RETURN_IF_ERROR(all->Merge(own));
+    environment_.display.Step("Gathering the statistics of features", i + 1,
+                              scenario_.devices);
+  }
+  return learning::MakeInitialModel(model, scenario_.task.seed, &*all);
 }
 
 absl::StatusOr<learning::ParameterVector> LiveRun::Download(
@@ -241,7 +272,7 @@ absl::Status LiveRun::OnRoundCommitted(RoundRecord round) {
   progress_.rounds = scenario_.task.rounds;
   progress_.reports = round.accepted;
   progress_.train_loss = round.train_loss;
-  progress_.test_accuracy = round.test->accuracy();
+  progress_.test = ValueOf(progress_.measure, *round.test);
   progress_.bytes_up = traffic.bytes_up;
   progress_.bytes_down = traffic.bytes_down;
   progress_.elapsed = train_time_;
@@ -339,8 +370,13 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
   summary.data = DescribeData(options_, scenario_.data);
   summary.model = scenario_.task.model.ToString();
   summary.final_test = *rounds_.back().test;
-  summary.device_accuracy = std::move(scores.federated);
-  summary.local_only_accuracy = std::move(scores.alone);
+  summary.test_examples = test_->num_examples();
+  summary.measure = progress_.measure;
+  if (std::holds_alternative<learning::TextSource>(scenario_.data.kind)) {
+    summary.prediction = "character";
+  }
+  summary.device_scores = std::move(scores.federated);
+  summary.local_only_scores = std::move(scores.alone);
   summary.rounds_completed = progress_.rounds_done;
   summary.rounds_failed =
       static_cast<int64_t>(rounds_.size()) - progress_.rounds_done;

@@ -15,8 +15,8 @@ namespace shoal::simulations {
 namespace {
 
 struct OneScore {
-  double alone = 0;
-  double federated = 0;
+  learning::Score alone;
+  learning::Score federated;
 };
 
 class Scorer {
@@ -106,7 +106,7 @@ class Scorer {
         const learning::Score federated_score,
         learning::EvaluateDataset(*model, model->DeviceVector(federated_),
                                   *examples));
-    return OneScore{alone_score.accuracy(), federated_score.accuracy()};
+    return OneScore{alone_score, federated_score};
   }
 
   const configuration::Task& task_;

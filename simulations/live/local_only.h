@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "configuration/task.h"
+#include "learning/batch.h"
 #include "learning/data/data_source.h"
 #include "learning/dataset.h"
 
@@ -25,8 +26,10 @@ struct LocalOnlyOptions {
 };
 
 struct DeviceScores {
-  std::vector<double> alone;      // own model on the held-out data, by device
-  std::vector<double> federated;  // federated model on own data, by device
+  // Own model on the held-out data, by device.
+  std::vector<learning::Score> alone;
+  // Federated model on own data, by device.
+  std::vector<learning::Score> federated;
 };
 
 // Trains every device from `initial` for as many epochs as the whole task

@@ -94,12 +94,14 @@ class AdminClient final : public OperatorClient {
     return invitation.token();
   }
 
-  absl::Status CreateTask(const configuration::Task& task) override {
+  absl::Status CreateTask(const configuration::Task& task,
+                          const std::string& initial_model) override {
     v1::CreateTaskRequest request;
     if (!request.mutable_task()->ParseFromString(
             configuration::SerializeTask(task))) {
       return absl::InternalError("the task does not serialise");
     }
+    request.set_initial_model(initial_model);
     v1::TaskReport report;
     return Call(&v1::Admin::Stub::CreateTask, request, report);
   }

@@ -38,7 +38,9 @@ class OperatorClient {
   // An invitation for that many devices.
   virtual absl::StatusOr<std::string> Invite(int uses, absl::Duration valid_for,
                                              const std::string& label) = 0;
-  virtual absl::Status CreateTask(const configuration::Task& task) = 0;
+  // `initial_model`: serialised; empty: drawn from the task's seed.
+  virtual absl::Status CreateTask(const configuration::Task& task,
+                                  const std::string& initial_model) = 0;
   // Rounds of the task with ids above `id`, oldest first.
   virtual absl::StatusOr<std::vector<RoundRecord>> RoundsAfter(
       const std::string& task, int64_t id) = 0;

@@ -1,6 +1,7 @@
 #include "simulations/live/progress.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,6 +20,22 @@ double Fraction(int64_t done, int64_t total) {
                     1.0);
 }
 
+// "test 91.2 %", "test rmse 0.53".
+std::string TestText(const ProgressState& state) {
+  const std::string value = ValueText(state.measure, *state.test);
+  if (state.measure == Measure::kAccuracy) return absl::StrCat("test ", value);
+  return absl::StrCat("test ", NameOf(state.measure), " ", value);
+}
+
+// A squared error is shown in the unit of the other one.
+std::string TrainText(const ProgressState& state) {
+  if (state.measure != Measure::kRmse) {
+    return absl::StrFormat("loss %.3f", *state.train_loss);
+  }
+  return absl::StrCat("train rmse ",
+                      ValueText(state.measure, std::sqrt(*state.train_loss)));
+}
+
 }  // namespace
 
 std::optional<absl::Duration> TimeLeft(const ProgressState& state) {
@@ -30,11 +47,9 @@ std::string ProgressText(const ProgressState& state) {
   const int width = static_cast<int>(absl::StrCat(state.rounds).size());
   std::string text =
       absl::StrFormat("round %*d/%d", width, state.rounds_done, state.rounds);
-  if (state.test_accuracy.has_value()) {
-    absl::StrAppendFormat(&text, "  test %.1f %%", 100 * *state.test_accuracy);
-  }
+  if (state.test.has_value()) absl::StrAppend(&text, "  ", TestText(state));
   if (state.train_loss.has_value()) {
-    absl::StrAppendFormat(&text, "  loss %.3f", *state.train_loss);
+    absl::StrAppend(&text, "  ", TrainText(state));
   }
   absl::StrAppendFormat(&text, "  %2d reports  %.0f/%.0f MB up/down",
                         state.reports, state.bytes_up / 1e6,

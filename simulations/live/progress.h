@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "simulations/live/measure.h"
 
 namespace shoal::simulations {
 
@@ -19,7 +20,8 @@ struct ProgressState {
   int64_t rounds = 0;  // >= 1
   int reports = 0;     // of the round shown
   std::optional<double> train_loss = {};
-  std::optional<double> test_accuracy = {};
+  Measure measure = Measure::kAccuracy;  // of `test`
+  std::optional<double> test = {};       // on the held-out data
   int64_t bytes_up = 0;
   int64_t bytes_down = 0;
   absl::Duration elapsed = {};  // since the first round opened

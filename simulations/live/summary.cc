@@ -12,15 +12,41 @@
 namespace shoal::simulations {
 namespace {
 
-std::string Percent(double fraction) {
-  return absl::StrFormat("%.1f %%", 100 * fraction);
+std::vector<double> Values(Measure measure,
+                           absl::Span<const learning::Score> scores) {
+  std::vector<double> values;
+  for (const learning::Score& score : scores) {
+    values.push_back(ValueOf(measure, score));
+  }
+  return values;
 }
 
-std::string Spread(std::vector<double> values) {
+std::string Spread(Measure measure, const std::vector<double>& values) {
   if (values.empty()) return "unknown";
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  return absl::StrCat("min ", Percent(*low), ", median ",
-                      Percent(Median(values)), ", max ", Percent(*high));
+  return absl::StrCat("min ", ValueText(measure, *low), ", median ",
+                      ValueText(measure, Median(values)), ", max ",
+                      ValueText(measure, *high));
+}
+
+// "accuracy 87.2 %", "next-character accuracy 45.0 %".
+std::string Named(const LiveSummary& summary, double value) {
+  const std::string text = absl::StrCat(WordsFor(summary.measure), " ",
+                                        ValueText(summary.measure, value));
+  if (summary.prediction.empty()) return text;
+  return absl::StrCat("next-", summary.prediction, " ", text);
+}
+
+// The measure and, beside an accuracy, the loss.
+std::string FinalText(const LiveSummary& summary) {
+  std::string text =
+      Named(summary, ValueOf(summary.measure, summary.final_test));
+  if (summary.measure != Measure::kAccuracy) return text;
+  absl::StrAppendFormat(&text, ", loss %.4f", summary.final_test.loss());
+  if (!summary.prediction.empty()) {
+    absl::StrAppend(&text, " per ", summary.prediction);
+  }
+  return text;
 }
 
 std::string Number(const std::optional<double>& value) {
@@ -53,10 +79,14 @@ std::string FormatBytes(int64_t num_bytes) {
 }
 
 std::string SummaryJson(const LiveSummary& summary) {
+  const Measure measure = summary.measure;
+  const std::string name(NameOf(measure));
+  const std::vector<double> alone = Values(measure, summary.local_only_scores);
   const nlohmann::ordered_json json = {
-      {"final_test_accuracy", summary.final_test.accuracy()},
+      {"measure", name},
+      {"final_test_" + name, ValueOf(measure, summary.final_test)},
       {"final_test_loss", summary.final_test.loss()},
-      {"mean_local_only_accuracy", Mean(summary.local_only_accuracy)},
+      {"mean_local_only_" + name, Mean(alone)},
       {"rounds_completed", summary.rounds_completed},
       {"devices", summary.devices},
       {"wall_seconds", absl::ToDoubleSeconds(summary.wall_time)},
@@ -69,9 +99,9 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"model", summary.model},
       {"rounds_failed", summary.rounds_failed},
       {"train_seconds", absl::ToDoubleSeconds(summary.train_time)},
-      {"test_examples", summary.final_test.num_examples},
-      {"device_accuracy", summary.device_accuracy},
-      {"local_only_accuracy", summary.local_only_accuracy},
+      {"test_examples", summary.test_examples},
+      {"device_" + name, Values(measure, summary.device_scores)},
+      {"local_only_" + name, alone},
       {"model_path", summary.model_path}};
   return json.dump(2) + "\n";
 }
@@ -85,14 +115,14 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   const auto row = [&](absl::string_view name, absl::string_view value) {
     absl::StrAppendFormat(&text, "  %-28s %s\n", name, value);
   };
-  row("federated, held-out data",
-      absl::StrFormat("accuracy %s, loss %.4f",
-                      Percent(summary.final_test.accuracy()),
-                      summary.final_test.loss()));
-  row("  on each device's own data", Spread(summary.device_accuracy));
+  const Measure measure = summary.measure;
+  row("federated, held-out data", FinalText(summary));
+  row("  on each device's own data",
+      Spread(measure, Values(measure, summary.device_scores)));
   row("devices training alone",
-      absl::StrCat("accuracy ", Percent(Mean(summary.local_only_accuracy)),
-                   " in the mean, same held-out data, same epochs"));
+      absl::StrCat(
+          Named(summary, Mean(Values(measure, summary.local_only_scores))),
+          " in the mean, same held-out data, same epochs"));
   row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);

@@ -9,19 +9,23 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "learning/batch.h"
+#include "simulations/live/measure.h"
 #include "simulations/live/round_record.h"
 
 namespace shoal::simulations {
 
 struct LiveSummary {
-  std::string algorithm;  // "fedavg", "fedprox (mu 0.1)"
-  std::string data;       // "handwriting", "mnist:/data/mnist"
-  std::string model;      // "mlp 784-64-10"
+  std::string algorithm;                 // "fedavg", "fedprox (mu 0.1)"
+  std::string data;                      // "handwriting", "mnist:/data/mnist"
+  std::string model;                     // "mlp 784-64-10"
+  Measure measure = Measure::kAccuracy;  // of the scores
+  std::string prediction;  // what a prediction is of: "" or "character"
   learning::Score final_test;
+  int64_t test_examples = 0;
   // Of the final model on each device's own examples, by device.
-  std::vector<double> device_accuracy;
+  std::vector<learning::Score> device_scores;
   // Of models trained by single devices, on the same held-out data, by device.
-  std::vector<double> local_only_accuracy;
+  std::vector<learning::Score> local_only_scores;
   int64_t rounds_completed = 0;
   int64_t rounds_failed = 0;
   int devices = 0;
@@ -41,14 +45,15 @@ double Median(absl::Span<const double> values);  // 0 when empty
 // "12.3 MB" (decimal units).
 std::string FormatBytes(int64_t num_bytes);
 
-// summary.json, with a newline at its end.
+// summary.json, with a newline at its end: docs/reference/results.md.
 std::string SummaryJson(const LiveSummary& summary);
 // What people read at the end, with commands to try next.
 // `command` is how the user runs this again: "script/demo". `programs` is the
 // folder of shoald and shoalctl.
 std::string SummaryText(const LiveSummary& summary, const std::string& command,
                         const std::string& programs);
-// rounds.csv: a header and one line per round, failed ones included.
+// rounds.csv: a header and one line per round, failed ones included; see
+// docs/reference/results.md.
 std::string RoundsCsv(absl::Span<const RoundRecord> rounds);
 
 }  // namespace shoal::simulations

@@ -23,6 +23,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr char kScenario[] = R"(
 task:
@@ -139,6 +140,71 @@ TEST_F(LiveTest, RunEndsWithResultsAndLeavesNothingBehind) {
   EXPECT_THAT(Log(), HasSubstr("Try next:"));
   EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
   EXPECT_TRUE(std::filesystem::is_empty(temporary_));
+}
+
+// y = 3 + 2 x1 - x2, of features a million apart in size, some missing.
+std::string Table() {
+  std::string table = "x1,x2,y\n";
+  for (int i = 0; i < 600; ++i) {
+    const int x1 = i * 37 % 101, x2 = i * 53 % 97;
+    absl::StrAppend(&table, x1, "e6,");
+    if (i % 30 != 0) absl::StrAppend(&table, x2, "e-3");
+    absl::StrAppend(&table, ",", 3 + 2 * x1 - x2, "\n");
+  }
+  return table;
+}
+
+// A play of four speakers who count.
+std::string Play() {
+  std::string play;
+  for (int speech = 0; speech < 24; ++speech) {
+    absl::StrAppend(&play, "SPEAKER ", speech % 4, ":\n");
+    for (int line = 0; line < 8; ++line) {
+      absl::StrAppend(&play, "one two three four five six seven\n");
+    }
+    absl::StrAppend(&play, "\n");
+  }
+  return play;
+}
+
+TEST_F(LiveTest, TableOfValuesIsLearntFromFeaturesOfAnySize) {
+  const std::string table = folder_.path() + "/table.csv";
+  SHOAL_ASSERT_OK(WriteFileAtomically(table, Table()));
+  const auto process =
+      Start({"--data", "csv:" + table, "--target", "y", "--devices", "4",
+             "--rounds", "20", "--out", out_});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(100));
+  ASSERT_TRUE(exit.has_value());
+  ASSERT_EQ(exit->code, 0) << Log();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string text,
+                             ReadFile(out_ + "/summary.json"));
+  const auto summary = nlohmann::json::parse(text);
+  EXPECT_EQ(summary["measure"], "rmse");
+  EXPECT_FALSE(summary.contains("final_test_accuracy"));
+  // The values deviate by 65; a missing x2 costs 28 where it is missing.
+  EXPECT_LT(summary["final_test_rmse"], 20) << Log();
+  EXPECT_EQ(summary["device_rmse"].size(), 4u);
+  EXPECT_THAT(Log(), HasSubstr("root mean squared error"));
+  EXPECT_THAT(Log(), Not(HasSubstr("accuracy")));
+}
+
+TEST_F(LiveTest, TextIsLearntFromItsSpeakers) {
+  const std::string play = folder_.path() + "/play.txt";
+  SHOAL_ASSERT_OK(WriteFileAtomically(play, Play()));
+  const auto process = Start({"--data", "text:" + play, "--devices", "4",
+                              "--rounds", "3", "--out", out_});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(100));
+  ASSERT_TRUE(exit.has_value());
+  ASSERT_EQ(exit->code, 0) << Log();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string text,
+                             ReadFile(out_ + "/summary.json"));
+  const auto summary = nlohmann::json::parse(text);
+  EXPECT_EQ(summary["measure"], "accuracy");
+  // Better than the blank alone, one character in six.
+  EXPECT_GT(summary["final_test_accuracy"], 0.15) << Log();
+  EXPECT_THAT(Log(), HasSubstr("next-character accuracy"));
 }
 
 TEST_F(LiveTest, InterruptionEndsEveryProcess) {

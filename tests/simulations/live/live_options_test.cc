@@ -116,25 +116,68 @@ INSTANTIATE_TEST_SUITE_P(
               "--alpha needs"},
         Wrong{"CsvWithoutLabel", {.data = "csv:/x.csv"}, "needs --label"},
         Wrong{"LabelWithoutCsv", {.label = "class"}, "--label needs"},
+        Wrong{"LabelAndTarget",
+              {.data = "csv:/x.csv", .label = "a", .target = "b"},
+              "expected one of them"},
+        Wrong{"TargetWithoutCsv",
+              {.data = "mnist:/x", .target = "price"},
+              "--target needs"},
         Wrong{"DeviceWithoutCsv", {.device = "owner"}, "--device needs"}),
     [](const auto& info) { return info.param.name; });
 
-TEST(FitModelTest, ReplacedDataDecideTheModelsEnds) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(auto scenario, ResolveScenario({}));
-  SHOAL_ASSERT_OK(
-      FitModel({.num_features = 561, .num_classes = 6}, true, scenario));
-  EXPECT_EQ(scenario.task.model.ToString(), "mlp 561-128-6");
+TEST(LiveOptionsTest, ScenarioSuitsTheData) {
+  const auto model_for = [](const LiveOptions& options) {
+    return ResolveScenario(options).value().task.model.ToString();
+  };
+  EXPECT_EQ(model_for({}), "mlp 784-128-10");
+  EXPECT_EQ(model_for({.data = "csv:/t.csv", .label = "x"}), "mlp 784-128-10");
+  EXPECT_EQ(model_for({.data = "csv:/t.csv", .target = "x"}), "linear 1-1");
+  EXPECT_EQ(model_for({.data = "text:/t.txt"}),
+            "gru_language_model 80x97-16-64");
 }
 
-TEST(FitModelTest, ModelOfTheScenarioMustFitItsOwnData) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(auto scenario, ResolveScenario({}));
-  EXPECT_THAT(
-      FitModel({.num_features = 784, .num_classes = 10}, false, scenario),
-      IsOk());
-  EXPECT_THAT(
-      FitModel({.num_features = 784, .num_classes = 62}, false, scenario),
-      StatusIs(absl::StatusCode::kInvalidArgument,
-               HasSubstr("expected 784 and 62")));
+TEST(LiveOptionsTest, ColumnOfTheCommandLineReplacesThatOfTheScenario) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/mine.yaml";
+  SHOAL_ASSERT_OK(WriteFileAtomically(path, RegressionScenario()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                             ResolveScenario({.scenario = path, .label = "c"}));
+  const auto& csv = std::get<learning::CsvSource>(scenario.data.kind);
+  EXPECT_EQ(csv.label, "c");
+  EXPECT_EQ(csv.target, "");
+}
+
+TEST(AdaptModelTest, DataDecideTheModelsEnds) {
+  const auto adapted = [](const LiveOptions& options,
+                          const learning::DataShape& shape) {
+    auto scenario = ResolveScenario(options).value();
+    AdaptModel(shape, scenario);
+    return scenario.task.model;
+  };
+  const learning::ModelSpec mlp =
+      adapted({.data = "har:/h"}, {.num_features = 561, .num_classes = 6});
+  EXPECT_EQ(mlp.ToString(), "mlp 561-128-6");
+  EXPECT_FALSE(mlp.preprocessing.any());
+  EXPECT_EQ(
+      adapted({.data = "text:/t.txt"},
+              {.num_features = 50, .num_classes = 97, .labels_per_example = 50})
+          .ToString(),
+      "gru_language_model 50x97-16-64");
+  const learning::ModelSpec line =
+      adapted({.data = "csv:/t.csv", .target = "y"},
+              {.num_features = 13, .num_targets = 1});
+  EXPECT_EQ(line.ToString(), "linear 13-1");
+}
+
+TEST(AdaptModelTest, TablesAreStandardisedAndImputed) {
+  auto scenario = ResolveScenario({.data = "csv:/t.csv", .label = "y"}).value();
+  learning::DataShape shape = {.num_features = 4, .num_classes = 3};
+  AdaptModel(shape, scenario);
+  EXPECT_TRUE(scenario.task.model.preprocessing.standardise);
+  EXPECT_FALSE(scenario.task.model.preprocessing.impute);
+  shape.missing_values = true;
+  AdaptModel(shape, scenario);
+  EXPECT_TRUE(scenario.task.model.preprocessing.impute);
 }
 
 }  // namespace

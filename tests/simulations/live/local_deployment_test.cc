@@ -36,6 +36,8 @@ TEST(LocalDeploymentTest, AgentConfigurationIsThatOfItsShare) {
            .device = "owner",
            .partition = "dirichlet",
            .alpha = 0.1},
+           LiveOptions{.data = "csv:/t.csv", .target = "price"},
+           LiveOptions{.data = "text:/t.txt"},
        }) {
     SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario, ResolveScenario(options));
     SHOAL_ASSERT_OK_AND_ASSIGN(
@@ -56,6 +58,10 @@ TEST(LocalDeploymentTest, AgentConfigurationIsThatOfItsShare) {
           if constexpr (requires { source.path; }) {
             using Source = std::decay_t<decltype(source)>;
             EXPECT_EQ(std::get<Source>(config.data.kind).path, source.path);
+          }
+          if constexpr (requires { source.target; }) {
+            using Source = std::decay_t<decltype(source)>;
+            EXPECT_EQ(std::get<Source>(config.data.kind).target, source.target);
           }
         },
         scenario.data.kind);

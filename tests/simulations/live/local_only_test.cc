@@ -70,8 +70,12 @@ TEST(LocalOnlyTest, DevicesAreScoredAloneAndTogether) {
                     }}));
   // Device 1 has learned that everything is class 1: the gradients of x and -x
   // cancel, only the biases move.
-  EXPECT_THAT(scores.alone, ElementsAre(1.0, 0.5));
-  EXPECT_THAT(scores.federated, ElementsAre(1.0, 0.5));
+  ASSERT_EQ(scores.alone.size(), 2u);
+  EXPECT_EQ(scores.alone[0].accuracy(), 1.0);
+  EXPECT_EQ(scores.alone[1].accuracy(), 0.5);
+  ASSERT_EQ(scores.federated.size(), 2u);
+  EXPECT_EQ(scores.federated[0].accuracy(), 1.0);
+  EXPECT_EQ(scores.federated[1].accuracy(), 0.5);
   EXPECT_THAT(done, ElementsAre(1, 2));
 }
 

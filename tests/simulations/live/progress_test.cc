@@ -20,7 +20,7 @@ ProgressState Example() {
           .rounds = 30,
           .reports = 16,
           .train_loss = 0.4321,
-          .test_accuracy = 0.912,
+          .test = 0.912,
           .bytes_up = 1'200'000,
           .bytes_down = 3'400,
           .elapsed = absl::Seconds(14)};
@@ -47,6 +47,16 @@ TEST(ProgressTest, TextShowsEverythingThatIsKnown) {
   EXPECT_EQ(ProgressText(Example()),
             "round  7/30  test 91.2 %  loss 0.432  16 reports  "
             "1/0 MB up/down  46 s left");
+}
+
+TEST(ProgressTest, ErrorsOfValuesAreInTheUnitOfTheValues) {
+  ProgressState state = Example();
+  state.measure = Measure::kRmse;
+  state.train_loss = 6.25;
+  state.test = 2.75;
+  EXPECT_THAT(ProgressText(state),
+              HasSubstr("  test rmse 2.75  train rmse 2.5  "));
+  EXPECT_THAT(ProgressText(state), Not(HasSubstr("%")));
 }
 
 TEST(ProgressTest, TextLeavesOutWhatIsNotKnown) {

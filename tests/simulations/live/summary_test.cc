@@ -14,6 +14,15 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Of a hundred predictions.
+learning::Score Right(int64_t num_correct) {
+  return {.num_correct = num_correct, .num_examples = 100};
+}
+
+learning::Score MeanSquare(double loss) {
+  return {.loss_sum = 10 * loss, .num_examples = 10};
+}
+
 LiveSummary Example() {
   LiveSummary summary;
   summary.algorithm = "fedprox (mu 0.1)";
@@ -21,8 +30,9 @@ LiveSummary Example() {
   summary.model = "mlp 784-64-10";
   summary.final_test = {
       .loss_sum = 50, .num_correct = 180, .num_examples = 200};
-  summary.device_accuracy = {0.5, 1.0, 0.75};
-  summary.local_only_accuracy = {0.25, 0.5, 0.75};
+  summary.test_examples = 200;
+  summary.device_scores = {Right(50), Right(100), Right(75)};
+  summary.local_only_scores = {Right(25), Right(50), Right(75)};
   summary.rounds_completed = 30;
   summary.rounds_failed = 1;
   summary.devices = 3;
@@ -41,7 +51,11 @@ TEST(SummaryTest, JsonHoldsWhatProgramsRead) {
   const auto json = nlohmann::json::parse(SummaryJson(Example()));
   EXPECT_DOUBLE_EQ(json["final_test_accuracy"], 0.9);
   EXPECT_DOUBLE_EQ(json["final_test_loss"], 0.25);
+  EXPECT_EQ(json["measure"], "accuracy");
   EXPECT_DOUBLE_EQ(json["mean_local_only_accuracy"], 0.5);
+  EXPECT_EQ(json["device_accuracy"].size(), 3);
+  EXPECT_DOUBLE_EQ(json["local_only_accuracy"][0], 0.25);
+  EXPECT_EQ(json["test_examples"], 200);
   EXPECT_EQ(json["rounds_completed"], 30);
   EXPECT_EQ(json["devices"], 3);
   EXPECT_DOUBLE_EQ(json["wall_seconds"], 41.5);
@@ -60,6 +74,43 @@ TEST(SummaryTest, TextTellsFederatedFromAlone) {
                     HasSubstr("out/models/version-000030.shoal"),
                     HasSubstr("script/demo --algorithm fedprox"),
                     HasSubstr("/opt/bin/shoald --dev")));
+}
+
+TEST(SummaryTest, ValuesHaveErrorsInsteadOfAnAccuracy) {
+  LiveSummary summary = Example();
+  summary.measure = Measure::kRmse;
+  summary.final_test = MeanSquare(2.25);
+  summary.device_scores = {MeanSquare(1), MeanSquare(4)};
+  summary.local_only_scores = {MeanSquare(9), MeanSquare(25)};
+  const auto json = nlohmann::json::parse(SummaryJson(summary));
+  EXPECT_EQ(json["measure"], "rmse");
+  EXPECT_DOUBLE_EQ(json["final_test_rmse"], 1.5);
+  EXPECT_DOUBLE_EQ(json["final_test_loss"], 2.25);
+  EXPECT_DOUBLE_EQ(json["mean_local_only_rmse"], 4);
+  EXPECT_DOUBLE_EQ(json["device_rmse"][1], 2);
+  EXPECT_DOUBLE_EQ(json["local_only_rmse"][1], 5);
+  EXPECT_FALSE(json.contains("final_test_accuracy"));
+  const std::string text = SummaryText(summary, "", "");
+  EXPECT_THAT(text, AllOf(HasSubstr("root mean squared error 1.5\n"),
+                          HasSubstr("min 1, median 1.5, max 2"),
+                          HasSubstr("root mean squared error 4 in the mean"),
+                          Not(HasSubstr("accuracy")), Not(HasSubstr("%"))));
+}
+
+TEST(SummaryTest, PredictionsOfCharactersAreCalledSo) {
+  LiveSummary summary = Example();
+  summary.prediction = "character";
+  EXPECT_THAT(SummaryText(summary, "", ""),
+              AllOf(HasSubstr("next-character accuracy 90.0 %, loss 0.2500 per "
+                              "character"),
+                    HasSubstr("next-character accuracy 50.0 % in the mean")));
+}
+
+TEST(SummaryTest, CsvLeavesTheAccuracyOfValuesEmpty) {
+  RoundRecord round;
+  round.committed = true;
+  round.test = MeanSquare(2.25);
+  EXPECT_THAT(RoundsCsv({round}), HasSubstr(",2.25,,"));
 }
 
 TEST(SummaryTest, SizesReadWell) {
