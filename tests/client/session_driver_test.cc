@@ -257,12 +257,22 @@ TEST_F(SessionDriverTest, SubModelIsUploadedWhereTheModelsUpdateIsTooLong) {
 }
 
 TEST_F(SessionDriverTest, DivergedTrainingIsGivenUp) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.training.learning_rate = 1e38;
+  UsePlan(plan);
+  const learning::InMemoryDataset large({100, 0, 0, 0}, {1}, 4, 3);
+  const SessionReport report = Run(large);
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+  EXPECT_THAT(report.explanation, HasSubstr("non-finite"));
+}
+
+TEST_F(SessionDriverTest, MissingFeatureThatTheModelDoesNotImputeIsNamed) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const learning::InMemoryDataset broken({nan, 0, 0, 0}, {1}, 4, 3);
   const SessionReport report = Run(broken);
   EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
-  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
-  EXPECT_THAT(report.explanation, HasSubstr("non-finite"));
+  EXPECT_THAT(report.explanation, HasSubstr("does not impute"));
 }
 
 TEST_F(SessionDriverTest, LimitsThatCannotBeKeptAreNotAccepted) {
