@@ -61,6 +61,7 @@ void RunForward(const PlannedOp& op, const ForwardStep& step) {
   pass.saved = at(op.saved);
   pass.scratch = at(op.scratch);
   pass.seed = step.seed;
+  pass.first_row = step.first_row;
   node.layer->Forward(pass);
 }
 

@@ -34,6 +34,7 @@ struct ForwardStep {
   float* statistics = nullptr;  // the same, where running statistics may move
   int64_t rows = 0;
   uint64_t seed = 0;
+  int64_t first_row = 0;  // as in ForwardPass
 };
 void RunForward(const PlannedOp& op, const ForwardStep& step);
 

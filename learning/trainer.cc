@@ -102,15 +102,17 @@ void Trainer::StartStep(int64_t batch_rows, const StepOptions& options) {
   SHOAL_CHECK(options.distillation.weight == 0 || plan_.options().distillation);
   step_ = options;
   batch_rows_ = batch_rows;
-  num_parts_ = 0;
+  rows_before_ = 0;
+  rows_ = 0;
   ++num_steps_;
 }
 
 Score Trainer::AddPart(const Batch& part) {
+  rows_before_ += rows_;
   rows_ =
       static_cast<int64_t>(part.features.size()) / model_.input().num_values();
   SHOAL_CHECK(rows_ >= 1 && rows_ <= plan_.rows());
-  SHOAL_CHECK(plan_.has_gradient_buffer() || num_parts_ == 0);
+  SHOAL_CHECK(plan_.has_gradient_buffer() || rows_before_ == 0);
   SHOAL_CHECK(static_cast<int64_t>(part.labels.size()) ==
               rows_ * model_.labels_per_example());
   SHOAL_CHECK(static_cast<int64_t>(part.targets.size()) ==
@@ -118,7 +120,6 @@ Score Trainer::AddPart(const Batch& part) {
   features_ = part.features.data();
   Score score;
   for (const PlannedOp& op : plan_.ops()) score.Add(Run(op, part));
-  ++num_parts_;
   return score;
 }
 
@@ -133,7 +134,8 @@ Score Trainer::Run(const PlannedOp& op, const Batch& part) {
                       .parameters = parameters_.data(),
                       .statistics = parameters_.data(),
                       .rows = rows_,
-                      .seed = SeedOf(op.node)});
+                      .seed = SeedOf(op.node),
+                      .first_row = rows_before_});
       return {};
     case PlannedOp::kLoss:
       return RunLoss(op, part);
@@ -189,6 +191,7 @@ void Trainer::RunBackward(const PlannedOp& op) {
   pass.saved = at(op.saved);
   pass.scratch = at(op.scratch);
   pass.seed = SeedOf(op.node);
+  pass.first_row = rows_before_;
   if (!plan_.trained()[op.node]) {
     node.layer->Backward(pass);
     return;
@@ -203,7 +206,7 @@ GradientSink Trainer::SinkFor(int node) const {
     return GradientSink::Buffer(
         kernels_,
         buffers_[plan_.gradient_buffer()] + plan_.trained_offsets()[node],
-        /*add=*/num_parts_ > 0);
+        /*add=*/rows_before_ > 0);
   }
   if (const auto* sgd = std::get_if<SgdOptimizer>(&optimizer_.rule)) {
     return GradientSink::Step(kernels_, SgdFor(*sgd, node));
@@ -257,7 +260,7 @@ FusedAdam Trainer::AdamFor(const AdamOptimizer& rule, int node) const {
 }
 
 void Trainer::FinishStep() {
-  SHOAL_CHECK(num_parts_ >= 1);
+  SHOAL_CHECK(rows_ >= 1);
   if (!plan_.has_gradient_buffer()) return;
   if (optimizer_.clip_norm > 0) ClipGradient();
   const int num_nodes = static_cast<int>(model_.nodes().size());
@@ -314,7 +317,6 @@ void Trainer::StepNode(int node) {
 
 uint64_t Trainer::SeedOf(int node) const {
   return Mix(Mix(Mix(step_.seed) ^ static_cast<uint64_t>(num_steps_)) ^
-             (static_cast<uint64_t>(num_parts_) << 32) ^
              static_cast<uint64_t>(node));
 }
 

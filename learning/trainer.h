@@ -92,8 +92,8 @@ class Trainer {
   absl::Span<float> gradient_;
   StepOptions step_;
   int64_t batch_rows_ = 0;
-  int64_t rows_ = 0;  // of the part at work
-  int64_t num_parts_ = 0;
+  int64_t rows_before_ = 0;          // of the batch, in the parts before
+  int64_t rows_ = 0;                 // of the part at work
   const float* features_ = nullptr;  // of the part at work
   int64_t num_steps_ = 0;            // since ResetOptimizer
 };

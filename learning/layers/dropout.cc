@@ -31,24 +31,34 @@ class Dropout final : public Layer {
   }
 
   void Forward(const ForwardPass& pass) const override {
-    const int64_t size = pass.rows * input().num_values();
     if (pass.kind != PassKind::kPredict) {
-      Mask(pass.seed, pass.x, size, pass.y);
+      Mask(pass.seed, pass.first_row, pass.rows, pass.x, pass.y);
     } else if (pass.y != pass.x) {
-      std::copy_n(pass.x, size, pass.y);
+      std::copy_n(pass.x, pass.rows * input().num_values(), pass.y);
     }
   }
 
   void Backward(const BackwardPass& pass) const override {
     if (pass.dx == nullptr) return;
-    Mask(pass.seed, pass.dy, pass.rows * input().num_values(), pass.dx);
+    Mask(pass.seed, pass.first_row, pass.rows, pass.dy, pass.dx);
   }
 
  private:
+  void Mask(uint64_t seed, int64_t first_row, int64_t rows, const float* from,
+            float* to) const {
+    const int64_t size = input().num_values();
+    const uint64_t hashes = (size + 1) / 2;  // of an example
+    for (int64_t row = 0; row < rows; ++row) {
+      MaskExample(seed, (first_row + row) * hashes, from + row * size,
+                  to + row * size);
+    }
+  }
   // A hash serves two values.
-  void Mask(uint64_t seed, const float* from, int64_t size, float* to) const {
+  void MaskExample(uint64_t seed, uint64_t first_hash, const float* from,
+                   float* to) const {
+    const int64_t size = input().num_values();
     for (int64_t i = 0; i < size; i += 2) {
-      const uint64_t hash = Hash(seed, i / 2);
+      const uint64_t hash = Hash(seed, first_hash + i / 2);
       to[i] = Masked(from[i], static_cast<uint32_t>(hash));
       if (i + 1 < size) {
         to[i + 1] = Masked(from[i + 1], static_cast<uint32_t>(hash >> 32));

@@ -13,10 +13,11 @@
 
 namespace shoal::learning {
 
-// On any shape. Value i of a pass is dropped when a hash of (seed, i) falls
-// below `rate`: nothing is stored between Forward and Backward, and the same
-// seed drops the same values on every machine. No parameters. INVALID_ARGUMENT
-// when rate is outside of [0, 1).
+// On any shape. Value i of example k of a batch is dropped when a hash of
+// (seed, k, i) falls below `rate`: nothing is stored between Forward and
+// Backward, and the same seed drops the same values on every machine, whether
+// the batch comes at once or in parts. No parameters. INVALID_ARGUMENT when
+// rate is outside of [0, 1).
 absl::StatusOr<std::unique_ptr<Layer>> MakeDropout(const DropoutSpec& spec,
                                                    const Shape& input);
 

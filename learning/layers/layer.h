@@ -52,9 +52,12 @@ struct ForwardPass {
   float* statistics = nullptr;
   const float* x = nullptr;
   float* y = nullptr;
-  float* saved = nullptr;    // null when predicting
+  float* saved = nullptr;  // null when predicting
   float* scratch = nullptr;
   uint64_t seed = 0;  // of this layer and step; equal in Backward
+  // Place of the first example in the batch, where these are a part of it;
+  // equal in Backward.
+  int64_t first_row = 0;
 };
 
 struct BackwardPass {
@@ -72,6 +75,7 @@ struct BackwardPass {
   // parameters (dx) is computed before a gradient is handed over.
   const GradientSink* sink = nullptr;
   uint64_t seed = 0;
+  int64_t first_row = 0;
 };
 
 // Immutable: shapes only. Thread-safe.

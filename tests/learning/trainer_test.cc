@@ -288,6 +288,33 @@ TEST(TrainerTest, DropoutIsRepeatedByItsSeedAlone) {
   EXPECT_EQ(train(1, false), train(1, true));
 }
 
+TEST(TrainerTest, DropoutOfPartsIsThatOfTheBatch) {
+  LayerListSpec list;
+  list.input = {7};
+  list.layers = {{DropoutSpec{.rate = 0.3}},
+                 {DenseSpec{.units = 9, .activation = ActivationKind::kRelu}},
+                 {DropoutSpec{.rate = 0.5}},
+                 {DenseSpec{.units = 2}}};
+  const auto model = MakeModel({list});
+  const Examples examples(*model, kRows, 1);
+  const ParameterVector start = RandomParameters(*model, 1);
+  const StepOptions step = {.learning_rate = 1, .seed = 5};
+  TestTrainer whole(*model, {}, {.batch_rows = kRows}, start);
+  for (int i = 0; i < 2; ++i) whole->Step(examples.batch(), step);
+  for (const int64_t micro : {1, 2, 4}) {
+    TestTrainer parts(*model, {}, {.batch_rows = kRows, .micro_rows = micro},
+                      start);
+    for (int i = 0; i < 2; ++i) {
+      parts->StartStep(kRows, step);
+      for (int64_t at = 0; at < kRows; at += micro) {
+        parts->AddPart(examples.part(at, std::min(micro, kRows - at)));
+      }
+      parts->FinishStep();
+    }
+    EXPECT_LT(Largest(whole.parameters(), parts.parameters()), 1e-5) << micro;
+  }
+}
+
 // In training, batch norm uses the batch's statistics; the difference that the
 // predictor sees afterwards is that of the running ones.
 TEST(TrainerTest, BatchNormTrainsAndMovesItsStatisticsOnce) {

@@ -1,5 +1,6 @@
 #include "learning/layers/dropout.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -74,6 +75,36 @@ TEST(DropoutTest, SeedDecidesWhatIsDropped) {
   const std::vector<float> y = RunLayer(*layer, Ones(100, 1)).y;
   EXPECT_EQ(RunLayer(*layer, Ones(100, 1)).y, y);
   EXPECT_NE(RunLayer(*layer, Ones(100, 2)).y, y);
+}
+
+// An odd number of values, so that examples do not share a hash.
+TEST(DropoutTest, PartsOfABatchDropWhatTheWholeDoes) {
+  constexpr int64_t kSize = 101;
+  constexpr int64_t kRows = 5;
+  const auto layer = Dropout(0.5, Shape({kSize}));
+  LayerRun whole = Ones(kRows * kSize, 1);
+  whole.rows = kRows;
+  const LayerResult expected = RunLayer(*layer, whole);
+  std::vector<float> y, dx;
+  for (int64_t first = 0; first < kRows; first += 2) {
+    const int64_t rows = std::min<int64_t>(2, kRows - first);
+    LayerRun part = Ones(rows * kSize, 1);
+    part.rows = rows;
+    part.first_row = first;
+    const LayerResult result = RunLayer(*layer, part);
+    y.insert(y.end(), result.y.begin(), result.y.end());
+    dx.insert(dx.end(), result.dx.begin(), result.dx.end());
+  }
+  EXPECT_EQ(y, expected.y);
+  EXPECT_EQ(dx, expected.dx);
+}
+
+TEST(DropoutTest, DropsOtherValuesOfEveryExample) {
+  constexpr int64_t kSize = 100;
+  LayerRun run = Ones(2 * kSize, 1);
+  run.rows = 2;
+  const std::vector<float> y = RunLayer(*Dropout(0.5, Shape({kSize})), run).y;
+  EXPECT_FALSE(std::equal(y.begin(), y.begin() + kSize, y.begin() + kSize));
 }
 
 TEST(DropoutTest, PredictionIsTheIdentity) {

@@ -137,7 +137,8 @@ class Runner {
          .y = y_.data(),
          .saved = Predicts() ? nullptr : saved_.data(),
          .scratch = scratch.data(),
-         .seed = run_.seed});
+         .seed = run_.seed,
+         .first_row = run_.first_row});
     EXPECT_TRUE(y_is_x_ || x_.Holds(run_.x)) << "Forward changed its input";
     EXPECT_TRUE(run_.moves_statistics || parameters_.Holds(run_.parameters))
         << "Forward changed the parameters";
@@ -171,7 +172,8 @@ class Runner {
                      .saved = saved_.data(),
                      .scratch = scratch.data(),
                      .sink = trained ? &sink : nullptr,
-                     .seed = run_.seed});
+                     .seed = run_.seed,
+                     .first_row = run_.first_row});
     EXPECT_TRUE(y_.Holds(y_before)) << "Backward changed the output";
     EXPECT_TRUE(saved_.Holds(saved_before)) << "Backward changed what it saved";
     if (run_.wants_dx) result_.dx = dx.values();

@@ -45,6 +45,7 @@ struct LayerRun {
   bool in_place = false;
   bool moves_statistics = false;
   uint64_t seed = 17;
+  int64_t first_row = 0;
 };
 
 struct LayerResult {
