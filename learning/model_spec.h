@@ -130,7 +130,9 @@ struct GroupNormSpec {
 };
 
 // Ioffe and Szegedy 2015. Its statistics and scales stay on the device (FedBN:
-// Li et al. 2021), whatever `is_private` says.
+// Li et al. 2021), whatever `is_private` says; unless it is frozen: then it has
+// nothing of the device's own, and normalises by the statistics that came with
+// the model.
 struct BatchNormSpec {
   double epsilon = 1e-5;
   double momentum = 0.1;  // weight of the batch in the running statistics

@@ -195,6 +195,7 @@ absl::StatusOr<NetworkBuilder::Place> NetworkBuilder::One(
     return Place{at.value, Shape({at.shape.num_values()})};
   }
   LayerSpec spec = given;
+  spec.frozen = flags.frozen;
   ActivationKind activation = ActivationKind::kNone;
   if (ActivationKind* own = ActivationOf(spec);
       own != nullptr && *own != ActivationKind::kRelu) {
@@ -204,7 +205,8 @@ absl::StatusOr<NetworkBuilder::Place> NetworkBuilder::One(
   absl::StatusOr<std::unique_ptr<Layer>> layer = MakeLayer(spec, at.shape);
   if (!layer.ok()) return Within(name, layer.status());
   Flags own_flags = flags;
-  own_flags.is_private |= std::holds_alternative<BatchNormSpec>(spec.kind);
+  own_flags.is_private |=
+      std::holds_alternative<BatchNormSpec>(spec.kind) && !flags.frozen;
   Place place = Append(name, *std::move(layer), spec, at, own_flags);
   if (activation == ActivationKind::kNone) return place;
   const LayerSpec activation_spec = {ActivationSpec{activation}};

@@ -21,10 +21,13 @@ namespace shoal::learning {
 // with `statistics` moves the running ones by `momentum` towards the batch's:
 // its mean and its unbiased variance (algorithm 2, line 10; a batch of one
 // value has none and moves the mean only). Prediction uses the running ones.
-// INVALID_ARGUMENT when epsilon or momentum is out of range or the input is too
-// large.
+//
+// A frozen layer uses the running ones in training, too, and nothing moves
+// them; it has no trainable tensor. INVALID_ARGUMENT when epsilon or momentum
+// is out of range or the input is too large.
 absl::StatusOr<std::unique_ptr<Layer>> MakeBatchNorm(const BatchNormSpec& spec,
-                                                     const Shape& input);
+                                                     const Shape& input,
+                                                     bool frozen);
 
 }  // namespace shoal::learning
 

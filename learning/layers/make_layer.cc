@@ -42,6 +42,7 @@ struct KindName {
 
 struct Make {
   const Shape& input;
+  bool frozen;
 
   Made operator()(const DenseSpec& s) { return MakeDense(s, input); }
   Made operator()(const Conv2dSpec& s) { return MakeConv2d(s, input); }
@@ -57,7 +58,9 @@ struct Make {
   Made operator()(const GruSpec& s) { return MakeGru(s, input); }
   Made operator()(const LayerNormSpec& s) { return MakeLayerNorm(s, input); }
   Made operator()(const GroupNormSpec& s) { return MakeGroupNorm(s, input); }
-  Made operator()(const BatchNormSpec& s) { return MakeBatchNorm(s, input); }
+  Made operator()(const BatchNormSpec& s) {
+    return MakeBatchNorm(s, input, frozen);
+  }
   Made operator()(const DropoutSpec& s) { return MakeDropout(s, input); }
   Made operator()(const ActivationSpec& s) { return MakeActivation(s, input); }
   Made operator()(const FlattenSpec&) { SHOAL_CHECK(false); }
@@ -72,7 +75,7 @@ absl::string_view LayerKindName(const LayerSpec& spec) {
 
 absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const LayerSpec& spec,
                                                  const Shape& input) {
-  return std::visit(Make{input}, spec.kind);
+  return std::visit(Make{input, spec.frozen}, spec.kind);
 }
 
 }  // namespace shoal::learning

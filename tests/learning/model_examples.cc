@@ -54,6 +54,22 @@ LayerListSpec Sensor() {
   return list;
 }
 
+// Normalises by statistics that came with it.
+LayerListSpec FrozenNorm() {
+  LayerListSpec list;
+  list.input = {6, 6, 2};
+  list.layers = {{Conv2dSpec{.filters = 3}},
+                 {.kind = BatchNormSpec{}, .frozen = true},
+                 {.kind = ResidualSpec{.body = {{BatchNormSpec{}},
+                                                {Conv2dSpec{.filters = 3}}},
+                                       .shortcut = {}},
+                  .frozen = true},
+                 {ActivationSpec{}},
+                 {GlobalAveragePoolSpec{}},
+                 {DenseSpec{.units = 3}}};
+  return list;
+}
+
 LayerListSpec Values() {
   LayerListSpec list;
   list.input = {6};
@@ -101,6 +117,7 @@ std::vector<NamedModel> EveryModel() {
       {"values", {Values()}},
       {"private", {kept}},
       {"frozen", {frozen}},
+      {"frozen_norm", {FrozenNorm()}},
       {"prepared", prepared},
   };
 }

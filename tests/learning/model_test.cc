@@ -113,6 +113,23 @@ TEST(ModelTest, PrivateLayersComeLastInTheDevicesVector) {
   EXPECT_EQ(model->DeviceVector(model->Initialise(rng)).size(), 23);
 }
 
+TEST(ModelTest, BatchNormIsPrivateUnlessItIsFrozen) {
+  const LayerSpec dense = {DenseSpec{.units = 2}};
+  LayerSpec norm = {BatchNormSpec{}};
+  EXPECT_EQ(
+      MakeModel(List({3}, {norm, dense}))->private_layout().tensors().size(),
+      4u);
+  norm.frozen = true;
+  const auto frozen = MakeModel(List({3}, {norm, dense}));
+  EXPECT_EQ(frozen->private_layout().num_parameters(), 0);
+  EXPECT_EQ(frozen->layout().num_parameters(), 12 + 8);
+  // A block hands its flags on.
+  const LayerSpec block = {
+      .kind = ResidualSpec{.body = {{BatchNormSpec{}}}, .shortcut = {}},
+      .frozen = true};
+  EXPECT_EQ(MakeModel(List({3}, {block, dense}))->layout(), frozen->layout());
+}
+
 TEST(ModelTest, McmahanCnnHasItsParameters) {
   const auto model = MakeModel({CnnSpec{CnnPreset::kMcmahan, {28, 28, 1}, 10}});
   EXPECT_EQ(model->layout().num_parameters(), 1663370);

@@ -347,5 +347,24 @@ TEST(TrainerTest, BatchNormTrainsAndMovesItsStatisticsOnce) {
   }
 }
 
+// A device whose layers before the last rest has data of its own all the same.
+TEST(TrainerTest, StatisticsFollowTheDataBeforeTheLastLayersToo) {
+  LayerListSpec list;
+  list.input = {4};
+  list.layers = {{BatchNormSpec{}}, {DenseSpec{.units = 2}}};
+  const auto model = MakeModel({list});
+  const Examples examples(*model, 8, 1);
+  const ParameterVector start = RandomParameters(*model, 1);
+  TestTrainer trainer(*model, {}, {.batch_rows = 8, .last_layers = 1}, start);
+  trainer->Step(examples.batch(), kStep);
+  const ParameterVector after = trainer.parameters();
+  const int64_t own = model->layout().num_parameters();
+  const int64_t statistics = own + 8;
+  for (int64_t i = own; i < statistics; ++i) EXPECT_EQ(after[i], start[i]);
+  for (int64_t i = statistics; i < statistics + 8; ++i) {
+    EXPECT_NE(after[i], start[i]);
+  }
+}
+
 }  // namespace
 }  // namespace shoal::learning

@@ -16,8 +16,9 @@ using ::shoal::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::unique_ptr<Layer> BatchNorm(const Shape& input, BatchNormSpec spec = {}) {
-  auto layer = MakeBatchNorm(spec, input);
+std::unique_ptr<Layer> BatchNorm(const Shape& input, BatchNormSpec spec = {},
+                                 bool frozen = false) {
+  auto layer = MakeBatchNorm(spec, input, frozen);
   EXPECT_TRUE(layer.ok()) << layer.status();
   return *std::move(layer);
 }
@@ -81,6 +82,25 @@ TEST(BatchNormTest, PredictionUsesTheRunningStatistics) {
   }
 }
 
+// (x - 10) / sqrt(4) * 6 + 7, and dx = dy / sqrt(4) * 6.
+TEST(BatchNormTest, FrozenUsesTheStoredStatisticsInTraining) {
+  const auto layer = BatchNorm(Shape({1}), {.epsilon = 1e-12}, true);
+  const LayerResult result = RunLayer(*layer, {.rows = 2,
+                                               .x = {10, 14},
+                                               .parameters = {6, 7, 10, 4},
+                                               .dy = {1, -2},
+                                               .moves_statistics = true});
+  EXPECT_THAT(result.y, ElementsAre(7, 19));
+  EXPECT_THAT(result.dx, ElementsAre(3, -6));
+  EXPECT_THAT(result.parameters, ElementsAre(6, 7, 10, 4));
+}
+
+TEST(BatchNormTest, FrozenAgreesWithFiniteDifferencesAndWithPrediction) {
+  CheckLayer(*BatchNorm(Shape({5}), {}, true));
+  CheckLayer(*BatchNorm(Shape({2, 3, 4}), {}, true));
+  EXPECT_FALSE(BatchNorm(Shape({5}), {}, true)->trainable());
+}
+
 TEST(BatchNormTest, AgreesWithFiniteDifferences) {
   const LayerCheck check = {.rows = 4, .predicts_alike = false};
   CheckLayer(*BatchNorm(Shape({5})), check);
@@ -105,12 +125,12 @@ TEST(BatchNormTest, TrainsScaleAndShiftOnly) {
 TEST(BatchNormTest, RefusesWhatIsOutOfRange) {
   for (double momentum :
        {0.0, -0.5, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
-    EXPECT_THAT(MakeBatchNorm({.momentum = momentum}, Shape({4})),
+    EXPECT_THAT(MakeBatchNorm({.momentum = momentum}, Shape({4}), false),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          HasSubstr("momentum is ")));
   }
   EXPECT_THAT(
-      MakeBatchNorm({.epsilon = 0}, Shape({4})),
+      MakeBatchNorm({.epsilon = 0}, Shape({4}), false),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("epsilon is 0")));
 }
 
