@@ -18,6 +18,8 @@
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "client/file_state.h"
+#include "client/private_values.h"
 #include "learning/feature_statistics.h"
 #include "learning/initial_model.h"
 #include "protocol/exit_code.h"
@@ -100,6 +102,7 @@ class LiveRun {
   absl::Status SaveResults(LiveSummary& summary);
   absl::StatusOr<std::string> InitialModel();
   absl::StatusOr<learning::ParameterVector> Download(const Digest& digest);
+  absl::StatusOr<std::vector<learning::ParameterVector>> PrivateValues() const;
   absl::Status WithLogs(const absl::Status& status) const;
   absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
 
@@ -194,6 +197,11 @@ absl::Status LiveRun::Prepare() {
       DescribeData(options_, scenario_.data), num_examples, scenario_.devices,
       test_->num_examples(), scenario_.task.model.ToString(),
       DescribeAlgorithm(scenario_.task.algorithm), scenario_.task.rounds));
+  if (model_->private_layout().num_parameters() > 0) {
+    environment_.display.Say(
+        "The model has private layers: until the end, test scores have them at "
+        "their initial values.");
+  }
   return absl::OkStatus();
 }
 
@@ -346,15 +354,33 @@ absl::Status LiveRun::Train() {
   return absl::OkStatus();
 }
 
+// What the devices' last training left. REQUIRES: the agents have ended.
+absl::StatusOr<std::vector<learning::ParameterVector>> LiveRun::PrivateValues()
+    const {
+  std::vector<learning::ParameterVector> values;
+  if (model_->private_layout().num_parameters() == 0) return values;
+  for (int i = 0; i < scenario_.devices; ++i) {
+    const std::string folder = AgentStateFolder(folder_->path(), i);
+    SHOAL_ASSIGN_OR_RETURN(const auto lock, client::FolderLock::Take(folder));
+    SHOAL_ASSIGN_OR_RETURN(const auto state, client::OpenFileState(folder));
+    SHOAL_ASSIGN_OR_RETURN(
+        values.emplace_back(),
+        client::LoadPrivateValues(*state, scenario_.task.name, *model_));
+  }
+  return values;
+}
+
 absl::StatusOr<LiveSummary> LiveRun::Conclude() {
   SHOAL_ASSIGN_OR_RETURN(const CoordinatorTraffic traffic,
                          operator_->Traffic());
   operator_.reset();
   deployment_.reset();  // before the processor is needed
+  SHOAL_ASSIGN_OR_RETURN(const auto private_values, PrivateValues());
   const LocalOnlyOptions alone = {
       .num_threads =
           std::max(1, static_cast<int>(std::thread::hardware_concurrency())),
       .seed = scenario_.seed,
+      .private_values = private_values,
       .on_device =
           [this](int done) {
             environment_.display.Step("Devices training alone, to compare",
@@ -375,6 +401,8 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
   if (std::holds_alternative<learning::TextSource>(scenario_.data.kind)) {
     summary.prediction = "character";
   }
+  summary.private_parameters = model_->private_layout().num_parameters();
+  summary.personal_scores = std::move(scores.personal);
   summary.device_scores = std::move(scores.federated);
   summary.local_only_scores = std::move(scores.alone);
   summary.rounds_completed = progress_.rounds_done;

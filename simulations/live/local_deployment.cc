@@ -44,6 +44,8 @@ std::string Tail(absl::string_view name, const ChildProcess& process) {
                       tail.empty() ? "(empty)" : tail);
 }
 
+std::string AgentName(int index) { return absl::StrCat("device-", index); }
+
 absl::Status WriteIdentity(const std::string& folder, absl::string_view name,
                            const protocol::KeyAndCertificate& identity) {
   const std::string stem = absl::StrCat(folder, "/", name);
@@ -54,6 +56,10 @@ absl::Status WriteIdentity(const std::string& folder, absl::string_view name,
 }
 
 }  // namespace
+
+std::string AgentStateFolder(const std::string& folder, int index) {
+  return absl::StrCat(folder, "/", AgentName(index));
+}
 
 std::string CoordinatorConfigText(const std::string& folder) {
   const json config = {{"listen", "127.0.0.1:0"},
@@ -156,8 +162,8 @@ absl::Status LocalDeployment::AddAgent(const configuration::Scenario& scenario,
                                        int index,
                                        const std::string& invitation) {
   if (Interrupted()) return absl::CancelledError("interrupted");
-  const std::string name = absl::StrCat("device-", index);
-  const std::string state = absl::StrCat(options_.folder, "/", name);
+  const std::string name = AgentName(index);
+  const std::string state = AgentStateFolder(options_.folder, index);
   const std::string config = absl::StrCat(state, ".yaml");
   SHOAL_RETURN_IF_ERROR(
       Enroll(address_, ca_pem(), invitation, name, state).status());

@@ -33,6 +33,9 @@ std::string AgentConfigText(const configuration::Scenario& scenario, int index,
                             const std::string& coordinator,
                             const std::string& state_folder);
 
+// Where device `index` keeps its state, below the deployment's folder.
+std::string AgentStateFolder(const std::string& folder, int index);
+
 // Used by one thread, which must live as long as the object does.
 class LocalDeployment {
  public:

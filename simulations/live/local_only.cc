@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -17,6 +18,7 @@ namespace {
 struct OneScore {
   learning::Score alone;
   learning::Score federated;
+  learning::Score personal;
 };
 
 class Scorer {
@@ -32,6 +34,9 @@ class Scorer {
         options_(options) {
     scores_.alone.resize(data.num_devices());
     scores_.federated.resize(data.num_devices());
+    SHOAL_CHECK(options.private_values.empty() ||
+                options.private_values.size() == scores_.alone.size());
+    scores_.personal.resize(options.private_values.size());
   }
 
   absl::StatusOr<DeviceScores> Run() {
@@ -66,6 +71,9 @@ class Scorer {
     if (score.ok()) {
       scores_.alone[device] = score->alone;
       scores_.federated[device] = score->federated;
+      if (!scores_.personal.empty()) {
+        scores_.personal[device] = score->personal;
+      }
       ++done_;
       if (options_.on_device) options_.on_device(done_);
     } else if (error_.ok()) {
@@ -100,13 +108,26 @@ class Scorer {
     for (size_t i = 0; i < alone.size(); ++i) alone[i] += update.delta[i];
     alone.insert(alone.end(), update.private_values.begin(),
                  update.private_values.end());
-    SHOAL_ASSIGN_OR_RETURN(const learning::Score alone_score,
+    const learning::ParameterVector personal = PersonalModel(device);
+    SHOAL_CHECK(alone.size() == personal.size());
+    OneScore score;
+    SHOAL_ASSIGN_OR_RETURN(score.alone,
                            learning::EvaluateDataset(*model, alone, test_));
-    SHOAL_ASSIGN_OR_RETURN(
-        const learning::Score federated_score,
-        learning::EvaluateDataset(*model, model->DeviceVector(federated_),
-                                  *examples));
-    return OneScore{alone_score, federated_score};
+    SHOAL_ASSIGN_OR_RETURN(score.federated, learning::EvaluateDataset(
+                                                *model, personal, *examples));
+    if (options_.private_values.empty()) return score;
+    SHOAL_ASSIGN_OR_RETURN(score.personal,
+                           learning::EvaluateDataset(*model, personal, test_));
+    return score;
+  }
+
+  // The federated model as the device has it.
+  learning::ParameterVector PersonalModel(int device) const {
+    learning::ParameterVector model(federated_.begin(), federated_.end());
+    if (options_.private_values.empty()) return model;
+    const learning::ParameterVector& own = options_.private_values[device];
+    model.insert(model.end(), own.begin(), own.end());
+    return model;
   }
 
   const configuration::Task& task_;

@@ -13,12 +13,16 @@
 #include "learning/batch.h"
 #include "learning/data/data_source.h"
 #include "learning/dataset.h"
+#include "learning/parameters.h"
 
 namespace shoal::simulations {
 
 struct LocalOnlyOptions {
   int num_threads = 1;  // >= 1
   uint64_t seed = 0;    // orders the examples
+  // Of the federated model's private layers, by device, each [private layout]:
+  // what its last training left. Required where the model has such layers.
+  std::vector<learning::ParameterVector> private_values = {};
   // Called after each device, from any thread, never from two at once.
   std::function<void(int done)> on_device = {};
   // Asked before every mini-batch, from any thread; no ends with CANCELLED.
@@ -28,14 +32,19 @@ struct LocalOnlyOptions {
 struct DeviceScores {
   // Own model on the held-out data, by device.
   std::vector<learning::Score> alone;
-  // Federated model on own data, by device.
+  // The federated model, with the device's own private values, on its own data,
+  // by device.
   std::vector<learning::Score> federated;
+  // The same on the held-out data; empty where the model has no private layers:
+  // then it is one model for all.
+  std::vector<learning::Score> personal;
 };
 
 // Trains every device from `initial` for as many epochs as the whole task
 // takes (rounds x epochs) by plain SGD with the task's training options, and
 // evaluates; scores `federated` on every device's examples. Errors as
 // ComputeLocalUpdate and FederatedData have them, with the device's index.
+// REQUIRES: options.private_values as said there.
 absl::StatusOr<DeviceScores> ScoreDevices(const configuration::Task& task,
                                           absl::Span<const float> initial,
                                           absl::Span<const float> federated,

@@ -100,6 +100,8 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"rounds_failed", summary.rounds_failed},
       {"train_seconds", absl::ToDoubleSeconds(summary.train_time)},
       {"test_examples", summary.test_examples},
+      {"private_parameters", summary.private_parameters},
+      {"personal_" + name, Values(measure, summary.personal_scores)},
       {"device_" + name, Values(measure, summary.device_scores)},
       {"local_only_" + name, alone},
       {"model_path", summary.model_path}};
@@ -117,6 +119,14 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   };
   const Measure measure = summary.measure;
   row("federated, held-out data", FinalText(summary));
+  if (summary.private_parameters > 0) {
+    row("", absl::StrCat("with private layers (", summary.private_parameters,
+                         " values) at their initial values"));
+    row("  with each device's own",
+        absl::StrCat(
+            Named(summary, Mean(Values(measure, summary.personal_scores))),
+            " in the mean"));
+  }
   row("  on each device's own data",
       Spread(measure, Values(measure, summary.device_scores)));
   row("devices training alone",

@@ -20,9 +20,14 @@ struct LiveSummary {
   std::string model;                     // "mlp 784-64-10"
   Measure measure = Measure::kAccuracy;  // of the scores
   std::string prediction;  // what a prediction is of: "" or "character"
+  // Of the final model on the held-out data, private layers (if any) at their
+  // initial values: nobody but the devices has others.
   learning::Score final_test;
   int64_t test_examples = 0;
-  // Of the final model on each device's own examples, by device.
+  int64_t private_parameters = 0;  // of the model
+  // Of the final model, with each device's own private values, by device: on
+  // the held-out data (empty without private layers) and on its own examples.
+  std::vector<learning::Score> personal_scores;
   std::vector<learning::Score> device_scores;
   // Of models trained by single devices, on the same held-out data, by device.
   std::vector<learning::Score> local_only_scores;

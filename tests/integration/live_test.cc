@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "base/child_process.h"
 #include "base/file.h"
@@ -21,8 +22,10 @@
 namespace shoal::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Ne;
 using ::testing::Not;
 
 constexpr char kScenario[] = R"(
@@ -205,6 +208,32 @@ TEST_F(LiveTest, TextIsLearntFromItsSpeakers) {
   // Guesses among 97 characters have a loss of 4.6.
   EXPECT_LT(summary["final_test_loss"], 3.6) << Log();
   EXPECT_THAT(Log(), HasSubstr("next-character accuracy"));
+}
+
+// After two rounds the shared part is far from what batch norm's initial
+// statistics fit; the devices' own do fit.
+TEST_F(LiveTest, PrivateLayersAreScoredWithTheDevicesOwnValues) {
+  const std::string text = absl::StrReplaceAll(
+      kScenario, {{"{mlp: {inputs: 784, hidden: [8], outputs: 10}}",
+                   "{network: {input: [784], layers: [{dense: {units: 8}}, "
+                   "{batch_norm: {}}, "
+                   "{dense: {units: 10}}]}}"}});
+  ASSERT_THAT(WriteFileAtomically(scenario_, text), IsOk());
+  const auto process = Start({scenario_, "--out", out_});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(100));
+  ASSERT_TRUE(exit.has_value()) << Log();
+  ASSERT_EQ(exit->code, 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("The model has private layers"));
+  EXPECT_THAT(Log(), HasSubstr("(32 values) at their initial values"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string json,
+                             ReadFile(out_ + "/summary.json"));
+  const auto summary = nlohmann::json::parse(json);
+  EXPECT_EQ(summary["private_parameters"], 32);
+  ASSERT_EQ(summary["personal_accuracy"].size(), 4u);
+  // Somebody's own values score differently from the initial ones.
+  EXPECT_THAT(summary["personal_accuracy"].get<std::vector<double>>(),
+              Contains(Ne(summary["final_test_accuracy"].get<double>())));
 }
 
 TEST_F(LiveTest, InterruptionEndsEveryProcess) {

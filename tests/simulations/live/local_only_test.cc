@@ -15,6 +15,7 @@ namespace {
 using ::shoal::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::unique_ptr<learning::Dataset> Examples(std::vector<float> features,
                                             std::vector<int32_t> labels) {
@@ -76,7 +77,32 @@ TEST(LocalOnlyTest, DevicesAreScoredAloneAndTogether) {
   ASSERT_EQ(scores.federated.size(), 2u);
   EXPECT_EQ(scores.federated[0].accuracy(), 1.0);
   EXPECT_EQ(scores.federated[1].accuracy(), 0.5);
+  EXPECT_THAT(scores.personal, IsEmpty());
   EXPECT_THAT(done, ElementsAre(1, 2));
+}
+
+// The model's first layer is private: with the weight that device 1 has, it
+// turns every sign around.
+TEST(LocalOnlyTest, PrivateLayersHaveTheDevicesOwnValues) {
+  const ThreeDevices data(2);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto test, data.LoadTest());
+  configuration::Task task = LogisticTask();
+  learning::LayerListSpec list;
+  list.input = {1};
+  list.layers = {{.kind = learning::DenseSpec{.units = 1}, .is_private = true},
+                 {learning::DenseSpec{.units = 2}}};
+  task.model.architecture = list;
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const DeviceScores scores,
+      ScoreDevices(task, kZero, kSign, data, *test,
+                   {.seed = 1, .private_values = {{1, 0}, {-1, 0}}}));
+  ASSERT_EQ(scores.personal.size(), 2u);
+  EXPECT_EQ(scores.personal[0].accuracy(), 1.0);
+  EXPECT_EQ(scores.personal[1].accuracy(), 0.0);
+  // Device 1 has two examples above zero and two below, all of class 1.
+  ASSERT_EQ(scores.federated.size(), 2u);
+  EXPECT_EQ(scores.federated[0].accuracy(), 1.0);
+  EXPECT_EQ(scores.federated[1].accuracy(), 0.5);
 }
 
 TEST(LocalOnlyTest, ErrorsNameTheDevice) {

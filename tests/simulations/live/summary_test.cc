@@ -113,6 +113,23 @@ TEST(SummaryTest, CsvLeavesTheAccuracyOfValuesEmpty) {
   EXPECT_THAT(RoundsCsv({round}), HasSubstr(",2.25,,"));
 }
 
+TEST(SummaryTest, PrivateLayersAreScoredTwiceAndItSaysSo) {
+  LiveSummary summary = Example();
+  EXPECT_THAT(SummaryText(summary, "", ""), Not(HasSubstr("initial values")));
+  EXPECT_EQ(nlohmann::json::parse(SummaryJson(summary))["private_parameters"],
+            0);
+  summary.private_parameters = 24;
+  summary.personal_scores = {Right(90), Right(80), Right(100)};
+  EXPECT_THAT(
+      SummaryText(summary, "", ""),
+      AllOf(
+          HasSubstr("with private layers (24 values) at their initial values"),
+          HasSubstr("with each device's own     accuracy 90.0 % in the mean")));
+  const auto json = nlohmann::json::parse(SummaryJson(summary));
+  EXPECT_EQ(json["private_parameters"], 24);
+  EXPECT_EQ(json["personal_accuracy"].size(), 3u);
+}
+
 TEST(SummaryTest, SizesReadWell) {
   EXPECT_EQ(FormatBytes(0), "0 B");
   EXPECT_EQ(FormatBytes(1500), "1.5 kB");
