@@ -1,5 +1,6 @@
 #include "client/meters/battery_meter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -58,6 +59,8 @@ class BatteryGauge {
     }
     return joules;
   }
+
+  bool is_stored_energy() const { return gauge_.is_stored_energy; }
 
   // Watts or watt hours, whatever the sign.
   absl::StatusOr<double> Value() const {
@@ -133,6 +136,11 @@ class BatteryMeter final : public EnergyMeter {
     return total_;
   }
 
+  bool coarse() const override {
+    return std::any_of(
+        gauges_.begin(), gauges_.end(),
+        [](const BatteryGauge& gauge) { return gauge.is_stored_energy(); });
+  }
   std::string name() const override { return name_; }
 
  private:

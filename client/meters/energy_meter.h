@@ -21,6 +21,10 @@ class EnergyMeter {
   // not known then and is missing from later ones. The next call may succeed.
   virtual absl::StatusOr<double> Joules() = 0;
 
+  // Whether readings move in steps of many joules, as battery gauges do: good
+  // for checking a calculation, not for learning from.
+  virtual bool coarse() const { return false; }
+
   // For people: "powercap (package-0, dram)".
   virtual std::string name() const = 0;
 };
