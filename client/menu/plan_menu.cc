@@ -1,0 +1,185 @@
+#include "client/menu/plan_menu.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/check.h"
+#include "learning/memory_plan.h"
+#include "learning/training_flops.h"
+#include "learning/update_codec.h"
+
+namespace shoal::client {
+namespace {
+
+constexpr double kFlopsPerMac = 2;
+// Of the plan's mini-batch: it and two halvings.
+constexpr int kBatchSizes = 3;
+constexpr double kWorthOfHalving = 0.98;
+
+// `most`, its half and so on down to 1.
+std::vector<int> Halvings(int most) {
+  std::vector<int> result;
+  for (int n = most; n >= 1; n /= 2) result.push_back(n);
+  return result;
+}
+
+// How many layers may be trained, counted from the last.
+std::vector<int> LayerChoices(const learning::Model& model,
+                              const learning::TrainingOptions& training,
+                              bool fewer) {
+  if (!fewer) return {training.last_layers};
+  const int all = model.num_trainable_layers();
+  const int planned = training.last_layers == 0
+                          ? all
+                          : std::min(training.last_layers, all);
+  std::vector<int> choices = Halvings(planned);
+  // As it was sent, which may be 0 for all of them.
+  if (choices.empty()) return {training.last_layers};
+  choices.front() = training.last_layers;
+  return choices;
+}
+
+// Makes the entries of one model.
+class Entries {
+ public:
+  Entries(const MenuRequest& request, const MenuModel& model, size_t index)
+      : request_(request),
+        plan_(*request.plan),
+        model_(*model.model),
+        option_(model),
+        index_(index),
+        upload_bytes_(learning::EncodedUpdateBytes(
+            plan_.codec, model_.layout().num_parameters())) {}
+
+  bool AllowedToUpload() const {
+    return !plan_.limits.upload_bytes.has_value() ||
+           upload_bytes_ <= *plan_.limits.upload_bytes;
+  }
+
+  // `planned_values`: those that the plan trains.
+  void AddTo(std::vector<MenuEntry>& menu, double planned_values) const {
+    for (const int layers :
+         LayerChoices(model_, plan_.training, request_.fewer_layers)) {
+      for (int halvings = 0; halvings < kBatchSizes; ++halvings) {
+        const int batch = plan_.training.batch_size >> halvings;
+        if (batch < 1) break;
+        AddEpochs(layers, halvings, planned_values, menu);
+      }
+    }
+  }
+
+ private:
+  void AddEpochs(int layers, int halvings, double planned_values,
+                 std::vector<MenuEntry>& menu) const {
+    MenuEntry entry;
+    entry.model = index_;
+    entry.training = plan_.training;
+    entry.training.last_layers = layers;
+    entry.training.batch_size >>= halvings;
+    entry.training.micro_batch_size = std::min(
+        entry.training.micro_batch_size, entry.training.batch_size);
+    const auto memory = learning::PlanLocalUpdate(
+        model_, entry.training, request_.num_examples, option_.block_bytes);
+    if (!memory.ok()) return;
+    entry.block_bytes = memory->bytes();
+    entry.cost = CostOfEpoch(*memory, entry.training);
+    const double values =
+        static_cast<double>(memory->num_trained_values()) / planned_values;
+    const int64_t steps_per_epoch = entry.cost.num_steps;
+    for (const int epochs : Halvings(plan_.training.epochs)) {
+      entry.training.epochs = epochs;
+      entry.cost.num_steps = epochs * steps_per_epoch;
+      const double share =
+          std::min(1.0, values * epochs / plan_.training.epochs);
+      entry.cost.worth =
+          std::sqrt(share) * std::pow(kWorthOfHalving, halvings);
+      entry.less = LessText(entry.training);
+      menu.push_back(entry);
+    }
+  }
+
+  // Of one epoch, and of all around the training.
+  PlanCost CostOfEpoch(const learning::MemoryPlan& memory,
+                       const learning::TrainingOptions& training) const {
+    const int64_t rows =
+        std::min<int64_t>(training.batch_size, request_.num_examples);
+    PlanCost cost;
+    cost.before.bytes_received = static_cast<double>(request_.fetched_bytes);
+    // The received model is scored on all examples.
+    cost.before.flops = kFlopsPerMac *
+                        static_cast<double>(model_.forward_macs()) *
+                        static_cast<double>(request_.num_examples);
+    cost.step.flops = learning::FlopsPerExample(model_, memory) *
+                      static_cast<double>(rows);
+    cost.num_steps =
+        (request_.num_examples + training.batch_size - 1) / training.batch_size;
+    // Training takes long enough for the connection to be closed.
+    cost.upload.connections = 1;
+    cost.upload.bytes_sent = static_cast<double>(upload_bytes_);
+    return cost;
+  }
+
+  std::string LessText(const learning::TrainingOptions& training) const {
+    std::vector<std::string> parts;
+    if (option_.width != 1) {
+      parts.push_back(
+          absl::StrCat("a sub-model of width ", option_.width));
+    }
+    if (training.last_layers != plan_.training.last_layers) {
+      parts.push_back(training.last_layers == 1
+                          ? "the last layer"
+                          : absl::StrCat("the last ", training.last_layers,
+                                         " layers"));
+    }
+    if (training.epochs != plan_.training.epochs) {
+      parts.push_back(absl::StrCat(training.epochs, " of ",
+                                   plan_.training.epochs, " epochs"));
+    }
+    if (training.batch_size != plan_.training.batch_size) {
+      parts.push_back(
+          absl::StrCat("mini-batches of ", training.batch_size));
+    }
+    return absl::StrJoin(parts, ", ");
+  }
+
+  const MenuRequest& request_;
+  const protocol::Plan& plan_;
+  const learning::Model& model_;
+  const MenuModel& option_;
+  const size_t index_;
+  const int64_t upload_bytes_;
+};
+
+// Of the plan as it was sent, on the whole model; at least 1.
+double PlannedValues(const MenuRequest& request, const MenuModel& whole) {
+  const auto memory = learning::PlanLocalUpdate(
+      *whole.model, request.plan->training, request.num_examples, std::nullopt);
+  const int64_t values = memory.ok() ? memory->num_trained_values() : 0;
+  return static_cast<double>(std::max<int64_t>(values, 1));
+}
+
+}  // namespace
+
+std::vector<MenuEntry> MakeMenu(const MenuRequest& request,
+                                absl::Span<const MenuModel> models) {
+  SHOAL_CHECK(request.plan != nullptr && request.num_examples >= 1);
+  std::vector<MenuEntry> menu;
+  if (models.empty()) return menu;
+  const double planned_values = PlannedValues(request, models.front());
+  for (size_t i = 0; i < models.size(); ++i) {
+    const Entries entries(request, models[i], i);
+    if (entries.AllowedToUpload()) entries.AddTo(menu, planned_values);
+  }
+  return menu;
+}
+
+std::vector<PlanCost> CostsOf(absl::Span<const MenuEntry> menu) {
+  std::vector<PlanCost> costs;
+  costs.reserve(menu.size());
+  for (const MenuEntry& entry : menu) costs.push_back(entry.cost);
+  return costs;
+}
+
+}  // namespace shoal::client
