@@ -107,6 +107,7 @@ std::vector<NamedModel> EveryModel() {
       {"deep_mlp", {MlpSpec{5, {18, 7, 9}, 3}}},
       {"lenet", {CnnSpec{CnnPreset::kLenet, {12, 12, 1}, 3}}},
       {"mobile", {CnnSpec{CnnPreset::kMobile, {8, 8, 1}, 3}}},
+      {"spectrogram", {CnnSpec{CnnPreset::kSpectrogram, {13, 10, 1}, 4}}},
       {"sensor", {CnnSpec{CnnPreset::kSensor, {12, 2}, 3}}},
       {"language", {GruLanguageModelSpec{9, 4, 3, 5}}},
       {"autoencoder", {AutoencoderSpec{6, {4, 2}}}},

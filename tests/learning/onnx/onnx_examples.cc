@@ -30,8 +30,6 @@ ModelSpec Classifier(std::vector<int> input, Layers layers) {
 
 void AppendPresets(std::vector<NamedModel>& models) {
   models.push_back({"mcmahan", {CnnSpec{CnnPreset::kMcmahan, {8, 8, 1}, 3}}});
-  models.push_back(
-      {"spectrogram", {CnnSpec{CnnPreset::kSpectrogram, {13, 10, 1}, 4}}});
   models.push_back({"lenet_rgb", {CnnSpec{CnnPreset::kLenet, {14, 16, 3}, 5}}});
 }
 
