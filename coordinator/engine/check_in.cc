@@ -26,6 +26,28 @@ RetryAfter Wait(RefusalCode code, absl::Duration delay, std::string sentence) {
   return RetryAfter{delay, std::string(ToString(code)), std::move(sentence)};
 }
 
+// Counts a check-in that the task's unfinished round leaves without a place.
+// Where the round is full, or has the device already, nobody is missing.
+void CountRefusal(RunningTask& task, RefusalCode code, std::string sentence) {
+  if (task.round == nullptr || code == RefusalCode::kRoundFull ||
+      code == RefusalCode::kAlreadyContributed) {
+    return;
+  }
+  task.refused.Add(task.round->row().id, code, std::move(sentence));
+}
+
+// The same for a call that has failed before any task was asked.
+void CountFailedCall(EngineCore& core, const std::string& population,
+                     const absl::Status& status) {
+  const std::optional<protocol::Refusal> refusal = protocol::RefusalOf(status);
+  if (!refusal.has_value()) return;
+  MutexLock lock(core.mutex);
+  for (const auto& [name, task] : core.tasks) {
+    if (task->setup->task.population != population) continue;
+    CountRefusal(*task, refusal->code, refusal->sentence);
+  }
+}
+
 // What a device gets from one task: its place in the round, or how long to
 // wait.
 struct Place {
@@ -171,6 +193,8 @@ class CheckInCall {
       Offer offer = Admit(*task, tasks, participation);
       if (std::holds_alternative<Place>(offer)) return offer;
       RetryAfter& wait = std::get<RetryAfter>(offer);
+      CountRefusal(*task, *protocol::RefusalCodeFromName(wait.code),
+                   wait.sentence);
       if (!soonest.has_value() || wait.delay < soonest->delay) {
         soonest = std::move(wait);
       }
@@ -331,9 +355,7 @@ class CheckInCall {
   const absl::Time now_;
 };
 
-}  // namespace
-
-absl::StatusOr<protocol::CheckInAnswer> AnswerCheckIn(
+absl::StatusOr<protocol::CheckInAnswer> MakeAnswer(
     EngineCore& core, const DeviceIdentity& device,
     const protocol::CheckIn& message, absl::Time now) {
   const protocol::ProtocolVersion ours = core.options.protocol;
@@ -349,6 +371,19 @@ absl::StatusOr<protocol::CheckInAnswer> AnswerCheckIn(
   CheckInCall call(core, device, message, now);
   SHOAL_ASSIGN_OR_RETURN(auto answer, call.Answer());
   return protocol::CheckInAnswer{*version, std::move(answer)};
+}
+
+}  // namespace
+
+absl::StatusOr<protocol::CheckInAnswer> AnswerCheckIn(
+    EngineCore& core, const DeviceIdentity& device,
+    const protocol::CheckIn& message, absl::Time now) {
+  absl::StatusOr<protocol::CheckInAnswer> answer =
+      MakeAnswer(core, device, message, now);
+  if (!answer.ok()) {
+    CountFailedCall(core, message.population, answer.status());
+  }
+  return answer;
 }
 
 }  // namespace shoal::coordinator

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "base/mutex.h"
 #include "coordinator/engine/fleet_size.h"
+#include "coordinator/engine/notices.h"
 #include "coordinator/engine/pace.h"
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/running_round.h"
@@ -37,6 +38,7 @@ struct RunningTask {
   absl::Time next_open = absl::InfinitePast();
   double last_median_norm = 0;    // of the last committed round
   absl::Duration round_duration;  // average; zero: none yet
+  RefusalCounts refused;
   // The rows may have changed without us: Advance() reads them again.
   bool stale = true;
 };

@@ -114,8 +114,9 @@ std::string CommittedVerdict(const RoundRow& round,
                       " after its first device was admitted.");
 }
 
-std::string Verdict(const RoundRow& round, const configuration::Task& task,
-                    absl::Time now) {
+std::string Verdict(const RoundStory& story, absl::Time now) {
+  const RoundRow& round = story.round;
+  const configuration::Task& task = story.task;
   switch (round.state) {
     case RoundState::kOpen:
       return absl::StrCat("It has been open for ",
@@ -189,48 +190,108 @@ std::string Advice(const Loss& loss, const configuration::Task& task) {
                       protocol::InfoOf(*code).remedy);
 }
 
-std::string Next(const RoundRow& round, const std::vector<Loss>& losses,
-                 const configuration::Task& task) {
-  if (round.state == RoundState::kOpen) {
-    return "It waits without a deadline until devices check in.";
+std::string CheckInsText(const RefusedCheckIns& refused) {
+  return absl::StrCat(refused.count, " ", Spaced(ToString(refused.code)), " (",
+                      refused.newest, ")");
+}
+
+// Which check-ins of the round got no assignment, and what helps against the
+// most frequent reason; "" without any.
+std::string RefusedText(const TaskNotices& notices) {
+  if (notices.refused.empty()) return "";
+  int64_t count = 0;
+  for (const RefusedCheckIns& refused : notices.refused) count += refused.count;
+  return absl::StrCat(
+      Count(count, "check-in"), count == 1 ? " was" : " were", " refused: ",
+      absl::StrJoin(notices.refused, ", ",
+                    [](std::string* out, const RefusedCheckIns& refused) {
+                      out->append(CheckInsText(refused));
+                    }),
+      ". ", protocol::InfoOf(notices.refused.front().code).remedy);
+}
+
+// What keeps more devices from being admitted to a round that has room.
+std::string Admission(const RoundStory& story) {
+  if (story.task_row.state == TaskState::kPaused && !IsOver(story.round)) {
+    return absl::StrCat(
+        "The task is paused: nobody is admitted until `shoalctl task resume ",
+        story.task.name, "`.");
   }
-  if (round.state == RoundState::kCommitted) {
-    return round.number >= task.rounds
-               ? "It was the task's last round."
-               : "The next round starts from that version.";
+  if (story.round.assigned >= story.round.max_assigned) return "";
+  return RefusedText(story.notices);
+}
+
+std::string AfterCommit(const RoundStory& story) {
+  const TaskRow& row = story.task_row;
+  if (story.round.number >= story.task.rounds) {
+    return "It was the task's last round.";
   }
-  if (round.state != RoundState::kFailed) return "";
-  if (round.failure == ToString(protocol::RoundFailure::kMinReports) &&
-      !losses.empty()) {
-    return absl::StrCat(Advice(losses.front(), task),
-                        " The task tries again with a new round.");
+  const bool newest = story.round.number == row.rounds_committed;
+  if (newest && row.state == TaskState::kStopped) {
+    return "The task has been stopped since: no round follows.";
   }
+  return "The next round starts from that version.";
+}
+
+std::string AfterFailure(const RoundStory& story,
+                         const std::vector<Loss>& losses) {
+  const RoundRow& round = story.round;
   const auto failure = protocol::RoundFailureFromName(round.failure);
-  return failure.has_value() ? std::string(protocol::InfoOf(*failure).remedy)
-                             : "";
+  if (!failure.has_value()) return "";
+  if (*failure != protocol::RoundFailure::kMinReports || losses.empty()) {
+    return std::string(protocol::InfoOf(*failure).remedy);
+  }
+  std::string advice = Advice(losses.front(), story.task);
+  if (IsFinal(story.task_row.state)) return advice;
+  return absl::StrCat(advice, " The task tries again with a new round.");
+}
+
+std::string Next(const RoundStory& story, const std::vector<Loss>& losses) {
+  switch (story.round.state) {
+    case RoundState::kOpen: {
+      std::string why = Admission(story);
+      if (!why.empty()) return why;
+      return "It waits without a deadline until devices check in.";
+    }
+    case RoundState::kCollecting:
+      return Admission(story);
+    case RoundState::kCommitted:
+      return AfterCommit(story);
+    case RoundState::kFailed:
+      return AfterFailure(story, losses);
+    default:
+      return "";
+  }
 }
 
 }  // namespace
 
-std::string ExplainRound(const RoundRow& round,
-                         absl::Span<const AssignmentRow> assignments,
-                         const configuration::Task& task, absl::Time now) {
-  const std::vector<Loss> losses = CountLosses(assignments);
-  std::vector<std::string> parts = {Balance(round, losses),
-                                    Verdict(round, task, now)};
-  std::string next = Next(round, losses, task);
+std::string ExplainRound(const RoundStory& story, absl::Time now) {
+  const std::vector<Loss> losses = CountLosses(story.assignments);
+  std::vector<std::string> parts = {Balance(story.round, losses),
+                                    Verdict(story, now)};
+  std::string next = Next(story, losses);
   if (!next.empty()) parts.push_back(std::move(next));
   return absl::StrJoin(parts, " ");
 }
 
-std::string ExplainTrouble(const TaskRow& row, const RoundRow& failed,
-                           absl::Span<const AssignmentRow> assignments,
-                           const configuration::Task& task, absl::Time now) {
-  const int64_t failures = row.rounds_failed_in_a_row;
+std::string ExplainFailures(const RoundStory& failed, absl::Time now) {
+  const int64_t failures = failed.task_row.rounds_failed_in_a_row;
   return absl::StrCat(
       failures == 1 ? "The last round failed. "
                     : absl::StrCat("The last ", failures, " rounds failed. "),
-      ExplainRound(failed, assignments, task, now));
+      ExplainRound(failed, now));
+}
+
+std::string ExplainEmptiness(const RoundStory& story) {
+  if (story.round.state != RoundState::kOpen ||
+      story.task_row.state != TaskState::kActive) {
+    return "";
+  }
+  const std::string refused = RefusedText(story.notices);
+  if (refused.empty()) return "";
+  return absl::StrCat("Round ", story.round.id,
+                      " is open and has admitted nobody. ", refused);
 }
 
 }  // namespace shoal::coordinator

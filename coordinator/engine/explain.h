@@ -7,28 +7,39 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "configuration/task.h"
+#include "coordinator/engine/notices.h"
 #include "coordinator/engine/rows.h"
 
 namespace shoal::coordinator {
 
+// What there is to know of a round. A view: all that it names must outlive it.
+struct RoundStory {
+  const RoundRow& round;
+  absl::Span<const AssignmentRow> assignments;  // all of the round's
+  const TaskRow& task_row;
+  const configuration::Task& task;  // its definition
+  const TaskNotices& notices;       // of the round
+};
+
 // Three parts: what was needed and what came of those admitted, the verdict,
-// and what comes next or would help. For example
+// and what stands in the way, comes next or would help. For example
 //   Round 7 needed 16 reports, admitted 26 devices, accepted 15: 7 silent, 3
 //   stopped on energy, 1 refused (norm bound). It was sealed with 15 reports
 //   ...
-// `assignments` are all of the round's, `task` is its task. Pure.
-std::string ExplainRound(const RoundRow& round,
-                         absl::Span<const AssignmentRow> assignments,
-                         const configuration::Task& task, absl::Time now);
+// Pure.
+std::string ExplainRound(const RoundStory& story, absl::Time now);
 
-// Why a task makes no progress: how many of its newest rounds failed in a row
-// and what the explanation of the last of them, `failed`, says. For example
+// How many of the task's newest rounds failed in a row and what the explanation
+// of the last of them says. For example
 //   The last 5 rounds failed. Round 7 needed 16 reports, admitted 26 devices,
 //   accepted 0: 26 stopped on data. It failed (min_reports): ...
-// `row` is of `task` and has failures in a row. Pure.
-std::string ExplainTrouble(const TaskRow& row, const RoundRow& failed,
-                           absl::Span<const AssignmentRow> assignments,
-                           const configuration::Task& task, absl::Time now);
+// `failed` is that last one; its task has failures in a row. Pure.
+std::string ExplainFailures(const RoundStory& failed, absl::Time now);
+
+// Why nobody gets into an open round though devices ask: for example
+//   Round 7 is open and has admitted nobody. 12 check-ins were refused: ...
+// "" when somebody has, nobody asks, or the task is not active. Pure.
+std::string ExplainEmptiness(const RoundStory& story);
 
 }  // namespace shoal::coordinator
 

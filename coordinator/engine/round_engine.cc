@@ -167,6 +167,14 @@ class RoundEngineImpl final : public RoundEngine {
     return count;
   }
 
+  TaskNotices NoticesOf(const std::string& task,
+                        int64_t round_id) const override {
+    MutexLock lock(core_.mutex);
+    const auto found = core_.tasks.find(task);
+    if (found == core_.tasks.end()) return TaskNotices();
+    return TaskNotices{found->second->refused.Of(round_id)};
+  }
+
  private:
   absl::Status LoadTask(const TaskRow& row) {
     const auto definition = configuration::ParseTask(row.definition);

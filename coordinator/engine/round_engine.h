@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "base/thread_pool.h"
 #include "configuration/task.h"
+#include "coordinator/engine/notices.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/upload_spool.h"
 #include "protocol/messages.h"
@@ -151,6 +152,10 @@ class RoundEngine {
   // The newest error of the store, OK once it works again: for /readyz.
   virtual absl::Status LastError() const = 0;
   virtual int64_t uploads_in_progress() const = 0;
+  // What was noticed of the task and of that round of it; nothing for an
+  // unknown task.
+  virtual TaskNotices NoticesOf(const std::string& task,
+                                int64_t round_id) const = 0;
 };
 
 }  // namespace shoal::coordinator

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
-#include "coordinator/engine/explain.h"
 #include "coordinator/service/traffic.h"
 #include "learning/expand_model.h"
 #include "protocol/wire.h"
@@ -159,32 +159,38 @@ v1::RoundReport ToReport(const RoundRow& row,
 
 absl::StatusOr<v1::RoundReport> ReportReader::Round(const RoundRow& row) const {
   SHOAL_ASSIGN_OR_RETURN(const TaskRow task_row, store_.GetTask(row.task));
-  SHOAL_ASSIGN_OR_RETURN(const configuration::Task task, Definition(task_row));
-  return Round(row, task);
+  SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(row, task_row));
+  return Report(told);
 }
 
-absl::StatusOr<v1::RoundReport> ReportReader::Round(
-    const RoundRow& row, const configuration::Task& task) const {
-  SHOAL_ASSIGN_OR_RETURN(const std::vector<AssignmentRow> assignments,
-                         store_.ListAssignments(row.id));
-  v1::RoundReport report =
-      ToReport(row, assignments, traffic_.SentOf(row.base_model),
-               ExplainRound(row, assignments, task, clock_.Now()));
+absl::StatusOr<ReportReader::Told> ReportReader::Tell(
+    const RoundRow& row, const TaskRow& task_row) const {
+  Told told;
+  told.round = row;
+  told.task_row = task_row;
+  SHOAL_ASSIGN_OR_RETURN(told.task, Definition(task_row));
+  SHOAL_ASSIGN_OR_RETURN(told.assignments, store_.ListAssignments(row.id));
+  told.notices = notices_of_(row.task, row.id);
+  return told;
+}
+
+v1::RoundReport ReportReader::Report(const Told& told) const {
+  v1::RoundReport report = ToReport(told.round, told.assignments,
+                                    traffic_.SentOf(told.round.base_model),
+                                    ExplainRound(told.story(), clock_.Now()));
   // The numbers of the wire are those of learning/model_spec.h.
   report.set_loss(
-      static_cast<v1::Loss>(learning::ExpandModel(task.model).loss));
+      static_cast<v1::Loss>(learning::ExpandModel(told.task.model).loss));
   return report;
 }
 
 absl::StatusOr<std::vector<v1::RoundReport>> ReportReader::Rounds(
     const std::string& task, absl::Span<const RoundRow> rows) const {
   SHOAL_ASSIGN_OR_RETURN(const TaskRow task_row, store_.GetTask(task));
-  SHOAL_ASSIGN_OR_RETURN(const configuration::Task definition,
-                         Definition(task_row));
   std::vector<v1::RoundReport> reports;
   for (const RoundRow& row : rows) {
-    SHOAL_ASSIGN_OR_RETURN(v1::RoundReport report, Round(row, definition));
-    reports.push_back(std::move(report));
+    SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(row, task_row));
+    reports.push_back(Report(told));
   }
   return reports;
 }
@@ -195,22 +201,27 @@ absl::StatusOr<v1::TaskReport> ReportReader::Task(const TaskRow& row) const {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<RoundRow> newest,
                          store_.ListRounds(row.name, 2, 0));
   if (newest.empty()) return report;
-  SHOAL_ASSIGN_OR_RETURN(*report.mutable_newest_round(), Round(newest.front()));
-  if (row.rounds_failed_in_a_row == 0 || IsFinal(row.state)) return report;
-  for (const RoundRow& round : newest) {
-    if (round.state != RoundState::kFailed) continue;
-    SHOAL_ASSIGN_OR_RETURN(*report.mutable_trouble(), Trouble(row, round));
-    break;
-  }
+  SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(newest.front(), row));
+  *report.mutable_newest_round() = Report(told);
+  if (IsFinal(row.state)) return report;
+  SHOAL_ASSIGN_OR_RETURN(*report.mutable_trouble(), Trouble(row, newest));
   return report;
 }
 
 absl::StatusOr<std::string> ReportReader::Trouble(
-    const TaskRow& row, const RoundRow& failed) const {
-  SHOAL_ASSIGN_OR_RETURN(const configuration::Task task, Definition(row));
-  SHOAL_ASSIGN_OR_RETURN(const std::vector<AssignmentRow> assignments,
-                         store_.ListAssignments(failed.id));
-  return ExplainTrouble(row, failed, assignments, task, clock_.Now());
+    const TaskRow& row, absl::Span<const RoundRow> newest) const {
+  std::vector<std::string> parts;
+  for (const RoundRow& round : newest) {
+    const bool failed =
+        round.state == RoundState::kFailed && row.rounds_failed_in_a_row > 0;
+    if (!failed && round.state != RoundState::kOpen) continue;
+    SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(round, row));
+    std::string part = failed ? ExplainFailures(told.story(), clock_.Now())
+                              : ExplainEmptiness(told.story());
+    if (!part.empty()) parts.push_back(std::move(part));
+    if (failed) break;
+  }
+  return absl::StrJoin(parts, " ");
 }
 
 std::optional<TaskState> FromProto(v1::TaskState state) {

@@ -3,14 +3,18 @@
 #define SHOAL_COORDINATOR_SERVICE_ADMIN_REPORTS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "configuration/task.h"
+#include "coordinator/engine/explain.h"
+#include "coordinator/engine/notices.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/rows.h"
 #include "shoal/v1/admin.pb.h"
@@ -35,30 +39,52 @@ v1::RoundReport ToReport(const RoundRow& row,
 // task's definition does not parse. Thread-safe.
 class ReportReader {
  public:
-  // All must outlive this.
-  ReportReader(RoundStore& store, const Traffic& traffic, const Clock& clock)
-      : store_(store), traffic_(traffic), clock_(clock) {}
+  // RoundEngine::NoticesOf. Thread-safe.
+  using NoticesOf =
+      std::function<TaskNotices(const std::string& task, int64_t round_id)>;
+
+  // All must outlive this, and what `notices_of` uses its methods' calls.
+  ReportReader(RoundStore& store, const Traffic& traffic, const Clock& clock,
+               NoticesOf notices_of)
+      : store_(store),
+        traffic_(traffic),
+        clock_(clock),
+        notices_of_(std::move(notices_of)) {}
 
   absl::StatusOr<v1::RoundReport> Round(const RoundRow& row) const;
   // All of one task.
   absl::StatusOr<std::vector<v1::RoundReport>> Rounds(
       const std::string& task, absl::Span<const RoundRow> rows) const;
-  // With its newest round, when it has one, and why its last rounds failed,
-  // when they did and it goes on.
+  // With its newest round, when it has one, and its trouble, when it has some
+  // and goes on: why its last rounds failed, and why nobody gets into the open
+  // one.
   absl::StatusOr<v1::TaskReport> Task(const TaskRow& row) const;
 
   RoundStore& store() const { return store_; }
 
  private:
-  absl::StatusOr<v1::RoundReport> Round(const RoundRow& row,
-                                        const configuration::Task& task) const;
-  // `failed`: the task's last round that is over.
+  // Everything that is known of a round and its task.
+  struct Told {
+    RoundRow round;
+    std::vector<AssignmentRow> assignments;
+    TaskRow task_row;
+    configuration::Task task;
+    TaskNotices notices;
+
+    RoundStory story() const {
+      return {round, assignments, task_row, task, notices};
+    }
+  };
+  absl::StatusOr<Told> Tell(const RoundRow& row, const TaskRow& task_row) const;
+  v1::RoundReport Report(const Told& told) const;
+  // `newest`: the task's last rounds, newest first.
   absl::StatusOr<std::string> Trouble(const TaskRow& row,
-                                      const RoundRow& failed) const;
+                                      absl::Span<const RoundRow> newest) const;
 
   RoundStore& store_;
   const Traffic& traffic_;
   const Clock& clock_;
+  const NoticesOf notices_of_;
 };
 
 // The state of the wire; nothing for a state that nobody can ask for.

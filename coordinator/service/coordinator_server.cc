@@ -79,7 +79,10 @@ struct CoordinatorServer::State {
         enrollment(*store, environment.rng, std::move(enrollment_ca),
                    config.device_certificate_lifetime),
         transfers(environment.clock, kSilentTransfer),
-        reports(*store, traffic, environment.clock),
+        reports(*store, traffic, environment.clock,
+                [this](const std::string& task, int64_t round_id) {
+                  return engine->NoticesOf(task, round_id);
+                }),
         feed(reports, kFeedPeriod) {}
 
   absl::Status StartEngine(const CoordinatorConfig& config, SecureRng& rng);

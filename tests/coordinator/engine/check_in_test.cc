@@ -14,7 +14,9 @@ using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Le;
+using ::testing::SizeIs;
 
 class CheckInTest : public EngineTest {
  protected:
@@ -121,6 +123,39 @@ TEST_F(CheckInTest, MemoryBelowTwoModelsIsNotEligible) {
   message.memory_bytes = 2 * 4 * kParameters;
   EXPECT_TRUE(std::holds_alternative<protocol::Assignment>(
       Require(CheckIn(1, message)).answer));
+}
+
+TEST_F(CheckInTest, RefusedCheckInsAreCountedForTheirRound) {
+  CreateTask();
+  protocol::CheckIn message = Hello();
+  message.num_examples = 0;
+  WaitOf(message);
+  WaitOf(message);
+  message.protocol = {2, 0};
+  EXPECT_FALSE(CheckIn(1, message).ok());
+  store_.SetFaults([](absl::string_view method) {
+    return method == "RecordAssignment" ? testing::StoreFault::kBefore
+                                        : testing::StoreFault::kNone;
+  });
+  EXPECT_FALSE(CheckIn(1).ok());
+  const auto refused = engine().NoticesOf("task", Round().id).refused;
+  ASSERT_THAT(refused, SizeIs(3));
+  EXPECT_EQ(refused[0].code, RefusalCode::kNotEligible);
+  EXPECT_EQ(refused[0].count, 2);
+  EXPECT_EQ(refused[0].newest, "the device has no examples");
+  EXPECT_EQ(refused[1].code, RefusalCode::kProtocolIncompatible);
+  EXPECT_EQ(refused[2].code, RefusalCode::kStoreUnavailable);
+}
+
+TEST_F(CheckInTest, FullRoundsAndRepeatedCheckInsAreNotCountedAsRefused) {
+  CreateTask();
+  Assign(1);
+  Require(Send(1, Assign(1).token, Update({1})));
+  EXPECT_EQ(Wait(1).code, "already_contributed");
+  Assign(2);
+  Assign(3);
+  EXPECT_EQ(Wait(4).code, "round_full");
+  EXPECT_THAT(engine().NoticesOf("task", Round().id).refused, IsEmpty());
 }
 
 TEST_F(CheckInTest, MemoryLimitOfTheTaskCountsToo) {

@@ -42,11 +42,18 @@ class ExplainTest : public ::testing::Test {
     round_.assigned += count;
     if (outcome == "contributed") round_.accepted += count;
   }
-  std::string Explain() {
-    return ExplainRound(round_, assignments_, task_, now_);
+  void Refuse(int count, protocol::RefusalCode code,
+              const std::string& sentence) {
+    notices_.refused.push_back({code, count, sentence});
   }
+  RoundStory Story() const {
+    return {round_, assignments_, task_row_, task_, notices_};
+  }
+  std::string Explain() const { return ExplainRound(Story(), now_); }
 
   configuration::Task task_;
+  TaskRow task_row_;
+  TaskNotices notices_;
   RoundRow round_;
   std::vector<AssignmentRow> assignments_;
   absl::Time now_ = kStart + absl::Seconds(21);
@@ -84,6 +91,60 @@ TEST_F(ExplainTest, OpenRoundWaitsForDevices) {
             "been open for 21 s and no device of population 'handwriting' has "
             "been admitted. It waits without a deadline until devices check "
             "in.");
+}
+
+TEST_F(ExplainTest, OpenRoundNamesWhyDevicesThatAskAreRefused) {
+  round_.state = RoundState::kOpen;
+  Refuse(9, protocol::RefusalCode::kNotEligible, "the device has no examples");
+  Refuse(1, protocol::RefusalCode::kMinSeparation,
+         "the device has to sit out 2 more rounds");
+  EXPECT_THAT(
+      Explain(),
+      HasSubstr("has been admitted. 10 check-ins were refused: 9 not eligible "
+                "(the device has no examples), 1 min separation (the device "
+                "has to sit out 2 more rounds). Read the sentence: raise the "
+                "device's memory limit"));
+  EXPECT_THAT(Explain(), Not(HasSubstr("until devices check in")));
+}
+
+TEST_F(ExplainTest, OpenRoundOfAPausedTaskSaysSo) {
+  round_.state = RoundState::kOpen;
+  task_row_.state = TaskState::kPaused;
+  EXPECT_THAT(Explain(), HasSubstr("The task is paused: nobody is admitted "
+                                   "until `shoalctl task resume digits`."));
+  EXPECT_THAT(Explain(), Not(HasSubstr("until devices check in")));
+}
+
+TEST_F(ExplainTest, CollectingRoundNamesRefusalsWhileItHasRoom) {
+  round_.state = RoundState::kCollecting;
+  Add(1, "");
+  Refuse(1, protocol::RefusalCode::kNotEligible, "the device has no examples");
+  EXPECT_THAT(Explain(), HasSubstr("1 check-in was refused: 1 not eligible"));
+  Add(25, "");
+  EXPECT_THAT(Explain(), Not(HasSubstr("not eligible")));
+}
+
+TEST_F(ExplainTest, NothingFollowsTheLastRoundOfAStoppedTask) {
+  round_.state = RoundState::kCommitted;
+  task_row_.state = TaskState::kStopped;
+  task_row_.rounds_committed = 4;
+  EXPECT_THAT(Explain(), HasSubstr("stopped since: no round follows"));
+  task_row_.rounds_committed = 5;
+  EXPECT_THAT(Explain(), HasSubstr("The next round starts from that version"));
+}
+
+TEST_F(ExplainTest, EmptinessIsTroubleOnlyWhenDevicesAreRefused) {
+  round_.state = RoundState::kOpen;
+  EXPECT_EQ(ExplainEmptiness(Story()), "");
+  Refuse(3, protocol::RefusalCode::kNotEligible, "the device has no examples");
+  EXPECT_THAT(ExplainEmptiness(Story()),
+              HasSubstr("Round 7 is open and has admitted nobody. 3 check-ins "
+                        "were refused: 3 not eligible"));
+  task_row_.state = TaskState::kPaused;
+  EXPECT_EQ(ExplainEmptiness(Story()), "");
+  task_row_.state = TaskState::kActive;
+  round_.state = RoundState::kCollecting;
+  EXPECT_EQ(ExplainEmptiness(Story()), "");
 }
 
 TEST_F(ExplainTest, CollectingRoundTellsWhatIsMissingAndUntilWhen) {
@@ -170,15 +231,13 @@ TEST_F(ExplainTest, TroubleCountsFailuresAndExplainsTheLastOne) {
   round_.state = RoundState::kFailed;
   round_.failure = "min_reports";
   Add(16, "abandoned: data");
-  TaskRow row;
-  row.rounds_failed_in_a_row = 5;
-  const std::string trouble =
-      ExplainTrouble(row, round_, assignments_, task_, now_);
+  task_row_.rounds_failed_in_a_row = 5;
+  const std::string trouble = ExplainFailures(Story(), now_);
   EXPECT_THAT(trouble, HasSubstr("The last 5 rounds failed. Round 7 needed"));
   EXPECT_THAT(trouble, HasSubstr("16 stopped on data"));
   EXPECT_THAT(trouble, HasSubstr("do not fit the task's model"));
-  row.rounds_failed_in_a_row = 1;
-  EXPECT_THAT(ExplainTrouble(row, round_, assignments_, task_, now_),
+  task_row_.rounds_failed_in_a_row = 1;
+  EXPECT_THAT(ExplainFailures(Story(), now_),
               HasSubstr("The last round failed. Round 7 needed"));
 }
 

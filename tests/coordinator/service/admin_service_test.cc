@@ -160,6 +160,23 @@ TEST_F(AdminServiceTest, RoundsAreReportedAndExplained) {
   EXPECT_EQ(round.committed_model(), first.committed_model());
 }
 
+TEST_F(AdminServiceTest, RefusedDevicesAreTheTroubleOfAnOpenRound) {
+  operator_.CreateTask(SmallTask("small", 1, 5));
+  RawDevice device = Device("phone");
+  v1::CheckInRequest greeting = RawDevice::Greeting();
+  greeting.set_num_examples(0);
+  v1::TaskReport task;
+  do {  // until the round is open
+    v1::CheckInResponse response;
+    SHOAL_ASSERT_OK(FromGrpc(device.CheckIn(greeting, response)));
+    EXPECT_FALSE(response.has_assignment());
+    task = operator_.GetTask("small");
+  } while (task.trouble().empty());
+  EXPECT_THAT(task.trouble(), HasSubstr("not eligible (the device has no "
+                                        "examples)"));
+  EXPECT_THAT(task.newest_round().explanation(), HasSubstr("not eligible"));
+}
+
 TEST_F(AdminServiceTest, WhatDoesNotExistIsNotFound) {
   v1::GetTaskRequest task;
   task.set_name("none");

@@ -53,6 +53,9 @@ class CountingEngine final : public RoundEngine {
   void StopAdmitting() override {}
   absl::Status LastError() const override { return absl::OkStatus(); }
   int64_t uploads_in_progress() const override { return 0; }
+  TaskNotices NoticesOf(const std::string&, int64_t) const override {
+    return TaskNotices();
+  }
 
   absl::Duration wish = absl::Hours(1);
   std::atomic<int> advanced = 0;
