@@ -39,6 +39,7 @@ struct RunningTask {
   double last_median_norm = 0;    // of the last committed round
   absl::Duration round_duration;  // average; zero: none yet
   RefusalCounts refused;
+  absl::Status held_up;  // the error of the last step, while it is tried again
   // The rows may have changed without us: Advance() reads them again.
   bool stale = true;
 };

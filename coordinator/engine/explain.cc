@@ -134,7 +134,9 @@ std::string Verdict(const RoundStory& story, absl::Time now) {
     case RoundState::kSealed:
     case RoundState::kRevealed:
       return absl::StrCat("It is sealed with ", Count(round.accepted, "report"),
-                          "; the next model is being computed.");
+                          story.notices.held_up.ok()
+                              ? "; the next model is being computed."
+                              : "; the next model waits.");
     case RoundState::kCommitted:
       return CommittedVerdict(round, task);
     case RoundState::kFailed:
@@ -270,9 +272,21 @@ std::string ExplainRound(const RoundStory& story, absl::Time now) {
   const std::vector<Loss> losses = CountLosses(story.assignments);
   std::vector<std::string> parts = {Balance(story.round, losses),
                                     Verdict(story, now)};
-  std::string next = Next(story, losses);
+  std::string held_up =
+      IsFinal(story.round.state) ? "" : ExplainHoldUp(story.notices);
+  std::string next = held_up.empty() ? Next(story, losses) : std::move(held_up);
   if (!next.empty()) parts.push_back(std::move(next));
   return absl::StrJoin(parts, " ");
+}
+
+std::string ExplainHoldUp(const TaskNotices& notices) {
+  if (notices.held_up.ok()) return "";
+  return absl::StrCat(
+      "The task is held up: ", notices.held_up.message(), ". ",
+      absl::IsResourceExhausted(notices.held_up)
+          ? "Make room on the coordinator's disk"
+          : "Look at the coordinator's store and its log",
+      "; it tries again every few seconds, and what was acknowledged is kept.");
 }
 
 std::string ExplainFailures(const RoundStory& failed, absl::Time now) {

@@ -29,6 +29,11 @@ struct RoundStory {
 // Pure.
 std::string ExplainRound(const RoundStory& story, absl::Time now);
 
+// What holds a task up, and what would help: for example
+//   The task is held up: /var/lib/shoal/shoal.db: database or disk is full. ...
+// "" while nothing does. Pure.
+std::string ExplainHoldUp(const TaskNotices& notices);
+
 // How many of the task's newest rounds failed in a row and what the explanation
 // of the last of them says. For example
 //   The last 5 rounds failed. Round 7 needed 16 reports, admitted 26 devices,

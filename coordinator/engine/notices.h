@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "protocol/refusal.h"
 
 namespace shoal::coordinator {
@@ -22,6 +23,7 @@ struct RefusedCheckIns {
 };
 
 struct TaskNotices {
+  absl::Status held_up;  // what the store does to the task; OK: nothing
   std::vector<RefusedCheckIns> refused;  // by one round, most frequent first
 };
 

@@ -172,7 +172,8 @@ class RoundEngineImpl final : public RoundEngine {
     MutexLock lock(core_.mutex);
     const auto found = core_.tasks.find(task);
     if (found == core_.tasks.end()) return TaskNotices();
-    return TaskNotices{found->second->refused.Of(round_id)};
+    const RunningTask& running = *found->second;
+    return TaskNotices{running.held_up, running.refused.Of(round_id)};
   }
 
  private:

@@ -43,6 +43,7 @@ absl::Time TaskRunner::Advance(absl::Time now) {
     return retry_at_;
   }
   errors_ = 0;
+  SetHeldUp(absl::OkStatus());
   return NextWake(now);
 }
 
@@ -370,12 +371,20 @@ void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
                       {"error", status.ToString()},
                       {"retry_in", HumanDuration(retry_at_ - now)}});
   if (absl::IsAborted(status)) lease_.reset();
-  if (IsTrouble(status)) core_.Noted(status).IgnoreError();  // logged
+  if (IsTrouble(status)) {
+    core_.Noted(status).IgnoreError();  // logged
+    SetHeldUp(status);
+  }
   {
     MutexLock lock(core_.mutex);
     task_.stale = true;
   }
   TellTheImpatient(now);
+}
+
+void TaskRunner::SetHeldUp(const absl::Status& status) {
+  MutexLock lock(core_.mutex);
+  task_.held_up = status;
 }
 
 void TaskRunner::TellTheImpatient(absl::Time now) {

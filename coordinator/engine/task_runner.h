@@ -59,6 +59,8 @@ class TaskRunner {
   absl::Status Commit(absl::Time now);
 
   void OnError(const absl::Status& status, absl::Time now);
+  // For explanations.
+  void SetHeldUp(const absl::Status& status);
   // Tells devices that have waited too long for a store that does not work;
   // their updates stay queued.
   void TellTheImpatient(absl::Time now);

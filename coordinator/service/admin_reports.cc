@@ -200,9 +200,10 @@ absl::StatusOr<v1::TaskReport> ReportReader::Task(const TaskRow& row) const {
   // The newest one, and the one before it if that is not over.
   SHOAL_ASSIGN_OR_RETURN(const std::vector<RoundRow> newest,
                          store_.ListRounds(row.name, 2, 0));
-  if (newest.empty()) return report;
-  SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(newest.front(), row));
-  *report.mutable_newest_round() = Report(told);
+  if (!newest.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(newest.front(), row));
+    *report.mutable_newest_round() = Report(told);
+  }
   if (IsFinal(row.state)) return report;
   SHOAL_ASSIGN_OR_RETURN(*report.mutable_trouble(), Trouble(row, newest));
   return report;
@@ -211,6 +212,9 @@ absl::StatusOr<v1::TaskReport> ReportReader::Task(const TaskRow& row) const {
 absl::StatusOr<std::string> ReportReader::Trouble(
     const TaskRow& row, absl::Span<const RoundRow> newest) const {
   std::vector<std::string> parts;
+  // That of the round number 0, which is none, has the task's alone.
+  std::string held_up = ExplainHoldUp(notices_of_(row.name, 0));
+  if (!held_up.empty()) parts.push_back(std::move(held_up));
   for (const RoundRow& round : newest) {
     const bool failed =
         round.state == RoundState::kFailed && row.rounds_failed_in_a_row > 0;

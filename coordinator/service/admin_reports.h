@@ -56,8 +56,8 @@ class ReportReader {
   absl::StatusOr<std::vector<v1::RoundReport>> Rounds(
       const std::string& task, absl::Span<const RoundRow> rows) const;
   // With its newest round, when it has one, and its trouble, when it has some
-  // and goes on: why its last rounds failed, and why nobody gets into the open
-  // one.
+  // and goes on: what holds it up, why its last rounds failed, and why nobody
+  // gets into the open one.
   absl::StatusOr<v1::TaskReport> Task(const TaskRow& row) const;
 
   RoundStore& store() const { return store_; }

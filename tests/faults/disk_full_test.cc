@@ -58,6 +58,9 @@ TEST(DiskFullTest, RoundWaitsForSpaceAndLosesNothing) {
   absl::SleepFor(absl::Seconds(2));
   ASSERT_TRUE(shoald.running()) << shoald.Log();
   EXPECT_THAT(shoald.Log(), ::testing::HasSubstr("full"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const v1::TaskReport report,
+                             shoald.GetTask(task.name()));
+  EXPECT_THAT(report.trouble(), ::testing::HasSubstr("full"));
 
   disk.Free();
   SHOAL_ASSERT_OK(shoald.AwaitCompletion(task.name(), absl::Seconds(60)));

@@ -163,6 +163,18 @@ TEST_F(ExplainTest, SealedRoundIsBeingComputed) {
   EXPECT_THAT(Explain(), HasSubstr("sealed with 16 reports"));
 }
 
+TEST_F(ExplainTest, FullDiskHoldsUpASealedRound) {
+  round_.state = RoundState::kSealed;
+  Add(16, "contributed");
+  notices_.held_up = absl::ResourceExhaustedError("shoal.db: disk is full");
+  EXPECT_THAT(Explain(),
+              HasSubstr("It is sealed with 16 reports; the next model waits. "
+                        "The task is held up: shoal.db: disk is full. Make "
+                        "room on the coordinator's disk; it tries again"));
+  round_.state = RoundState::kFailed;
+  EXPECT_THAT(Explain(), Not(HasSubstr("held up")));
+}
+
 TEST_F(ExplainTest, FailureByManySilentDevicesPointsAtTheDeadline) {
   round_.state = RoundState::kFailed;
   round_.failure = "min_reports";

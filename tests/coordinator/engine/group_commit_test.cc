@@ -190,11 +190,14 @@ TEST_F(GroupCommitTest, FullDiskHoldsUpReceiptsAndLosesNothing) {
   EXPECT_FALSE(outcome->called);
   EXPECT_THAT(engine().LastError(),
               StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(engine().NoticesOf("task", Round().id).held_up,
+              StatusIs(absl::StatusCode::kResourceExhausted));
   const auto second = SendOf(2);
   Repair();
   EXPECT_THAT(outcome->receipt, IsOk());
   EXPECT_THAT(second->receipt, IsOk());
   EXPECT_THAT(engine().LastError(), IsOk());
+  EXPECT_THAT(engine().NoticesOf("task", Round().id).held_up, IsOk());
   EXPECT_EQ(Round().accepted, 2);
 }
 
