@@ -7,7 +7,6 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
-#include "coordinator/service/traffic.h"
 #include "learning/expand_model.h"
 #include "protocol/wire.h"
 
@@ -128,7 +127,7 @@ absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
 
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
-                         int64_t bytes_down, const std::string& explanation) {
+                         const std::string& explanation) {
   v1::RoundReport report;
   report.set_id(row.id);
   report.set_task(row.task);
@@ -152,7 +151,6 @@ v1::RoundReport ToReport(const RoundRow& row,
   }
   report.set_total_examples(row.total_examples);
   report.set_bytes_up(row.bytes_up);
-  report.set_bytes_down(bytes_down);
   report.set_explanation(explanation);
   return report;
 }
@@ -176,7 +174,6 @@ absl::StatusOr<ReportReader::Told> ReportReader::Tell(
 
 v1::RoundReport ReportReader::Report(const Told& told) const {
   v1::RoundReport report = ToReport(told.round, told.assignments,
-                                    traffic_.SentOf(told.round.base_model),
                                     ExplainRound(told.story(), clock_.Now()));
   // The numbers of the wire are those of learning/model_spec.h.
   report.set_loss(

@@ -21,19 +21,16 @@
 
 namespace shoal::coordinator {
 
-class Traffic;
-
 // Times that have not happened and digests that are empty stay unset.
 v1::ModelReport ToReport(const ModelRow& row);
 v1::DeviceReport ToReport(const DeviceRow& row);
 // Without its newest round and its trouble. DATA_LOSS when the definition does
 // not parse.
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
-// `bytes_down`: of the round's base model; `explanation`: of ExplainRound.
-// Without the loss of its model.
+// `explanation`: of ExplainRound. Without the loss of its model.
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
-                         int64_t bytes_down, const std::string& explanation);
+                         const std::string& explanation);
 
 // Reads what the reports above need. Errors of the store; DATA_LOSS when a
 // task's definition does not parse. Thread-safe.
@@ -44,12 +41,8 @@ class ReportReader {
       std::function<TaskNotices(const std::string& task, int64_t round_id)>;
 
   // All must outlive this, and what `notices_of` uses its methods' calls.
-  ReportReader(RoundStore& store, const Traffic& traffic, const Clock& clock,
-               NoticesOf notices_of)
-      : store_(store),
-        traffic_(traffic),
-        clock_(clock),
-        notices_of_(std::move(notices_of)) {}
+  ReportReader(RoundStore& store, const Clock& clock, NoticesOf notices_of)
+      : store_(store), clock_(clock), notices_of_(std::move(notices_of)) {}
 
   absl::StatusOr<v1::RoundReport> Round(const RoundRow& row) const;
   // All of one task.
@@ -82,7 +75,6 @@ class ReportReader {
                                       absl::Span<const RoundRow> newest) const;
 
   RoundStore& store_;
-  const Traffic& traffic_;
   const Clock& clock_;
   const NoticesOf notices_of_;
 };

@@ -79,7 +79,7 @@ struct CoordinatorServer::State {
         enrollment(*store, environment.rng, std::move(enrollment_ca),
                    config.device_certificate_lifetime),
         transfers(environment.clock, kSilentTransfer),
-        reports(*store, traffic, environment.clock,
+        reports(*store, environment.clock,
                 [this](const std::string& task, int64_t round_id) {
                   return engine->NoticesOf(task, round_id);
                 }),

@@ -31,7 +31,7 @@ class FetchReactor final : public grpc::ServerWriteReactor<v1::ModelChunk> {
       return;
     }
     transfer_.Moved();
-    traffic_.AddSent(digest_, chunk_.data().size());
+    traffic_.AddSent(chunk_.data().size());
     offset_ += chunk_.data().size();
     WriteNext();
   }

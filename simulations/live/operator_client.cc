@@ -37,7 +37,6 @@ absl::StatusOr<RoundRecord> ToRecord(const v1::RoundReport& report) {
   }
   record.total_examples = static_cast<int64_t>(report.total_examples());
   record.bytes_up = static_cast<int64_t>(report.bytes_up());
-  record.bytes_down = static_cast<int64_t>(report.bytes_down());
   if (record.committed || record.failed) {
     record.duration = protocol::FromProto(report.finished()) -
                       protocol::FromProto(report.opened());

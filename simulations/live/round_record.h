@@ -26,8 +26,7 @@ struct RoundRecord {
   std::optional<double> train_loss;
   std::optional<double> train_accuracy;
   int64_t total_examples = 0;
-  int64_t bytes_up = 0;
-  int64_t bytes_down = 0;
+  int64_t bytes_up = 0;  // of accepted updates
   absl::Duration duration;
   Digest committed_model;
   // Of the committed model on the held-out data; filled in by the live run.

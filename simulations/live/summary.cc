@@ -150,7 +150,7 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
 std::string RoundsCsv(absl::Span<const RoundRecord> rounds) {
   std::string csv =
       "id,number,outcome,assigned,accepted,total_examples,train_loss,"
-      "train_accuracy,test_loss,test_accuracy,bytes_up,bytes_down,seconds\n";
+      "train_accuracy,test_loss,test_accuracy,bytes_up,seconds\n";
   for (const RoundRecord& round : rounds) {
     std::optional<double> test_loss;
     std::optional<double> test_accuracy;
@@ -159,12 +159,11 @@ std::string RoundsCsv(absl::Span<const RoundRecord> rounds) {
       test_accuracy = round.test->accuracy();
     }
     absl::StrAppendFormat(
-        &csv, "%d,%d,%s,%d,%d,%d,%s,%s,%s,%s,%d,%d,%.3f\n", round.id,
-        round.number, round.committed ? "committed" : round.failure,
-        round.assigned, round.accepted, round.total_examples,
-        Number(round.train_loss), Number(round.train_accuracy),
-        Number(test_loss), Number(test_accuracy), round.bytes_up,
-        round.bytes_down, absl::ToDoubleSeconds(round.duration));
+        &csv, "%d,%d,%s,%d,%d,%d,%s,%s,%s,%s,%d,%.3f\n", round.id, round.number,
+        round.committed ? "committed" : round.failure, round.assigned,
+        round.accepted, round.total_examples, Number(round.train_loss),
+        Number(round.train_accuracy), Number(test_loss), Number(test_accuracy),
+        round.bytes_up, absl::ToDoubleSeconds(round.duration));
   }
   return csv;
 }

@@ -73,7 +73,7 @@ Fields::value_type End(const v1::RoundReport& round, absl::Time now) {
 
 std::string RoundsTable(const v1::ListRoundsResponse& list, absl::Time now) {
   Table table({"ROUND", "MODEL", "STATE", "ASSIGNED", "REPORTS", "LOSS",
-               "ACCURACY", "UPLOADED", "OPENED"});
+               "ACCURACY", "ACCEPTED", "OPENED"});
   for (const v1::RoundReport& round : list.rounds()) {
     table.Add({absl::StrCat(round.id()), absl::StrCat(round.number()),
                StateOf(round), absl::StrCat(round.assigned()),
@@ -101,8 +101,7 @@ std::string RoundFields(const v1::RoundReport& round, absl::Time now) {
   AddScore(round, fields);
   fields.insert(fields.end(),
                 {{"examples", absl::StrCat(round.total_examples())},
-                 {"bytes up", Bytes(round.bytes_up())},
-                 {"bytes down", Bytes(round.bytes_down())},
+                 {"accepted bytes", Bytes(round.bytes_up())},
                  {"base model", FullDigest(round.base_model())},
                  {"committed model", FullDigest(round.committed_model())}});
   return FieldsText(fields);

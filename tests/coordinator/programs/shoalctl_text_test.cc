@@ -11,6 +11,7 @@ namespace shoal::shoalctl {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -85,6 +86,13 @@ TEST(RoundTextTest, SquaredErrorIsNamedAndHasNoAccuracyBesideIt) {
   round.set_loss(v1::LOSS_SOFTMAX_CROSS_ENTROPY);
   EXPECT_THAT(RoundFields(round, kNow),
               AllOf(HasSubstr("train loss"), HasSubstr("train accuracy")));
+}
+
+TEST(RoundTextTest, BytesAreThoseOfAcceptedUpdates) {
+  v1::RoundReport round;
+  round.set_bytes_up(2048);
+  EXPECT_THAT(RoundFields(round, kNow),
+              ContainsRegex("accepted bytes +2\\.0 KiB"));
 }
 
 TEST(RoundTextTest, FailureIsNamed) {

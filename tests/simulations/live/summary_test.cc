@@ -161,12 +161,11 @@ TEST(SummaryTest, CsvHasALinePerRoundFailedOnesIncluded) {
   failed.failed = true;
   failed.failure = "min_reports";
   failed.assigned = 3;
-  EXPECT_EQ(
-      RoundsCsv({committed, failed}),
-      "id,number,outcome,assigned,accepted,total_examples,train_loss,"
-      "train_accuracy,test_loss,test_accuracy,bytes_up,bytes_down,seconds\n"
-      "4,1,committed,20,16,0,2.5,,0.5,0.25,1000,0,1.500\n"
-      "5,2,min_reports,3,0,0,,,,,0,0,0.000\n");
+  EXPECT_EQ(RoundsCsv({committed, failed}),
+            "id,number,outcome,assigned,accepted,total_examples,train_loss,"
+            "train_accuracy,test_loss,test_accuracy,bytes_up,seconds\n"
+            "4,1,committed,20,16,0,2.5,,0.5,0.25,1000,1.500\n"
+            "5,2,min_reports,3,0,0,,,,,0,0.000\n");
 }
 
 TEST(SummaryTest, MedianIsTheMiddleOrTheMeanOfTwo) {
