@@ -6,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/service/store_errors.h"
+#include "protocol/refusal.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 constexpr int kMaxMissed = 64;
 
 absl::Status Shutdown() {
-  return absl::CancelledError("the coordinator is shutting down");
+  return protocol::RefusalError(protocol::RefusalCode::kShuttingDown,
+                                "the coordinator is shutting down");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class RoundFeed {
 
   // `reports` must outlive the feed.
   RoundFeed(const ReportReader& reports, absl::Duration period);
-  // Ends all watchers with CANCELLED.
+  // Ends all watchers with kShuttingDown.
   ~RoundFeed();
   RoundFeed(const RoundFeed&) = delete;
   RoundFeed& operator=(const RoundFeed&) = delete;
@@ -43,7 +43,7 @@ class RoundFeed {
   void Watch(const std::string& task, std::shared_ptr<Watcher> watcher)
       SHOAL_EXCLUDES(mutex_);
 
-  // Ends all watchers with CANCELLED, now and from here on.
+  // Ends all watchers with kShuttingDown, now and from here on.
   void Stop() SHOAL_EXCLUDES(mutex_);
 
  private:

@@ -61,14 +61,21 @@ ShoaldProcess::ShoaldProcess(const std::string& data_parent)
                       {"127.0.0.1"}, now, day);
   SHOAL_CHECK(leaf.ok());
   const std::string tls = folder_.path() + "/tls";
-  SHOAL_CHECK(MakeFolders(tls).ok());
+  WriteCredentials(tls, *leaf);
+  WriteCredentials(credentials(), operator_);
+  SHOAL_CHECK(
+      WriteFileAtomically(tls + "/ca.key", ca_.key_pem.Reveal(), 0600).ok());
+}
+
+void ShoaldProcess::WriteCredentials(
+    const std::string& folder, const protocol::KeyAndCertificate& leaf) const {
+  SHOAL_CHECK(MakeFolders(folder).ok());
   const auto write = [&](const char* name, absl::string_view text) {
-    SHOAL_CHECK(WriteFileAtomically(tls + "/" + name, text, 0600).ok());
+    SHOAL_CHECK(WriteFileAtomically(folder + "/" + name, text, 0600).ok());
   };
   write("ca.pem", ca_.certificate_pem);
-  write("ca.key", ca_.key_pem.Reveal());
-  write("certificate.pem", leaf->certificate_pem);
-  write("key.pem", leaf->key_pem.Reveal());
+  write("certificate.pem", leaf.certificate_pem);
+  write("key.pem", leaf.key_pem.Reveal());
 }
 
 absl::Status ShoaldProcess::Start(const std::string& failpoint) {

@@ -41,6 +41,8 @@ class ShoaldProcess {
   const std::string& data() const { return data_; }
   std::string Log() const { return TailOfFile(log_, 200); }
   const protocol::KeyAndCertificate& ca() const { return ca_; }
+  // Of an operator, for `shoalctl --credentials`.
+  std::string credentials() const { return folder_.path() + "/operator"; }
 
   std::shared_ptr<grpc::Channel> OperatorChannel() const;
   std::shared_ptr<grpc::Channel> DeviceChannel(
@@ -53,6 +55,9 @@ class ShoaldProcess {
   absl::Status AwaitCompletion(const std::string& task, absl::Duration timeout);
 
  private:
+  void WriteCredentials(const std::string& folder,
+                        const protocol::KeyAndCertificate& leaf) const;
+
   TemporaryFolder folder_{"shoal-faults"};
   std::string data_;
   std::string log_;

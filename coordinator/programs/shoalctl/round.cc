@@ -1,9 +1,11 @@
 // shoalctl round: list, show, explain, watch.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -62,43 +64,88 @@ class Progress {
   Progress(bool json, bool terminal) : json_(json), terminal_(terminal) {}
 
   void Show(const v1::RoundReport& round) {
+    // Whoever watches anew is told what it was told last.
+    if (Same(round, last_)) return;
     if (json_) {
       std::printf("%s\n", ToJson(round).dump().c_str());
     } else if (terminal_) {
       std::printf("\r\033[K%s%s", RoundLine(round).c_str(),
                   IsOver(round.state()) ? "\n" : "");
       open_line_ = !IsOver(round.state());
-    } else if (round.id() != id_ || round.state() != state_) {
+    } else if (round.id() != last_.id() || round.state() != last_.state()) {
       std::printf("%s\n", RoundLine(round).c_str());
     }
-    id_ = round.id();
-    state_ = round.state();
+    last_ = round;
     std::fflush(stdout);
   }
 
-  void End() const {
-    if (open_line_) std::printf("\n");
+  void EndLine() {
+    if (std::exchange(open_line_, false)) std::printf("\n");
+    std::fflush(stdout);
   }
 
  private:
+  static bool Same(const v1::RoundReport& a, const v1::RoundReport& b) {
+    return a.id() == b.id() && a.state() == b.state() &&
+           a.assigned() == b.assigned() && a.accepted() == b.accepted();
+  }
+
   const bool json_;
   const bool terminal_;
   bool open_line_ = false;
-  uint64_t id_ = 0;
-  v1::RoundState state_ = v1::ROUND_STATE_UNSPECIFIED;
+  v1::RoundReport last_;
 };
 
+// Pauses before the coordinator is asked again, each twice the one before.
+constexpr absl::Duration kFirstPause = absl::Milliseconds(250);
+constexpr absl::Duration kLongestPause = absl::Seconds(5);
+
+// How one stream of rounds ended: OK with the task, UNAVAILABLE when the
+// coordinator is lost.
+struct WatchEnd {
+  absl::Status status;
+  bool shown = false;  // at least one round
+};
+WatchEnd WatchOnce(Shell& shell, v1::Admin::Stub& stub,
+                   const v1::WatchRoundsRequest& request, Progress& progress) {
+  WatchEnd end;
+  grpc::ClientContext context;
+  const auto stream = stub.WatchRounds(&context, request);
+  v1::RoundReport round;
+  while (stream->Read(&round)) {
+    progress.Show(round);
+    end.shown = true;
+  }
+  end.status = shell.FromCall(stream->Finish());
+  return end;
+}
+
+// Outlives restarts of the coordinator, once it has been there.
 absl::Status Watch(Shell& shell, const Options& options) {
+  v1::GetTaskRequest get;
+  get.set_name(options.task);
+  v1::TaskReport task;
+  SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetTask, get, task));
   SHOAL_ASSIGN_OR_RETURN(v1::Admin::Stub * stub, shell.Admin());
   v1::WatchRoundsRequest request;
   request.set_task(options.task);
-  grpc::ClientContext context;
-  const auto stream = stub->WatchRounds(&context, request);
   Progress progress(shell.json(), isatty(STDOUT_FILENO) != 0);
-  v1::RoundReport round;
-  while (stream->Read(&round)) progress.Show(round);
-  progress.End();
-  return shell.FromCall(stream->Finish());
+  absl::Duration pause = kFirstPause;
+  bool lost = false;
+  while (true) {
+    const WatchEnd end = WatchOnce(shell, *stub, request, progress);
+    progress.EndLine();
+    if (!absl::IsUnavailable(end.status)) return end.status;
+    if (end.shown) pause = kFirstPause;
+    if (end.shown || !lost) {
+      std::fprintf(stderr,
+                   "shoalctl: lost the coordinator at %s; trying again\n",
+                   shell.options().coordinator.c_str());
+    }
+    lost = true;
+    absl::SleepFor(pause);
+    pause = std::min(2 * pause, kLongestPause);
+  }
 }
 
 }  // namespace
@@ -119,7 +166,9 @@ void AddRoundCommands(CLI::App& app, Shell& shell) {
           [&shell, options] { return Explain(shell, *options); })
       ->add_option("ROUND", options->id, "number in the column ROUND")
       ->required();
-  AddVerb(*noun, shell, "watch", "follow a task's rounds until it ends",
+  AddVerb(*noun, shell, "watch",
+          "follow a task's rounds until it ends, over "
+          "restarts of the coordinator",
           "shoalctl round watch digits",
           [&shell, options] { return Watch(shell, *options); })
       ->add_option("TASK", options->task, "name of the task")

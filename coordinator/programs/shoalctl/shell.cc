@@ -17,6 +17,8 @@ namespace shoal::shoalctl {
 namespace {
 
 constexpr std::chrono::seconds kCallTimeout(30);
+// gRPC's own would let a coordinator that is back wait for up to two minutes.
+constexpr int kMaxReconnectPauseMs = 5000;
 constexpr uint64_t kMaxPemBytes = 1 << 20;
 
 absl::StatusOr<std::string> ReadPem(const std::string& folder,
@@ -44,8 +46,10 @@ int Shell::Run() {
 absl::StatusOr<v1::Admin::Stub*> Shell::Admin() {
   if (stub_ == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(const auto credentials, Credentials());
-    stub_ = v1::Admin::NewStub(
-        grpc::CreateChannel(options_.coordinator, credentials));
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
+    stub_ = v1::Admin::NewStub(grpc::CreateCustomChannel(
+        options_.coordinator, credentials, arguments));
   }
   return stub_.get();
 }
@@ -70,7 +74,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Shell::Credentials()
 }
 
 absl::Status Shell::FromCall(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
+  if (status.ok()) {
+    reached_ = true;
+    return absl::OkStatus();
+  }
   const absl::Status error = protocol::StatusFromWire(
       static_cast<absl::StatusCode>(status.error_code()),
       status.error_message(), status.error_details());
@@ -79,12 +86,16 @@ absl::Status Shell::FromCall(const grpc::Status& status) {
       (absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error))) {
     return Unreachable(status.error_message());
   }
+  reached_ = true;
   return error;
 }
 
 absl::Status Shell::Unreachable(const std::string& why) const {
   const char* remedy = "is shoald running, and is the address right?";
-  if (absl::StrContains(why, "andshake")) {
+  // What it once answered it was not configured wrongly for.
+  if (reached_) {
+    remedy = "does shoald still run?";
+  } else if (absl::StrContains(why, "andshake")) {
     remedy =
         "is ca.pem in the credentials that of this coordinator, and is its "
         "certificate for this host? Or does it run without TLS (--insecure)?";

@@ -70,6 +70,7 @@ class Shell {
   GlobalOptions options_;
   std::function<absl::Status()> command_;
   std::unique_ptr<v1::Admin::Stub> stub_;
+  bool reached_ = false;  // the coordinator has answered a call
 };
 
 }  // namespace shoal::shoalctl
