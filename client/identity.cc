@@ -23,7 +23,11 @@ absl::StatusOr<std::string> ReadPart(const std::string& folder,
                                      absl::string_view name) {
   const std::string path = absl::StrCat(folder, "/", name);
   absl::StatusOr<std::string> text = ReadFile(path, kMaxPemBytes);
-  if (!absl::IsNotFound(text.status())) return text;
+  if (text.ok()) return text;
+  if (!absl::IsNotFound(text.status())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(text.status().message(), "; expected a PEM file"));
+  }
   return absl::FailedPreconditionError(
       absl::StrCat(path,
                    " is missing: enrol this device first (shoal-agent "
@@ -33,6 +37,12 @@ absl::StatusOr<std::string> ReadPart(const std::string& folder,
 absl::StatusOr<Secret> ReadKeyFile(const std::string& folder) {
   SHOAL_ASSIGN_OR_RETURN(std::string text, ReadPart(folder, "key.pem"));
   return Secret(std::move(text));
+}
+
+// What a device can do about a file that it cannot use.
+absl::Status Unusable(const std::string& path, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": ", why, "; enrol this device anew, in an empty folder"));
 }
 
 // The identity in a certificate, if it is a device's and belongs to the key.
@@ -67,20 +77,27 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
   SHOAL_ASSIGN_OR_RETURN(loaded.certificate_pem,
                          ReadPart(folder, "certificate.pem"));
   SHOAL_ASSIGN_OR_RETURN(loaded.ca_pem, ReadPart(folder, "ca.pem"));
+  if (const auto ca = protocol::ReadCertificate(loaded.ca_pem); !ca.ok()) {
+    return Unusable(folder + "/ca.pem", ca.status().message());
+  }
+  if (const auto key = protocol::ReadKey(loaded.key_pem); !key.ok()) {
+    return Unusable(folder + "/key.pem", key.status().message());
+  }
+  const std::string certificate = folder + "/certificate.pem";
   absl::StatusOr<protocol::Identity> identity =
       CheckPair(loaded.key_pem, loaded.certificate_pem);
   if (!identity.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder, ": ", identity.status().message(), "; enrol this device anew"));
+    return Unusable(certificate, identity.status().message());
   }
   if (now < identity->valid_from) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder, ": the certificate is valid from ", Utc(identity->valid_from),
-        " on, but this device's clock says ", Utc(now), "; set the clock"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        certificate, ": the certificate is valid from ",
+        Utc(identity->valid_from), " on, but this device's clock says ",
+        Utc(now), "; set the clock"));
   }
   if (identity->expires <= now) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder, ": the certificate expired at ", Utc(identity->expires),
+    return absl::InvalidArgumentError(absl::StrCat(
+        certificate, ": the certificate expired at ", Utc(identity->expires),
         ", and this device's clock says ", Utc(now),
         "; enrol this device anew, or set the clock if it is wrong"));
   }
@@ -91,8 +108,19 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
 absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder) {
   const std::string path = folder + "/key.pem";
   absl::StatusOr<std::string> text = ReadFile(path, kMaxPemBytes);
-  if (text.ok()) return Secret(*std::move(text));
-  if (!absl::IsNotFound(text.status())) return text.status();
+  if (text.ok()) {
+    Secret held(*std::move(text));
+    if (const auto read = protocol::ReadKey(held); !read.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": ", read.status().message(),
+                       "; remove it to have a new key made"));
+    }
+    return held;
+  }
+  if (!absl::IsNotFound(text.status())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(text.status().message(), "; expected a PEM file"));
+  }
   SHOAL_ASSIGN_OR_RETURN(Secret key, protocol::MakeKey());
   SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path, key.Reveal(), 0600));
   return key;

@@ -23,13 +23,15 @@ struct DeviceIdentity {
   std::string id;  // 64 hexadecimal digits
 };
 
-// FAILED_PRECONDITION, with what to do, when the folder holds no complete
-// identity, the key and the certificate do not belong together, or the
-// certificate is not valid at `now`, which the device's clock says.
+// FAILED_PRECONDITION when a file is missing; INVALID_ARGUMENT, with the file
+// and what to do, when one cannot be used, the key and the certificate do not
+// belong together, or the certificate is not a device's or not valid at `now`,
+// which the device's clock says.
 absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
                                             absl::Time now);
 
-// The folder's key; a new one when there is none.
+// The folder's key; a new one when there is none. INVALID_ARGUMENT when there
+// is one that cannot be used.
 absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder);
 
 // Keeps a signed certificate; returns the device's id. INVALID_ARGUMENT when

@@ -7,7 +7,6 @@
 #include <string>
 #include <thread>
 
-#include "base/file.h"
 #include "base/logging.h"
 #include "base/program_error.h"
 #include "base/version.h"
@@ -16,6 +15,7 @@
 #include "client/agent/share.h"
 #include "client/agent/stop_signals.h"
 #include "configuration/command_line.h"
+#include "protocol/credentials.h"
 #include "protocol/exit_code.h"
 
 namespace shoal::client {
@@ -92,7 +92,8 @@ std::string HostName() {
 }
 
 ExitCode EnrollDevice(const EnrollArguments& arguments) {
-  const absl::StatusOr<std::string> ca = ReadFile(arguments.ca, 1 << 20);
+  const absl::StatusOr<std::string> ca =
+      protocol::LoadCertificate(arguments.ca);
   if (!ca.ok()) return Fail(protocol::AsWrongInput(ca.status()));
   const absl::StatusOr<std::string> id = Enroll(
       arguments.coordinator, *ca, arguments.invitation,

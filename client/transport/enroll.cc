@@ -10,6 +10,7 @@
 #include "client/include/shoal/client.h"
 #include "client/transport/grpc_channel.h"
 #include "protocol/certificates.h"
+#include "protocol/credentials.h"
 #include "protocol/messages.h"
 #include "shoal/v1/fleet.grpc.pb.h"
 
@@ -39,6 +40,9 @@ absl::StatusOr<std::string> Enroll(const std::string& coordinator,
                                    const std::string& device_name,
                                    const std::string& state_folder) {
   SHOAL_RETURN_IF_ERROR(client::CheckAddress(coordinator));
+  if (const absl::Status ca = protocol::CheckCertificate(ca_pem); !ca.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("ca_pem: ", ca.message()));
+  }
   SHOAL_ASSIGN_OR_RETURN(const auto lock,
                          client::FolderLock::Take(state_folder));
   SHOAL_ASSIGN_OR_RETURN(const Secret key, client::LoadOrMakeKey(state_folder));

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "base/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -51,11 +53,39 @@ TEST_F(IdentityTest, EmptyFolderSaysWhatToDo) {
                        HasSubstr("shoal-agent enroll")));
 }
 
+TEST_F(IdentityTest, FolderInPlaceOfAFileIsNamed) {
+  StoreAs(protocol::Role::kDevice);
+  std::filesystem::remove(folder_.path() + "/key.pem");
+  std::filesystem::create_directory(folder_.path() + "/key.pem");
+  EXPECT_THAT(
+      LoadIdentity(folder_.path(), kNow),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("/key.pem: ")));
+}
+
+TEST_F(IdentityTest, KeyThatIsNoneIsNamedAndKept) {
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(folder_.path() + "/key.pem", "hello", 0600));
+  EXPECT_THAT(LoadOrMakeKey(folder_.path()),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("/key.pem: not a private key")));
+  EXPECT_THAT(ReadFile(folder_.path() + "/key.pem", 100),
+              testing::IsOkAndHolds("hello"));
+}
+
+TEST_F(IdentityTest, CaThatIsNoCertificateIsNamed) {
+  StoreAs(protocol::Role::kDevice);
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(folder_.path() + "/ca.pem", "hello", 0600));
+  EXPECT_THAT(LoadIdentity(folder_.path(), kNow),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("/ca.pem: not a certificate")));
+}
+
 TEST_F(IdentityTest, ExpiredCertificateSaysWhatToDo) {
   StoreAs(protocol::Role::kDevice);
   EXPECT_THAT(
       LoadIdentity(folder_.path(), kNow + absl::Hours(2)),
-      StatusIs(absl::StatusCode::kFailedPrecondition,
+      StatusIs(absl::StatusCode::kInvalidArgument,
                AllOf(HasSubstr("expired"),
                      HasSubstr("this device's clock says 2027-01-15 10:00:00Z"),
                      HasSubstr("set the clock if it is wrong"))));
@@ -64,7 +94,7 @@ TEST_F(IdentityTest, ExpiredCertificateSaysWhatToDo) {
 TEST_F(IdentityTest, ClockBehindTheCertificateIsNamed) {
   StoreAs(protocol::Role::kDevice);
   EXPECT_THAT(LoadIdentity(folder_.path(), absl::UnixEpoch()),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
+              StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("this device's clock says 1970-01-01 "
                                  "00:00:00Z; set the clock")));
 }
@@ -80,9 +110,9 @@ TEST_F(IdentityTest, CertificateOfAnotherKeyIsRefused) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const Secret other, protocol::MakeKey());
   SHOAL_ASSERT_OK(
       WriteFileAtomically(folder_.path() + "/key.pem", other.Reveal(), 0600));
-  EXPECT_THAT(LoadIdentity(folder_.path(), kNow),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       HasSubstr("another key")));
+  EXPECT_THAT(
+      LoadIdentity(folder_.path(), kNow),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another key")));
 }
 
 TEST_F(IdentityTest, KeyIsMadeOnceAndClosedToOthers) {

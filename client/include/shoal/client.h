@@ -128,7 +128,8 @@ struct SessionReport {
 // session runs at a time.
 class Client {
  public:
-  // INVALID_ARGUMENT names the option; FAILED_PRECONDITION when the state
+  // INVALID_ARGUMENT names the option, or the certificate or key in the state
+  // folder that cannot be used; FAILED_PRECONDITION when the state
   // folder holds no identity (see Enroll) or belongs to a running client.
   static absl::StatusOr<std::unique_ptr<Client>> Create(
       const ClientOptions& options, const ClientDependencies& dependencies);
@@ -158,6 +159,7 @@ class Client {
 // Makes a key in `state_folder` (if there is none), has its certificate signed
 // against an invitation and stores it. The key never leaves the folder.
 // `ca_pem` is the coordinator's CA. Returns the device's id.
+// INVALID_ARGUMENT when it is no certificate, or the key in the folder is none;
 // PERMISSION_DENIED when the invitation is not valid.
 absl::StatusOr<std::string> Enroll(const std::string& coordinator,
                                    const std::string& ca_pem,

@@ -5,10 +5,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
+#include "absl/time/clock.h"
 #include "base/program_error.h"
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/json.h"
+#include "protocol/credentials.h"
 #include "protocol/exit_code.h"
 #include "protocol/refusal.h"
 #include "protocol/wire.h"
@@ -19,19 +20,6 @@ namespace {
 constexpr std::chrono::seconds kCallTimeout(30);
 // gRPC's own would let a coordinator that is back wait for up to two minutes.
 constexpr int kMaxReconnectPauseMs = 5000;
-constexpr uint64_t kMaxPemBytes = 1 << 20;
-
-absl::StatusOr<std::string> ReadPem(const std::string& folder,
-                                    const char* name) {
-  absl::StatusOr<std::string> pem =
-      ReadFile(absl::StrCat(folder, "/", name), kMaxPemBytes);
-  if (pem.ok()) return pem;
-  return absl::InvalidArgumentError(
-      absl::StrCat(pem.status().message(),
-                   "; --credentials expects a folder with ca.pem, "
-                   "certificate.pem and key.pem, as `shoalctl ca init` makes "
-                   "it"));
-}
 
 }  // namespace
 
@@ -63,13 +51,24 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Shell::Credentials()
         "(`shoald --dev` makes them in DATA/operator, `shoalctl ca init` in "
         "DIR/operator)");
   }
+  const std::string& folder = options_.credentials;
+  const absl::StatusOr<protocol::Credentials> loaded =
+      protocol::LoadCredentials(
+          {folder + "/ca.pem", folder + "/certificate.pem",
+           folder + "/key.pem"},
+          protocol::Role::kOperator, absl::Now());
+  if (absl::IsNotFound(loaded.status())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(loaded.status().message(),
+                     "; --credentials expects a folder with ca.pem, "
+                     "certificate.pem and key.pem, as `shoalctl ca init` makes "
+                     "it"));
+  }
+  if (!loaded.ok()) return protocol::AsWrongInput(loaded.status());
   grpc::SslCredentialsOptions ssl;
-  SHOAL_ASSIGN_OR_RETURN(ssl.pem_root_certs,
-                         ReadPem(options_.credentials, "ca.pem"));
-  SHOAL_ASSIGN_OR_RETURN(ssl.pem_cert_chain,
-                         ReadPem(options_.credentials, "certificate.pem"));
-  SHOAL_ASSIGN_OR_RETURN(ssl.pem_private_key,
-                         ReadPem(options_.credentials, "key.pem"));
+  ssl.pem_root_certs = loaded->ca_pem;
+  ssl.pem_cert_chain = loaded->leaf.certificate_pem;
+  ssl.pem_private_key = std::string(loaded->leaf.key_pem.Reveal());
   return grpc::SslCredentials(ssl);
 }
 

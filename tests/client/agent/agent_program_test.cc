@@ -203,6 +203,28 @@ TEST_F(AgentProgramTest, EnrolmentByAWrongClockNamesTheClock) {
   EXPECT_THAT(Log(), HasSubstr("by this device's clock"));
 }
 
+TEST_F(AgentProgramTest, CaThatIsNoCertificateIsWrongInputAndNamed) {
+  ServeTls(absl::Now());
+  SHOAL_ASSERT_OK(
+      ReplaceFile(folder_.path() + "/ca.pem", ca_.key_pem.Reveal()));
+  EXPECT_EQ(Enroll("welcome"), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("/ca.pem: not a certificate"));
+}
+
+TEST_F(AgentProgramTest, OperatorsCertificateIsWrongInputAndNamesBothRoles) {
+  ServeTls();
+  ASSERT_EQ(Enroll("welcome"), protocol::kExitOk) << Log();
+  const auto other =
+      *protocol::Issue(ca_, "operator", protocol::Role::kOperator, {},
+                       absl::Now(), absl::Hours(1));
+  SHOAL_ASSERT_OK(
+      ReplaceFile(State() + "/certificate.pem", other.certificate_pem));
+  SHOAL_ASSERT_OK(ReplaceFile(State() + "/key.pem", other.key_pem.Reveal()));
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("certificate.pem: the certificate's role is "
+                               "operator, expected device"));
+}
+
 TEST_F(AgentProgramTest, VersionHasTheProgramsName) {
   ASSERT_EQ(Run({"--version"}), protocol::kExitOk);
   EXPECT_THAT(Log(), StartsWith("shoal-agent " + Version() + " ("));

@@ -263,13 +263,28 @@ TEST_F(ShoalctlTest, CoordinatorWithoutTlsIsSuspected) {
               AllOf(HasSubstr("--insecure"), HasSubstr("ca.pem")));
 }
 
-TEST_F(ShoalctlTest, DevicesCertificateExitsWithFour) {
-  const std::string folder = coordinator_.folder() + "/device";
-  coordinator_.ca().WriteCredentials(
-      folder, coordinator_.Issue("phone", Role::kDevice));
-  const ProgramResult result = Run({"--credentials", folder, "status"});
-  EXPECT_EQ(result.exit_code, 4);
-  EXPECT_THAT(result.output, HasSubstr("permission_denied"));
+TEST_F(ShoalctlTest, CertificateOfAnotherRoleExitsWithTwoAndNamesIt) {
+  const std::string folder = coordinator_.folder() + "/other";
+  for (const auto& [role, name] : {std::pair(Role::kDevice, "device"),
+                                   {Role::kCoordinator, "coordinator"}}) {
+    coordinator_.ca().WriteCredentials(folder,
+                                       coordinator_.Issue("other", role));
+    const ProgramResult result = Run({"--credentials", folder, "status"});
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.output,
+                HasSubstr(absl::StrCat(folder, "/certificate.pem: its role is ",
+                                       name, ", expected operator")));
+  }
+}
+
+TEST_F(ShoalctlTest, KeyOfAnotherCertificateExitsWithTwoAndNamesIt) {
+  const auto other = coordinator_.Issue("other", Role::kOperator);
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(credentials_ + "/key.pem", other.key_pem.Reveal()));
+  const ProgramResult result = Run({"status"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.output, HasSubstr(credentials_ + "/key.pem: is not the "
+                                                      "key of"));
 }
 
 TEST_F(ShoalctlTest, MissingCredentialsAreExplained) {

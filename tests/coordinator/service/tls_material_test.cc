@@ -51,8 +51,8 @@ TEST_F(TlsMaterialTest, WithoutItsKeyTheCaEnrollsNobody) {
 
 TEST_F(TlsMaterialTest, MissingFileIsNamed) {
   config_.tls->key = folder_.path() + "/nothing.pem";
-  EXPECT_THAT(Load(),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("nothing.pem")));
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument,
+                               HasSubstr("nothing.pem")));
 }
 
 TEST_F(TlsMaterialTest, FileThatIsNoPemIsNamed) {
