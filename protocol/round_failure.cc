@@ -9,7 +9,7 @@ constexpr RoundFailureInfo kFailures[] = {
     {RoundFailure::kMinReports, "min_reports",
      "At the deadline fewer devices had reported than round.min_reports asks "
      "for.",
-     "Look at the outcomes of `shoalctl round explain`: lengthen "
+     "Look at what became of the round's devices: lengthen "
      "round.deadline for slow devices, raise round.over_selection for silent "
      "ones, or lower round.min_reports."},
     {RoundFailure::kStopped, "stopped",

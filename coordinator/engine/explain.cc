@@ -235,15 +235,25 @@ std::string AfterCommit(const RoundStory& story) {
   return "The next round starts from that version.";
 }
 
+// What helps a round all of whose few devices reported.
+std::string MoreDevices(const configuration::Task& task) {
+  return absl::StrCat(
+      "Too few devices checked in before its deadline: enrol more, lengthen "
+      "round.deadline (",
+      protocol::DurationText(task.round.deadline),
+      "), or lower round.min_reports.");
+}
+
 std::string AfterFailure(const RoundStory& story,
                          const std::vector<Loss>& losses) {
   const RoundRow& round = story.round;
   const auto failure = protocol::RoundFailureFromName(round.failure);
   if (!failure.has_value()) return "";
-  if (*failure != protocol::RoundFailure::kMinReports || losses.empty()) {
+  if (*failure != protocol::RoundFailure::kMinReports) {
     return std::string(protocol::InfoOf(*failure).remedy);
   }
-  std::string advice = Advice(losses.front(), story.task);
+  std::string advice = losses.empty() ? MoreDevices(story.task)
+                                      : Advice(losses.front(), story.task);
   if (IsFinal(story.task_row.state)) return advice;
   return absl::StrCat(advice, " The task tries again with a new round.");
 }

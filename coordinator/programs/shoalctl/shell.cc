@@ -91,8 +91,8 @@ absl::Status Shell::FromCall(const grpc::Status& status) {
 
 absl::Status Shell::Unreachable(const std::string& why) const {
   const char* remedy = "is shoald running, and is the address right?";
-  // What it once answered it was not configured wrongly for.
-  if (reached_) {
+  // A connection that was made and is lost was not configured wrongly.
+  if (reached_ || !absl::StrContains(why, "onnect to all addresses")) {
     remedy = "does shoald still run?";
   } else if (absl::StrContains(why, "andshake")) {
     remedy =

@@ -190,6 +190,15 @@ TEST_F(ExplainTest, FailureByManySilentDevicesPointsAtTheDeadline) {
             "`shoalctl device list`. The task tries again with a new round.");
 }
 
+TEST_F(ExplainTest, FailureWithoutLossesAsksForMoreDevices) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(5, "contributed");
+  EXPECT_THAT(Explain(), HasSubstr("Too few devices checked in before its "
+                                   "deadline: enrol more"));
+  EXPECT_THAT(Explain(), Not(HasSubstr("round explain")));
+}
+
 TEST_F(ExplainTest, FailureByRefusalsQuotesTheCatalogue) {
   round_.state = RoundState::kFailed;
   round_.failure = "min_reports";
