@@ -165,8 +165,11 @@ class RoundStore {
   // --- invitations and keys ---------------------------------------------
   // `token_hash` is the SHA-256 of the invitation; the token is not stored.
   virtual absl::Status CreateInvitation(const InvitationRow& row) = 0;
-  // Takes one use. NOT_FOUND when unknown, used up, or expired at `now`.
+  // Takes one use for a device; none when the device has used the invitation
+  // already: its answer may have been lost. NOT_FOUND when unknown, used up by
+  // others, or expired at `now`.
   virtual absl::Status UseInvitation(const Digest& token_hash,
+                                     const std::string& device_id,
                                      absl::Time now) = 0;
   // Keys that sign assignment tokens, oldest first.
   virtual absl::StatusOr<std::vector<TokenKeyRow>> ListTokenKeys() = 0;

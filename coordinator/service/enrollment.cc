@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/human_duration.h"
 #include "base/status_macros.h"
+#include "coordinator/engine/failpoints.h"
 #include "coordinator/service/store_errors.h"
 #include "protocol/refusal.h"
 
@@ -89,14 +90,16 @@ absl::StatusOr<EnrolledDevice> Enrollment::Enroll(absl::string_view invitation,
                         certificate.status().message());
   }
   if (!certificate.ok()) return certificate.status();
-  const absl::Status used = store_.UseInvitation(Sha256(invitation), now);
+  SHOAL_ASSIGN_OR_RETURN(const protocol::Identity identity,
+                         protocol::ReadIdentity(*certificate));
+  const absl::Status used =
+      store_.UseInvitation(Sha256(invitation), identity.id, now);
   if (absl::IsNotFound(used)) {
     return RefusalError(RefusalCode::kInvitationInvalid,
                         "the invitation is unknown, used up or expired");
   }
   SHOAL_RETURN_IF_ERROR(StoreError(used));
-  SHOAL_ASSIGN_OR_RETURN(const protocol::Identity identity,
-                         protocol::ReadIdentity(*certificate));
+  Failpoint("after_use_invitation");
   DeviceRow row;
   row.id = identity.id;
   row.name = identity.name;

@@ -45,7 +45,9 @@ class Enrollment {
   absl::StatusOr<NewInvitation> Invite(const InvitationRequest& request,
                                        absl::Time now);
 
-  // Takes one use of the invitation and signs. Refusals: kInvitationInvalid;
+  // Takes one use of the invitation and signs. A device whose answer was lost
+  // asks again with the same key and invitation, until that expires: it takes
+  // no other use. Refusals: kInvitationInvalid;
   // kBadRequest for a request or name that cannot be signed, which takes no
   // use.
   absl::StatusOr<EnrolledDevice> Enroll(absl::string_view invitation,

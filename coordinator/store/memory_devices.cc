@@ -1,5 +1,7 @@
 #include "coordinator/store/memory_devices.h"
 
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "base/status_macros.h"
 #include "coordinator/store/store_rules.h"
@@ -96,12 +98,17 @@ absl::Status MemoryDevices::CreateInvitation(const InvitationRow& row) {
 }
 
 absl::Status MemoryDevices::UseInvitation(const Digest& token_hash,
+                                          const std::string& device_id,
                                           absl::Time now) {
   const auto place = invitations_.find(token_hash);
   if (place == invitations_.end()) return InvitationNotFound();
   InvitationRow& row = place->second;
-  if (row.expires <= now || row.uses_left == 0) return InvitationNotFound();
+  if (row.expires <= now) return InvitationNotFound();
+  const std::pair use(token_hash, device_id);
+  if (invitation_uses_.contains(use)) return absl::OkStatus();
+  if (row.uses_left == 0) return InvitationNotFound();
   if (row.uses_left.has_value()) --*row.uses_left;
+  invitation_uses_.insert(use);
   return absl::OkStatus();
 }
 

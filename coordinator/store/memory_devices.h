@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +36,8 @@ class MemoryDevices {
                            absl::Span<const ContributionRow> contributions);
 
   absl::Status CreateInvitation(const InvitationRow& row);
-  absl::Status UseInvitation(const Digest& token_hash, absl::Time now);
+  absl::Status UseInvitation(const Digest& token_hash,
+                             const std::string& device_id, absl::Time now);
 
   std::vector<TokenKeyRow> ListTokenKeys() const;
   absl::Status AddTokenKey(const TokenKeyRow& row);
@@ -50,6 +52,7 @@ class MemoryDevices {
   std::map<std::string, DeviceRow> devices_;  // by id
   std::map<std::string, Population> populations_;
   std::map<Digest, InvitationRow> invitations_;
+  std::set<std::pair<Digest, std::string>> invitation_uses_;  // by device id
   std::map<int64_t, TokenKeyRow> token_keys_;
 };
 

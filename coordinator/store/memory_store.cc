@@ -58,9 +58,10 @@ absl::Status MemoryStore::CreateInvitation(const InvitationRow& row) {
 }
 
 absl::Status MemoryStore::UseInvitation(const Digest& token_hash,
+                                        const std::string& device_id,
                                         absl::Time now) {
   MutexLock lock(mutex_);
-  return devices_.UseInvitation(token_hash, now);
+  return devices_.UseInvitation(token_hash, device_id, now);
 }
 
 absl::StatusOr<std::vector<TokenKeyRow>> MemoryStore::ListTokenKeys() {

@@ -52,6 +52,18 @@ absl::StatusOr<DeviceRow> LoadMatchingDevice(SqliteDatabase& db,
   return PickDevice(text, std::move(rows));
 }
 
+// Whether the device has used the invitation, which must not have expired.
+absl::StatusOr<bool> HasUsed(SqliteDatabase& db, const Digest& token_hash,
+                             const std::string& device_id, absl::Time now) {
+  SqliteQuery query = db.Query(
+      "SELECT 1 FROM invitation_uses JOIN invitations USING (token_hash) "
+      "WHERE token_hash = ? AND device = ? AND expires > ?",
+      token_hash, device_id, now);
+  const bool used = query.Next();
+  SHOAL_RETURN_IF_ERROR(query.status());
+  return used;
+}
+
 }  // namespace
 
 absl::Status SqliteStore::UpsertDevice(const DeviceRow& device) {
@@ -149,14 +161,21 @@ absl::Status SqliteStore::CreateInvitation(const InvitationRow& row) {
 }
 
 absl::Status SqliteStore::UseInvitation(const Digest& token_hash,
+                                        const std::string& device_id,
                                         absl::Time now) {
   return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(const bool used,
+                           HasUsed(db, token_hash, device_id, now));
+    if (used) return absl::OkStatus();
     SHOAL_RETURN_IF_ERROR(
         db.Run("UPDATE invitations SET uses_left = uses_left - 1 "
                "WHERE token_hash = ? AND expires > ? "
                "AND (uses_left IS NULL OR uses_left > 0)",
                token_hash, now));
-    return db.changes() == 1 ? absl::OkStatus() : InvitationNotFound();
+    if (db.changes() != 1) return InvitationNotFound();
+    return db.Run(
+        "INSERT INTO invitation_uses (token_hash, device) VALUES (?, ?)",
+        token_hash, device_id);
   });
 }
 

@@ -157,8 +157,16 @@ CREATE TABLE token_keys (
 ) STRICT;
 )sql";
 
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE invitation_uses (
+  token_hash BLOB NOT NULL REFERENCES invitations,
+  device TEXT NOT NULL,
+  PRIMARY KEY (token_hash, device)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Row n turns version n into version n + 1; rows are never changed.
-constexpr const char* kMigrations[] = {kVersion1};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase& database,
                                    absl::string_view sql) {

@@ -60,7 +60,9 @@ absl::StatusOr<int64_t> CountDevices(absl::Time seen_since) override;
 absl::StatusOr<Participation> GetParticipation(
     const std::string& population, const std::string& device_id) override;
 absl::Status CreateInvitation(const InvitationRow& row) override;
-absl::Status UseInvitation(const Digest& token_hash, absl::Time now) override;
+absl::Status UseInvitation(const Digest& token_hash,
+                           const std::string& device_id,
+                           absl::Time now) override;
 absl::StatusOr<std::vector<TokenKeyRow>> ListTokenKeys() override;
 absl::Status AddTokenKey(const TokenKeyRow& row) override;
 absl::Status DeleteTokenKeysBefore(int64_t id) override;

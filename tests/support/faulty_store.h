@@ -132,7 +132,9 @@ class FaultyStore final : public coordinator::RoundStore {
   SHOAL_FORWARD(absl::Status, CreateInvitation,
                 (const coordinator::InvitationRow& row), (row))
   SHOAL_FORWARD(absl::Status, UseInvitation,
-                (const Digest& token_hash, absl::Time now), (token_hash, now))
+                (const Digest& token_hash, const std::string& device_id,
+                 absl::Time now),
+                (token_hash, device_id, now))
   SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::TokenKeyRow>>,
                 ListTokenKeys, (), ())
   SHOAL_FORWARD(absl::Status, AddTokenKey,

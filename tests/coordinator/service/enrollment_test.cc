@@ -75,6 +75,23 @@ TEST_F(EnrollmentTest, UsedUpInvitationIsRefused) {
       protocol::RefusalCode::kInvitationInvalid);
 }
 
+TEST_F(EnrollmentTest, DeviceWhoseAnswerWasLostMayAskAgain) {
+  const std::string invitation = Invite(1);
+  const std::string request = Request();
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const EnrolledDevice lost,
+      enrollment_.Enroll(invitation, request, "pi", now_));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const EnrolledDevice again,
+      enrollment_.Enroll(invitation, request, "pi", now_));
+  EXPECT_EQ(again.device_id, lost.device_id);
+  EXPECT_EQ(again.ca_pem, lost.ca_pem);
+  EXPECT_EQ(store_->ListDevices(10, "")->size(), 1u);
+  EXPECT_EQ(
+      CodeOf(enrollment_.Enroll(invitation, Request(), "pi", now_).status()),
+      protocol::RefusalCode::kInvitationInvalid);
+}
+
 TEST_F(EnrollmentTest, InvitationWithoutCountLastsUntilItExpires) {
   const std::string invitation = Invite(std::nullopt);
   for (int i = 0; i < 5; ++i) {

@@ -208,17 +208,34 @@ InvitationRow MakeInvitation(std::optional<int64_t> uses) {
 
 TEST_P(StoreTest, OneTimeInvitationIsUsedOnce) {
   SHOAL_ASSERT_OK(store().CreateInvitation(MakeInvitation(1)));
-  EXPECT_THAT(store().UseInvitation(Sha256("token"), Now()), IsOk());
-  EXPECT_THAT(store().UseInvitation(Sha256("token"), Now()),
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(1), Now()),
+              IsOk());
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(2), Now()),
+              StatusIs(kNotFound));
+}
+
+TEST_P(StoreTest, DeviceThatRepeatsItsUseTakesNoOther) {
+  SHOAL_ASSERT_OK(store().CreateInvitation(MakeInvitation(2)));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(1), Now()),
+                IsOk());
+  }
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(2), Now()),
+              IsOk());
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(3), Now()),
+              StatusIs(kNotFound));
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(1),
+                                    Now() + absl::Hours(1)),
               StatusIs(kNotFound));
 }
 
 TEST_P(StoreTest, LimitedInvitationIsUsedThatOften) {
   SHOAL_ASSERT_OK(store().CreateInvitation(MakeInvitation(3)));
   for (int i = 0; i < 3; ++i) {
-    EXPECT_THAT(store().UseInvitation(Sha256("token"), Now()), IsOk());
+    EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(i), Now()),
+                IsOk());
   }
-  EXPECT_THAT(store().UseInvitation(Sha256("token"), Now()),
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(3), Now()),
               StatusIs(kNotFound));
 }
 
@@ -226,32 +243,35 @@ TEST_P(StoreTest, UnlimitedInvitationIsUsedUntilItExpires) {
   SHOAL_ASSERT_OK(store().CreateInvitation(MakeInvitation(std::nullopt)));
   const absl::Time end = Now() + absl::Hours(1);
   for (int i = 0; i < 5; ++i) {
-    EXPECT_THAT(
-        store().UseInvitation(Sha256("token"), end - absl::Microseconds(1)),
-        IsOk());
+    EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(i),
+                                      end - absl::Microseconds(1)),
+                IsOk());
   }
-  EXPECT_THAT(store().UseInvitation(Sha256("token"), end), StatusIs(kNotFound));
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(9), end),
+              StatusIs(kNotFound));
 }
 
 TEST_P(StoreTest, ExpiredAttemptTakesNoUse) {
   SHOAL_ASSERT_OK(store().CreateInvitation(MakeInvitation(1)));
-  EXPECT_THAT(store().UseInvitation(Sha256("token"), Now() + absl::Hours(2)),
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(1),
+                                    Now() + absl::Hours(2)),
               StatusIs(kNotFound));
-  EXPECT_THAT(store().UseInvitation(Sha256("token"), Now()), IsOk());
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(1), Now()),
+              IsOk());
 }
 
 TEST_P(StoreTest, InvitationThatNeverExpiresDoesNot) {
   InvitationRow row = MakeInvitation(1);
   row.expires = absl::InfiniteFuture();
   SHOAL_ASSERT_OK(store().CreateInvitation(row));
-  EXPECT_THAT(
-      store().UseInvitation(Sha256("token"), Now() + absl::Hours(1'000'000)),
-      IsOk());
+  EXPECT_THAT(store().UseInvitation(Sha256("token"), DeviceId(1),
+                                    Now() + absl::Hours(1'000'000)),
+              IsOk());
 }
 
 TEST_P(StoreTest, UnknownInvitationIsNotFound) {
   SHOAL_ASSERT_OK(store().CreateInvitation(MakeInvitation(1)));
-  EXPECT_THAT(store().UseInvitation(Sha256("other"), Now()),
+  EXPECT_THAT(store().UseInvitation(Sha256("other"), DeviceId(1), Now()),
               StatusIs(kNotFound));
 }
 

@@ -143,8 +143,9 @@ class ReopeningStore final : public RoundStore {
     return Open()->CreateInvitation(row);
   }
   absl::Status UseInvitation(const Digest& token_hash,
+                             const std::string& device_id,
                              absl::Time now) override {
-    return Open()->UseInvitation(token_hash, now);
+    return Open()->UseInvitation(token_hash, device_id, now);
   }
   absl::StatusOr<std::vector<TokenKeyRow>> ListTokenKeys() override {
     return Open()->ListTokenKeys();

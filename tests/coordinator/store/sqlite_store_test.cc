@@ -96,6 +96,18 @@ TEST_F(SqliteStoreTest, NewerSchemaIsRefusedWithBothVersions) {
                      HasSubstr(absl::StrCat("knows ", SchemaVersion())))));
 }
 
+TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
+  SHOAL_ASSERT_OK(OpenSqliteStore(path_));
+  Execute("DROP TABLE invitation_uses; PRAGMA user_version = 1");
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+  InvitationRow row;
+  row.token_hash = Sha256("token");
+  row.uses_left = 1;
+  row.expires = absl::InfiniteFuture();
+  SHOAL_ASSERT_OK(store->CreateInvitation(row));
+  SHOAL_EXPECT_OK(store->UseInvitation(Sha256("token"), DeviceId(1), Now()));
+}
+
 TEST_F(SqliteStoreTest, DatabaseOfAnotherProgramIsRefusedAndUntouched) {
   Execute("CREATE TABLE theirs (x); PRAGMA user_version = 1");
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string before, ReadFile(path_));
