@@ -9,11 +9,19 @@
 
 namespace shoal::coordinator {
 
-// The names in use, for the fault tests: every one is visited by them.
-inline constexpr absl::string_view kFailpoints[] = {
+// The names in use, for the fault tests: every one is visited by them. Those
+// that every committed round comes by,
+inline constexpr absl::string_view kRoundFailpoints[] = {
     "after_open_round",     "after_assignment",   "before_commit_segment",
     "after_commit_segment", "before_seal",        "after_seal",
     "before_commit_round",  "after_commit_round",
+};
+// and the others.
+inline constexpr absl::string_view kOtherFailpoints[] = {
+    "after_create_task",
+    "before_fail_round",
+    "after_fail_round",
+    "after_use_invitation",
 };
 
 void Failpoint(absl::string_view name);

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "coordinator/engine/check_in.h"
 #include "coordinator/engine/engine_core.h"
+#include "coordinator/engine/failpoints.h"
 #include "coordinator/engine/task_runner.h"
 #include "coordinator/engine/token_keys.h"
 #include "coordinator/engine/upload_desk.h"
@@ -60,6 +61,7 @@ class RoundEngineImpl final : public RoundEngine {
     row.updated = now;
     SHOAL_RETURN_IF_ERROR(
         core_.Noted(core_.deps.store.CreateTask(row, model, bytes)));
+    Failpoint("after_create_task");
     core_.deps.log.Info(
         "task created",
         {{"task", task.name}, {"model", setup->task.model.ToString()}});

@@ -309,8 +309,10 @@ absl::Status TaskRunner::Seal(absl::Time now) {
 absl::Status TaskRunner::Fail(RoundFailure failure, absl::Time now) {
   const RoundRow row = CurrentRound().row;
   const std::string reason(ToString(failure));
+  Failpoint("before_fail_round");
   SHOAL_RETURN_IF_ERROR(
       core_.Noted(core_.deps.store.FailRound(*lease_, row.id, reason, now)));
+  Failpoint("after_fail_round");
   core_.deps.log.Warning(
       "round failed",
       {{"task", row.task}, {"round", row.id}, {"reason", reason}});

@@ -53,7 +53,7 @@ TEST_P(KillShoaldTest, RestartFinishesTheTaskWithNothingLostOrDoubled) {
 
 std::vector<KillPoint> AllKillPoints() {
   std::vector<KillPoint> points;
-  for (absl::string_view name : coordinator::kFailpoints) {
+  for (absl::string_view name : coordinator::kRoundFailpoints) {
     points.push_back({std::string(name), 1});
     points.push_back({std::string(name), 2});
   }

@@ -50,7 +50,8 @@ TEST_F(FailpointsDeathTest, NothingHappensWithoutTheVariable) {
   EXPECT_EXIT(
       {
         unsetenv("SHOAL_FAILPOINT");
-        for (const absl::string_view name : kFailpoints) Failpoint(name);
+        for (const absl::string_view name : kRoundFailpoints) Failpoint(name);
+        for (const absl::string_view name : kOtherFailpoints) Failpoint(name);
         std::exit(0);
       },
       ::testing::ExitedWithCode(0), "");
