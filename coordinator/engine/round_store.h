@@ -96,6 +96,8 @@ class RoundStore {
                                      const std::string& outcome) = 0;
   virtual absl::StatusOr<std::vector<AssignmentRow>> ListAssignments(
       int64_t round_id) = 0;
+  // Both at one moment, as two reads are not.
+  virtual absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) = 0;
 
   // Adds a batch of updates to a COLLECTING round: the segment, one
   // contribution per device, the round's counters; all or nothing. On

@@ -107,6 +107,12 @@ struct AssignmentRow {
   std::string outcome;  // "", "contributed", "abandoned: …", "refused: …"
 };
 
+// A round and all its assignments, as they were at one moment.
+struct RoundSnapshot {
+  RoundRow round;
+  std::vector<AssignmentRow> assignments;
+};
+
 struct NewSegment {
   int64_t round_id = 0;
   std::string replica;

@@ -164,10 +164,12 @@ absl::StatusOr<v1::RoundReport> ReportReader::Round(const RoundRow& row) const {
 absl::StatusOr<ReportReader::Told> ReportReader::Tell(
     const RoundRow& row, const TaskRow& task_row) const {
   Told told;
-  told.round = row;
   told.task_row = task_row;
   SHOAL_ASSIGN_OR_RETURN(told.task, Definition(task_row));
-  SHOAL_ASSIGN_OR_RETURN(told.assignments, store_.ListAssignments(row.id));
+  // Anew: the row may be older than the assignments that could be read now.
+  SHOAL_ASSIGN_OR_RETURN(RoundSnapshot snapshot, store_.ReadRound(row.id));
+  told.round = std::move(snapshot.round);
+  told.assignments = std::move(snapshot.assignments);
   told.notices = notices_of_(row.task, row.id);
   return told;
 }

@@ -126,6 +126,12 @@ absl::StatusOr<std::vector<AssignmentRow>> MemoryStore::ListAssignments(
   return ValuesOf(round->assignments);
 }
 
+absl::StatusOr<RoundSnapshot> MemoryStore::ReadRound(int64_t round_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  return RoundSnapshot{round->row, ValuesOf(round->assignments)};
+}
+
 absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) {

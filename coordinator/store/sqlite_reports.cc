@@ -1,6 +1,7 @@
 // Assignments, contributions and segments: what devices add to a round.
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -95,6 +96,22 @@ absl::StatusOr<SegmentResult> TryInsertSegment(
   return InsertSegment(db, round, segment, batch);
 }
 
+absl::StatusOr<RoundSnapshot> LoadSnapshot(SqliteDatabase& db,
+                                           int64_t round_id) {
+  RoundSnapshot snapshot;
+  SHOAL_ASSIGN_OR_RETURN(snapshot.round, LoadRound(db, round_id));
+  SqliteQuery query = db.Query(
+      "SELECT device, assigned, outcome FROM assignments "
+      "WHERE round = ? ORDER BY device",
+      round_id);
+  while (query.Next()) {
+    AssignmentRow& row = snapshot.assignments.emplace_back();
+    query.Read(row.device_id, row.assigned, row.outcome);
+  }
+  SHOAL_RETURN_IF_ERROR(query.status());
+  return snapshot;
+}
+
 }  // namespace
 
 absl::Status SqliteStore::RecordAssignment(int64_t round_id,
@@ -134,21 +151,19 @@ absl::Status SqliteStore::RecordOutcome(int64_t round_id,
 
 absl::StatusOr<std::vector<AssignmentRow>> SqliteStore::ListAssignments(
     int64_t round_id) {
-  return Read(
-      [&](SqliteDatabase& db) -> absl::StatusOr<std::vector<AssignmentRow>> {
-        SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
-        std::vector<AssignmentRow> rows;
-        SqliteQuery query = db.Query(
-            "SELECT device, assigned, outcome FROM assignments "
-            "WHERE round = ? ORDER BY device",
-            round_id);
-        while (query.Next()) {
-          AssignmentRow& row = rows.emplace_back();
-          query.Read(row.device_id, row.assigned, row.outcome);
-        }
-        SHOAL_RETURN_IF_ERROR(query.status());
-        return rows;
-      });
+  SHOAL_ASSIGN_OR_RETURN(RoundSnapshot snapshot, ReadRound(round_id));
+  return std::move(snapshot.assignments);
+}
+
+absl::StatusOr<RoundSnapshot> SqliteStore::ReadRound(int64_t round_id) {
+  return Read([&](SqliteDatabase& db) -> absl::StatusOr<RoundSnapshot> {
+    // Without a transaction every query would see a moment of its own.
+    SHOAL_RETURN_IF_ERROR(db.Execute("BEGIN"));
+    absl::StatusOr<RoundSnapshot> snapshot = LoadSnapshot(db, round_id);
+    const absl::Status ended = db.Execute("COMMIT");
+    if (snapshot.ok() && !ended.ok()) return ended;
+    return snapshot;
+  });
 }
 
 absl::StatusOr<SegmentResult> SqliteStore::CommitSegment(

@@ -31,6 +31,7 @@ absl::Status RecordOutcome(int64_t round_id, const std::string& device_id,
                            const std::string& outcome) override;
 absl::StatusOr<std::vector<AssignmentRow>> ListAssignments(
     int64_t round_id) override;
+absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) override;
 absl::StatusOr<SegmentResult> CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) override;

@@ -83,6 +83,8 @@ class FaultyStore final : public coordinator::RoundStore {
                 (round_id, device_id, outcome))
   SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::AssignmentRow>>,
                 ListAssignments, (int64_t round_id), (round_id))
+  SHOAL_FORWARD(absl::StatusOr<coordinator::RoundSnapshot>, ReadRound,
+                (int64_t round_id), (round_id))
   SHOAL_FORWARD(absl::StatusOr<coordinator::SegmentResult>, CommitSegment,
                 (const coordinator::NewSegment& segment,
                  absl::Span<const coordinator::ContributionRow> contributions),

@@ -139,6 +139,9 @@ class ReopeningStore final : public RoundStore {
       const std::string& population, const std::string& device_id) override {
     return Open()->GetParticipation(population, device_id);
   }
+  absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) override {
+    return Open()->ReadRound(round_id);
+  }
   absl::Status CreateInvitation(const InvitationRow& row) override {
     return Open()->CreateInvitation(row);
   }

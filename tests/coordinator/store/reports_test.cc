@@ -105,6 +105,16 @@ TEST_P(StoreTest, ContributionIsTheOutcomeWhateverWasBefore) {
   EXPECT_EQ(store().ListAssignments(id)->front().outcome, "contributed");
 }
 
+TEST_P(StoreTest, RoundIsReadWithItsAssignments) {
+  driver_.CreateTask("digits");
+  const int64_t id = driver_.RoundIn(RoundState::kCollecting, "digits").id;
+  const RoundSnapshot snapshot = Require(store().ReadRound(id));
+  EXPECT_EQ(Text(snapshot.round), Text(driver_.Round(id)));
+  ASSERT_EQ(snapshot.assignments.size(), 1u);
+  EXPECT_EQ(snapshot.assignments[0].device_id, DeviceId(1));
+  EXPECT_THAT(store().ReadRound(99), StatusIs(kNotFound));
+}
+
 // --- segments ----------------------------------------------------------------
 
 TEST_P(StoreTest, SegmentAddsSumContributionsAndCounters) {

@@ -209,6 +209,27 @@ TEST_F(SqliteStoreTest, AssignmentsAndOutcomesOutliveACrash) {
   EXPECT_EQ(copy->ListAssignments(id)->front().outcome, "refused: x");
 }
 
+TEST_F(SqliteStoreTest, RoundAndAssignmentsAreReadOfTheSameMoment) {
+  StoreDriver driver(StoreKind::kSqlite);
+  driver.CreateTask("digits");
+  const int64_t id = driver.RoundIn(RoundState::kOpen, "digits").id;
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int device = 1; device <= 4; ++device) {
+      SHOAL_EXPECT_OK(
+          driver.store().RecordAssignment(id, DeviceId(device), Now(), Now()));
+    }
+    done = true;
+  });
+  while (!done) {
+    const RoundSnapshot snapshot = Require(driver.store().ReadRound(id));
+    const int seen = static_cast<int>(snapshot.assignments.size());
+    EXPECT_EQ(snapshot.round.assigned, seen);
+    EXPECT_EQ(snapshot.round.state == RoundState::kOpen, seen == 0);
+  }
+  writer.join();
+}
+
 TEST_F(SqliteStoreTest, CrashDuringACommitLeavesTheStateBefore) {
   StoreDriver driver(StoreKind::kSqlite);
   driver.CreateTask("digits");
