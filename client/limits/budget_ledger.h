@@ -6,7 +6,9 @@
 // when the call returns. A reservation that a crash left open counts as spent
 // in full: a spending is never lost, and counted too high by at most that
 // reservation. Since buckets start full, n days together may spend up to n + 1
-// budgets.
+// budgets. (A calendar that was wrong in one boot and is right in a later one
+// tells late how long the device was off before; that time counts then, where a
+// full bucket would have run over.)
 #ifndef SHOAL_CLIENT_LIMITS_BUDGET_LEDGER_H_
 #define SHOAL_CLIENT_LIMITS_BUDGET_LEDGER_H_
 

@@ -31,6 +31,13 @@ Amounts ReadAmounts(ByteReader& reader) {
   return {joules, reader.F64()};
 }
 
+// 0 or 1; anything else makes `valid` false.
+bool ReadFlag(ByteReader& reader, bool& valid) {
+  const uint16_t flag = reader.U16();
+  valid &= flag <= 1;
+  return flag == 1;
+}
+
 RoundKey ReadRound(ByteReader& reader) {
   std::string task(reader.Sized());
   return {std::move(task), static_cast<int64_t>(reader.U64())};
@@ -103,15 +110,16 @@ absl::StatusOr<LedgerState> DecodeLedger(absl::string_view bytes) {
       absl::Microseconds(static_cast<int64_t>(reader.U64()));
   state.time.latest_wall =
       absl::FromUnixMicros(static_cast<int64_t>(reader.U64()));
-  state.time.gap_is_open = reader.U16() != 0;
+  bool valid = true;
+  state.time.gap_is_open = ReadFlag(reader, valid);
   state.left = ReadAmounts(reader);
   state.room_for_time_off = ReadAmounts(reader);
-  if (reader.U16() != 0) {
+  if (ReadFlag(reader, valid)) {
     state.reservation.emplace();
     state.reservation->amount = ReadAmounts(reader);
-    if (reader.U16() != 0) state.reservation->round = ReadRound(reader);
+    if (ReadFlag(reader, valid)) state.reservation->round = ReadRound(reader);
   }
-  if (reader.U16() != 0) {
+  if (ReadFlag(reader, valid)) {
     state.round.emplace();
     state.round->round = ReadRound(reader);
     state.round->spent = ReadAmounts(reader);
@@ -124,7 +132,8 @@ absl::StatusOr<LedgerState> DecodeLedger(absl::string_view bytes) {
   if (Crc32(bytes.substr(0, size)) != checksum) {
     return Damaged("wrong checksum");
   }
-  if (!IsPossible(state)) return Damaged("holds numbers that cannot be");
+  if (!valid || !IsPossible(state))
+    return Damaged("holds numbers that cannot be");
   return state;
 }
 

@@ -1,13 +1,4 @@
-// What the budget ledger remembers, and as bytes in the state folder:
-//
-//   "SHBL" u16 version 1 | sized boot | i64 microseconds since boot |
-//   i64 latest wall time (microseconds since 1970) | u16 gap is open |
-//   2 × f64 left of the day (joules, metered bytes) | 2 × f64 room for time off
-//   | u16 has reservation [| 2 × f64 amount | u16 has round [| round]] | u16
-//   has round [| round | 2 × f64 spent on it] | 2 × f64 spent ever | u64
-//   reservations that ended in a crash | u32 CRC-32 of everything before
-// with a round as sized task | u64 id. Integers are little-endian, `sized` is
-// a u32 length and the bytes. Infinity where there is no limit.
+// What the budget ledger remembers; docs/reference/formats.md has the bytes.
 #ifndef SHOAL_CLIENT_LIMITS_LEDGER_STATE_H_
 #define SHOAL_CLIENT_LIMITS_LEDGER_STATE_H_
 

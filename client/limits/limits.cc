@@ -37,14 +37,12 @@ absl::Status CheckFraction(absl::string_view name,
 }
 
 absl::Status Check(const BudgetLimits& budgets) {
-  SHOAL_RETURN_IF_ERROR(
-      CheckLimit("joules per day", budgets.per_day.joules));
+  SHOAL_RETURN_IF_ERROR(CheckLimit("joules per day", budgets.per_day.joules));
   SHOAL_RETURN_IF_ERROR(
       CheckLimit("metered bytes per day", budgets.per_day.metered_bytes));
   SHOAL_RETURN_IF_ERROR(
       CheckLimit("joules per round", budgets.per_round.joules));
-  return CheckLimit("metered bytes per round",
-                    budgets.per_round.metered_bytes);
+  return CheckLimit("metered bytes per round", budgets.per_round.metered_bytes);
 }
 
 absl::Status Check(const EnergyCoefficients& energy) {
@@ -52,8 +50,8 @@ absl::Status Check(const EnergyCoefficients& energy) {
       CheckCost("joules per connection", energy.joules_per_connection));
   SHOAL_RETURN_IF_ERROR(CheckCost("joules per received megabyte",
                                   energy.joules_per_received_megabyte));
-  SHOAL_RETURN_IF_ERROR(CheckCost("joules per sent megabyte",
-                                  energy.joules_per_sent_megabyte));
+  SHOAL_RETURN_IF_ERROR(
+      CheckCost("joules per sent megabyte", energy.joules_per_sent_megabyte));
   SHOAL_RETURN_IF_ERROR(
       CheckCost("joules per gigaflop", energy.joules_per_gigaflop));
   return CheckCost("watts awake", energy.watts_awake);
@@ -110,8 +108,7 @@ LimitsReport Limits::Report() {
   report.spent_ever = ledger_->state().spent_ever;
   report.num_crashes = ledger_->state().num_crashes;
   report.book_note = ledger_->opening_note();
-  report.meter =
-      parts_.meter == nullptr ? "calculated" : parts_.meter->name();
+  report.meter = parts_.meter == nullptr ? "calculated" : parts_.meter->name();
   report.meter_fault = governor_->meter_fault();
   report.energy = costs_.energy.coefficients();
   report.num_measurements = costs_.energy.num_observations();

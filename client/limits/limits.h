@@ -49,12 +49,12 @@ struct LimitsParts {
 // For people and for scripts.
 struct LimitsReport {
   BudgetLimits budgets;
-  Amounts left;        // of the day
-  Amounts spent_ever;  // since the book was begun
-  int64_t num_crashes = 0;  // sessions that ended in one; counted in full
-  std::string book_note;    // what was wrong with the book; else empty
-  std::string meter;        // its name; "calculated" without one
-  std::string meter_fault;  // of the last session; else empty
+  Amounts left;               // of the day
+  Amounts spent_ever;         // since the book was begun
+  int64_t num_crashes = 0;    // sessions that ended in one; counted in full
+  std::string book_note;      // what was wrong with the book; else empty
+  std::string meter;          // its name; "calculated" without one
+  std::string meter_fault;    // of the last session; else empty
   EnergyCoefficients energy;  // as learned
   int64_t num_measurements = 0;
   // The 90th percentile of the calculation's relative error; absent while

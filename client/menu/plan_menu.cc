@@ -31,9 +31,8 @@ std::vector<int> LayerChoices(const learning::Model& model,
                               bool fewer) {
   if (!fewer) return {training.last_layers};
   const int all = model.num_trainable_layers();
-  const int planned = training.last_layers == 0
-                          ? all
-                          : std::min(training.last_layers, all);
+  const int planned =
+      training.last_layers == 0 ? all : std::min(training.last_layers, all);
   std::vector<int> choices = Halvings(planned);
   // As it was sent, which may be 0 for all of them.
   if (choices.empty()) return {training.last_layers};
@@ -78,8 +77,8 @@ class Entries {
     entry.training = plan_.training;
     entry.training.last_layers = layers;
     entry.training.batch_size >>= halvings;
-    entry.training.micro_batch_size = std::min(
-        entry.training.micro_batch_size, entry.training.batch_size);
+    entry.training.micro_batch_size =
+        std::min(entry.training.micro_batch_size, entry.training.batch_size);
     const auto memory = learning::PlanLocalUpdate(
         model_, entry.training, request_.num_examples, option_.block_bytes);
     if (!memory.ok()) return;
@@ -93,8 +92,7 @@ class Entries {
       entry.cost.num_steps = epochs * steps_per_epoch;
       const double share =
           std::min(1.0, values * epochs / plan_.training.epochs);
-      entry.cost.worth =
-          std::sqrt(share) * std::pow(kWorthOfHalving, halvings);
+      entry.cost.worth = std::sqrt(share) * std::pow(kWorthOfHalving, halvings);
       entry.less = LessText(entry.training);
       menu.push_back(entry);
     }
@@ -111,8 +109,8 @@ class Entries {
     cost.before.flops = kFlopsPerMac *
                         static_cast<double>(model_.forward_macs()) *
                         static_cast<double>(request_.num_examples);
-    cost.step.flops = learning::FlopsPerExample(model_, memory) *
-                      static_cast<double>(rows);
+    cost.step.flops =
+        learning::FlopsPerExample(model_, memory) * static_cast<double>(rows);
     cost.num_steps =
         (request_.num_examples + training.batch_size - 1) / training.batch_size;
     // Training takes long enough for the connection to be closed.
@@ -124,22 +122,20 @@ class Entries {
   std::string LessText(const learning::TrainingOptions& training) const {
     std::vector<std::string> parts;
     if (option_.width != 1) {
-      parts.push_back(
-          absl::StrCat("a sub-model of width ", option_.width));
+      parts.push_back(absl::StrCat("a sub-model of width ", option_.width));
     }
     if (training.last_layers != plan_.training.last_layers) {
-      parts.push_back(training.last_layers == 1
-                          ? "the last layer"
-                          : absl::StrCat("the last ", training.last_layers,
-                                         " layers"));
+      parts.push_back(
+          training.last_layers == 1
+              ? "the last layer"
+              : absl::StrCat("the last ", training.last_layers, " layers"));
     }
     if (training.epochs != plan_.training.epochs) {
       parts.push_back(absl::StrCat(training.epochs, " of ",
                                    plan_.training.epochs, " epochs"));
     }
     if (training.batch_size != plan_.training.batch_size) {
-      parts.push_back(
-          absl::StrCat("mini-batches of ", training.batch_size));
+      parts.push_back(absl::StrCat("mini-batches of ", training.batch_size));
     }
     return absl::StrJoin(parts, ", ");
   }

@@ -1,6 +1,7 @@
 #include "client/limits/budget_ledger.h"
 
-#include "base/file.h"
+#include "base/bytes.h"
+#include "base/digest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -188,6 +189,18 @@ TEST_F(BudgetLedgerTest, EveryCutOfTheBookIsNoticed) {
   }
   SHOAL_ASSERT_OK_AND_ASSIGN(const LedgerState state, DecodeLedger(bytes));
   EXPECT_EQ(EncodeLedger(state), bytes);
+}
+
+TEST_F(BudgetLedgerTest, FlagsAreZeroOrOne) {
+  LedgerState state;
+  state.time.boot = "b";
+  std::string bytes = EncodeLedger(state);
+  // Behind magic, version, boot and two times.
+  bytes[4 + 2 + 5 + 8 + 8] = 2;
+  bytes.resize(bytes.size() - 4);
+  AppendU32(bytes, Crc32(bytes));
+  EXPECT_THAT(DecodeLedger(bytes),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("numbers")));
 }
 
 class FullDisk final : public Record {

@@ -200,8 +200,8 @@ class Device {
     upload_ = plan.upload;
     if (!Fetch(governor)) return false;
     int64_t steps = 0;
-    if (!Train(governor, (choice.index == 0 ? plan : half).step,
-               plan.num_steps, steps)) {
+    if (!Train(governor, (choice.index == 0 ? plan : half).step, plan.num_steps,
+               steps)) {
       return false;
     }
     if (steps == 0) return true;

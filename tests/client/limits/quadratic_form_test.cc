@@ -17,8 +17,7 @@ QuadraticForm Correlated(double correlation, const EnergyVector& products) {
 
 TEST(QuadraticFormTest, WithoutBindingConstraintsItIsTheSolution) {
   // 1 · 2 + 0.5 · 4 = 4 and 0.5 · 2 + 1 · 4 = 5.
-  const EnergyVector least =
-      LeastNotNegative(Correlated(0.5, {4, 5, 1, 2, 3}));
+  const EnergyVector least = LeastNotNegative(Correlated(0.5, {4, 5, 1, 2, 3}));
   const EnergyVector expected = {2, 4, 1, 2, 3};
   for (size_t i = 0; i < kNumCoefficients; ++i) {
     EXPECT_NEAR(least[i], expected[i], 1e-12) << i;

@@ -60,7 +60,8 @@ TEST_F(PlanMenuTest, HoldsEveryCombinationOnce) {
   // Epochs 5, 2, 1; mini-batches of 20, 10, 5; all 3 layers or the last.
   EXPECT_EQ(menu.size(), 3u * 3 * 2);
   EXPECT_EQ(texts.size(), menu.size());
-  EXPECT_EQ(texts.count("the last layer, 1 of 5 epochs, mini-batches of 5"), 1u);
+  EXPECT_EQ(texts.count("the last layer, 1 of 5 epochs, mini-batches of 5"),
+            1u);
 }
 
 TEST_F(PlanMenuTest, CostsAreThoseOfTheWork) {
@@ -109,9 +110,9 @@ TEST_F(PlanMenuTest, SubModelsSendAndComputeLess) {
                              learning::SubModel::Create(*model_, 0.5));
   models_.push_back({&half->model(), 0.5, std::nullopt});
   const std::vector<MenuEntry> menu = Make();
-  const auto narrow = std::find_if(
-      menu.begin(), menu.end(),
-      [](const MenuEntry& entry) { return entry.model == 1; });
+  const auto narrow =
+      std::find_if(menu.begin(), menu.end(),
+                   [](const MenuEntry& entry) { return entry.model == 1; });
   ASSERT_NE(narrow, menu.end());
   EXPECT_EQ(narrow->less, "a sub-model of width 0.5");
   EXPECT_LT(narrow->cost.step.flops, menu[0].cost.step.flops);
