@@ -77,14 +77,16 @@ absl::StatusOr<SessionReport> ClientRunner::RunOnce() {
 
 absl::StatusOr<SessionReport> ClientRunner::RunSessionNow() {
   SHOAL_RETURN_IF_ERROR(CheckDataset(*parts_.data));
-  SessionDriverOptions options = parts_.session;
+  SessionRunOptions options = parts_.session;
   options.earlier_failures = earlier_failures_;
   options.jitter_seed = jitter_.Uint64();
-  options.wait = [this](absl::Duration delay) { Wait(delay); };
-  options.must_stop = [this] { return stopping_.load(); };
+  options.permission = [this] {
+    return stopping_ ? Permission::kStop : Permission::kGoOn;
+  };
   options.on_event = [this](const ClientEvent& event) { Tell(event); };
   absl::StatusOr<SessionResult> result =
-      RunSession(options, Connected(), *parts_.state, *parts_.data);
+      RunSession(std::move(options), Connected(), *parts_.state, *parts_.data,
+                 [this](absl::Duration delay) { Wait(delay); });
   // A cancelled transport makes no more calls.
   if (!result.ok() || stopping_ ||
       result->report.next_check_in > kKeepConnectionFor) {

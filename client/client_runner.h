@@ -8,16 +8,16 @@
 #include "client/client_state.h"
 #include "client/file_state.h"
 #include "client/include/shoal/client.h"
-#include "client/session_driver.h"
+#include "client/session_run.h"
 #include "client/transport.h"
 #include "learning/dataset.h"
 
 namespace shoal::client {
 
 struct ClientParts {
-  // What sessions are told; `clock` is required, `wait`, `must_stop`,
-  // `on_event`, `earlier_failures` and `jitter_seed` are set by the client.
-  SessionDriverOptions session;
+  // What sessions are told; `clock` is required, `permission`, `on_event`,
+  // `earlier_failures` and `jitter_seed` are set by the client.
+  SessionRunOptions session;
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   std::unique_ptr<FolderLock> lock;  // of the state's folder; may be null
   std::unique_ptr<ClientState> state;

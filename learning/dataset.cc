@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -207,35 +208,35 @@ absl::StatusOr<Batch> ReadBatch(const Model& model, const Dataset& data,
 
 absl::StatusOr<Score> EvaluateDataset(const Model& model,
                                       absl::Span<const float> parameters,
-                                      const Dataset& data,
-                                      const std::function<bool()>& keep_going) {
-  OwnedPredictor predictor(
-      model, std::clamp<int64_t>(data.num_examples(), 1, kEvaluationBatch));
-  return EvaluateDataset(*predictor, parameters, data, keep_going);
-}
-
-absl::StatusOr<Score> EvaluateDataset(Predictor& predictor,
-                                      absl::Span<const float> parameters,
-                                      const Dataset& data,
-                                      const std::function<bool()>& keep_going) {
-  const Model& model = predictor.model();
+                                      const Dataset& data) {
   SHOAL_RETURN_IF_ERROR(CheckFit(model, data));
-  const int64_t largest = predictor.plan().rows();
+  const int64_t largest =
+      std::clamp<int64_t>(data.num_examples(), 1, kEvaluationBatch);
+  OwnedPredictor predictor(model, largest);
   std::vector<int64_t> indices(largest);
   Score total;
   for (int64_t start = 0; start < data.num_examples(); start += largest) {
-    if (!keep_going()) return absl::AbortedError("evaluation was stopped");
     const int64_t size = std::min(largest, data.num_examples() - start);
     std::iota(indices.begin(), indices.end(), start);
     SHOAL_ASSIGN_OR_RETURN(
-        const Batch batch,
-        ReadBatch(model, data, absl::MakeConstSpan(indices.data(), size),
-                  predictor.features(), predictor.labels(),
-                  predictor.targets()));
-    SHOAL_RETURN_IF_ERROR(CheckFeatures(model, batch.features));
-    total.Add(predictor.Evaluate(parameters, batch));
+        const Score score,
+        EvaluateExamples(*predictor, parameters, data,
+                         absl::MakeConstSpan(indices.data(), size)));
+    total.Add(score);
   }
   return total;
+}
+
+absl::StatusOr<Score> EvaluateExamples(Predictor& predictor,
+                                       absl::Span<const float> parameters,
+                                       const Dataset& data,
+                                       absl::Span<const int64_t> indices) {
+  SHOAL_ASSIGN_OR_RETURN(
+      const Batch batch,
+      ReadBatch(predictor.model(), data, indices, predictor.features(),
+                predictor.labels(), predictor.targets()));
+  SHOAL_RETURN_IF_ERROR(CheckFeatures(predictor.model(), batch.features));
+  return predictor.Evaluate(parameters, batch);
 }
 
 }  // namespace shoal::learning

@@ -3,7 +3,6 @@
 #define SHOAL_LEARNING_DATASET_H_
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -102,16 +101,17 @@ absl::StatusOr<Batch> ReadBatch(const Model& model, const Dataset& data,
                                 absl::Span<float> targets);
 
 // The score of a device's vector, [model.num_values()], over a whole data set.
-// INVALID_ARGUMENT as CheckFit and CheckFeatures; ABORTED when `keep_going`,
-// which is asked before every batch, says no.
-absl::StatusOr<Score> EvaluateDataset(
-    const Model& model, absl::Span<const float> parameters, const Dataset& data,
-    const std::function<bool()>& keep_going = [] { return true; });
-// The same within the predictor's memory.
-absl::StatusOr<Score> EvaluateDataset(Predictor& predictor,
+// INVALID_ARGUMENT as CheckFit and CheckFeatures.
+absl::StatusOr<Score> EvaluateDataset(const Model& model,
                                       absl::Span<const float> parameters,
-                                      const Dataset& data,
-                                      const std::function<bool()>& keep_going);
+                                      const Dataset& data);
+// The same over the examples `indices`, at most predictor.plan().rows() of
+// them, within the predictor's memory. INVALID_ARGUMENT as CheckFeatures.
+// REQUIRES: CheckFit.
+absl::StatusOr<Score> EvaluateExamples(Predictor& predictor,
+                                       absl::Span<const float> parameters,
+                                       const Dataset& data,
+                                       absl::Span<const int64_t> indices);
 
 }  // namespace shoal::learning
 

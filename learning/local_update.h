@@ -63,9 +63,6 @@ struct LocalRun {
   std::optional<int64_t> memory_bytes = {};
   // Values of the private layers as the last round left them; empty: initial.
   absl::Span<const float> private_values = {};
-  // Asked before every mini-batch; when it says no, the work done so far is
-  // the result.
-  std::function<bool()> keep_going = [] { return true; };
 };
 
 struct LocalUpdate {
@@ -74,7 +71,7 @@ struct LocalUpdate {
   int64_t num_examples = 0;        // of the device
   int64_t num_steps = 0;           // steps of the optimiser done
   Score base_score;                // of the base model on the device's examples
-  bool complete = false;           // false: `keep_going` ended it early
+  bool complete = false;           // false: training was ended early
 };
 
 // The memory plan of a local update on so many examples. INVALID_ARGUMENT when
@@ -85,17 +82,18 @@ absl::StatusOr<MemoryPlan> PlanLocalUpdate(const Model& model,
                                            int64_t num_examples,
                                            std::optional<int64_t> memory_bytes);
 
-// Trains from `base` ([layout().num_parameters()]) and returns the difference.
+// Trains from `base` ([layout().num_parameters()]) and returns the difference:
+// a loop over LocalTraining (learning/local_training.h). `keep_going` is asked
+// before every mini-batch; when it says no, the work done so far is the result.
 // INVALID_ARGUMENT when an option is out of range, when `base` or the data do
 // not fit the model, or there are no data; RESOURCE_EXHAUSTED as
 // PlanLocalUpdate; ABORTED when training became non-finite, or when it was
 // stopped before its first step.
-absl::StatusOr<LocalUpdate> ComputeLocalUpdate(const Model& model,
-                                               absl::Span<const float> base,
-                                               const Dataset& data,
-                                               const TrainingOptions& training,
-                                               const LocalAlgorithm& algorithm,
-                                               const LocalRun& run);
+absl::StatusOr<LocalUpdate> ComputeLocalUpdate(
+    const Model& model, absl::Span<const float> base, const Dataset& data,
+    const TrainingOptions& training, const LocalAlgorithm& algorithm,
+    const LocalRun& run,
+    const std::function<bool()>& keep_going = [] { return true; });
 
 }  // namespace shoal::learning
 

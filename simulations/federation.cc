@@ -1,6 +1,7 @@
 #include "simulations/federation.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <queue>
 #include <string>
@@ -14,7 +15,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "client/client_state.h"
-#include "client/session_driver.h"
+#include "client/session_run.h"
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/upload_spool.h"
 #include "coordinator/store/memory_store.h"
@@ -41,10 +42,11 @@ class SimulatedDevice {
   SimulatedDevice(const FederationOptions& options, int index,
                   coordinator::RoundEngine& engine, VirtualClock& clock)
       : data_(*options.devices[index]),
+        wait_([&clock](absl::Duration d) { clock.Advance(d); }),
         transport_(
             {.engine = &engine,
              .clock = &clock,
-             .wait = [&clock](absl::Duration d) { clock.Advance(d); },
+             .wait = wait_,
              .device = {.id = Sha256(absl::StrCat("device ", index)).ToHex(),
                         .name = absl::StrCat("device-", index)}}) {
     driver_.population = options.task.population;
@@ -54,15 +56,14 @@ class SimulatedDevice {
     }
     driver_.jitter_seed = driver_.seed;
     driver_.clock = &clock;
-    driver_.wait = [&clock](absl::Duration d) { clock.Advance(d); };
-    driver_.must_stop = [] { return false; };
+    driver_.permission = [] { return client::Permission::kGoOn; };
   }
 
   // One session; returns when to run the next.
   absl::StatusOr<absl::Duration> Run() {
     SHOAL_ASSIGN_OR_RETURN(
         const client::SessionResult result,
-        client::RunSession(driver_, transport_, state_, data_));
+        client::RunSession(driver_, transport_, state_, data_, wait_));
     driver_.earlier_failures = result.failures;
     return result.report.next_check_in;
   }
@@ -72,9 +73,10 @@ class SimulatedDevice {
 
  private:
   const learning::Dataset& data_;
+  const std::function<void(absl::Duration)> wait_;
   InProcessTransport transport_;
   client::MemoryState state_;
-  client::SessionDriverOptions driver_;
+  client::SessionRunOptions driver_;
 };
 
 class Federation {

@@ -1,9 +1,8 @@
 #include "simulations/in_process_transport.h"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -12,8 +11,8 @@
 #include "base/status_macros.h"
 
 namespace shoal::simulations {
-namespace {
 
+using client::Answer;
 using protocol::UploadReceipt;
 
 // What becomes of a finished upload; written by the engine from whatever
@@ -34,6 +33,15 @@ class PendingReceipt {
   std::optional<absl::StatusOr<UploadReceipt>> result_ SHOAL_GUARDED_BY(mutex_);
 };
 
+namespace {
+
+// The same result as one of any call.
+template <typename T>
+absl::StatusOr<Answer> ToAnswer(absl::StatusOr<T> result) {
+  if (!result.ok()) return result.status();
+  return Answer(*std::move(result));
+}
+
 }  // namespace
 
 InProcessTransport::InProcessTransport(InProcessOptions options)
@@ -42,87 +50,112 @@ InProcessTransport::InProcessTransport(InProcessOptions options)
   SHOAL_CHECK(options_.wait != nullptr);
 }
 
-absl::Status InProcessTransport::CheckRunning() const {
-  if (!cancelled_) return absl::OkStatus();
-  return absl::CancelledError("the transport was cancelled");
+void InProcessTransport::Start(client::Call call) {
+  SHOAL_CHECK(!call_.has_value());
+  call_ = std::move(call);
 }
 
-absl::StatusOr<protocol::CheckInAnswer> InProcessTransport::CheckIn(
-    const protocol::CheckIn& message) {
-  SHOAL_RETURN_IF_ERROR(CheckRunning());
-  const absl::Time now = options_.clock->Now();
-  auto answer = options_.engine->CheckIn(options_.device, message, now);
-  options_.engine->Advance(now);
-  return answer;
-}
-
-absl::Status InProcessTransport::FetchModel(
-    const Digest& digest, int64_t offset,
-    const std::function<absl::Status(absl::string_view)>& sink) {
-  while (true) {
-    SHOAL_RETURN_IF_ERROR(CheckRunning());
-    SHOAL_ASSIGN_OR_RETURN(const std::string chunk,
-                           options_.engine->ReadModel(digest, offset));
-    if (chunk.empty()) return absl::OkStatus();
-    offset += static_cast<int64_t>(chunk.size());
-    bytes_received_ += static_cast<int64_t>(chunk.size());
-    SHOAL_RETURN_IF_ERROR(sink(chunk));
+std::optional<absl::StatusOr<Answer>> InProcessTransport::Step(
+    absl::Duration wait) {
+  SHOAL_CHECK(call_.has_value());
+  Result result;
+  if (cancelled_) {
+    result = absl::CancelledError("the transport was cancelled");
+  } else {
+    result = std::visit([&](auto& call) { return Move(call, wait); }, *call_);
   }
+  if (result.has_value()) Drop();
+  return result;
 }
 
-absl::StatusOr<protocol::UploadProgress> InProcessTransport::QueryUpload(
-    absl::string_view token, const Digest& digest) {
-  SHOAL_RETURN_IF_ERROR(CheckRunning());
-  return options_.engine->QueryUpload(options_.device, token, digest,
-                                      options_.clock->Now());
+void InProcessTransport::Drop() {
+  call_.reset();
+  stream_.reset();
+  receipt_.reset();
 }
 
-absl::Status InProcessTransport::SendChunks(coordinator::UploadStream& stream,
-                                            absl::string_view update) {
-  for (int64_t offset = stream.offset();
-       offset < static_cast<int64_t>(update.size());) {
-    SHOAL_RETURN_IF_ERROR(CheckRunning());
+InProcessTransport::Result InProcessTransport::Move(
+    const client::CheckInCall& call, absl::Duration) {
+  const absl::Time now = options_.clock->Now();
+  auto answer = options_.engine->CheckIn(options_.device, call.message, now);
+  options_.engine->Advance(now);
+  return ToAnswer(std::move(answer));
+}
+
+InProcessTransport::Result InProcessTransport::Move(client::FetchCall& call,
+                                                    absl::Duration) {
+  const absl::StatusOr<std::string> chunk =
+      options_.engine->ReadModel(call.digest, call.offset);
+  if (!chunk.ok()) return chunk.status();
+  if (chunk->empty()) return Answer(client::Fetched());
+  call.offset += static_cast<int64_t>(chunk->size());
+  bytes_received_ += static_cast<int64_t>(chunk->size());
+  const absl::Status taken = call.sink(*chunk);
+  if (!taken.ok()) return taken;
+  return std::nullopt;
+}
+
+InProcessTransport::Result InProcessTransport::Move(
+    const client::QueryCall& call, absl::Duration) {
+  return ToAnswer(options_.engine->QueryUpload(
+      options_.device, call.token, call.digest, options_.clock->Now()));
+}
+
+InProcessTransport::Result InProcessTransport::Move(
+    const client::UploadCall& call, absl::Duration wait) {
+  if (receipt_ != nullptr) return AwaitReceipt(wait);
+  if (stream_ == nullptr) {
+    absl::StatusOr<coordinator::UploadStart> start =
+        options_.engine->BeginUpload(options_.device, call.header,
+                                     options_.clock->Now());
+    if (!start.ok()) return start.status();
+    if (start->receipt.has_value()) return Answer(*start->receipt);
+    stream_ = std::move(start->stream);
+  }
+  const absl::Status sent = SendNext(call.update);
+  if (!sent.ok()) return sent;
+  return std::nullopt;
+}
+
+absl::Status InProcessTransport::SendNext(absl::string_view update) {
+  const int64_t offset = stream_->offset();
+  if (offset < static_cast<int64_t>(update.size())) {
     const absl::string_view chunk =
         update.substr(offset, protocol::kMaxChunkBytes);
-    SHOAL_RETURN_IF_ERROR(stream.Append(offset, chunk, Crc32(chunk)));
-    offset += static_cast<int64_t>(chunk.size());
+    SHOAL_RETURN_IF_ERROR(stream_->Append(offset, chunk, Crc32(chunk)));
     bytes_sent_ += static_cast<int64_t>(chunk.size());
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<UploadReceipt> InProcessTransport::Upload(
-    const protocol::UploadHeader& header, absl::string_view update) {
-  SHOAL_RETURN_IF_ERROR(CheckRunning());
-  SHOAL_ASSIGN_OR_RETURN(coordinator::UploadStart start,
-                         options_.engine->BeginUpload(options_.device, header,
-                                                      options_.clock->Now()));
-  if (start.receipt.has_value()) return *start.receipt;
-  SHOAL_RETURN_IF_ERROR(SendChunks(*start.stream, update));
-  // Shared with the engine, which may answer after this call was cancelled.
   const auto pending = std::make_shared<PendingReceipt>();
-  SHOAL_RETURN_IF_ERROR(start.stream->Finish(
+  SHOAL_RETURN_IF_ERROR(stream_->Finish(
       options_.clock->Now(), [pending](absl::StatusOr<UploadReceipt> result) {
         pending->Set(std::move(result));
       }));
-  start.stream.reset();
-  while (true) {
-    const absl::Time now = options_.clock->Now();
-    const absl::Time next = options_.engine->Advance(now);
-    if (auto result = pending->Get(); result.has_value()) return *result;
-    SHOAL_RETURN_IF_ERROR(CheckRunning());
-    options_.wait(
-        std::clamp(next - now, absl::Milliseconds(1), absl::Seconds(1)));
-  }
+  stream_.reset();
+  receipt_ = pending;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<absl::Duration> InProcessTransport::Abandon(
-    absl::string_view token, protocol::AbandonReason reason) {
-  SHOAL_RETURN_IF_ERROR(CheckRunning());
+InProcessTransport::Result InProcessTransport::AwaitReceipt(
+    absl::Duration wait) {
   const absl::Time now = options_.clock->Now();
-  auto delay = options_.engine->Abandon(options_.device, token, reason, now);
+  const absl::Time next = options_.engine->Advance(now);
+  if (auto result = receipt_->Get(); result.has_value()) {
+    return ToAnswer(*std::move(result));
+  }
+  const absl::Duration nap =
+      std::clamp(next - now, absl::Milliseconds(1), absl::Seconds(1));
+  options_.wait(std::min(nap, wait));
+  return std::nullopt;
+}
+
+InProcessTransport::Result InProcessTransport::Move(
+    const client::AbandonCall& call, absl::Duration) {
+  const absl::Time now = options_.clock->Now();
+  auto delay =
+      options_.engine->Abandon(options_.device, call.token, call.reason, now);
   options_.engine->Advance(now);
-  return delay;
+  return ToAnswer(std::move(delay));
 }
 
 }  // namespace shoal::simulations

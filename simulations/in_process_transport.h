@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,6 +29,8 @@ struct InProcessOptions {
   coordinator::DeviceIdentity device;
 };
 
+class PendingReceipt;
+
 // As Transport promises, for one device. Moves the engine's time forward
 // (RoundEngine::Advance) after every call, so that rounds go on without any
 // other driver.
@@ -34,30 +38,36 @@ class InProcessTransport final : public client::Transport {
  public:
   explicit InProcessTransport(InProcessOptions options);
 
-  absl::StatusOr<protocol::CheckInAnswer> CheckIn(
-      const protocol::CheckIn& message) override;
-  absl::Status FetchModel(
-      const Digest& digest, int64_t offset,
-      const std::function<absl::Status(absl::string_view)>& sink) override;
-  absl::StatusOr<protocol::UploadProgress> QueryUpload(
-      absl::string_view token, const Digest& digest) override;
-  absl::StatusOr<protocol::UploadReceipt> Upload(
-      const protocol::UploadHeader& header, absl::string_view update) override;
-  absl::StatusOr<absl::Duration> Abandon(
-      absl::string_view token, protocol::AbandonReason reason) override;
+  void Start(client::Call call) override;
+  std::optional<absl::StatusOr<client::Answer>> Step(
+      absl::Duration wait) override;
   void Cancel() override { cancelled_ = true; }
+  void Drop() override;
+  void Close() override {}
 
   int64_t bytes_sent() const override { return bytes_sent_; }
   int64_t bytes_received() const override { return bytes_received_; }
 
  private:
-  absl::Status CheckRunning() const;
-  // Sends the rest of the update into `stream`.
-  absl::Status SendChunks(coordinator::UploadStream& stream,
-                          absl::string_view update);
+  using Result = std::optional<absl::StatusOr<client::Answer>>;
+
+  Result Move(const client::CheckInCall& call, absl::Duration wait);
+  Result Move(client::FetchCall& call, absl::Duration wait);
+  Result Move(const client::QueryCall& call, absl::Duration wait);
+  Result Move(const client::UploadCall& call, absl::Duration wait);
+  Result Move(const client::AbandonCall& call, absl::Duration wait);
+  // Sends the next chunk; hands the update over when there is none left.
+  absl::Status SendNext(absl::string_view update);
+  // Lets time pass, up to `wait`, until the receipt is there.
+  Result AwaitReceipt(absl::Duration wait);
 
   const InProcessOptions options_;
   std::atomic<bool> cancelled_ = false;
+  std::optional<client::Call> call_;
+  // Of the upload under way: first the stream, then what comes of it, which is
+  // shared with the engine: it may answer after the call was dropped.
+  std::unique_ptr<coordinator::UploadStream> stream_;
+  std::shared_ptr<PendingReceipt> receipt_;
   int64_t bytes_sent_ = 0;
   int64_t bytes_received_ = 0;
 };

@@ -9,7 +9,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/agent/share.h"
-#include "client/session_driver.h"
+#include "client/session_run.h"
 #include "client/transport/grpc_client.h"
 
 namespace shoal::client {

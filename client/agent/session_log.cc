@@ -39,6 +39,10 @@ absl::string_view EventName(ClientEvent::Kind kind) {
       return "assignment given up";
     case ClientEvent::kRetrying:
       return "trying again";
+    case ClientEvent::kPaused:
+      return "paused";
+    case ClientEvent::kResumed:
+      return "resumed";
     case ClientEvent::kEnded:
       return "session over";
   }

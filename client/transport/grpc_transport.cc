@@ -1,7 +1,6 @@
 #include "client/transport/grpc_transport.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 #include <variant>
 
@@ -9,241 +8,192 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/human_duration.h"
-#include "base/status_macros.h"
-#include "client/transport/idle_watch.h"
-#include "protocol/wire.h"
+#include "base/mutex.h"
+#include "client/transport/grpc_call.h"
 #include "shoal/v1/fleet.grpc.pb.h"
 
 namespace shoal::client {
 namespace {
 
-using protocol::kMaxChunkBytes;
-
-constexpr absl::Duration kMinReceiptWindow = absl::Minutes(1);
-constexpr int64_t kMinChunkBytes = 4 * 1024;
-
-// How much to send at once, so that something moves several times within the
-// window on any link.
-class ChunkSize {
- public:
-  int64_t bytes() const { return bytes_; }
-  void Sent(absl::Duration took, absl::Duration window) {
-    if (took > window / 8) {
-      bytes_ = std::max(bytes_ / 2, kMinChunkBytes);
-    } else if (took < window / 64) {
-      bytes_ = std::min(bytes_ * 2, kMaxChunkBytes);
-    }
-  }
-  void Failed() { bytes_ = std::max(bytes_ / 8, kMinChunkBytes); }
-
- private:
-  int64_t bytes_ = kMaxChunkBytes;
-};
+// Of gRPC's own monotonic clock.
+gpr_timespec DeadlineIn(absl::Duration wait) {
+  return gpr_time_add(
+      gpr_now(GPR_CLOCK_MONOTONIC),
+      gpr_time_from_nanos(absl::ToInt64Nanoseconds(wait), GPR_TIMESPAN));
+}
 
 class GrpcTransport final : public Transport {
  public:
   explicit GrpcTransport(GrpcTransportOptions options)
-      : options_(std::move(options)), window_(options_.idle_window) {
-    Connect();
-  }
+      : options_(std::move(options)), window_(options_.idle_window) {}
+  ~GrpcTransport() override;
 
-  absl::StatusOr<protocol::CheckInAnswer> CheckIn(
-      const protocol::CheckIn& message) override;
-  absl::Status FetchModel(
-      const Digest& digest, int64_t offset,
-      const std::function<absl::Status(absl::string_view)>& sink) override;
-  absl::StatusOr<protocol::UploadProgress> QueryUpload(
-      absl::string_view token, const Digest& digest) override;
-  absl::StatusOr<protocol::UploadReceipt> Upload(
-      const protocol::UploadHeader& header, absl::string_view update) override;
-  absl::StatusOr<absl::Duration> Abandon(
-      absl::string_view token, protocol::AbandonReason reason) override;
-  void Cancel() override { watch_.Cancel(); }
+  void Start(Call call) override SHOAL_EXCLUDES(mutex_);
+  std::optional<absl::StatusOr<Answer>> Step(absl::Duration wait) override
+      SHOAL_EXCLUDES(mutex_);
+  void Cancel() override SHOAL_EXCLUDES(mutex_);
+  void Drop() override SHOAL_EXCLUDES(mutex_);
+  void Close() override;
   int64_t bytes_sent() const override { return sent_; }
   int64_t bytes_received() const override { return received_; }
 
  private:
-  using UploadWriter = grpc::ClientWriter<v1::UploadRequest>;
-
+  // Opens a channel where there is none, or none that works: a channel whose
+  // TLS handshake has failed stays closed for its whole connect timeout, and
+  // when to try again is the session's to say.
   void Connect();
-  // The stub to call. After a failed connection it is a new one: a channel
-  // whose TLS handshake has failed stays closed for its whole connect timeout,
-  // and when to try again is the session's to say.
-  v1::Fleet::Stub& Stub();
-  // Names the device in plaintext calls.
-  void Prepare(IdleWatch::Call& call) const;
-  // Makes a call of one message each way.
-  template <typename Request, typename Response>
-  absl::Status Unary(grpc::Status (v1::Fleet::Stub::*method)(
-                         grpc::ClientContext*, const Request&, Response*),
-                     const Request& request, Response& response);
-  // Sends update[from, end); false when the call has ended.
-  bool SendChunks(IdleWatch::Call& call, UploadWriter& writer,
-                  absl::string_view update, int64_t from);
-  absl::Status Finished(const grpc::Status& status,
-                        const IdleWatch::Call& call) const;
+  // Ends the call from our side; its operation is on the queue.
+  void Abort() SHOAL_EXCLUDES(mutex_);
+  // Forgets the call, which has no operation on the queue any more.
+  void Forget() SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<Answer> Result() SHOAL_EXCLUDES(mutex_);
+  // A plan may shorten the window of the calls that follow.
+  void TakeWindow(const Answer& answer);
+  bool cancelled() const SHOAL_EXCLUDES(mutex_);
 
   const GrpcTransportOptions options_;
+  RealClock clock_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Fleet::Stub> stub_;
-  IdleWatch watch_;
-  RealClock clock_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<GrpcCall> call_;
   absl::Duration window_;
+  absl::Duration moved_at_;  // on the monotonic clock
   ChunkSize chunk_size_;
-  std::atomic<int64_t> sent_ = 0;
-  std::atomic<int64_t> received_ = 0;
+  int64_t sent_ = 0;
+  int64_t received_ = 0;
+
+  mutable Mutex mutex_;
+  bool cancelled_ SHOAL_GUARDED_BY(mutex_) = false;
+  grpc::ClientContext* running_ SHOAL_GUARDED_BY(mutex_) = nullptr;
 };
 
+GrpcTransport::~GrpcTransport() {
+  Drop();
+  queue_.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_.Next(&tag, &ok)) {
+  }
+}
+
 void GrpcTransport::Connect() {
+  if (channel_ != nullptr && channel_->GetState(/*try_to_connect=*/false) !=
+                                 GRPC_CHANNEL_TRANSIENT_FAILURE) {
+    return;
+  }
   channel_ = MakeChannel(options_.coordinator,
                          options_.tls.has_value() ? &*options_.tls : nullptr);
   stub_ = v1::Fleet::NewStub(channel_);
 }
 
-v1::Fleet::Stub& GrpcTransport::Stub() {
-  if (channel_->GetState(/*try_to_connect=*/false) ==
-      GRPC_CHANNEL_TRANSIENT_FAILURE) {
-    Connect();
+void GrpcTransport::Start(Call call) {
+  SHOAL_CHECK(call_ == nullptr);
+  if (std::holds_alternative<CheckInCall>(call)) {
+    window_ = options_.idle_window;
   }
-  return *stub_;
-}
-
-void GrpcTransport::Prepare(IdleWatch::Call& call) const {
-  if (options_.tls.has_value()) return;
-  call.context().AddMetadata(kInsecureDeviceMetadata, options_.insecure_device);
-}
-
-absl::Status GrpcTransport::Finished(const grpc::Status& status,
-                                     const IdleWatch::Call& call) const {
-  if (status.ok()) return absl::OkStatus();
-  if (call.expired()) {
-    return absl::UnavailableError(
-        absl::StrCat("coordinator ", options_.coordinator,
-                     ": nothing has moved for ", HumanDuration(call.window())));
+  Connect();
+  call_ = MakeGrpcCall({.stub = stub_.get(),
+                        .queue = &queue_,
+                        .window = window_,
+                        .chunk_size = &chunk_size_,
+                        .failpoints = options_.failpoints,
+                        .sent = &sent_,
+                        .received = &received_},
+                       std::move(call));
+  if (!options_.tls.has_value()) {
+    call_->context().AddMetadata(kInsecureDeviceMetadata,
+                                 options_.insecure_device);
   }
-  if (watch_.cancelled()) return absl::CancelledError("the call was cancelled");
-  return FromGrpc(status, options_.coordinator);
-}
-
-template <typename Request, typename Response>
-absl::Status GrpcTransport::Unary(
-    grpc::Status (v1::Fleet::Stub::*method)(grpc::ClientContext*,
-                                            const Request&, Response*),
-    const Request& request, Response& response) {
-  IdleWatch::Call call(watch_, window_);
-  Prepare(call);
-  return Finished((Stub().*method)(&call.context(), request, &response), call);
-}
-
-absl::StatusOr<protocol::CheckInAnswer> GrpcTransport::CheckIn(
-    const protocol::CheckIn& message) {
-  window_ = options_.idle_window;
-  v1::CheckInResponse response;
-  SHOAL_RETURN_IF_ERROR(
-      Unary(&v1::Fleet::Stub::CheckIn, protocol::ToProto(message), response));
-  SHOAL_ASSIGN_OR_RETURN(protocol::CheckInAnswer answer,
-                         protocol::FromProto(response));
-  if (const auto* assignment =
-          std::get_if<protocol::Assignment>(&answer.answer)) {
-    window_ = std::min(window_, assignment->plan.idle_window);
+  moved_at_ = clock_.Monotonic();
+  {
+    MutexLock lock(mutex_);
+    running_ = &call_->context();
+    if (cancelled_) running_->TryCancel();
   }
+  call_->Begin();
+}
+
+std::optional<absl::StatusOr<Answer>> GrpcTransport::Step(absl::Duration wait) {
+  SHOAL_CHECK(call_ != nullptr);
+  const absl::Duration idle_at = moved_at_ + call_->window();
+  const absl::Duration longest =
+      std::max(idle_at - clock_.Monotonic(), absl::ZeroDuration());
+  void* tag = nullptr;
+  bool ok = false;
+  switch (queue_.AsyncNext(&tag, &ok, DeadlineIn(std::min(wait, longest)))) {
+    case grpc::CompletionQueue::TIMEOUT:
+      if (clock_.Monotonic() < idle_at) return std::nullopt;
+      call_->OnIdle();
+      Abort();
+      return absl::UnavailableError(absl::StrCat(
+          "coordinator ", options_.coordinator, ": nothing has moved for ",
+          HumanDuration(idle_at - moved_at_)));
+    case grpc::CompletionQueue::GOT_EVENT:
+      break;
+    case grpc::CompletionQueue::SHUTDOWN:
+      SHOAL_CHECK(false);
+  }
+  moved_at_ = clock_.Monotonic();
+  if (call_->Continue(ok)) return std::nullopt;
+  absl::StatusOr<Answer> result = Result();
+  Forget();
+  return result;
+}
+
+absl::StatusOr<Answer> GrpcTransport::Result() {
+  const absl::Status error = call_->own_error();
+  if (!error.ok()) return error;
+  if (!call_->status().ok()) {
+    if (cancelled()) return absl::CancelledError("the call was cancelled");
+    return FromGrpc(call_->status(), options_.coordinator);
+  }
+  absl::StatusOr<Answer> answer = call_->TakeAnswer();
+  if (answer.ok()) TakeWindow(*answer);
   return answer;
 }
 
-absl::Status GrpcTransport::FetchModel(
-    const Digest& digest, int64_t offset,
-    const std::function<absl::Status(absl::string_view)>& sink) {
-  IdleWatch::Call call(watch_, window_);
-  Prepare(call);
-  v1::FetchModelRequest request;
-  request.set_digest(std::string(digest.AsBytes()));
-  request.set_offset(offset);
-  const auto reader = Stub().FetchModel(&call.context(), request);
-  v1::ModelChunk chunk;
-  absl::Status stopped;
-  while (stopped.ok() && reader->Read(&chunk)) {
-    call.Moved();
-    received_ += static_cast<int64_t>(chunk.data().size());
-    if (chunk.offset() != static_cast<uint64_t>(offset)) {
-      stopped = absl::DataLossError(absl::StrCat(
-          "coordinator ", options_.coordinator, " sent the model from byte ",
-          chunk.offset(), " on, expected ", offset));
-      break;
-    }
-    offset += static_cast<int64_t>(chunk.data().size());
-    stopped = sink(chunk.data());
-  }
-  if (!stopped.ok()) call.context().TryCancel();
-  const grpc::Status status = reader->Finish();
-  if (!stopped.ok()) return stopped;
-  return Finished(status, call);
+void GrpcTransport::TakeWindow(const Answer& answer) {
+  const auto* check_in = std::get_if<protocol::CheckInAnswer>(&answer);
+  if (check_in == nullptr) return;
+  const auto* assignment = std::get_if<protocol::Assignment>(&check_in->answer);
+  if (assignment == nullptr) return;
+  window_ = std::min(window_, assignment->plan.idle_window);
 }
 
-absl::StatusOr<protocol::UploadProgress> GrpcTransport::QueryUpload(
-    absl::string_view token, const Digest& digest) {
-  v1::QueryUploadRequest request;
-  request.set_token(std::string(token));
-  request.set_digest(std::string(digest.AsBytes()));
-  v1::QueryUploadResponse response;
-  SHOAL_RETURN_IF_ERROR(
-      Unary(&v1::Fleet::Stub::QueryUpload, request, response));
-  return protocol::FromProto(response);
+bool GrpcTransport::cancelled() const {
+  MutexLock lock(mutex_);
+  return cancelled_;
 }
 
-absl::StatusOr<protocol::UploadReceipt> GrpcTransport::Upload(
-    const protocol::UploadHeader& header, absl::string_view update) {
-  SHOAL_CHECK(header.num_bytes == static_cast<int64_t>(update.size()));
-  SHOAL_CHECK(header.offset >= 0 && header.offset <= header.num_bytes);
-  IdleWatch::Call call(watch_, window_);
-  Prepare(call);
-  v1::UploadReceipt response;
-  const auto writer = Stub().Upload(&call.context(), &response);
-  v1::UploadRequest request;
-  *request.mutable_header() = protocol::ToProto(header);
-  if (writer->Write(request) &&
-      SendChunks(call, *writer, update, header.offset) &&
-      writer->WritesDone()) {
-    call.Moved(std::max(window_, kMinReceiptWindow));
-    options_.failpoints.Reach(Failpoint::kBeforeReceipt);
-  }
-  SHOAL_RETURN_IF_ERROR(Finished(writer->Finish(), call));
-  return protocol::FromProto(response);
+void GrpcTransport::Cancel() {
+  MutexLock lock(mutex_);
+  cancelled_ = true;
+  if (running_ != nullptr) running_->TryCancel();
 }
 
-bool GrpcTransport::SendChunks(IdleWatch::Call& call, UploadWriter& writer,
-                               absl::string_view update, int64_t from) {
-  const int64_t size = static_cast<int64_t>(update.size());
-  v1::UploadRequest request;  // reused: its buffer is filled anew each time
-  v1::UploadChunk& chunk = *request.mutable_chunk();
-  absl::Duration last = clock_.Monotonic();
-  for (int64_t at = from; at < size;) {
-    const absl::string_view data = update.substr(at, chunk_size_.bytes());
-    chunk.set_offset(at);
-    chunk.set_data(data.data(), data.size());
-    chunk.set_crc32(Crc32(data));
-    if (!writer.Write(request)) {
-      if (call.expired()) chunk_size_.Failed();
-      return false;
-    }
-    call.Moved();
-    const absl::Duration now = clock_.Monotonic();
-    chunk_size_.Sent(now - std::exchange(last, now), call.window());
-    at += static_cast<int64_t>(data.size());
-    sent_ += static_cast<int64_t>(data.size());
-    if (at >= size / 2) options_.failpoints.Reach(Failpoint::kMidUpload);
-  }
-  return true;
+void GrpcTransport::Drop() {
+  if (call_ != nullptr) Abort();
 }
 
-absl::StatusOr<absl::Duration> GrpcTransport::Abandon(
-    absl::string_view token, protocol::AbandonReason reason) {
-  v1::AbandonRequest request;
-  request.set_token(std::string(token));
-  request.set_reason(protocol::ToProto(reason));
-  v1::AbandonResponse response;
-  SHOAL_RETURN_IF_ERROR(Unary(&v1::Fleet::Stub::Abandon, request, response));
-  return std::max(protocol::FromProto(response.next_check_in()),
-                  absl::ZeroDuration());
+void GrpcTransport::Abort() {
+  call_->context().TryCancel();
+  void* tag = nullptr;
+  bool ok = false;
+  SHOAL_CHECK(queue_.Next(&tag, &ok));
+  Forget();
+}
+
+void GrpcTransport::Forget() {
+  MutexLock lock(mutex_);
+  running_ = nullptr;
+  call_.reset();
+}
+
+void GrpcTransport::Close() {
+  SHOAL_CHECK(call_ == nullptr);
+  stub_.reset();
+  channel_.reset();
 }
 
 }  // namespace

@@ -98,11 +98,11 @@ class Scorer {
     learning::LocalRun run;
     run.seed =
         DeriveSeed(options_.seed, "alone", {static_cast<uint64_t>(device)});
-    run.keep_going = [this] { return KeepGoing(); };
     SHOAL_ASSIGN_OR_RETURN(
         const learning::LocalUpdate update,
         learning::ComputeLocalUpdate(*model, initial_, *examples, training,
-                                     learning::FedAvgLocal{}, run));
+                                     learning::FedAvgLocal{}, run,
+                                     [this] { return KeepGoing(); }));
     if (!update.complete) return absl::CancelledError("interrupted");
     learning::ParameterVector alone(initial_.begin(), initial_.end());
     for (size_t i = 0; i < alone.size(); ++i) alone[i] += update.delta[i];

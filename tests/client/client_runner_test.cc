@@ -39,34 +39,18 @@ class Event {
   bool set_ SHOAL_GUARDED_BY(mutex_) = false;
 };
 
-// A transport that hangs in CheckIn until it is cancelled.
+// A transport whose calls hang until it is cancelled.
 class HangingTransport final : public Transport {
  public:
   explicit HangingTransport(Event& reached) : reached_(reached) {}
-  absl::StatusOr<protocol::CheckInAnswer> CheckIn(
-      const protocol::CheckIn&) override {
-    reached_.Set();
+  void Start(Call) override { reached_.Set(); }
+  std::optional<absl::StatusOr<Answer>> Step(absl::Duration) override {
     cancelled_.Await();
     return absl::CancelledError("cancelled");
   }
-  absl::Status FetchModel(
-      const Digest&, int64_t,
-      const std::function<absl::Status(absl::string_view)>&) override {
-    return absl::CancelledError("cancelled");
-  }
-  absl::StatusOr<protocol::UploadProgress> QueryUpload(absl::string_view,
-                                                       const Digest&) override {
-    return absl::CancelledError("cancelled");
-  }
-  absl::StatusOr<protocol::UploadReceipt> Upload(const protocol::UploadHeader&,
-                                                 absl::string_view) override {
-    return absl::CancelledError("cancelled");
-  }
-  absl::StatusOr<absl::Duration> Abandon(absl::string_view,
-                                         protocol::AbandonReason) override {
-    return absl::CancelledError("cancelled");
-  }
   void Cancel() override { cancelled_.Set(); }
+  void Drop() override {}
+  void Close() override {}
   int64_t bytes_sent() const override { return 0; }
   int64_t bytes_received() const override { return 0; }
 

@@ -198,9 +198,10 @@ absl::Status CheckCommittedModel(RoundStore& store,
     if (update == sent.end()) return Violated("an update nobody sent");
     SHOAL_ASSIGN_OR_RETURN(
         const aggregation::ValidUpdate valid,
-        aggregation::ValidateUpdate(
-            update->second,
-            {{kParameters}, round.norm_bound, task.update_limits.max_examples}));
+        aggregation::ValidateUpdate(update->second,
+                                    {{kParameters},
+                                     round.norm_bound,
+                                     task.update_limits.max_examples}));
     const aggregation::WeightedUpdate weighted = {
         valid.decoded.delta, valid.weight, valid.decoded.report};
     sum.Add({&weighted, 1}, nullptr);

@@ -16,8 +16,8 @@ absl::Status WriteCorpus(absl::string_view folder) {
     SHOAL_RETURN_IF_ERROR(MakeFolders(target_folder));
     int number = 0;
     for (const std::string& input : target.valid_inputs()) {
-      SHOAL_RETURN_IF_ERROR(ReplaceFile(
-          absl::StrCat(target_folder, "/", number++), input));
+      SHOAL_RETURN_IF_ERROR(
+          ReplaceFile(absl::StrCat(target_folder, "/", number++), input));
     }
   }
   return absl::OkStatus();

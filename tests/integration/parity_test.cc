@@ -11,7 +11,7 @@
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "client/client_state.h"
-#include "client/session_driver.h"
+#include "client/session_run.h"
 #include "client/transport/grpc_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -124,19 +124,21 @@ class ParityTest : public ::testing::Test {
     const auto transport = client::MakeGrpcTransport(std::move(options));
     client::MemoryState state;
     const RealClock clock;
-    client::SessionDriverOptions driver;
+    client::SessionRunOptions driver;
     driver.population = task_.population;
     driver.seed = client::DeviceSeed(kSeed, index);
     driver.clock = &clock;
-    driver.wait = [](absl::Duration d) {
+    driver.permission = [&over] {
+      return over ? client::Permission::kStop : client::Permission::kGoOn;
+    };
+    const auto wait = [](absl::Duration d) {
       absl::SleepFor(std::min(d, absl::Milliseconds(20)));
     };
-    driver.must_stop = [&over] { return over.load(); };
     while (!over) {
       const auto result =
-          client::RunSession(driver, *transport, state, *devices_[index]);
+          client::RunSession(driver, *transport, state, *devices_[index], wait);
       ASSERT_THAT(result, IsOk());
-      driver.wait(result->report.next_check_in);
+      wait(result->report.next_check_in);
     }
   }
 

@@ -76,17 +76,6 @@ TEST(EvaluateDatasetTest, EveryExampleCountsOnce) {
   }
 }
 
-TEST(EvaluateDatasetTest, IsStoppedBetweenBatches) {
-  const auto model = Model::Create({LogisticSpec{1, 2}}).value();
-  const InMemoryDataset data(std::vector<float>(100), std::vector<int32_t>(100),
-                             1, 2);
-  int asked = 0;
-  EXPECT_THAT(EvaluateDataset(*model, std::vector<float>(4), data,
-                              [&] { return ++asked < 2; }),
-              StatusIs(absl::StatusCode::kAborted));
-  EXPECT_EQ(asked, 2);
-}
-
 TEST(CheckFitTest, NamesWhatDoesNotFit) {
   const auto refused = [](const ModelSpec& spec, const Dataset& data,
                           const char* what) {

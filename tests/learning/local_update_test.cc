@@ -141,11 +141,9 @@ class LocalUpdateTest : public ::testing::Test {
 
   absl::StatusOr<LocalUpdate> Compute(
       const TrainingOptions& training, uint64_t seed = 1,
-      std::function<bool()> keep_going = [] { return true; }) {
-    LocalRun run = Seeded(seed);
-    run.keep_going = std::move(keep_going);
+      const std::function<bool()>& keep_going = [] { return true; }) {
     return ComputeLocalUpdate(*model_, base_, *data_, training, FedAvgLocal{},
-                              run);
+                              Seeded(seed), keep_going);
   }
   LocalUpdate Update(const TrainingOptions& training, uint64_t seed = 1) {
     absl::StatusOr<LocalUpdate> update = Compute(training, seed);

@@ -3,17 +3,23 @@
 #ifndef SHOAL_TESTS_SUPPORT_FAKE_TRANSPORT_H_
 #define SHOAL_TESTS_SUPPORT_FAKE_TRANSPORT_H_
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/check.h"
 #include "client/transport.h"
 #include "tests/support/fake_fleet.h"
 
 namespace shoal::testing {
 
+// In the order of client::Call.
 enum class Rpc { kCheckIn, kFetchModel, kQueryUpload, kUpload, kAbandon };
 
 class FakeTransport final : public client::Transport {
@@ -45,86 +51,122 @@ class FakeTransport final : public client::Transport {
   const std::vector<int64_t>& offsets() const { return offsets_; }
   const std::vector<protocol::CheckIn>& check_ins() const { return check_ins_; }
 
-  absl::StatusOr<protocol::CheckInAnswer> CheckIn(
-      const protocol::CheckIn& message) override {
-    check_ins_.push_back(message);
-    absl::Status status = Begin(Rpc::kCheckIn);
-    if (!status.ok()) return status;
-    return fleet_.CheckIn(message);
-  }
-
-  absl::Status FetchModel(
-      const Digest& digest, int64_t offset,
-      const std::function<absl::Status(absl::string_view)>& sink) override {
-    offsets_.push_back(offset);
-    const absl::Status failure = Begin(Rpc::kFetchModel);
-    if (absl::IsCancelled(failure)) return failure;
-    absl::StatusOr<std::string> rest = fleet_.ReadModel(digest, offset);
-    if (!rest.ok()) return rest.status();
-    if (served_.has_value()) rest = served_->substr(offset);
-    absl::string_view left = *rest;
-    if (!failure.ok()) left = left.substr(0, bytes_before_failure_);
-    while (!left.empty()) {
-      const absl::string_view chunk = left.substr(0, chunk_bytes_);
-      left.remove_prefix(chunk.size());
-      received_ += static_cast<int64_t>(chunk.size());
-      absl::Status taken = sink(chunk);
-      if (!taken.ok()) return taken;
+  void Start(client::Call call) override {
+    SHOAL_CHECK(!call_.has_value());
+    failure_ = Begin(static_cast<Rpc>(call.index()));
+    if (const auto* fetch = std::get_if<client::FetchCall>(&call)) {
+      at_ = fetch->offset;
+      offsets_.push_back(at_);
+    } else if (const auto* upload = std::get_if<client::UploadCall>(&call)) {
+      at_ = upload->header.offset;
+      offsets_.push_back(at_);
+    } else if (const auto* check_in = std::get_if<client::CheckInCall>(&call)) {
+      check_ins_.push_back(check_in->message);
     }
-    return failure;
+    begun_at_ = at_;
+    call_ = std::move(call);
   }
 
-  absl::StatusOr<protocol::UploadProgress> QueryUpload(
-      absl::string_view token, const Digest& digest) override {
-    absl::Status status = Begin(Rpc::kQueryUpload);
-    if (!status.ok()) return status;
-    return fleet_.QueryUpload(std::string(token), digest);
-  }
-
-  absl::StatusOr<protocol::UploadReceipt> Upload(
-      const protocol::UploadHeader& header, absl::string_view update) override {
-    offsets_.push_back(header.offset);
-    const absl::Status failure = Begin(Rpc::kUpload);
-    if (absl::IsCancelled(failure)) return failure;
-    absl::Status begun = fleet_.BeginUpload(header);
-    if (!begun.ok()) return begun;
-    absl::string_view left = update.substr(header.offset);
-    if (!failure.ok()) left = left.substr(0, bytes_before_failure_);
-    int64_t at = header.offset;
-    while (!left.empty()) {
-      const absl::string_view chunk = left.substr(0, chunk_bytes_);
-      left.remove_prefix(chunk.size());
-      absl::Status taken = fleet_.AppendUpload(header.token, at, chunk);
-      if (!taken.ok()) return taken;
-      at += static_cast<int64_t>(chunk.size());
-      sent_ += static_cast<int64_t>(chunk.size());
+  std::optional<absl::StatusOr<client::Answer>> Step(
+      absl::Duration wait) override {
+    SHOAL_CHECK(call_.has_value());
+    Result result;
+    if (cancelled_) {
+      result = absl::CancelledError("the transport was cancelled");
+    } else {
+      result = std::visit([this](auto& call) { return Move(call); }, *call_);
     }
-    if (!failure.ok()) return failure;
-    return fleet_.FinishUpload(header);
-  }
-
-  absl::StatusOr<absl::Duration> Abandon(
-      absl::string_view token, protocol::AbandonReason reason) override {
-    absl::Status status = Begin(Rpc::kAbandon);
-    if (!status.ok()) return status;
-    return fleet_.Abandon(std::string(token), reason);
+    if (result.has_value()) call_.reset();
+    return result;
   }
 
   void Cancel() override { cancelled_ = true; }
+  void Drop() override {
+    if (call_.has_value()) ++num_dropped_;
+    call_.reset();
+  }
+  void Close() override { ++num_closed_; }
   int64_t bytes_sent() const override { return sent_; }
   int64_t bytes_received() const override { return received_; }
+  int num_dropped() const { return num_dropped_; }
+  int num_closed() const { return num_closed_; }
 
  private:
+  using Result = std::optional<absl::StatusOr<client::Answer>>;
+
+  template <typename T>
+  static Result ToResult(absl::StatusOr<T> result) {
+    if (!result.ok()) return result.status();
+    return absl::StatusOr<client::Answer>(*std::move(result));
+  }
+
   // The error that the call ends with.
   absl::Status Begin(Rpc rpc) {
     calls_.push_back(rpc);
     if (on_call_) on_call_(rpc);
-    if (cancelled_) return absl::CancelledError("the transport was cancelled");
     std::deque<absl::Status>& failures = failures_[rpc];
     if (failures.empty()) return permanent_[rpc];
     absl::Status failure = failures.front();
     failures.pop_front();
     return failure;
+  }
+
+  // The next chunk of `bytes`, which start at the call's offset; empty when it
+  // is time to end.
+  absl::string_view NextChunk(absl::string_view bytes) const {
+    const int64_t end = static_cast<int64_t>(bytes.size());
+    const int64_t stop =
+        failure_.ok() ? end : std::min(end, bytes_before_failure_);
+    const int64_t done = at_ - begun_at_;
+    return bytes.substr(done,
+                        std::clamp<int64_t>(stop - done, 0, chunk_bytes_));
+  }
+
+  Result Move(const client::CheckInCall& call) {
+    if (!failure_.ok()) return failure_;
+    return ToResult(
+        absl::StatusOr<protocol::CheckInAnswer>(fleet_.CheckIn(call.message)));
+  }
+
+  Result Move(const client::FetchCall& call) {
+    absl::StatusOr<std::string> rest =
+        fleet_.ReadModel(call.digest, call.offset);
+    if (!rest.ok()) return rest.status();
+    if (served_.has_value()) rest = served_->substr(call.offset);
+    const absl::string_view chunk = NextChunk(*rest);
+    if (chunk.empty() && !failure_.ok()) return failure_;
+    if (chunk.empty()) return client::Answer(client::Fetched());
+    at_ += static_cast<int64_t>(chunk.size());
+    received_ += static_cast<int64_t>(chunk.size());
+    absl::Status taken = call.sink(chunk);
+    if (!taken.ok()) return taken;
+    return std::nullopt;
+  }
+
+  Result Move(const client::QueryCall& call) {
+    if (!failure_.ok()) return failure_;
+    return ToResult(fleet_.QueryUpload(call.token, call.digest));
+  }
+
+  Result Move(const client::UploadCall& call) {
+    if (at_ == begun_at_) {
+      absl::Status begun = fleet_.BeginUpload(call.header);
+      if (!begun.ok()) return begun;
+    }
+    const absl::string_view chunk =
+        NextChunk(call.update.substr(call.header.offset));
+    if (chunk.empty() && !failure_.ok()) return failure_;
+    if (chunk.empty()) return ToResult(fleet_.FinishUpload(call.header));
+    absl::Status taken = fleet_.AppendUpload(call.header.token, at_, chunk);
+    if (!taken.ok()) return taken;
+    at_ += static_cast<int64_t>(chunk.size());
+    sent_ += static_cast<int64_t>(chunk.size());
+    return std::nullopt;
+  }
+
+  Result Move(const client::AbandonCall& call) {
+    if (!failure_.ok()) return failure_;
+    return ToResult(fleet_.Abandon(call.token, call.reason));
   }
 
   FakeFleet& fleet_;
@@ -137,6 +179,14 @@ class FakeTransport final : public client::Transport {
   std::vector<Rpc> calls_;
   std::vector<int64_t> offsets_;
   std::vector<protocol::CheckIn> check_ins_;
+  // Of the call under way.
+  std::optional<client::Call> call_;
+  absl::Status failure_;
+  int64_t begun_at_ = 0;
+  int64_t at_ = 0;
+
+  int num_dropped_ = 0;
+  int num_closed_ = 0;
   bool cancelled_ = false;
   int64_t sent_ = 0;
   int64_t received_ = 0;

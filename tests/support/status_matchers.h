@@ -57,9 +57,9 @@ MATCHER_P(IsOkAndHolds, value_matcher, "is OK and holds") {
   ASSERT_THAT((expression), ::shoal::testing::IsOk())
 #define SHOAL_EXPECT_OK(expression) \
   EXPECT_THAT((expression), ::shoal::testing::IsOk())
-#define SHOAL_ASSERT_OK_AND_ASSIGN(target, expression)               \
-  SHOAL_ASSERT_OK_AND_ASSIGN_IMPL_(                                  \
-      SHOAL_TEST_CONCAT_(shoal_value_, __LINE__), target, expression)
+#define SHOAL_ASSERT_OK_AND_ASSIGN(target, expression)                         \
+  SHOAL_ASSERT_OK_AND_ASSIGN_IMPL_(SHOAL_TEST_CONCAT_(shoal_value_, __LINE__), \
+                                   target, expression)
 #define SHOAL_ASSERT_OK_AND_ASSIGN_IMPL_(holder, target, expression) \
   auto holder = (expression);                                        \
   ASSERT_THAT(holder, ::shoal::testing::IsOk());                     \

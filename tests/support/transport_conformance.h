@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -17,6 +18,7 @@
 #include "learning/update_codec.h"
 #include "protocol/refusal.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/transport_calls.h"
 
 namespace shoal::testing {
 
@@ -49,7 +51,7 @@ class TransportConformanceTest
   }
 
   protocol::Assignment Assigned() {
-    const auto answer = transport_->CheckIn(Greeting());
+    const auto answer = CheckIn(*transport_, Greeting());
     EXPECT_THAT(answer, IsOk());
     if (!answer.ok()) return {};
     const auto* assignment = std::get_if<protocol::Assignment>(&answer->answer);
@@ -75,17 +77,6 @@ class TransportConformanceTest
             static_cast<int64_t>(update.size()), 0};
   }
 
-  absl::StatusOr<std::string> Fetch(const Digest& digest, int64_t offset) {
-    std::string bytes;
-    const absl::Status status =
-        transport_->FetchModel(digest, offset, [&](absl::string_view chunk) {
-          bytes.append(chunk.data(), chunk.size());
-          return absl::OkStatus();
-        });
-    if (!status.ok()) return status;
-    return bytes;
-  }
-
   static void ExpectRefusal(const absl::Status& status,
                             protocol::RefusalCode code) {
     const auto refusal = protocol::RefusalOf(status);
@@ -102,7 +93,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TransportConformanceTest);
 TEST_P(TransportConformanceTest, UnknownPopulationIsToldToComeBack) {
   protocol::CheckIn message = Greeting();
   message.population = "nobody";
-  SHOAL_ASSERT_OK_AND_ASSIGN(const auto answer, transport_->CheckIn(message));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto answer, CheckIn(*transport_, message));
   const auto* later = std::get_if<protocol::RetryAfter>(&answer.answer);
   ASSERT_NE(later, nullptr);
   EXPECT_EQ(later->code, "no_task");
@@ -120,7 +111,7 @@ TEST_P(TransportConformanceTest, CheckInBringsAnAssignment) {
 TEST_P(TransportConformanceTest, ModelArrivesWhole) {
   const protocol::Assignment assignment = Assigned();
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes,
-                             Fetch(assignment.model.digest, 0));
+                             Fetch(*transport_, assignment.model.digest, 0));
   EXPECT_EQ(static_cast<int64_t>(bytes.size()), assignment.model.num_bytes);
   EXPECT_EQ(Sha256(bytes), assignment.model.digest);
 }
@@ -128,28 +119,28 @@ TEST_P(TransportConformanceTest, ModelArrivesWhole) {
 TEST_P(TransportConformanceTest, ModelIsFetchedFromAnOffset) {
   const protocol::Assignment assignment = Assigned();
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string whole,
-                             Fetch(assignment.model.digest, 0));
+                             Fetch(*transport_, assignment.model.digest, 0));
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string rest,
-                             Fetch(assignment.model.digest, 13));
+                             Fetch(*transport_, assignment.model.digest, 13));
   EXPECT_EQ(rest, whole.substr(13));
 }
 
 TEST_P(TransportConformanceTest, UnknownModelIsRefused) {
-  ExpectRefusal(Fetch(Sha256("no model"), 0).status(),
+  ExpectRefusal(Fetch(*transport_, Sha256("no model"), 0).status(),
                 protocol::RefusalCode::kUnknownModel);
 }
 
 TEST_P(TransportConformanceTest, ErrorOfTheSinkEndsTheFetch) {
   const protocol::Assignment assignment = Assigned();
-  const absl::Status status = transport_->FetchModel(
-      assignment.model.digest, 0,
+  const absl::Status status = FetchInto(
+      *transport_, assignment.model.digest, 0,
       [](absl::string_view) { return absl::ResourceExhaustedError("full"); });
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, "full"));
 }
 
 TEST_P(TransportConformanceTest, ReceivedBytesAreThoseOfTheModel) {
   const protocol::Assignment assignment = Assigned();
-  SHOAL_ASSERT_OK(Fetch(assignment.model.digest, 0).status());
+  SHOAL_ASSERT_OK(Fetch(*transport_, assignment.model.digest, 0).status());
   EXPECT_EQ(transport_->bytes_received(), assignment.model.num_bytes);
 }
 
@@ -157,7 +148,7 @@ TEST_P(TransportConformanceTest, NothingIsHeldBeforeTheUpload) {
   const protocol::Assignment assignment = Assigned();
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const protocol::UploadProgress progress,
-      transport_->QueryUpload(assignment.token, Sha256(Update(assignment))));
+      QueryUpload(*transport_, assignment.token, Sha256(Update(assignment))));
   EXPECT_EQ(progress.received_bytes, 0);
   EXPECT_FALSE(progress.receipt.has_value());
 }
@@ -167,7 +158,7 @@ TEST_P(TransportConformanceTest, UploadBringsAReceipt) {
   const std::string update = Update(assignment);
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const protocol::UploadReceipt receipt,
-      transport_->Upload(HeaderOf(assignment, update), update));
+      Upload(*transport_, HeaderOf(assignment, update), update));
   EXPECT_EQ(receipt.digest, Sha256(update));
   EXPECT_EQ(receipt.round_id, assignment.round_id);
   EXPECT_EQ(transport_->bytes_sent(), static_cast<int64_t>(update.size()));
@@ -176,10 +167,10 @@ TEST_P(TransportConformanceTest, UploadBringsAReceipt) {
 TEST_P(TransportConformanceTest, ReceiptCanBeAskedForAgain) {
   const protocol::Assignment assignment = Assigned();
   const std::string update = Update(assignment);
-  SHOAL_ASSERT_OK(transport_->Upload(HeaderOf(assignment, update), update));
+  SHOAL_ASSERT_OK(Upload(*transport_, HeaderOf(assignment, update), update));
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const protocol::UploadProgress progress,
-      transport_->QueryUpload(assignment.token, Sha256(update)));
+      QueryUpload(*transport_, assignment.token, Sha256(update)));
   ASSERT_TRUE(progress.receipt.has_value());
   EXPECT_EQ(progress.receipt->digest, Sha256(update));
 }
@@ -189,10 +180,10 @@ TEST_P(TransportConformanceTest, SameUpdateGetsTheSameReceipt) {
   const std::string update = Update(assignment);
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const protocol::UploadReceipt first,
-      transport_->Upload(HeaderOf(assignment, update), update));
+      Upload(*transport_, HeaderOf(assignment, update), update));
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const protocol::UploadReceipt second,
-      transport_->Upload(HeaderOf(assignment, update), update));
+      Upload(*transport_, HeaderOf(assignment, update), update));
   EXPECT_EQ(first.segment_id, second.segment_id);
   EXPECT_EQ(first.digest, second.digest);
 }
@@ -200,10 +191,11 @@ TEST_P(TransportConformanceTest, SameUpdateGetsTheSameReceipt) {
 TEST_P(TransportConformanceTest, OtherUpdateForACountedTokenIsRefused) {
   const protocol::Assignment assignment = Assigned();
   const std::string update = Update(assignment);
-  SHOAL_ASSERT_OK(transport_->Upload(HeaderOf(assignment, update), update));
+  SHOAL_ASSERT_OK(Upload(*transport_, HeaderOf(assignment, update), update));
   const std::string other = Update(assignment, 2);
-  ExpectRefusal(transport_->Upload(HeaderOf(assignment, other), other).status(),
-                protocol::RefusalCode::kDigestConflict);
+  ExpectRefusal(
+      Upload(*transport_, HeaderOf(assignment, other), other).status(),
+      protocol::RefusalCode::kDigestConflict);
 }
 
 TEST_P(TransportConformanceTest, UploadBeyondWhatIsHeldIsRefused) {
@@ -211,7 +203,7 @@ TEST_P(TransportConformanceTest, UploadBeyondWhatIsHeldIsRefused) {
   const std::string update = Update(assignment);
   protocol::UploadHeader header = HeaderOf(assignment, update);
   header.offset = 5;
-  ExpectRefusal(transport_->Upload(header, update).status(),
+  ExpectRefusal(Upload(*transport_, header, update).status(),
                 protocol::RefusalCode::kUploadOffset);
 }
 
@@ -220,28 +212,96 @@ TEST_P(TransportConformanceTest, ForgedTokenIsRefused) {
   const std::string update = Update(assignment);
   assignment.token = "forged";
   ExpectRefusal(
-      transport_->Upload(HeaderOf(assignment, update), update).status(),
+      Upload(*transport_, HeaderOf(assignment, update), update).status(),
       protocol::RefusalCode::kTokenInvalid);
 }
 
 TEST_P(TransportConformanceTest, AbandonSaysWhenToComeBack) {
   const protocol::Assignment assignment = Assigned();
-  SHOAL_ASSERT_OK_AND_ASSIGN(
-      const absl::Duration delay,
-      transport_->Abandon(assignment.token,
-                          protocol::AbandonReason::kConditions));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const absl::Duration delay,
+                             Abandon(*transport_, assignment.token,
+                                     protocol::AbandonReason::kConditions));
   EXPECT_GE(delay, absl::ZeroDuration());
+}
+
+TEST_P(TransportConformanceTest, StartAloneDoesNotBlock) {
+  transport_->Start(client::CheckInCall{Greeting()});
+  std::optional<absl::StatusOr<client::Answer>> answer;
+  while (!answer.has_value()) answer = transport_->Step(absl::ZeroDuration());
+  EXPECT_THAT(*answer, IsOk());
+}
+
+TEST_P(TransportConformanceTest, DroppedCallMakesRoomForTheNext) {
+  transport_->Start(client::CheckInCall{Greeting()});
+  transport_->Drop();
+  SHOAL_EXPECT_OK(CheckIn(*transport_, Greeting()));
+}
+
+TEST_P(TransportConformanceTest, DroppedDownloadGoesOnFromWhereItStopped) {
+  const protocol::Assignment assignment = Assigned();
+  std::string bytes;
+  const auto sink = [&](absl::string_view chunk) {
+    bytes.append(chunk.data(), chunk.size());
+    return absl::OkStatus();
+  };
+  transport_->Start(client::FetchCall{assignment.model.digest, 0, sink});
+  std::optional<absl::StatusOr<client::Answer>> answer;
+  while (bytes.empty() && !answer.has_value()) {
+    answer = transport_->Step(absl::InfiniteDuration());
+  }
+  transport_->Drop();
+  const int64_t held = static_cast<int64_t>(bytes.size());
+  SHOAL_ASSERT_OK(FetchInto(*transport_, assignment.model.digest, held, sink));
+  EXPECT_EQ(Sha256(bytes), assignment.model.digest);
+}
+
+TEST_P(TransportConformanceTest, DroppedUploadGoesOnFromWhatIsHeld) {
+  const protocol::Assignment assignment = Assigned();
+  const std::string update = Update(assignment);
+  protocol::UploadHeader header = HeaderOf(assignment, update);
+  transport_->Start(client::UploadCall{header, update});
+  while (transport_->bytes_sent() == 0 &&
+         !transport_->Step(absl::InfiniteDuration()).has_value()) {
+  }
+  transport_->Drop();
+  // What was on its way may still arrive between question and upload.
+  absl::StatusOr<protocol::UploadReceipt> receipt = absl::UnknownError("");
+  for (int attempt = 0; attempt < 100 && !receipt.ok(); ++attempt) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const protocol::UploadProgress progress,
+        QueryUpload(*transport_, header.token, header.digest));
+    header.offset = progress.received_bytes;
+    receipt = Upload(*transport_, header, update);
+  }
+  SHOAL_ASSERT_OK(receipt);
+  EXPECT_EQ(receipt->digest, header.digest);
+}
+
+TEST_P(TransportConformanceTest, ClosedConnectionIsOpenedByTheNextCall) {
+  SHOAL_ASSERT_OK(CheckIn(*transport_, Greeting()));
+  transport_->Close();
+  SHOAL_EXPECT_OK(CheckIn(*transport_, Greeting()));
+}
+
+TEST_P(TransportConformanceTest, CancelEndsTheCallUnderWay) {
+  transport_->Start(client::CheckInCall{Greeting()});
+  transport_->Cancel();
+  std::optional<absl::StatusOr<client::Answer>> answer;
+  while (!answer.has_value()) {
+    answer = transport_->Step(absl::InfiniteDuration());
+  }
+  EXPECT_THAT(*answer, StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_P(TransportConformanceTest, CancelledTransportMakesNoCalls) {
   const protocol::Assignment assignment = Assigned();
   const std::string update = Update(assignment);
   transport_->Cancel();
-  EXPECT_THAT(transport_->CheckIn(Greeting()),
+  EXPECT_THAT(CheckIn(*transport_, Greeting()),
               StatusIs(absl::StatusCode::kCancelled));
-  EXPECT_THAT(Fetch(assignment.model.digest, 0),
+  EXPECT_THAT(Fetch(*transport_, assignment.model.digest, 0),
               StatusIs(absl::StatusCode::kCancelled));
-  EXPECT_THAT(transport_->Upload(HeaderOf(assignment, update), update),
+  EXPECT_THAT(Upload(*transport_, HeaderOf(assignment, update), update),
               StatusIs(absl::StatusCode::kCancelled));
 }
 

@@ -89,6 +89,8 @@ struct ClientEvent {
     kUploaded,  // the receipt is here
     kAbandoned,
     kRetrying,
+    kPaused,  // the device's conditions do not allow work; what is there stays
+    kResumed,
     kEnded,
   };
   Kind kind;

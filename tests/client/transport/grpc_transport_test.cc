@@ -99,7 +99,7 @@ protocol::CheckIn Greeting() {
 class GrpcTransportTest : public ::testing::Test {
  protected:
   protocol::UploadHeader Assign(Transport& transport) {
-    const auto answer = transport.CheckIn(Greeting());
+    const auto answer = CheckIn(transport, Greeting());
     EXPECT_THAT(answer, IsOk());
     return {std::get<protocol::Assignment>(answer->answer).token,
             Sha256(update_), static_cast<int64_t>(update_.size()), 0};
@@ -113,7 +113,7 @@ class GrpcTransportTest : public ::testing::Test {
 TEST_F(GrpcTransportTest, ChunksArriveInOrderAndWithinTheBound) {
   FleetServer server(service_, nullptr);
   const auto transport = MakeGrpcTransport(PlaintextOptions(server));
-  SHOAL_ASSERT_OK(transport->Upload(Assign(*transport), update_));
+  SHOAL_ASSERT_OK(Upload(*transport, Assign(*transport), update_));
   int64_t next = 0;
   for (const SeenChunk& chunk : service_.chunks()) {
     EXPECT_EQ(chunk.offset, next);
@@ -131,7 +131,7 @@ TEST_F(GrpcTransportTest, UploadGoesOnFromAnOffset) {
   SHOAL_ASSERT_OK(
       fleet_.AppendUpload(header.token, 0, update_.substr(0, 300'000)));
   header.offset = 300'000;
-  SHOAL_ASSERT_OK(transport->Upload(header, update_));
+  SHOAL_ASSERT_OK(Upload(*transport, header, update_));
   EXPECT_EQ(service_.chunks().front().offset, 300'000);
   EXPECT_EQ(transport->bytes_sent(), 400'000);
 }
@@ -143,14 +143,14 @@ TEST_F(GrpcTransportTest, UploadOfWhatIsHeldWholeGetsItsReceipt) {
   SHOAL_ASSERT_OK(fleet_.AppendUpload(header.token, 0, update_));
   header.offset = header.num_bytes;
   SHOAL_ASSERT_OK_AND_ASSIGN(const protocol::UploadReceipt receipt,
-                             transport->Upload(header, update_));
+                             Upload(*transport, header, update_));
   EXPECT_EQ(receipt.digest, header.digest);
 }
 
 TEST_F(GrpcTransportTest, PlaintextNamesTheDevice) {
   FleetServer server(service_, nullptr);
   const auto transport = MakeGrpcTransport(PlaintextOptions(server));
-  SHOAL_ASSERT_OK(transport->CheckIn(Greeting()));
+  SHOAL_ASSERT_OK(CheckIn(*transport, Greeting()));
   EXPECT_EQ(service_.insecure_device(), "device-1");
 }
 
@@ -160,7 +160,7 @@ TEST_F(GrpcTransportTest, SilentCoordinatorIsUnavailableAfterTheWindow) {
   GrpcTransportOptions options = PlaintextOptions(server);
   options.idle_window = absl::Milliseconds(50);
   const auto transport = MakeGrpcTransport(std::move(options));
-  EXPECT_THAT(transport->CheckIn(Greeting()),
+  EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr(server.address()),
                              HasSubstr("nothing has moved for 50 ms"))));
@@ -175,7 +175,7 @@ TEST_F(GrpcTransportTest, CancelEndsAWaitForTheReceipt) {
     service_.AwaitChunk();
     transport->Cancel();
   });
-  EXPECT_THAT(transport->Upload(header, update_),
+  EXPECT_THAT(Upload(*transport, header, update_),
               StatusIs(absl::StatusCode::kCancelled));
   canceller.join();
 }
@@ -188,7 +188,7 @@ TEST_F(GrpcTransportTest, AbsentCoordinatorIsUnavailable) {
   }
   const std::string address = options.coordinator;
   const auto transport = MakeGrpcTransport(std::move(options));
-  EXPECT_THAT(transport->CheckIn(Greeting()),
+  EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr(address)));
 }
 
@@ -197,7 +197,7 @@ TEST_F(GrpcTransportTest, CoordinatorOfAnotherCaIsNamed) {
   const Certificates theirs = MakeCertificates();
   FleetServer server(service_, &theirs.coordinator, theirs.ca.certificate_pem);
   const auto transport = MakeGrpcTransport(OptionsFor(server, ours));
-  EXPECT_THAT(transport->CheckIn(Greeting()),
+  EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr("certificate of coordinator"),
                              HasSubstr("is not signed by"))));
@@ -207,7 +207,7 @@ TEST_F(GrpcTransportTest, CoordinatorWithoutTlsIsNamed) {
   FleetServer server(service_, nullptr);
   const auto transport =
       MakeGrpcTransport(OptionsFor(server, MakeCertificates()));
-  EXPECT_THAT(transport->CheckIn(Greeting()),
+  EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("does not speak TLS")));
 }
@@ -217,7 +217,7 @@ TEST_F(GrpcTransportTest, CoordinatorOfAnotherNameIsNamed) {
   FleetServer server(service_, &certificates.coordinator,
                      certificates.ca.certificate_pem);
   const auto transport = MakeGrpcTransport(OptionsFor(server, certificates));
-  EXPECT_THAT(transport->CheckIn(Greeting()),
+  EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("is not valid for the name")));
 }

@@ -1,6 +1,8 @@
-#include "client/session_driver.h"
+#include "client/session_run.h"
 
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "base/random.h"
 #include "client/device_plan.h"
@@ -26,17 +28,13 @@ using testing::SmallExamples;
 absl::Status Unavailable() { return absl::UnavailableError("gone"); }
 
 // A device, a coordinator and everything between them.
-class SessionDriverTest : public ::testing::Test {
+class SessionRunTest : public ::testing::Test {
  protected:
-  SessionDriverTest() {
+  SessionRunTest() {
     options_.population = FakeFleet::kPopulation;
     options_.seed = 5;
     options_.clock = &clock_;
-    options_.wait = [this](absl::Duration delay) {
-      waited_.push_back(delay);
-      clock_.Advance(delay);
-    };
-    options_.must_stop = [this] { return must_stop_; };
+    options_.permission = [this] { return permission_; };
     options_.on_event = [this](const ClientEvent& event) {
       events_.push_back(event.kind);
       details_ += event.detail + "\n";
@@ -49,24 +47,28 @@ class SessionDriverTest : public ::testing::Test {
   }
 
   SessionReport Run(const learning::Dataset& data = SmallExamples()) {
-    auto result = RunSession(options_, *transport_, state_, data);
+    auto result = RunSession(options_, *transport_, state_, data, wait_);
     EXPECT_THAT(result, testing::IsOk());
     return result.ok() ? result->report : SessionReport();
   }
 
   VirtualClock clock_;
-  SessionDriverOptions options_;
+  SessionRunOptions options_;
   std::unique_ptr<FakeFleet> fleet_ = std::make_unique<FakeFleet>();
   std::unique_ptr<FakeTransport> transport_ =
       std::make_unique<FakeTransport>(*fleet_);
   MemoryState state_;
-  bool must_stop_ = false;
+  Permission permission_ = Permission::kGoOn;
+  std::function<void(absl::Duration)> wait_ = [this](absl::Duration delay) {
+    waited_.push_back(delay);
+    clock_.Advance(delay);
+  };
   std::vector<absl::Duration> waited_;
   std::vector<ClientEvent::Kind> events_;
   std::string details_;
 };
 
-TEST_F(SessionDriverTest, ContributesWhatTrainingComputes) {
+TEST_F(SessionRunTest, ContributesWhatTrainingComputes) {
   const auto data = SmallExamples();
   const SessionReport report = Run(data);
   EXPECT_EQ(report.outcome, SessionReport::kContributed);
@@ -93,7 +95,7 @@ TEST_F(SessionDriverTest, ContributesWhatTrainingComputes) {
   EXPECT_DOUBLE_EQ(update.report.base_loss_sum, expected.base_score.loss_sum);
 }
 
-TEST_F(SessionDriverTest, ReportsWhatHappened) {
+TEST_F(SessionRunTest, ReportsWhatHappened) {
   const SessionReport report = Run();
   EXPECT_EQ(report.task, "small-task");
   EXPECT_EQ(report.round_id, 3);
@@ -110,7 +112,7 @@ TEST_F(SessionDriverTest, ReportsWhatHappened) {
                           ClientEvent::kUploaded, ClientEvent::kEnded));
 }
 
-TEST_F(SessionDriverTest, CheckInSaysWhatTheDeviceHas) {
+TEST_F(SessionRunTest, CheckInSaysWhatTheDeviceHas) {
   options_.memory_bytes = 1 << 20;
   Run();
   const protocol::CheckIn& message = transport_->check_ins().front();
@@ -120,7 +122,7 @@ TEST_F(SessionDriverTest, CheckInSaysWhatTheDeviceHas) {
   EXPECT_THAT(message.codecs, ElementsAre(learning::UpdateCodec::kFloat32));
 }
 
-TEST_F(SessionDriverTest, WithoutATaskItIsToldToComeBack) {
+TEST_F(SessionRunTest, WithoutATaskItIsToldToComeBack) {
   options_.population = "nobody";
   const SessionReport report = Run();
   EXPECT_EQ(report.outcome, SessionReport::kNotAssigned);
@@ -128,7 +130,7 @@ TEST_F(SessionDriverTest, WithoutATaskItIsToldToComeBack) {
   EXPECT_THAT(report.explanation, HasSubstr("no_task"));
 }
 
-TEST_F(SessionDriverTest, InterruptedDownloadGoesOn) {
+TEST_F(SessionRunTest, InterruptedDownloadGoesOn) {
   transport_->set_bytes_before_failure(40);
   transport_->FailNext(Rpc::kFetchModel, Unavailable());
   EXPECT_EQ(Run().outcome, SessionReport::kContributed);
@@ -137,7 +139,7 @@ TEST_F(SessionDriverTest, InterruptedDownloadGoesOn) {
             static_cast<int64_t>(fleet_->model().size()));
 }
 
-TEST_F(SessionDriverTest, DownloadThatEndsEarlyGoesOn) {
+TEST_F(SessionRunTest, DownloadThatEndsEarlyGoesOn) {
   const std::string whole = fleet_->model();
   int fetches = 0;
   transport_->set_on_call([&](Rpc rpc) {
@@ -148,14 +150,14 @@ TEST_F(SessionDriverTest, DownloadThatEndsEarlyGoesOn) {
   EXPECT_EQ(transport_->offsets()[1], 40);
 }
 
-TEST_F(SessionDriverTest, HeldModelIsNotFetchedAgain) {
+TEST_F(SessionRunTest, HeldModelIsNotFetchedAgain) {
   Run();
   const int64_t received = transport_->bytes_received();
   EXPECT_EQ(Run().outcome, SessionReport::kContributed);
   EXPECT_EQ(transport_->bytes_received(), received);
 }
 
-TEST_F(SessionDriverTest, DamagedModelIsFetchedAgain) {
+TEST_F(SessionRunTest, DamagedModelIsFetchedAgain) {
   std::string damaged = fleet_->model();
   damaged.back() ^= 1;
   int fetches = 0;
@@ -168,7 +170,7 @@ TEST_F(SessionDriverTest, DamagedModelIsFetchedAgain) {
   EXPECT_THAT(details_, HasSubstr("SHA-256"));
 }
 
-TEST_F(SessionDriverTest, ModelThatStaysDamagedIsGivenUp) {
+TEST_F(SessionRunTest, ModelThatStaysDamagedIsGivenUp) {
   std::string damaged = fleet_->model();
   damaged.back() ^= 1;
   transport_->set_served_model(damaged);
@@ -176,13 +178,13 @@ TEST_F(SessionDriverTest, ModelThatStaysDamagedIsGivenUp) {
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
 }
 
-TEST_F(SessionDriverTest, ModelLongerThanAnnouncedIsNotKept) {
+TEST_F(SessionRunTest, ModelLongerThanAnnouncedIsNotKept) {
   transport_->set_served_model(fleet_->model() + "more");
   EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
   EXPECT_THAT(details_, HasSubstr("longer than the announced"));
 }
 
-TEST_F(SessionDriverTest, ModelOfAnotherShapeIsGivenUpAndBothAreNamed) {
+TEST_F(SessionRunTest, ModelOfAnotherShapeIsGivenUpAndBothAreNamed) {
   learning::ModelSpec other;
   other.architecture = learning::LogisticSpec{5, 3};
   SHOAL_ASSERT_OK_AND_ASSIGN(auto model, learning::Model::Create(other));
@@ -196,7 +198,7 @@ TEST_F(SessionDriverTest, ModelOfAnotherShapeIsGivenUpAndBothAreNamed) {
   EXPECT_THAT(report.explanation, HasSubstr("[4, 3]"));
 }
 
-TEST_F(SessionDriverTest, ExamplesThatDoNotFitAreSaidSoBeforeTheDownload) {
+TEST_F(SessionRunTest, ExamplesThatDoNotFitAreSaidSoBeforeTheDownload) {
   const SessionReport report = Run(SmallExamples(20, 7));
   EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
@@ -204,7 +206,7 @@ TEST_F(SessionDriverTest, ExamplesThatDoNotFitAreSaidSoBeforeTheDownload) {
   EXPECT_EQ(report.bytes_received, 0);
 }
 
-TEST_F(SessionDriverTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
+TEST_F(SessionRunTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
   options_.memory_bytes = 100;
   const SessionReport report = Run();
   EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
@@ -212,7 +214,7 @@ TEST_F(SessionDriverTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
   EXPECT_EQ(report.bytes_received, 0);
 }
 
-TEST_F(SessionDriverTest, SubModelIsTrainedWhereTheModelHasNoRoom) {
+TEST_F(SessionRunTest, SubModelIsTrainedWhereTheModelHasNoRoom) {
   protocol::Plan plan = testing::SmallPlan();
   plan.model.architecture = learning::MlpSpec{4, {64}, 3};
   plan.training.sub_model_widths = {0.5, 0.25};
@@ -234,7 +236,7 @@ TEST_F(SessionDriverTest, SubModelIsTrainedWhereTheModelHasNoRoom) {
   EXPECT_EQ(newest.width, 0.5);
 }
 
-TEST_F(SessionDriverTest, RefusalNamesTheLeastThatTheNarrowestWouldTake) {
+TEST_F(SessionRunTest, RefusalNamesTheLeastThatTheNarrowestWouldTake) {
   protocol::Plan plan = testing::SmallPlan();
   plan.model.architecture = learning::MlpSpec{4, {64}, 3};
   plan.training.sub_model_widths = {0.5};
@@ -246,7 +248,7 @@ TEST_F(SessionDriverTest, RefusalNamesTheLeastThatTheNarrowestWouldTake) {
   EXPECT_THAT(report.explanation, HasSubstr("this device may use 100 bytes"));
 }
 
-TEST_F(SessionDriverTest, SubModelIsUploadedWhereTheModelsUpdateIsTooLong) {
+TEST_F(SessionRunTest, SubModelIsUploadedWhereTheModelsUpdateIsTooLong) {
   protocol::Plan plan = testing::SmallPlan();
   plan.model.architecture = learning::MlpSpec{4, {64}, 3};
   plan.training.sub_model_widths = {0.5};
@@ -256,7 +258,7 @@ TEST_F(SessionDriverTest, SubModelIsUploadedWhereTheModelsUpdateIsTooLong) {
   EXPECT_LT(fleet_->counted().at(0).size(), 1500u);
 }
 
-TEST_F(SessionDriverTest, DivergedTrainingIsGivenUp) {
+TEST_F(SessionRunTest, DivergedTrainingIsGivenUp) {
   protocol::Plan plan = testing::SmallPlan();
   plan.training.learning_rate = 1e38;
   UsePlan(plan);
@@ -267,7 +269,7 @@ TEST_F(SessionDriverTest, DivergedTrainingIsGivenUp) {
   EXPECT_THAT(report.explanation, HasSubstr("non-finite"));
 }
 
-TEST_F(SessionDriverTest, MissingFeatureThatTheModelDoesNotImputeIsNamed) {
+TEST_F(SessionRunTest, MissingFeatureThatTheModelDoesNotImputeIsNamed) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const learning::InMemoryDataset broken({nan, 0, 0, 0}, {1}, 4, 3);
   const SessionReport report = Run(broken);
@@ -275,7 +277,7 @@ TEST_F(SessionDriverTest, MissingFeatureThatTheModelDoesNotImputeIsNamed) {
   EXPECT_THAT(report.explanation, HasSubstr("does not impute"));
 }
 
-TEST_F(SessionDriverTest, LimitsThatCannotBeKeptAreNotAccepted) {
+TEST_F(SessionRunTest, LimitsThatCannotBeKeptAreNotAccepted) {
   protocol::Plan plan = testing::SmallPlan();
   plan.limits.upload_bytes = 50;
   UsePlan(plan);
@@ -288,7 +290,7 @@ TEST_F(SessionDriverTest, LimitsThatCannotBeKeptAreNotAccepted) {
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kEnergy));
 }
 
-TEST_F(SessionDriverTest, MoreExamplesThanThePlanTakesAreGivenUp) {
+TEST_F(SessionRunTest, MoreExamplesThanThePlanTakesAreGivenUp) {
   protocol::Plan plan = testing::SmallPlan();
   plan.max_examples = 19;
   UsePlan(plan);
@@ -296,7 +298,7 @@ TEST_F(SessionDriverTest, MoreExamplesThanThePlanTakesAreGivenUp) {
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
 }
 
-TEST_F(SessionDriverTest, RefusalEndsTheSessionAndDropsTheUpdate) {
+TEST_F(SessionRunTest, RefusalEndsTheSessionAndDropsTheUpdate) {
   transport_->FailNext(Rpc::kUpload,
                        protocol::RefusalError(protocol::RefusalCode::kNormBound,
                                               "too large", absl::Seconds(42)));
@@ -307,7 +309,7 @@ TEST_F(SessionDriverTest, RefusalEndsTheSessionAndDropsTheUpdate) {
   EXPECT_FALSE(pending.has_value());
 }
 
-TEST_F(SessionDriverTest, InterruptedUploadGoesOnInTheSession) {
+TEST_F(SessionRunTest, InterruptedUploadGoesOnInTheSession) {
   transport_->set_bytes_before_failure(32);
   transport_->FailNext(Rpc::kUpload, Unavailable());
   EXPECT_EQ(Run().outcome, SessionReport::kContributed);
@@ -316,7 +318,7 @@ TEST_F(SessionDriverTest, InterruptedUploadGoesOnInTheSession) {
             static_cast<int64_t>(fleet_->counted()[0].size()));
 }
 
-TEST_F(SessionDriverTest, UpdateOutlivesAnUnreachableCoordinator) {
+TEST_F(SessionRunTest, UpdateOutlivesAnUnreachableCoordinator) {
   transport_->set_bytes_before_failure(16);
   transport_->FailNext(Rpc::kUpload, Unavailable());
   transport_->FailAlways(Rpc::kQueryUpload, Unavailable());
@@ -325,14 +327,14 @@ TEST_F(SessionDriverTest, UpdateOutlivesAnUnreachableCoordinator) {
   FakeTransport later(*fleet_);
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const SessionResult result,
-      RunSession(options_, later, state_, SmallExamples()));
+      RunSession(options_, later, state_, SmallExamples(), wait_));
   EXPECT_EQ(result.report.outcome, SessionReport::kContributed);
   EXPECT_THAT(later.calls(), ElementsAre(Rpc::kQueryUpload, Rpc::kUpload));
   EXPECT_THAT(later.offsets(), ElementsAre(16));
   EXPECT_EQ(result.report.task, "small-task");
 }
 
-TEST_F(SessionDriverTest, LostReceiptIsFoundByQuery) {
+TEST_F(SessionRunTest, LostReceiptIsFoundByQuery) {
   const size_t everything = std::numeric_limits<int32_t>::max();
   transport_->set_bytes_before_failure(everything);
   transport_->FailNext(Rpc::kUpload, Unavailable());
@@ -342,10 +344,12 @@ TEST_F(SessionDriverTest, LostReceiptIsFoundByQuery) {
   EXPECT_FALSE(pending.has_value());
 }
 
-TEST_F(SessionDriverTest, StopInTrainingEndsWithinAMiniBatch) {
+TEST_F(SessionRunTest, StopInTrainingEndsWithinAMiniBatch) {
   int asked = 0;
   bool training = false;
-  options_.must_stop = [&] { return training && ++asked > 2; };
+  options_.permission = [&] {
+    return training && ++asked > 2 ? Permission::kStop : Permission::kGoOn;
+  };
   options_.on_event = [&](const ClientEvent& event) {
     training |= event.kind == ClientEvent::kFetched;
   };
@@ -355,17 +359,18 @@ TEST_F(SessionDriverTest, StopInTrainingEndsWithinAMiniBatch) {
   EXPECT_LE(asked, 7);
 }
 
-TEST_F(SessionDriverTest, StopInTheDownloadAbandons) {
-  transport_->set_on_call(
-      [this](Rpc rpc) { must_stop_ |= rpc == Rpc::kFetchModel; });
+TEST_F(SessionRunTest, StopInTheDownloadAbandons) {
+  transport_->set_on_call([this](Rpc rpc) {
+    if (rpc == Rpc::kFetchModel) permission_ = Permission::kStop;
+  });
   EXPECT_EQ(Run().outcome, SessionReport::kCancelled);
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kShutdown));
 }
 
-TEST_F(SessionDriverTest, StopInTheUploadKeepsTheUpdate) {
+TEST_F(SessionRunTest, StopInTheUploadKeepsTheUpdate) {
   transport_->set_on_call([this](Rpc rpc) {
     if (rpc != Rpc::kUpload) return;
-    must_stop_ = true;
+    permission_ = Permission::kStop;
     transport_->Cancel();
   });
   EXPECT_EQ(Run().outcome, SessionReport::kCancelled);
@@ -373,11 +378,123 @@ TEST_F(SessionDriverTest, StopInTheUploadKeepsTheUpdate) {
   EXPECT_TRUE(pending.has_value());
 }
 
-TEST_F(SessionDriverTest, StopWhileWaitingEndsTheSession) {
+TEST_F(SessionRunTest, StopWhileWaitingEndsTheSession) {
   transport_->FailAlways(Rpc::kCheckIn, Unavailable());
-  options_.wait = [this](absl::Duration) { must_stop_ = true; };
+  wait_ = [this](absl::Duration) { permission_ = Permission::kStop; };
   EXPECT_EQ(Run().outcome, SessionReport::kCancelled);
   EXPECT_EQ(transport_->calls().size(), 1u);
+}
+
+TEST_F(SessionRunTest, EveryTickOfTrainingIsOneMiniBatch) {
+  // 20 examples in batches of 5: four to score the base, eight to train.
+  bool training = false;
+  int ticks = 0;
+  options_.on_event = [&](const ClientEvent& event) {
+    training = event.kind == ClientEvent::kFetched;
+  };
+  const auto data = SmallExamples();
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const auto run, SessionRun::Create(options_, *transport_, state_, data));
+  while (!run->over()) {
+    ticks += training;
+    EXPECT_EQ(run->Tick(absl::ZeroDuration()) > absl::Milliseconds(5), false);
+  }
+  EXPECT_EQ(ticks, 4 + 8 + 1);
+}
+
+TEST_F(SessionRunTest, UnfinishedRunDropsItsCall) {
+  const auto data = SmallExamples();
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const auto run,
+        SessionRun::Create(options_, *transport_, state_, data));
+    while (transport_->bytes_received() == 0) {
+      run->Tick(absl::ZeroDuration());
+    }
+  }
+  EXPECT_EQ(transport_->num_dropped(), 1);
+}
+
+TEST_F(SessionRunTest, PausedTrainingGoesOnWithItsOptimiser) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.training.optimizer.rule = learning::AdamOptimizer{};
+  UsePlan(plan);
+  ASSERT_EQ(Run().outcome, SessionReport::kContributed);
+  const std::string expected = fleet_->counted()[0];
+
+  UsePlan(plan);
+  int asked = 0;
+  options_.permission = [&] {
+    return ++asked % 2 == 0 ? Permission::kPause : Permission::kGoOn;
+  };
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_THAT(fleet_->counted(), ElementsAre(expected));
+  EXPECT_THAT(events_, ::testing::Contains(ClientEvent::kPaused));
+  EXPECT_THAT(events_, ::testing::Contains(ClientEvent::kResumed));
+}
+
+TEST_F(SessionRunTest, PauseBreaksTheDownloadOffAndClosesTheConnection) {
+  bool rested = false;
+  options_.permission = [&] {
+    if (transport_->bytes_received() == 0 || std::exchange(rested, true)) {
+      return Permission::kGoOn;
+    }
+    return Permission::kPause;
+  };
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(transport_->num_dropped(), 1);
+  EXPECT_EQ(transport_->num_closed(), 1);
+  EXPECT_THAT(transport_->offsets(), ElementsAre(0, 16, 0));
+  EXPECT_EQ(transport_->bytes_received(),
+            static_cast<int64_t>(fleet_->model().size()));
+}
+
+TEST_F(SessionRunTest, NothingIsAskedOfTheNetworkWhileItRests) {
+  permission_ = Permission::kPause;
+  const auto data = SmallExamples();
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const auto run, SessionRun::Create(options_, *transport_, state_, data));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(run->Tick(absl::InfiniteDuration()), options_.pause_interval);
+  }
+  EXPECT_THAT(transport_->calls(), ElementsAre());
+}
+
+TEST_F(SessionRunTest, PauseUntilTheDeadlineSendsWhatIsTrained) {
+  // Half of the training, then a rest that the deadline ends.
+  int asked = 0;
+  bool training = false;
+  options_.permission = [&] {
+    return training && ++asked > 8 ? Permission::kPause : Permission::kGoOn;
+  };
+  options_.on_event = [&](const ClientEvent& event) {
+    if (event.kind == ClientEvent::kFetched) training = true;
+    if (event.kind == ClientEvent::kTrained) training = false;
+  };
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_EQ(report.num_steps, 4);
+  EXPECT_GE(clock_.Monotonic(), absl::Minutes(9));
+}
+
+TEST_F(SessionRunTest, TrainingThatIsToFinishSendsWhatIsTrained) {
+  int asked = 0;
+  options_.permission = [&] {
+    return asked > 0 && ++asked > 7 ? Permission::kFinishTraining
+                                    : Permission::kGoOn;
+  };
+  options_.on_event = [&](const ClientEvent& event) {
+    if (event.kind == ClientEvent::kFetched) asked = 1;
+  };
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_EQ(report.num_steps, 2);
+}
+
+TEST_F(SessionRunTest, TrainingThatIsToFinishAtOnceIsGivenUp) {
+  permission_ = Permission::kFinishTraining;
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kConditions));
 }
 
 // A data set whose examples take time.
@@ -397,7 +514,7 @@ class SlowExamples final : public learning::Dataset {
   VirtualClock& clock_;
 };
 
-TEST_F(SessionDriverTest, DeadlineEndsTrainingAndThePartCounts) {
+TEST_F(SessionRunTest, DeadlineEndsTrainingAndThePartCounts) {
   // Ten minutes are left, of which one is kept for the upload; the evaluation
   // of the base and every epoch take four.
   const SessionReport report = Run(SlowExamples(clock_));
@@ -407,7 +524,7 @@ TEST_F(SessionDriverTest, DeadlineEndsTrainingAndThePartCounts) {
   EXPECT_THAT(details_, HasSubstr("stopped early"));
 }
 
-TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
+TEST_F(SessionRunTest, DamagedSavedUploadIsDroppedAndSaidSo) {
   class DamagedState final : public ClientState {
    public:
     absl::StatusOr<HeldModel> LoadModel(const Digest& digest) override {
@@ -455,7 +572,7 @@ TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
   DamagedState state;
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const SessionResult result,
-      RunSession(options_, *transport_, state, SmallExamples()));
+      RunSession(options_, *transport_, state, SmallExamples(), wait_));
   EXPECT_EQ(state.cleared, 1);
   EXPECT_THAT(details_, HasSubstr("wrong checksum"));
   // And a full disk makes the device give the assignment up.
@@ -463,11 +580,11 @@ TEST_F(SessionDriverTest, DamagedSavedUploadIsDroppedAndSaidSo) {
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kConditions));
 }
 
-TEST_F(SessionDriverTest, UnreachableSessionsAreCounted) {
+TEST_F(SessionRunTest, UnreachableSessionsAreCounted) {
   transport_->FailAlways(Rpc::kCheckIn, Unavailable());
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const SessionResult result,
-      RunSession(options_, *transport_, state_, SmallExamples()));
+      RunSession(options_, *transport_, state_, SmallExamples(), wait_));
   EXPECT_EQ(result.report.outcome, SessionReport::kUnreachable);
   EXPECT_EQ(result.failures, options_.max_attempts);
   EXPECT_EQ(waited_.size(), 4u);

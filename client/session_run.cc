@@ -1,0 +1,452 @@
+#include "client/session_run.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/memory/memory.h"
+#include "base/check.h"
+#include "base/human_duration.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "client/private_values.h"
+#include "learning/update_codec.h"
+
+namespace shoal::client {
+namespace {
+
+using protocol::AbandonReason;
+
+// How often a caller that does not wait inside the transport looks at the
+// network.
+constexpr absl::Duration kNetworkInterval = absl::Milliseconds(5);
+
+SessionOptions MakeSessionOptions(const SessionRunOptions& options,
+                                  const learning::Dataset& data) {
+  SessionOptions session;
+  session.check_in.population = options.population;
+  session.check_in.num_examples = data.num_examples();
+  session.check_in.memory_bytes = options.memory_bytes;
+  session.check_in.sdk_version = Version();
+  session.check_in.codecs = {learning::UpdateCodec::kFloat32};
+  session.base_backoff = options.base_backoff;
+  session.max_backoff = options.max_backoff;
+  session.max_attempts = options.max_attempts;
+  session.earlier_failures = options.earlier_failures;
+  return session;
+}
+
+SessionReport::Outcome ToReport(SessionEnd::Outcome outcome) {
+  switch (outcome) {
+    case SessionEnd::kContributed:
+      return SessionReport::kContributed;
+    case SessionEnd::kNotAssigned:
+      return SessionReport::kNotAssigned;
+    case SessionEnd::kAbandoned:
+      return SessionReport::kAbandoned;
+    case SessionEnd::kRefused:
+      return SessionReport::kRefused;
+    case SessionEnd::kUnreachable:
+      return SessionReport::kUnreachable;
+    case SessionEnd::kStopped:
+      return SessionReport::kCancelled;
+  }
+  SHOAL_CHECK(false);
+}
+
+// When to call again about a call that is not over.
+absl::Duration NextLook(absl::Duration max_wait) {
+  return max_wait > absl::ZeroDuration() ? absl::ZeroDuration()
+                                         : kNetworkInterval;
+}
+
+// The answer as that of its call.
+template <typename T>
+absl::StatusOr<T> As(absl::StatusOr<Answer> answer) {
+  if (!answer.ok()) return answer.status();
+  return std::get<T>(*std::move(answer));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SessionRun>> SessionRun::Create(
+    SessionRunOptions options, Transport& transport, ClientState& state,
+    const learning::Dataset& data) {
+  SHOAL_CHECK(options.clock != nullptr && options.permission);
+  absl::StatusOr<std::optional<SavedUpload>> saved = state.LoadPending();
+  if (absl::IsDataLoss(saved.status())) {
+    if (options.on_event) {
+      options.on_event(
+          {ClientEvent::kAbandoned, std::string(saved.status().message())});
+    }
+    SHOAL_RETURN_IF_ERROR(state.ClearPending());
+    saved = std::optional<SavedUpload>();
+  }
+  SHOAL_RETURN_IF_ERROR(saved.status());
+  return absl::WrapUnique(new SessionRun(std::move(options), transport, state,
+                                         data, *std::move(saved)));
+}
+
+SessionRun::SessionRun(SessionRunOptions options, Transport& transport,
+                       ClientState& state, const learning::Dataset& data,
+                       std::optional<SavedUpload> saved)
+    : options_(std::move(options)),
+      transport_(transport),
+      state_(state),
+      data_(data),
+      session_(MakeSessionOptions(options_, data),
+               saved.has_value() ? std::optional(saved->pending) : std::nullopt,
+               options_.jitter_seed),
+      sent_before_(transport.bytes_sent()),
+      received_before_(transport.bytes_received()) {
+  if (!saved.has_value()) return;
+  result_.report.task = saved->pending.task;
+  result_.report.round_id = saved->pending.round_id;
+  update_ = std::move(saved->update);
+  has_saved_ = true;
+}
+
+SessionRun::~SessionRun() {
+  if (calling_) transport_.Drop();
+}
+
+absl::StatusOr<SessionResult> SessionRun::result() const {
+  SHOAL_CHECK(over_);
+  SHOAL_RETURN_IF_ERROR(error_);
+  return result_;
+}
+
+absl::Duration SessionRun::Tick(absl::Duration max_wait) {
+  SHOAL_CHECK(!over_);
+  permission_ = options_.permission();
+  // A short call goes on to its end; who cannot wait for it cancels it.
+  if (permission_ == Permission::kStop && !stopped_ && !calling_) Stop();
+  if (permission_ == Permission::kPause && !MustFinish()) return Pause();
+  Resume();
+  return Work(max_wait);
+}
+
+absl::Duration SessionRun::Work(absl::Duration max_wait) {
+  return std::visit(
+      [&](const auto& action) { return Perform(action, max_wait); },
+      session_.Next());
+}
+
+void SessionRun::Stop() {
+  stopped_ = true;
+  fetch_.reset();
+  training_.reset();
+  wake_.reset();
+  session_.Stop();
+}
+
+bool SessionRun::MustFinish() const {
+  const SessionAction& action = session_.Next();
+  if (calling_ || std::holds_alternative<DoAbandon>(action) ||
+      std::holds_alternative<SessionEnd>(action)) {
+    return true;
+  }
+  return training_ != nullptr && options_.clock->Monotonic() >= TrainUntil();
+}
+
+absl::Duration SessionRun::Pause() {
+  if (!resting_) {
+    resting_ = true;
+    fetch_.reset();
+    transport_.Close();
+    Tell(ClientEvent::kPaused, "the device's conditions do not allow work");
+  }
+  if (training_ == nullptr) return options_.pause_interval;
+  return std::clamp(TrainUntil() - options_.clock->Monotonic(),
+                    absl::ZeroDuration(), options_.pause_interval);
+}
+
+void SessionRun::Resume() {
+  if (!resting_) return;
+  resting_ = false;
+  Tell(ClientEvent::kResumed, "the device's conditions allow work again");
+}
+
+template <typename MakeCall>
+std::optional<absl::StatusOr<Answer>> SessionRun::Move(
+    MakeCall make_call, absl::Duration max_wait) {
+  if (!calling_) transport_.Start(make_call());
+  std::optional<absl::StatusOr<Answer>> answer = transport_.Step(max_wait);
+  calling_ = !answer.has_value();
+  return answer;
+}
+
+absl::Duration SessionRun::Perform(const DoCheckIn& action,
+                                   absl::Duration max_wait) {
+  auto answer = Move([&] { return CheckInCall{action.message}; }, max_wait);
+  if (!answer.has_value()) return NextLook(max_wait);
+  const bool reached = answer->ok();
+  session_.OnCheckIn(As<protocol::CheckInAnswer>(*std::move(answer)));
+  if (!reached) return absl::ZeroDuration();
+  Tell(ClientEvent::kCheckedIn, "population ", options_.population, ", ",
+       data_.num_examples(), " examples");
+  if (session_.assignment().has_value()) OnAssigned();
+  return absl::ZeroDuration();
+}
+
+void SessionRun::OnAssigned() {
+  const protocol::Assignment& assignment = *session_.assignment();
+  deadline_ = options_.clock->Monotonic() + assignment.time_left;
+  result_.report.task = assignment.task;
+  result_.report.round_id = assignment.round_id;
+  result_.report.model_version = assignment.model.version;
+  Tell(ClientEvent::kAssigned, "round ", assignment.round_id, " of task ",
+       assignment.task);
+}
+
+absl::Duration SessionRun::Perform(const DoFetch& action,
+                                   absl::Duration max_wait) {
+  Objection objection = Prepare();
+  if (objection.why.ok()) {
+    if (!fetch_.has_value()) {
+      fetch_.emplace(action.model, transport_, state_, *options_.clock);
+    }
+    const std::optional<Objection> fetched = fetch_->Step(max_wait);
+    if (!fetched.has_value()) return NextLook(max_wait);
+    objection = fetched->why.ok() ? Adopt(action.model) : *fetched;
+  }
+  fetch_.reset();
+  session_.OnFetched(objection.why, objection.reason);
+  if (!objection.why.ok()) return absl::ZeroDuration();
+  const protocol::ModelReference& model = session_.assignment()->model;
+  Tell(ClientEvent::kFetched, "model version ", model.version, ", ",
+       model.num_bytes, " bytes");
+  options_.failpoints.Reach(Failpoint::kAfterFetch);
+  return absl::ZeroDuration();
+}
+
+Objection SessionRun::Prepare() {
+  if (model_ != nullptr) return {};
+  const protocol::Assignment& assignment = *session_.assignment();
+  DeviceChoice choice = ChooseModel(assignment, data_, options_.memory_bytes);
+  model_ = std::move(choice.model);
+  return choice.objection;
+}
+
+Objection SessionRun::Adopt(const protocol::ModelReference& reference) {
+  base_ = fetch_->model();
+  fetch_time_ = fetch_->transfer_time();
+  const absl::Status fits = CheckLayout(base_.view.layout, model_->whole());
+  if (!fits.ok()) return {fits, AbandonReason::kTraining};
+  const NewestModel newest = {session_.assignment()->task,
+                              model_->whole().spec(), reference.digest,
+                              reference.version, model_->width()};
+  const auto known = state_.LoadNewest();
+  if (known.ok() && *known == newest) return {};
+  const absl::Status saved = state_.SaveNewest(newest);
+  if (saved.ok()) return {};
+  return {StorageError(saved), AbandonReason::kConditions};
+}
+
+absl::Duration SessionRun::TrainUntil() const {
+  // The upload is taken to be as fast as the download was, or half as fast to
+  // be sure; a tenth of the time is kept in any case.
+  const absl::Duration tenth = session_.assignment()->time_left / 10;
+  return deadline_ - std::max(tenth, 2 * fetch_time_);
+}
+
+absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
+  if (training_ == nullptr) {
+    const absl::Status begun = BeginTraining();
+    if (!begun.ok()) return absl::ZeroDuration();
+  }
+  if (training_->done() || permission_ == Permission::kFinishTraining ||
+      options_.clock->Monotonic() >= TrainUntil()) {
+    EndTraining();
+    return absl::ZeroDuration();
+  }
+  const absl::Status status = training_->Step();
+  if (!status.ok()) FailTraining(status, AbandonReason::kTraining);
+  return absl::ZeroDuration();
+}
+
+absl::Status SessionRun::BeginTraining() {
+  const protocol::Assignment& assignment = *session_.assignment();
+  const absl::StatusOr<learning::ParameterVector> own =
+      LoadPrivateValues(state_, assignment.task, model_->model());
+  if (!own.ok()) {
+    FailTraining(StorageError(own.status()), AbandonReason::kConditions);
+    return own.status();
+  }
+  const uint64_t round = static_cast<uint64_t>(assignment.round_number);
+  learning::LocalRun run;
+  run.seed = DeriveSeed(options_.seed, "train", {round});
+  run.round = assignment.model.version;
+  run.private_values = *own;
+  const auto limit = MemoryLimit(assignment.plan, options_.memory_bytes);
+  if (limit.has_value()) run.memory_bytes = BlockBytes(model_->model(), *limit);
+  auto training = learning::LocalTraining::Create(
+      model_->model(), model_->Parameters(base_.view.parameters, taken_out_),
+      data_, assignment.plan.training, assignment.plan.algorithm, run);
+  if (!training.ok()) {
+    FailTraining(training.status(), AbandonReason::kTraining);
+    return training.status();
+  }
+  training_ = *std::move(training);
+  return absl::OkStatus();
+}
+
+void SessionRun::FailTraining(const absl::Status& why, AbandonReason reason) {
+  training_.reset();
+  session_.OnTrained(why, reason);
+}
+
+void SessionRun::EndTraining() {
+  const bool ended_early = !training_->done();
+  const absl::StatusOr<learning::LocalUpdate> update = training_->Finish();
+  training_.reset();
+  if (!update.ok()) {
+    return FailTraining(update.status(), ended_early
+                                             ? AbandonReason::kConditions
+                                             : AbandonReason::kTraining);
+  }
+  result_.report.base_loss = update->base_score.loss();
+  result_.report.base_accuracy = update->base_score.accuracy();
+  result_.report.num_steps = update->num_steps;
+  const absl::StatusOr<PendingUpload> pending = Save(*update);
+  session_.OnTrained(pending, AbandonReason::kConditions);
+  if (pending.ok()) options_.failpoints.Reach(Failpoint::kAfterTrain);
+}
+
+absl::StatusOr<PendingUpload> SessionRun::Save(
+    const learning::LocalUpdate& update) {
+  const protocol::Assignment& assignment = *session_.assignment();
+  const learning::UpdateReport report = {
+      .num_examples = update.num_examples,
+      .num_steps = update.num_steps,
+      .base_loss_sum = update.base_score.loss_sum,
+      .base_num_correct = update.base_score.num_correct.value_or(0)};
+  update_ = learning::EncodeUpdate(assignment.plan.codec, report, update.delta);
+  const absl::Duration left = deadline_ - options_.clock->Monotonic();
+  const PendingUpload pending = {
+      .token = assignment.token,
+      .task = assignment.task,
+      .round_id = assignment.round_id,
+      .digest = Sha256(update_),
+      .num_bytes = static_cast<int64_t>(update_.size()),
+      .deadline = options_.clock->Now() + left};
+  if (!update.private_values.empty()) {
+    const absl::Status kept = state_.SavePrivate(
+        assignment.task,
+        {model_->model().private_layout(), update.private_values});
+    if (!kept.ok()) return StorageError(kept);
+  }
+  const absl::Status saved = state_.SavePending(pending, update_);
+  if (!saved.ok()) return StorageError(saved);
+  has_saved_ = true;
+  Tell(ClientEvent::kTrained, update.num_steps, " steps on ",
+       update.num_examples, " examples",
+       model_->width() == 1
+           ? ""
+           : absl::StrCat(", a sub-model of width ", model_->width()),
+       update.complete ? "" : ", stopped early");
+  return pending;
+}
+
+absl::Duration SessionRun::Perform(const DoQueryUpload& action,
+                                   absl::Duration max_wait) {
+  auto answer = Move(
+      [&] {
+        return QueryCall{action.upload.token, action.upload.digest};
+      },
+      max_wait);
+  if (!answer.has_value()) return NextLook(max_wait);
+  session_.OnQueried(As<protocol::UploadProgress>(*std::move(answer)));
+  return absl::ZeroDuration();
+}
+
+absl::Duration SessionRun::Perform(const DoUpload& action,
+                                   absl::Duration max_wait) {
+  auto answer = Move(
+      [&] {
+        return UploadCall{action.header, update_};
+      },
+      max_wait);
+  if (!answer.has_value()) return NextLook(max_wait);
+  session_.OnUploaded(As<protocol::UploadReceipt>(*std::move(answer)));
+  return absl::ZeroDuration();
+}
+
+absl::Duration SessionRun::Perform(const DoAbandon& action,
+                                   absl::Duration max_wait) {
+  if (!calling_) {
+    Tell(ClientEvent::kAbandoned, protocol::ToString(action.reason), ": ",
+         action.why.message());
+  }
+  auto answer = Move(
+      [&] {
+        return AbandonCall{action.token, action.reason};
+      },
+      max_wait);
+  if (!answer.has_value()) return NextLook(max_wait);
+  session_.OnAbandoned(As<absl::Duration>(*std::move(answer)));
+  return absl::ZeroDuration();
+}
+
+absl::Duration SessionRun::Perform(const DoWait& action, absl::Duration) {
+  const absl::Duration now = options_.clock->Monotonic();
+  if (!wake_.has_value()) {
+    Tell(ClientEvent::kRetrying, "in ", HumanDuration(action.delay), ": ",
+         action.why.message());
+    wake_ = now + action.delay;
+  }
+  if (now < *wake_) return *wake_ - now;
+  wake_.reset();
+  session_.OnWaited();
+  return absl::ZeroDuration();
+}
+
+absl::Duration SessionRun::Perform(const SessionEnd& end, absl::Duration) {
+  over_ = true;
+  error_ = Clear(end);
+  if (!error_.ok()) return absl::ZeroDuration();
+  SessionReport& report = result_.report;
+  report.outcome = ToReport(end.outcome);
+  report.next_check_in = end.next_check_in;
+  report.bytes_sent = transport_.bytes_sent() - sent_before_;
+  report.bytes_received = transport_.bytes_received() - received_before_;
+  result_.failures = end.failures;
+  if (end.receipt.has_value()) {
+    report.explanation =
+        absl::StrCat("the update counts in round ", report.round_id,
+                     " of task ", report.task);
+    Tell(ClientEvent::kUploaded, report.explanation);
+    Tell(ClientEvent::kEnded, "come back in ",
+         HumanDuration(end.next_check_in));
+  } else {
+    report.explanation = std::string(end.reason.message());
+    Tell(ClientEvent::kEnded, report.explanation);
+  }
+  return absl::ZeroDuration();
+}
+
+absl::Status SessionRun::Clear(const SessionEnd& end) {
+  if (!has_saved_ || end.keep_pending) return absl::OkStatus();
+  return state_.ClearPending();
+}
+
+absl::StatusOr<SessionResult> RunSession(
+    SessionRunOptions options, Transport& transport, ClientState& state,
+    const learning::Dataset& data,
+    const std::function<void(absl::Duration)>& wait) {
+  SHOAL_ASSIGN_OR_RETURN(
+      const auto run,
+      SessionRun::Create(std::move(options), transport, state, data));
+  while (!run->over()) {
+    const absl::Duration next = run->Tick(absl::InfiniteDuration());
+    if (next > absl::ZeroDuration()) wait(next);
+  }
+  return run->result();
+}
+
+uint64_t DeviceSeed(uint64_t federation_seed, int index) {
+  return DeriveSeed(federation_seed, "device", {static_cast<uint64_t>(index)});
+}
+
+}  // namespace shoal::client

@@ -1,0 +1,181 @@
+// Performs one device session over a Transport: what DeviceSession decides is
+// done here, in small pieces. The same code runs on devices and in simulations;
+// transport, state, clock and data differ.
+#ifndef SHOAL_CLIENT_SESSION_RUN_H_
+#define SHOAL_CLIENT_SESSION_RUN_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "client/client_state.h"
+#include "client/device_model.h"
+#include "client/device_plan.h"
+#include "client/failpoints.h"
+#include "client/include/shoal/client.h"
+#include "client/model_fetch.h"
+#include "client/session.h"
+#include "client/transport.h"
+#include "learning/dataset.h"
+#include "learning/local_training.h"
+#include "learning/model.h"
+
+namespace shoal::client {
+
+// What the device lets a session do at the moment.
+enum class Permission {
+  kGoOn,
+  // Rest: nothing is computed, no call is begun, a download is broken off and
+  // the connection closed. Afterwards the session goes on where it was.
+  kPause,
+  kFinishTraining,  // train no further; what has been trained so far is sent
+  kStop,            // end the session now; once said, it stays said
+};
+
+struct SessionRunOptions {
+  std::string population;
+  uint64_t seed = 0;         // orders the local examples
+  int64_t memory_bytes = 0;  // what training may use; 0: not limited
+  absl::Duration base_backoff = absl::Milliseconds(200);
+  absl::Duration max_backoff = absl::Minutes(5);
+  int max_attempts = 5;
+  int earlier_failures = 0;  // see SessionOptions
+  uint64_t jitter_seed = 0;
+  // How often a resting session asks whether it may go on.
+  absl::Duration pause_interval = absl::Seconds(1);
+  Failpoints failpoints;
+
+  // Required; must outlive the session.
+  const Clock* clock = nullptr;
+  // Asked before every piece of work: every mini-batch, every chunk of a
+  // transfer. Required.
+  std::function<Permission()> permission;
+  // May be empty.
+  std::function<void(const ClientEvent&)> on_event;
+};
+
+// A session's end, with what the next one needs.
+struct SessionResult {
+  SessionReport report;
+  int failures = 0;  // for the next session's `earlier_failures`
+};
+
+// One session. Thread-compatible.
+class SessionRun {
+ public:
+  // A session, or the resumption of the upload that an earlier one left in
+  // `state`. Trains on `data` with the seed DeriveSeed(options.seed, "train",
+  // {round_number}). All references must outlive it. An error means that the
+  // state could not be read.
+  static absl::StatusOr<std::unique_ptr<SessionRun>> Create(
+      SessionRunOptions options, Transport& transport, ClientState& state,
+      const learning::Dataset& data);
+  // Ends a call that is under way.
+  ~SessionRun();
+  SessionRun(const SessionRun&) = delete;
+  SessionRun& operator=(const SessionRun&) = delete;
+
+  // Does one bounded piece of work: a mini-batch, a chunk of a transfer, or a
+  // step between them; waits for the network up to `max_wait`. Returns when it
+  // wants to be called again: zero, at once. REQUIRES: !over().
+  absl::Duration Tick(absl::Duration max_wait);
+
+  bool over() const { return over_; }
+  // Refusals and lost connections are outcomes; an error means that the state
+  // could not be written. REQUIRES: over().
+  absl::StatusOr<SessionResult> result() const;
+
+ private:
+  SessionRun(SessionRunOptions options, Transport& transport,
+             ClientState& state, const learning::Dataset& data,
+             std::optional<SavedUpload> saved);
+
+  // Each returns when it wants to be called again.
+  absl::Duration Work(absl::Duration max_wait);
+  absl::Duration Perform(const DoCheckIn& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoFetch& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoTrain& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoQueryUpload& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoUpload& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoAbandon& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoWait& action, absl::Duration max_wait);
+  absl::Duration Perform(const SessionEnd& end, absl::Duration max_wait);
+
+  // Moves a call on, after starting it if it is not under way.
+  template <typename MakeCall>
+  std::optional<absl::StatusOr<Answer>> Move(MakeCall make_call,
+                                             absl::Duration max_wait);
+  void Stop();
+  // Whether the session is in the middle of what cannot wait.
+  bool MustFinish() const;
+  absl::Duration Pause();
+  void Resume();
+
+  void OnAssigned();
+  // Checks the plan, once, before anything is downloaded.
+  Objection Prepare();
+  // The model is here: checks it and makes it the newest.
+  Objection Adopt(const protocol::ModelReference& reference);
+  // When training has to end so that the update still arrives in time.
+  absl::Duration TrainUntil() const;
+  absl::Status BeginTraining();
+  void EndTraining();
+  void FailTraining(const absl::Status& why, protocol::AbandonReason reason);
+  absl::StatusOr<PendingUpload> Save(const learning::LocalUpdate& update);
+  absl::Status Clear(const SessionEnd& end);
+  // Concatenates the detail's parts, if anybody listens.
+  template <typename... Parts>
+  void Tell(ClientEvent::Kind kind, const Parts&... parts) const {
+    if (options_.on_event) options_.on_event({kind, absl::StrCat(parts...)});
+  }
+
+  const SessionRunOptions options_;
+  Transport& transport_;
+  ClientState& state_;
+  const learning::Dataset& data_;
+  DeviceSession session_;
+  const int64_t sent_before_;
+  const int64_t received_before_;
+
+  bool calling_ = false;                       // a call other than a fetch
+  std::optional<ModelFetch> fetch_;            // while a model is fetched
+  std::optional<absl::Duration> wake_;         // while waiting, on the clock
+  Permission permission_ = Permission::kGoOn;  // as last said
+  bool stopped_ = false;
+  bool resting_ = false;
+
+  std::unique_ptr<DeviceModel> model_;
+  learning::ParameterVector taken_out_;  // of a sub-model
+  HeldModel base_;
+  std::unique_ptr<learning::LocalTraining> training_;
+  absl::Duration deadline_;    // of the round, on the monotonic clock
+  absl::Duration fetch_time_;  // of the bytes that were downloaded
+  std::string update_;         // encoded
+  bool has_saved_ = false;     // state_ holds update_
+
+  bool over_ = false;
+  absl::Status error_;
+  SessionResult result_;
+};
+
+// Runs a session to its end; `wait` lets time pass, and returns early when the
+// session may have to stop.
+absl::StatusOr<SessionResult> RunSession(
+    SessionRunOptions options, Transport& transport, ClientState& state,
+    const learning::Dataset& data,
+    const std::function<void(absl::Duration)>& wait);
+
+// The seed of device `index` of a federation with that seed: what agents and
+// simulated devices put into SessionRunOptions.
+uint64_t DeviceSeed(uint64_t federation_seed, int index);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_SESSION_RUN_H_

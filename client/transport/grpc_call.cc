@@ -1,0 +1,274 @@
+#include "client/transport/grpc_call.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "protocol/wire.h"
+
+namespace shoal::client {
+namespace {
+
+// Nothing moves while the coordinator makes an update durable.
+constexpr absl::Duration kMinReceiptWindow = absl::Minutes(1);
+constexpr int64_t kMinChunkBytes = 4 * 1024;
+
+absl::StatusOr<Answer> ToAnswer(const v1::CheckInResponse& response) {
+  SHOAL_ASSIGN_OR_RETURN(protocol::CheckInAnswer answer,
+                         protocol::FromProto(response));
+  return Answer(std::move(answer));
+}
+
+absl::StatusOr<Answer> ToAnswer(const v1::QueryUploadResponse& response) {
+  SHOAL_ASSIGN_OR_RETURN(protocol::UploadProgress answer,
+                         protocol::FromProto(response));
+  return Answer(std::move(answer));
+}
+
+absl::StatusOr<Answer> ToAnswer(const v1::AbandonResponse& response) {
+  return Answer(std::max(protocol::FromProto(response.next_check_in()),
+                         absl::ZeroDuration()));
+}
+
+// One message each way.
+template <typename Request, typename Response>
+class UnaryCall final : public GrpcCall {
+ public:
+  using Reader = grpc::ClientAsyncResponseReader<Response>;
+  using Method = std::unique_ptr<Reader> (v1::Fleet::Stub::*)(
+      grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
+
+  UnaryCall(const GrpcCallContext& shared, Method method, Request request)
+      : GrpcCall(shared), method_(method), request_(std::move(request)) {}
+
+  void Begin() override {
+    reader_ = (shared_.stub->*method_)(&context_, request_, shared_.queue);
+    reader_->StartCall();
+    reader_->Finish(&response_, &status_, tag());
+  }
+  bool Continue(bool) override { return false; }
+  absl::StatusOr<Answer> TakeAnswer() override { return ToAnswer(response_); }
+
+ private:
+  const Method method_;
+  const Request request_;
+  Response response_;
+  std::unique_ptr<Reader> reader_;
+};
+
+class FetchModelCall final : public GrpcCall {
+ public:
+  FetchModelCall(const GrpcCallContext& shared, FetchCall call)
+      : GrpcCall(shared), sink_(std::move(call.sink)), offset_(call.offset) {
+    request_.set_digest(std::string(call.digest.AsBytes()));
+    request_.set_offset(call.offset);
+  }
+
+  void Begin() override {
+    reader_ = shared_.stub->PrepareAsyncFetchModel(&context_, request_,
+                                                   shared_.queue);
+    reader_->StartCall(tag());
+  }
+
+  bool Continue(bool ok) override {
+    switch (std::exchange(state_, ok ? kReading : kFinishing)) {
+      case kStarting:
+        break;
+      case kReading:
+        if (ok) error_ = Take();
+        if (!error_.ok()) return false;
+        break;
+      case kFinishing:
+        return false;
+    }
+    if (ok) {
+      reader_->Read(&chunk_, tag());
+    } else {
+      reader_->Finish(&status_, tag());
+    }
+    return true;
+  }
+
+  absl::Status own_error() const override { return error_; }
+  absl::StatusOr<Answer> TakeAnswer() override { return Answer(Fetched()); }
+
+ private:
+  absl::Status Take() {
+    const int64_t size = static_cast<int64_t>(chunk_.data().size());
+    *shared_.received += size;
+    if (chunk_.offset() != static_cast<uint64_t>(offset_)) {
+      return absl::DataLossError(
+          absl::StrCat("the coordinator sent the model from byte ",
+                       chunk_.offset(), " on, expected ", offset_));
+    }
+    offset_ += size;
+    return sink_(chunk_.data());
+  }
+
+  const std::function<absl::Status(absl::string_view)> sink_;
+  int64_t offset_;
+  v1::FetchModelRequest request_;
+  std::unique_ptr<grpc::ClientAsyncReader<v1::ModelChunk>> reader_;
+  v1::ModelChunk chunk_;
+  enum { kStarting, kReading, kFinishing } state_ = kStarting;
+  absl::Status error_;
+};
+
+class UploadUpdateCall final : public GrpcCall {
+ public:
+  UploadUpdateCall(const GrpcCallContext& shared, const UploadCall& call)
+      : GrpcCall(shared), update_(call.update), at_(call.header.offset) {
+    SHOAL_CHECK(call.header.num_bytes == static_cast<int64_t>(update_.size()));
+    SHOAL_CHECK(at_ >= 0 && at_ <= call.header.num_bytes);
+    *request_.mutable_header() = protocol::ToProto(call.header);
+  }
+
+  void Begin() override {
+    writer_ =
+        shared_.stub->PrepareAsyncUpload(&context_, &response_, shared_.queue);
+    writer_->StartCall(tag());
+  }
+
+  bool Continue(bool ok) override {
+    if (state_ == kFinishing) return false;
+    if (!ok) {
+      Finish();
+      return true;
+    }
+    switch (state_) {
+      case kStarting:
+        Write(kHeader);
+        return true;
+      case kChunk:
+        OnSent();
+        [[fallthrough]];
+      case kHeader:
+        WriteNext();
+        return true;
+      case kEnding:
+        set_window(std::max(window(), kMinReceiptWindow));
+        shared_.failpoints.Reach(Failpoint::kBeforeReceipt);
+        Finish();
+        return true;
+      case kFinishing:
+        break;
+    }
+    return false;
+  }
+
+  void OnIdle() override {
+    if (state_ == kHeader || state_ == kChunk) shared_.chunk_size->Failed();
+  }
+
+  absl::StatusOr<Answer> TakeAnswer() override {
+    SHOAL_ASSIGN_OR_RETURN(protocol::UploadReceipt receipt,
+                           protocol::FromProto(response_));
+    return Answer(std::move(receipt));
+  }
+
+ private:
+  // Which operation is on the queue.
+  enum State { kStarting, kHeader, kChunk, kEnding, kFinishing };
+
+  void Write(State state) {
+    state_ = state;
+    written_at_ = RealClock().Monotonic();
+    writer_->Write(request_, tag());
+  }
+
+  void WriteNext() {
+    const absl::string_view data =
+        update_.substr(at_, shared_.chunk_size->bytes());
+    if (data.empty()) {
+      state_ = kEnding;
+      writer_->WritesDone(tag());
+      return;
+    }
+    v1::UploadChunk& chunk = *request_.mutable_chunk();
+    chunk.set_offset(at_);
+    chunk.set_data(data.data(), data.size());
+    chunk.set_crc32(Crc32(data));
+    Write(kChunk);
+  }
+
+  void OnSent() {
+    const int64_t size = static_cast<int64_t>(request_.chunk().data().size());
+    at_ += size;
+    *shared_.sent += size;
+    shared_.chunk_size->Sent(RealClock().Monotonic() - written_at_, window());
+    if (at_ >= static_cast<int64_t>(update_.size()) / 2) {
+      shared_.failpoints.Reach(Failpoint::kMidUpload);
+    }
+  }
+
+  void Finish() {
+    state_ = kFinishing;
+    writer_->Finish(&status_, tag());
+  }
+
+  const absl::string_view update_;
+  int64_t at_;                 // where the next chunk starts
+  v1::UploadRequest request_;  // reused: its buffer is filled anew each time
+  v1::UploadReceipt response_;
+  std::unique_ptr<grpc::ClientAsyncWriter<v1::UploadRequest>> writer_;
+  State state_ = kStarting;
+  absl::Duration written_at_;
+};
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const CheckInCall& call) {
+  return std::make_unique<UnaryCall<v1::CheckInRequest, v1::CheckInResponse>>(
+      shared, &v1::Fleet::Stub::PrepareAsyncCheckIn,
+      protocol::ToProto(call.message));
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared, FetchCall& call) {
+  return std::make_unique<FetchModelCall>(shared, std::move(call));
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const QueryCall& call) {
+  v1::QueryUploadRequest request;
+  request.set_token(call.token);
+  request.set_digest(std::string(call.digest.AsBytes()));
+  return std::make_unique<
+      UnaryCall<v1::QueryUploadRequest, v1::QueryUploadResponse>>(
+      shared, &v1::Fleet::Stub::PrepareAsyncQueryUpload, std::move(request));
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const UploadCall& call) {
+  return std::make_unique<UploadUpdateCall>(shared, call);
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const AbandonCall& call) {
+  v1::AbandonRequest request;
+  request.set_token(call.token);
+  request.set_reason(protocol::ToProto(call.reason));
+  return std::make_unique<UnaryCall<v1::AbandonRequest, v1::AbandonResponse>>(
+      shared, &v1::Fleet::Stub::PrepareAsyncAbandon, std::move(request));
+}
+
+}  // namespace
+
+void ChunkSize::Sent(absl::Duration took, absl::Duration window) {
+  if (took > window / 8) {
+    bytes_ = std::max(bytes_ / 2, kMinChunkBytes);
+  } else if (took < window / 64) {
+    bytes_ = std::min(bytes_ * 2, protocol::kMaxChunkBytes);
+  }
+}
+
+void ChunkSize::Failed() { bytes_ = std::max(bytes_ / 8, kMinChunkBytes); }
+
+std::unique_ptr<GrpcCall> MakeGrpcCall(const GrpcCallContext& shared,
+                                       Call call) {
+  return std::visit([&](auto& asked) { return Make(shared, asked); }, call);
+}
+
+}  // namespace shoal::client
