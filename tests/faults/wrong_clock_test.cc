@@ -54,7 +54,7 @@ TEST_P(WrongClockTest, DeviceNamesItsClockAndTheRoundGoesOn) {
   SHOAL_ASSERT_OK(wrong.Start());
   const auto exit = wrong.process().Wait(kPatience);
   ASSERT_TRUE(exit.has_value());
-  EXPECT_EQ(exit->code, 1);
+  EXPECT_EQ(exit->code, 2);
   EXPECT_THAT(wrong.Log(), HasSubstr("this device's clock says"));
 
   SHOAL_ASSERT_OK(shoald.CreateTask(AgentTask(/*agents=*/1, kRounds)));

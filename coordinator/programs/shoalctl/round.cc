@@ -100,8 +100,7 @@ class Progress {
 constexpr absl::Duration kFirstPause = absl::Milliseconds(250);
 constexpr absl::Duration kLongestPause = absl::Seconds(5);
 
-// How one stream of rounds ended: OK with the task, UNAVAILABLE when the
-// coordinator is lost.
+// How one stream of rounds ended: OK with the task.
 struct WatchEnd {
   absl::Status status;
   bool shown = false;  // at least one round
@@ -120,6 +119,12 @@ WatchEnd WatchOnce(Shell& shell, v1::Admin::Stub& stub,
   return end;
 }
 
+// A coordinator that shuts down cancels the calls that it has just taken; here
+// nobody else does.
+bool IsLost(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsCancelled(status);
+}
+
 // Outlives restarts of the coordinator, once it has been there.
 absl::Status Watch(Shell& shell, const Options& options) {
   v1::GetTaskRequest get;
@@ -135,7 +140,7 @@ absl::Status Watch(Shell& shell, const Options& options) {
   while (true) {
     const WatchEnd end = WatchOnce(shell, *stub, request, progress);
     progress.EndLine();
-    if (!absl::IsUnavailable(end.status)) return end.status;
+    if (!IsLost(end.status)) return end.status;
     if (end.shown) pause = kFirstPause;
     if (end.shown || !lost) {
       std::fprintf(stderr,

@@ -34,10 +34,13 @@ class EnrollmentServiceTest : public ::testing::Test {
   }
 
   v1::EnrollRequest Request(const std::string& invitation) {
+    return Request(invitation, key_);
+  }
+  v1::EnrollRequest Request(const std::string& invitation, const Secret& key) {
     v1::EnrollRequest request;
     request.mutable_protocol()->set_major(protocol::kProtocolVersion.major);
     request.set_invitation(invitation);
-    request.set_certificate_request(*protocol::MakeRequest(key_, "phone"));
+    request.set_certificate_request(*protocol::MakeRequest(key, "phone"));
     request.set_device_name("phone");
     return request;
   }
@@ -64,12 +67,17 @@ TEST_F(EnrollmentServiceTest, EnrolledDeviceMayCheckIn) {
   EXPECT_EQ(response.retry_after().code(), "no_task");
 }
 
-TEST_F(EnrollmentServiceTest, UsedInvitationIsRefused) {
+TEST_F(EnrollmentServiceTest, UsedInvitationIsRefusedToAnotherKeyAlone) {
   const std::string invitation = Invite();
+  v1::EnrollResponse first;
+  ASSERT_THAT(FromGrpc(Enroll(Request(invitation), first)), IsOk());
   v1::EnrollResponse response;
-  ASSERT_THAT(FromGrpc(Enroll(Request(invitation), response)), IsOk());
-  EXPECT_EQ(RefusalCodeOf(Enroll(Request(invitation), response)),
+  EXPECT_EQ(RefusalCodeOf(
+                Enroll(Request(invitation, *protocol::MakeKey()), response)),
             RefusalCode::kInvitationInvalid);
+  ASSERT_THAT(FromGrpc(Enroll(Request(invitation), response)), IsOk());
+  EXPECT_EQ(protocol::ReadIdentity(response.certificate_pem())->id,
+            protocol::ReadIdentity(first.certificate_pem())->id);
 }
 
 TEST_F(EnrollmentServiceTest, GarbageRequestIsRefused) {
