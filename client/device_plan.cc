@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/check.h"
 #include "learning/local_update.h"
 #include "learning/update_codec.h"
 
@@ -83,8 +84,8 @@ Objection CheckSize(const protocol::ModelReference& reference,
                              model.spec().ToString(), " have ", values));
 }
 
-Objection CheckBudgets(const protocol::Plan& plan,
-                       const learning::Model& model) {
+Objection CheckUpload(const protocol::Plan& plan,
+                      const learning::Model& model) {
   const int64_t upload =
       learning::EncodedUpdateBytes(plan.codec, model.layout().num_parameters());
   if (plan.limits.upload_bytes.has_value() &&
@@ -93,12 +94,6 @@ Objection CheckBudgets(const protocol::Plan& plan,
         AbandonReason::kBytes,
         absl::StrCat("the update has ", upload, " bytes, the plan allows ",
                      *plan.limits.upload_bytes));
-  }
-  // A limit that cannot be kept is not accepted.
-  if (plan.limits.energy_joules.has_value()) {
-    return Object(AbandonReason::kEnergy,
-                  absl::StrCat("the plan allows ", *plan.limits.energy_joules,
-                               " J, and this device has no energy meter"));
   }
   return {};
 }
@@ -109,7 +104,7 @@ Objection CheckPlan(const protocol::Assignment& assignment,
   const learning::Model& model = device.model();
   Objection objection = CheckSize(assignment.model, device.whole());
   if (objection.why.ok()) objection = CheckData(assignment.plan, model, data);
-  if (objection.why.ok()) objection = CheckBudgets(assignment.plan, model);
+  if (objection.why.ok()) objection = CheckUpload(assignment.plan, model);
   if (objection.why.ok()) {
     objection =
         CheckMemory(assignment.plan, model, data.num_examples(), memory_bytes);
@@ -139,31 +134,43 @@ std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                   memory_bytes);
 }
 
-DeviceChoice ChooseModel(const protocol::Assignment& assignment,
-                         const learning::Dataset& data, int64_t memory_bytes) {
+DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
+                          const learning::Dataset& data, int64_t memory_bytes,
+                          int64_t fetched_bytes) {
   const protocol::Plan& plan = assignment.plan;
   std::vector<double> widths = {1};
   widths.insert(widths.end(), plan.training.sub_model_widths.begin(),
                 plan.training.sub_model_widths.end());
-  DeviceChoice choice;
+  DeviceMenu menu;
+  std::vector<MenuModel> models;
   for (const double width : widths) {
     auto candidate = DeviceModel::Create(plan.model, width);
     if (!candidate.ok()) {
-      choice.objection = {candidate.status(), AbandonReason::kTraining};
-      return choice;
+      menu.objection = {candidate.status(), AbandonReason::kTraining};
+      return menu;
     }
-    choice.objection = CheckPlan(assignment, **candidate, data, memory_bytes);
-    if (choice.objection.why.ok()) {
-      choice.model = *std::move(candidate);
-      return choice;
-    }
+    menu.objection = CheckPlan(assignment, **candidate, data, memory_bytes);
     // What is too large may do when it is narrower.
-    if (choice.objection.reason != AbandonReason::kMemory &&
-        choice.objection.reason != AbandonReason::kBytes) {
-      return choice;
+    if (!menu.objection.why.ok() &&
+        menu.objection.reason != AbandonReason::kMemory &&
+        menu.objection.reason != AbandonReason::kBytes) {
+      return menu;
     }
+    const learning::Model& model = (*candidate)->model();
+    MenuModel option = {&model, width, std::nullopt};
+    const auto limit = MemoryLimit(plan, memory_bytes);
+    if (limit.has_value()) option.block_bytes = BlockBytes(model, *limit);
+    models.push_back(option);
+    menu.models.push_back(*std::move(candidate));
   }
-  return choice;
+  menu.entries = MakeMenu({.plan = &plan,
+                           .num_examples = data.num_examples(),
+                           .fetched_bytes = fetched_bytes,
+                           .fewer_layers = false},
+                          models);
+  if (!menu.entries.empty()) menu.objection = {};
+  SHOAL_CHECK(!menu.entries.empty() || !menu.objection.why.ok());
+  return menu;
 }
 
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,

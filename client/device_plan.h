@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/device_model.h"
+#include "client/menu/plan_menu.h"
 #include "learning/dataset.h"
 #include "learning/memory_plan.h"
 #include "learning/model.h"
@@ -37,17 +39,21 @@ int64_t BlockBytes(const learning::Model& model, int64_t memory_bytes);
 std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                                    int64_t memory_bytes);
 
-// What the device trains, or why it does not.
-struct DeviceChoice {
-  std::unique_ptr<DeviceModel> model;  // null with an objection
+// The ways in which a device can run a plan, or why there is none.
+struct DeviceMenu {
+  std::vector<std::unique_ptr<DeviceModel>> models;
+  std::vector<MenuEntry> entries;  // empty with an objection
   Objection objection;
 };
 
-// The whole model where the device has room for it and its update, else the
-// widest of the plan's sub-models for which there is. `memory_bytes`: what
-// training may use on this device; 0: not limited.
-DeviceChoice ChooseModel(const protocol::Assignment& assignment,
-                         const learning::Dataset& data, int64_t memory_bytes);
+// Of the whole model and of the plan's sub-models, those for which the device
+// has room and whose update it may send. `memory_bytes`: what training may use
+// on this device; 0: not limited. `fetched_bytes`: of the model, as far as it
+// is not held yet. Layers that the plan trains are not left out: the zeros in
+// their place would count in the mean.
+DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
+                          const learning::Dataset& data, int64_t memory_bytes,
+                          int64_t fetched_bytes);
 
 // Names both layouts when a fetched model is not the one of the plan.
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,

@@ -195,11 +195,27 @@ void DeviceSession::OnWaited() {
   after_wait_.reset();
 }
 
+bool DeviceSession::IsEnding() const {
+  return std::holds_alternative<SessionEnd>(action_) ||
+         std::holds_alternative<DoAbandon>(action_);
+}
+
+void DeviceSession::HoldBack(AbandonReason reason, const absl::Status& why,
+                             absl::Duration retry_after) {
+  if (IsEnding()) return;
+  if (assignment_.has_value() && !pending_.has_value()) {
+    return Abandon(reason, why);
+  }
+  const bool is_told = retry_after > absl::ZeroDuration() &&
+                       retry_after < absl::InfiniteDuration();
+  End(SessionEnd::kHeldBack, is_told ? retry_after : LongBackoff(), why,
+      pending_.has_value());
+}
+
 void DeviceSession::Stop() {
-  if (std::holds_alternative<SessionEnd>(action_)) return;
+  if (IsEnding()) return;
   const absl::Status stopped = absl::CancelledError("the device has to stop");
   if (assignment_.has_value() && !pending_.has_value()) {
-    if (std::holds_alternative<DoAbandon>(action_)) return;
     return Abandon(AbandonReason::kShutdown, stopped);
   }
   EndFailed(FailureKind::kCancelled, stopped);

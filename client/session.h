@@ -87,6 +87,7 @@ struct SessionEnd {
     kRefused,      // the coordinator said no
     kUnreachable,  // gave up for now; a pending upload stays pending
     kStopped,      // by Stop() or by a cancelled call
+    kHeldBack,     // by HoldBack()
   };
   Outcome outcome = kNotAssigned;
   absl::Duration next_check_in;
@@ -127,6 +128,12 @@ class DeviceSession {
   // that was under way counts as never started.
   void Stop();
 
+  // The device's limits allow no more of this session: an assignment without an
+  // update is abandoned for `reason`, a pending upload stays pending. The next
+  // session may start after `retry_after`; zero and infinite: nobody knows.
+  void HoldBack(protocol::AbandonReason reason, const absl::Status& why,
+                absl::Duration retry_after);
+
   // The assignment, once there is one; the resumed upload has none.
   const std::optional<protocol::Assignment>& assignment() const {
     return assignment_;
@@ -146,6 +153,8 @@ class DeviceSession {
   void EndWithReceipt(const protocol::UploadReceipt& receipt);
   void Accept(const protocol::Assignment& assignment);
   void Abandon(protocol::AbandonReason reason, const absl::Status& why);
+  // Whether the session is over, as far as the device's work goes.
+  bool IsEnding() const;
   // What a failed query or upload of the pending update leads to.
   void OnTransferFailed(const absl::Status& why);
   void StartUpload(int64_t offset);

@@ -51,6 +51,8 @@ SessionReport::Outcome ToReport(SessionEnd::Outcome outcome) {
       return SessionReport::kUnreachable;
     case SessionEnd::kStopped:
       return SessionReport::kCancelled;
+    case SessionEnd::kHeldBack:
+      return SessionReport::kHeldBack;
   }
   SHOAL_CHECK(false);
 }
@@ -99,8 +101,10 @@ SessionRun::SessionRun(SessionRunOptions options, Transport& transport,
                saved.has_value() ? std::optional(saved->pending) : std::nullopt,
                options_.jitter_seed),
       sent_before_(transport.bytes_sent()),
-      received_before_(transport.bytes_received()) {
+      received_before_(transport.bytes_received()),
+      limits_(options_.limits, transport) {
   if (!saved.has_value()) return;
+  pending_ = saved->pending;
   result_.report.task = saved->pending.task;
   result_.report.round_id = saved->pending.round_id;
   update_ = std::move(saved->update);
@@ -120,8 +124,10 @@ absl::StatusOr<SessionResult> SessionRun::result() const {
 absl::Duration SessionRun::Tick(absl::Duration max_wait) {
   SHOAL_CHECK(!over_);
   permission_ = options_.permission();
+  limit_ = {};
   // A short call goes on to its end; who cannot wait for it cancels it.
   if (permission_ == Permission::kStop && !stopped_ && !calling_) Stop();
+  AskLimits();
   if (permission_ == Permission::kPause && !MustFinish()) return Pause();
   Resume();
   return Work(max_wait);
@@ -133,11 +139,69 @@ absl::Duration SessionRun::Work(absl::Duration max_wait) {
       session_.Next());
 }
 
-void SessionRun::Stop() {
-  stopped_ = true;
+void SessionRun::AskLimits() {
+  if (permission_ == Permission::kPause || stopped_) return;
+  const SessionAction& action = session_.Next();
+  const bool was_begun = limits_.begun();
+  limit_ = AskAbout(action);
+  if (limit_.ok()) return;
+  if (std::holds_alternative<DoTrain>(action)) {
+    permission_ = limit_.kind == Verdict::kPause ? Permission::kPause
+                                                 : Permission::kFinishTraining;
+    return;
+  }
+  // A download may rest while there is time; what is uploaded goes on in
+  // another session.
+  const bool may_rest = was_begun && limit_.kind == Verdict::kPause &&
+                        std::holds_alternative<DoFetch>(action) &&
+                        options_.clock->Monotonic() < TrainUntil();
+  if (may_rest) {
+    permission_ = Permission::kPause;
+  } else {
+    HoldBack(limit_);
+  }
+}
+
+Verdict SessionRun::AskAbout(const SessionAction& action) {
+  if (std::holds_alternative<DoCheckIn>(action) ||
+      std::holds_alternative<DoQueryUpload>(action)) {
+    if (!limits_.begun()) return limits_.Begin(pending_);
+    return calling_ ? Verdict() : limits_.DuringTransfer();
+  }
+  if (std::holds_alternative<DoFetch>(action)) {
+    return model_ == nullptr ? Verdict() : limits_.DuringTransfer();
+  }
+  if (const auto* upload = std::get_if<DoUpload>(&action)) {
+    if (calling_) return limits_.DuringTransfer();
+    return limits_.BeforeUpload(upload->header.num_bytes -
+                                upload->header.offset);
+  }
+  return WillTrain() ? limits_.BeforeStep() : Verdict();
+}
+
+bool SessionRun::WillTrain() const {
+  return training_ != nullptr && !training_->done() &&
+         permission_ == Permission::kGoOn &&
+         options_.clock->Monotonic() < TrainUntil();
+}
+
+void SessionRun::HoldBack(const Verdict& verdict) {
+  if (calling_) transport_.Drop();
+  calling_ = false;
+  DropWork();
+  session_.HoldBack(verdict.reason, absl::FailedPreconditionError(verdict.why),
+                    verdict.retry_after);
+}
+
+void SessionRun::DropWork() {
   fetch_.reset();
   training_.reset();
   wake_.reset();
+}
+
+void SessionRun::Stop() {
+  stopped_ = true;
+  DropWork();
   session_.Stop();
 }
 
@@ -155,7 +219,9 @@ absl::Duration SessionRun::Pause() {
     resting_ = true;
     fetch_.reset();
     transport_.Close();
-    Tell(ClientEvent::kPaused, "the device's conditions do not allow work");
+    Tell(ClientEvent::kPaused, limit_.ok()
+                                   ? "the device's conditions do not allow work"
+                                   : limit_.why);
   }
   if (training_ == nullptr) return options_.pause_interval;
   return std::clamp(TrainUntil() - options_.clock->Monotonic(),
@@ -218,15 +284,25 @@ absl::Duration SessionRun::Perform(const DoFetch& action,
   Tell(ClientEvent::kFetched, "model version ", model.version, ", ",
        model.num_bytes, " bytes");
   options_.failpoints.Reach(Failpoint::kAfterFetch);
+  BeginTraining();
   return absl::ZeroDuration();
 }
 
 Objection SessionRun::Prepare() {
   if (model_ != nullptr) return {};
   const protocol::Assignment& assignment = *session_.assignment();
-  DeviceChoice choice = ChooseModel(assignment, data_, options_.memory_bytes);
-  model_ = std::move(choice.model);
-  return choice.objection;
+  DeviceMenu menu = MakeDeviceMenu(assignment, data_, options_.memory_bytes,
+                                   assignment.model.num_bytes);
+  if (!menu.objection.why.ok()) return menu.objection;
+  const Governor::Choice choice = limits_.Choose(
+      assignment, deadline_ - options_.clock->Monotonic(), menu.entries);
+  if (!choice.verdict.ok()) {
+    return {absl::FailedPreconditionError(choice.verdict.why),
+            choice.verdict.reason};
+  }
+  plan_ = std::move(menu.entries[choice.index]);
+  model_ = std::move(menu.models[plan_.model]);
+  return {};
 }
 
 Objection SessionRun::Adopt(const protocol::ModelReference& reference) {
@@ -252,27 +328,29 @@ absl::Duration SessionRun::TrainUntil() const {
 }
 
 absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
-  if (training_ == nullptr) {
-    const absl::Status begun = BeginTraining();
-    if (!begun.ok()) return absl::ZeroDuration();
-  }
-  if (training_->done() || permission_ == Permission::kFinishTraining ||
-      options_.clock->Monotonic() >= TrainUntil()) {
+  if (!WillTrain()) {
     EndTraining();
     return absl::ZeroDuration();
   }
   const absl::Status status = training_->Step();
+  limits_.set_flops(FlopsSoFar());
   if (!status.ok()) FailTraining(status, AbandonReason::kTraining);
   return absl::ZeroDuration();
 }
 
-absl::Status SessionRun::BeginTraining() {
+double SessionRun::FlopsSoFar() const {
+  const double scored = static_cast<double>(training_->num_evaluated()) /
+                        static_cast<double>(data_.num_examples());
+  return scored * plan_.cost.before.flops +
+         static_cast<double>(training_->num_steps()) * plan_.cost.step.flops;
+}
+
+void SessionRun::BeginTraining() {
   const protocol::Assignment& assignment = *session_.assignment();
   const absl::StatusOr<learning::ParameterVector> own =
       LoadPrivateValues(state_, assignment.task, model_->model());
   if (!own.ok()) {
-    FailTraining(StorageError(own.status()), AbandonReason::kConditions);
-    return own.status();
+    return FailTraining(StorageError(own.status()), AbandonReason::kConditions);
   }
   const uint64_t round = static_cast<uint64_t>(assignment.round_number);
   learning::LocalRun run;
@@ -283,13 +361,11 @@ absl::Status SessionRun::BeginTraining() {
   if (limit.has_value()) run.memory_bytes = BlockBytes(model_->model(), *limit);
   auto training = learning::LocalTraining::Create(
       model_->model(), model_->Parameters(base_.view.parameters, taken_out_),
-      data_, assignment.plan.training, assignment.plan.algorithm, run);
+      data_, plan_.training, assignment.plan.algorithm, run);
   if (!training.ok()) {
-    FailTraining(training.status(), AbandonReason::kTraining);
-    return training.status();
+    return FailTraining(training.status(), AbandonReason::kTraining);
   }
   training_ = *std::move(training);
-  return absl::OkStatus();
 }
 
 void SessionRun::FailTraining(const absl::Status& why, AbandonReason reason) {
@@ -301,6 +377,10 @@ void SessionRun::EndTraining() {
   const bool ended_early = !training_->done();
   const absl::StatusOr<learning::LocalUpdate> update = training_->Finish();
   training_.reset();
+  if (!update.ok() && !limit_.ok()) {
+    return FailTraining(absl::FailedPreconditionError(limit_.why),
+                        limit_.reason);
+  }
   if (!update.ok()) {
     return FailTraining(update.status(), ended_early
                                              ? AbandonReason::kConditions
@@ -341,11 +421,9 @@ absl::StatusOr<PendingUpload> SessionRun::Save(
   if (!saved.ok()) return StorageError(saved);
   has_saved_ = true;
   Tell(ClientEvent::kTrained, update.num_steps, " steps on ",
-       update.num_examples, " examples",
-       model_->width() == 1
-           ? ""
-           : absl::StrCat(", a sub-model of width ", model_->width()),
-       update.complete ? "" : ", stopped early");
+       update.num_examples, " examples", plan_.less.empty() ? "" : ", ",
+       plan_.less, update.complete ? "" : ", stopped early",
+       limit_.ok() ? "" : ": ", limit_.why);
   return pending;
 }
 
@@ -405,12 +483,16 @@ absl::Duration SessionRun::Perform(const DoWait& action, absl::Duration) {
 absl::Duration SessionRun::Perform(const SessionEnd& end, absl::Duration) {
   over_ = true;
   error_ = Clear(end);
+  error_.Update(limits_.End());
   if (!error_.ok()) return absl::ZeroDuration();
   SessionReport& report = result_.report;
   report.outcome = ToReport(end.outcome);
   report.next_check_in = end.next_check_in;
   report.bytes_sent = transport_.bytes_sent() - sent_before_;
   report.bytes_received = transport_.bytes_received() - received_before_;
+  if (limits_.spent().has_value()) {
+    report.energy_joules = limits_.spent()->joules;
+  }
   result_.failures = end.failures;
   if (end.receipt.has_value()) {
     report.explanation =

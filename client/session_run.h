@@ -22,6 +22,7 @@
 #include "client/include/shoal/client.h"
 #include "client/model_fetch.h"
 #include "client/session.h"
+#include "client/session_limits.h"
 #include "client/transport.h"
 #include "learning/dataset.h"
 #include "learning/local_training.h"
@@ -47,6 +48,9 @@ struct SessionRunOptions {
   absl::Duration max_backoff = absl::Minutes(5);
   int max_attempts = 5;
   int earlier_failures = 0;  // see SessionOptions
+  // The device's budgets and conditions; null: there are none. Must outlive the
+  // session.
+  Limits* limits = nullptr;
   uint64_t jitter_seed = 0;
   // How often a resting session asks whether it may go on.
   absl::Duration pause_interval = absl::Seconds(1);
@@ -113,6 +117,14 @@ class SessionRun {
   std::optional<absl::StatusOr<Answer>> Move(MakeCall make_call,
                                              absl::Duration max_wait);
   void Stop();
+  // Asks the device's limits about the piece of work that comes next; they may
+  // end the session, or make a rest or the end of training of it.
+  void AskLimits();
+  Verdict AskAbout(const SessionAction& action);
+  void HoldBack(const Verdict& verdict);
+  void DropWork();
+  // Whether the next piece is a mini-batch.
+  bool WillTrain() const;
   // Whether the session is in the middle of what cannot wait.
   bool MustFinish() const;
   absl::Duration Pause();
@@ -125,7 +137,8 @@ class SessionRun {
   Objection Adopt(const protocol::ModelReference& reference);
   // When training has to end so that the update still arrives in time.
   absl::Duration TrainUntil() const;
-  absl::Status BeginTraining();
+  void BeginTraining();
+  double FlopsSoFar() const;
   void EndTraining();
   void FailTraining(const absl::Status& why, protocol::AbandonReason reason);
   absl::StatusOr<PendingUpload> Save(const learning::LocalUpdate& update);
@@ -151,7 +164,11 @@ class SessionRun {
   bool stopped_ = false;
   bool resting_ = false;
 
+  SessionLimits limits_;
+  std::optional<PendingUpload> pending_;  // of an earlier session
+  Verdict limit_;  // why there is a rest, or an end of training
   std::unique_ptr<DeviceModel> model_;
+  MenuEntry plan_;                       // as chosen
   learning::ParameterVector taken_out_;  // of a sub-model
   HeldModel base_;
   std::unique_ptr<learning::LocalTraining> training_;

@@ -92,6 +92,8 @@ class Transport {
   // REQUIRES: no call is under way.
   virtual void Close() = 0;
 
+  // Connections that calls opened so far.
+  virtual int64_t connections() const = 0;
   // Payload bytes so far.
   virtual int64_t bytes_sent() const = 0;
   virtual int64_t bytes_received() const = 0;

@@ -5,7 +5,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # The libraries behind the SDK's public headers, and what they link.
-set(sdk base learning_kernels learning_layers learning protocol client)
+set(sdk base learning_kernels learning_layers learning protocol client_meters
+        client_limits client_menu client)
 if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()

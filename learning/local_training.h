@@ -47,6 +47,8 @@ class LocalTraining {
 
   // Whether every mini-batch of every epoch has been trained.
   bool done() const { return update_.num_steps == steps_in_all_; }
+  // Examples that the base model has been scored on so far.
+  int64_t num_evaluated() const { return evaluated_; }
   // Steps of the optimiser so far, and of a whole training.
   int64_t num_steps() const { return update_.num_steps; }
   int64_t steps_in_all() const { return steps_in_all_; }

@@ -52,6 +52,8 @@ InProcessTransport::InProcessTransport(InProcessOptions options)
 
 void InProcessTransport::Start(client::Call call) {
   SHOAL_CHECK(!call_.has_value());
+  if (!is_open_) ++connections_;
+  is_open_ = true;
   call_ = std::move(call);
 }
 

@@ -43,8 +43,9 @@ class InProcessTransport final : public client::Transport {
       absl::Duration wait) override;
   void Cancel() override { cancelled_ = true; }
   void Drop() override;
-  void Close() override {}
+  void Close() override { is_open_ = false; }
 
+  int64_t connections() const override { return connections_; }
   int64_t bytes_sent() const override { return bytes_sent_; }
   int64_t bytes_received() const override { return bytes_received_; }
 
@@ -68,6 +69,8 @@ class InProcessTransport final : public client::Transport {
   // shared with the engine: it may answer after the call was dropped.
   std::unique_ptr<coordinator::UploadStream> stream_;
   std::shared_ptr<PendingReceipt> receipt_;
+  bool is_open_ = false;
+  int64_t connections_ = 0;
   int64_t bytes_sent_ = 0;
   int64_t bytes_received_ = 0;
 };

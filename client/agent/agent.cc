@@ -37,6 +37,7 @@ ExitCode ExitCodeOf(SessionReport::Outcome outcome) {
     case SessionReport::kContributed:
     case SessionReport::kNotAssigned:
     case SessionReport::kCancelled:
+    case SessionReport::kHeldBack:
       return protocol::kExitOk;
     case SessionReport::kAbandoned:
       return protocol::kExitFailure;

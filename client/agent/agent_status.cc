@@ -90,6 +90,8 @@ absl::string_view OutcomeName(SessionReport::Outcome outcome) {
       return "unreachable";
     case SessionReport::kCancelled:
       return "cancelled";
+    case SessionReport::kHeldBack:
+      return "held_back";
   }
   SHOAL_CHECK(false);
 }

@@ -13,6 +13,7 @@ Severity SeverityOf(SessionReport::Outcome outcome) {
   switch (outcome) {
     case SessionReport::kContributed:
     case SessionReport::kCancelled:
+    case SessionReport::kHeldBack:
     case SessionReport::kNotAssigned:
       return Severity::kInfo;
     case SessionReport::kAbandoned:

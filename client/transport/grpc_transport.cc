@@ -34,6 +34,7 @@ class GrpcTransport final : public Transport {
   void Cancel() override SHOAL_EXCLUDES(mutex_);
   void Drop() override SHOAL_EXCLUDES(mutex_);
   void Close() override;
+  int64_t connections() const override { return connections_; }
   int64_t bytes_sent() const override { return sent_; }
   int64_t bytes_received() const override { return received_; }
 
@@ -60,6 +61,7 @@ class GrpcTransport final : public Transport {
   absl::Duration window_;
   absl::Duration moved_at_;  // on the monotonic clock
   ChunkSize chunk_size_;
+  int64_t connections_ = 0;
   int64_t sent_ = 0;
   int64_t received_ = 0;
 
@@ -82,6 +84,7 @@ void GrpcTransport::Connect() {
                                  GRPC_CHANNEL_TRANSIENT_FAILURE) {
     return;
   }
+  ++connections_;
   channel_ = MakeChannel(options_.coordinator,
                          options_.tls.has_value() ? &*options_.tls : nullptr);
   stub_ = v1::Fleet::NewStub(channel_);

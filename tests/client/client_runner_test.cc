@@ -51,6 +51,7 @@ class HangingTransport final : public Transport {
   void Cancel() override { cancelled_.Set(); }
   void Drop() override {}
   void Close() override {}
+  int64_t connections() const override { return 0; }
   int64_t bytes_sent() const override { return 0; }
   int64_t bytes_received() const override { return 0; }
 

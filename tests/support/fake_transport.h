@@ -53,6 +53,8 @@ class FakeTransport final : public client::Transport {
 
   void Start(client::Call call) override {
     SHOAL_CHECK(!call_.has_value());
+    if (!is_open_) ++connections_;
+    is_open_ = true;
     failure_ = Begin(static_cast<Rpc>(call.index()));
     if (const auto* fetch = std::get_if<client::FetchCall>(&call)) {
       at_ = fetch->offset;
@@ -85,7 +87,11 @@ class FakeTransport final : public client::Transport {
     if (call_.has_value()) ++num_dropped_;
     call_.reset();
   }
-  void Close() override { ++num_closed_; }
+  void Close() override {
+    ++num_closed_;
+    is_open_ = false;
+  }
+  int64_t connections() const override { return connections_; }
   int64_t bytes_sent() const override { return sent_; }
   int64_t bytes_received() const override { return received_; }
   int num_dropped() const { return num_dropped_; }
@@ -186,6 +192,8 @@ class FakeTransport final : public client::Transport {
   int64_t at_ = 0;
 
   int num_dropped_ = 0;
+  bool is_open_ = false;
+  int64_t connections_ = 0;
   int num_closed_ = 0;
   bool cancelled_ = false;
   int64_t sent_ = 0;

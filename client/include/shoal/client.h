@@ -112,6 +112,7 @@ struct SessionReport {
     kRefused,
     kUnreachable,
     kCancelled,
+    kHeldBack,  // the device's own conditions or budgets do not allow it
   };
   Outcome outcome = kNotAssigned;
   absl::Duration next_check_in;
@@ -123,7 +124,8 @@ struct SessionReport {
   int64_t num_steps = 0;
   int64_t bytes_sent = 0;
   int64_t bytes_received = 0;
-  std::string explanation;  // one sentence for people
+  std::optional<double> energy_joules;  // spent; absent without limits
+  std::string explanation;              // one sentence for people
 };
 
 // Thread-safe: RunOnce and Predict may be called from several threads, one
