@@ -79,20 +79,24 @@ class Element {
   std::string ScalarText() const {
     switch (field_.cpp_type()) {
       case FieldDescriptor::CPPTYPE_UINT32:
-        return WholeText(field_, index_ < 0
-                                     ? reflection_.GetUInt32(message_, &field_)
-                                     : reflection_.GetRepeatedUInt32(
-                                           message_, &field_, index_));
+        return WholeText(field_, Get(&Reflection::GetUInt32,
+                                     &Reflection::GetRepeatedUInt32));
       case FieldDescriptor::CPPTYPE_UINT64:
-        return WholeText(field_, reflection_.GetUInt64(message_, &field_));
+        return WholeText(field_, Get(&Reflection::GetUInt64,
+                                     &Reflection::GetRepeatedUInt64));
       case FieldDescriptor::CPPTYPE_DOUBLE:
-        return NumberText(field_, reflection_.GetDouble(message_, &field_));
+        return NumberText(field_, Get(&Reflection::GetDouble,
+                                      &Reflection::GetRepeatedDouble));
       case FieldDescriptor::CPPTYPE_BOOL:
-        return reflection_.GetBool(message_, &field_) ? "true" : "false";
+        return Get(&Reflection::GetBool, &Reflection::GetRepeatedBool)
+                   ? "true"
+                   : "false";
       case FieldDescriptor::CPPTYPE_STRING:
-        return Quoted(reflection_.GetString(message_, &field_));
+        return Quoted(
+            Get(&Reflection::GetString, &Reflection::GetRepeatedString));
       case FieldDescriptor::CPPTYPE_ENUM:
-        return protocol::WordText(*reflection_.GetEnum(message_, &field_));
+        return protocol::WordText(
+            *Get(&Reflection::GetEnum, &Reflection::GetRepeatedEnum));
       case FieldDescriptor::CPPTYPE_MESSAGE:
         SHOAL_CHECK(protocol::IsDuration(field_));
         return protocol::DurationText(protocol::FromProto(
@@ -104,6 +108,14 @@ class Element {
   }
 
  private:
+  template <typename T>
+  T Get(T (Reflection::*single)(const Message&, const FieldDescriptor*) const,
+        T (Reflection::*repeated)(const Message&, const FieldDescriptor*, int)
+            const) const {
+    return index_ < 0 ? (reflection_.*single)(message_, &field_)
+                      : (reflection_.*repeated)(message_, &field_, index_);
+  }
+
   const Message& message_;
   const Reflection& reflection_;
   const FieldDescriptor& field_;

@@ -215,7 +215,8 @@ grpc::ServerWriteReactor<v1::RoundReport>* AdminService::WatchRounds(
     const v1::WatchRoundsRequest* request) {
   const absl::StatusOr<std::string> who = RequireOperator(*context);
   if (!who.ok()) return RefuseWatch(who.status());
-  return StartWatch(d_.feed, request->task());
+  return StartWatch(d_.feed, request->task(),
+                    static_cast<int64_t>(request->since_round()));
 }
 
 grpc::ServerUnaryReactor* AdminService::ListDevices(

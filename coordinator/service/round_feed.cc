@@ -11,8 +11,8 @@
 namespace shoal::coordinator {
 namespace {
 
-// Rounds between two looks of which the watcher is told.
-constexpr int kMaxMissed = 64;
+// Rounds that are read at a time.
+constexpr int kPage = 64;
 
 absl::Status Shutdown() {
   return protocol::RefusalError(protocol::RefusalCode::kShuttingDown,
@@ -36,10 +36,11 @@ RoundFeed::RoundFeed(const ReportReader& reports, absl::Duration period)
 
 RoundFeed::~RoundFeed() { Stop(); }
 
-void RoundFeed::Watch(const std::string& task,
+void RoundFeed::Watch(const std::string& task, int64_t since_round,
                       std::shared_ptr<Watcher> watcher) {
   auto subscription = std::make_unique<Subscription>();
   subscription->task = task;
+  subscription->round_id = since_round;
   subscription->watcher = watcher;
   {
     MutexLock lock(mutex_);
@@ -95,11 +96,23 @@ bool RoundFeed::Look(Subscription& subscription) const {
   return false;
 }
 
+absl::StatusOr<std::vector<RoundRow>> RoundFeed::RoundsSince(
+    const std::string& task, int64_t first) const {
+  if (first == 0) return reports_.store().ListRounds(task, 1, 0);
+  std::vector<RoundRow> rows;
+  while (rows.size() % kPage == 0) {
+    const int64_t before = rows.empty() ? 0 : rows.back().id;
+    SHOAL_ASSIGN_OR_RETURN(std::vector<RoundRow> page,
+                           reports_.store().ListRounds(task, kPage, before));
+    rows.insert(rows.end(), page.begin(), page.end());
+    if (page.empty() || page.back().id <= first) break;
+  }
+  return rows;
+}
+
 absl::Status RoundFeed::SendChanges(Subscription& last) const {
-  SHOAL_ASSIGN_OR_RETURN(
-      const std::vector<RoundRow> rows,
-      reports_.store().ListRounds(last.task,
-                                  last.round_id == 0 ? 1 : kMaxMissed, 0));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<RoundRow> rows,
+                         RoundsSince(last.task, last.round_id));
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     const bool known =
         std::tie(row->id, row->state, row->assigned, row->accepted) ==

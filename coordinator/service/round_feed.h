@@ -39,9 +39,10 @@ class RoundFeed {
   RoundFeed(const RoundFeed&) = delete;
   RoundFeed& operator=(const RoundFeed&) = delete;
 
-  // Shared with the caller, who may go away before the feed notices.
-  void Watch(const std::string& task, std::shared_ptr<Watcher> watcher)
-      SHOAL_EXCLUDES(mutex_);
+  // Tells of the rounds from `since_round` on, 0: from the newest on. Shared
+  // with the caller, who may go away before the feed notices.
+  void Watch(const std::string& task, int64_t since_round,
+             std::shared_ptr<Watcher> watcher) SHOAL_EXCLUDES(mutex_);
 
   // Ends all watchers with kShuttingDown, now and from here on.
   void Stop() SHOAL_EXCLUDES(mutex_);
@@ -51,6 +52,9 @@ class RoundFeed {
   void Run() SHOAL_EXCLUDES(mutex_);
   // Returns false when the watch is over.
   bool Look(Subscription& watch) const;
+  // Newest first; older ones may follow. `first` 0: the newest alone.
+  absl::StatusOr<std::vector<RoundRow>> RoundsSince(const std::string& task,
+                                                    int64_t first) const;
   absl::Status SendChanges(Subscription& watch) const;
 
   const ReportReader& reports_;

@@ -46,9 +46,9 @@ class Mailbox final : public RoundFeed::Watcher {
 
 class WatchReactor final : public grpc::ServerWriteReactor<v1::RoundReport> {
  public:
-  WatchReactor(RoundFeed& feed, const std::string& task)
+  WatchReactor(RoundFeed& feed, const std::string& task, int64_t since_round)
       : mailbox_(std::make_shared<Mailbox>(*this)) {
-    feed.Watch(task, mailbox_);
+    feed.Watch(task, since_round, mailbox_);
   }
 
   void Send(v1::RoundReport report) {
@@ -114,8 +114,9 @@ void Mailbox::Continue() {
 }  // namespace
 
 grpc::ServerWriteReactor<v1::RoundReport>* StartWatch(RoundFeed& feed,
-                                                      const std::string& task) {
-  return new WatchReactor(feed, task);
+                                                      const std::string& task,
+                                                      int64_t since_round) {
+  return new WatchReactor(feed, task, since_round);
 }
 
 grpc::ServerWriteReactor<v1::RoundReport>* RefuseWatch(

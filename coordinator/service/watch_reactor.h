@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <string>
 
 #include "coordinator/service/round_feed.h"
@@ -11,9 +12,10 @@
 
 namespace shoal::coordinator {
 
-// The reactor owns itself.
+// The reactor owns itself. Arguments as RoundFeed::Watch has them.
 grpc::ServerWriteReactor<v1::RoundReport>* StartWatch(RoundFeed& feed,
-                                                      const std::string& task);
+                                                      const std::string& task,
+                                                      int64_t since_round);
 
 // A call that ends with an error at once.
 grpc::ServerWriteReactor<v1::RoundReport>* RefuseWatch(

@@ -71,6 +71,12 @@ TEST(YamlWriterTest, ListsOfMappingsAndWordsComeBack) {
       "      - {dense: {units: 3}, name: last}\n");
 }
 
+TEST(YamlWriterTest, ListsOfNumbersComeBack) {
+  Again<v1::Task>(
+      "model: {mlp: {inputs: 4, hidden: [8, 16], outputs: 2}}\n"
+      "training: {sub_model_widths: [0.5, 0.25]}\n");
+}
+
 TEST(YamlWriterTest, TextThatYamlWouldMisreadIsQuoted) {
   for (const char* text : {"null", "~", "true", "7", "", "a: b", "a\"b", "a\\b",
                            "#", " a ", "a\nb\tc", "ü{}[],"}) {

@@ -79,6 +79,9 @@ class Progress {
     std::fflush(stdout);
   }
 
+  // 0 before the first.
+  uint64_t last_round() const { return last_.id(); }
+
   void EndLine() {
     if (std::exchange(open_line_, false)) std::printf("\n");
     std::fflush(stdout);
@@ -131,13 +134,14 @@ absl::Status Watch(Shell& shell, const Options& options) {
   get.set_name(options.task);
   v1::TaskReport task;
   SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetTask, get, task));
-  SHOAL_ASSIGN_OR_RETURN(v1::Admin::Stub * stub, shell.Admin());
   v1::WatchRoundsRequest request;
   request.set_task(options.task);
   Progress progress(shell.json(), isatty(STDOUT_FILENO) != 0);
   absl::Duration pause = kFirstPause;
   bool lost = false;
   while (true) {
+    SHOAL_ASSIGN_OR_RETURN(v1::Admin::Stub * stub, shell.Admin());
+    request.set_since_round(progress.last_round());
     const WatchEnd end = WatchOnce(shell, *stub, request, progress);
     progress.EndLine();
     if (!IsLost(end.status)) return end.status;
@@ -148,6 +152,7 @@ absl::Status Watch(Shell& shell, const Options& options) {
                    shell.options().coordinator.c_str());
     }
     lost = true;
+    shell.Disconnect();
     absl::SleepFor(pause);
     pause = std::min(2 * pause, kLongestPause);
   }

@@ -52,6 +52,9 @@ class Shell {
 
   // For streams, which have no deadline.
   absl::StatusOr<v1::Admin::Stub*> Admin();
+  // The next call opens a new connection: one that was lost takes its time to
+  // notice that the coordinator is back.
+  void Disconnect() { stub_.reset(); }
   // The error of a call, with a remedy.
   absl::Status FromCall(const grpc::Status& status);
 

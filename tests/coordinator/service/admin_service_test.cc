@@ -257,6 +257,26 @@ TEST_F(AdminServiceTest, WatcherSeesEveryRoundAndTheEndOfTheTask) {
   EXPECT_THAT(committed, ::testing::ElementsAre(1, 2, 3));
 }
 
+TEST_F(AdminServiceTest, WatcherIsToldWhatItMissed) {
+  operator_.CreateTask(SmallTask("small", 1, 3));
+  v1::ListRoundsRequest list;
+  list.set_task("small");
+  v1::ListRoundsResponse first;
+  SHOAL_ASSERT_OK(
+      FromGrpc(operator_.Call(&v1::Admin::Stub::ListRounds, list, first)));
+  for (int i = 0; i < 3; ++i) CommitRound("small");
+  grpc::ClientContext context;
+  v1::WatchRoundsRequest request;
+  request.set_task("small");
+  request.set_since_round(first.rounds(0).id());
+  const auto stream = operator_.stub().WatchRounds(&context, request);
+  std::vector<uint64_t> committed;
+  v1::RoundReport report;
+  while (stream->Read(&report)) committed.push_back(report.number());
+  SHOAL_EXPECT_OK(FromGrpc(stream->Finish()));
+  EXPECT_THAT(committed, ::testing::ElementsAre(1, 2, 3));
+}
+
 TEST_F(AdminServiceTest, WatcherOfNoTaskIsTold) {
   grpc::ClientContext context;
   v1::WatchRoundsRequest request;
