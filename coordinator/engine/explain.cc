@@ -161,10 +161,23 @@ std::string AbandonAdvice(absl::string_view reason,
         protocol::NumberText(task.training.learning_rate),
         ") and read the devices' logs.");
   }
-  return absl::StrCat(
-      "loosen device_limits, make training shorter, or raise "
-      "round.over_selection (",
-      protocol::NumberText(task.round.over_selection), ").");
+  const std::string over_selection =
+      absl::StrCat("raise round.over_selection (",
+                   protocol::NumberText(task.round.over_selection), ")");
+  if (reason == ToString(protocol::AbandonReason::kShutdown)) {
+    return absl::StrCat(
+        "their agents were stopped, which no limit prevents: ", over_selection,
+        ", and look at who stops them if it goes on.");
+  }
+  if (reason == ToString(protocol::AbandonReason::kConditions)) {
+    return absl::StrCat(
+        "power, network, storage or the time that was left did not allow it: "
+        "lengthen round.deadline (",
+        protocol::DurationText(task.round.deadline), ") or ", over_selection,
+        "; the devices' logs say what was missing.");
+  }
+  return absl::StrCat("loosen device_limits, make training shorter, or ",
+                      over_selection, ".");
 }
 
 // What would have helped against the largest loss.
@@ -255,6 +268,12 @@ std::string AfterFailure(const RoundStory& story,
   std::string advice = losses.empty() ? MoreDevices(story.task)
                                       : Advice(losses.front(), story.task);
   if (IsFinal(story.task_row.state)) return advice;
+  if (story.task_row.state == TaskState::kPaused) {
+    return absl::StrCat(advice,
+                        " The task is paused: nobody is admitted to a new "
+                        "round until `shoalctl task resume ",
+                        story.task.name, "`.");
+  }
   return absl::StrCat(advice, " The task tries again with a new round.");
 }
 

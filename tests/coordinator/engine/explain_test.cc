@@ -215,6 +215,39 @@ TEST_F(ExplainTest, FailureByEnergyPointsAtTheLimits) {
   EXPECT_THAT(Explain(), HasSubstr("stopped on energy: loosen device_limits"));
 }
 
+TEST_F(ExplainTest, FailureByShutdownPointsAtWhoStopsTheDevices) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(20, "abandoned: shutdown");
+  EXPECT_THAT(Explain(), HasSubstr("stopped on shutdown: their agents were "
+                                   "stopped, which no limit prevents: raise "
+                                   "round.over_selection (1.6)"));
+  EXPECT_THAT(Explain(), Not(HasSubstr("device_limits")));
+}
+
+TEST_F(ExplainTest, FailureByConditionsPointsAtTheDeadline) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  Add(20, "abandoned: conditions");
+  EXPECT_THAT(Explain(), HasSubstr("lengthen round.deadline (1min) or raise "
+                                   "round.over_selection (1.6); the devices' "
+                                   "logs say what was missing."));
+  EXPECT_THAT(Explain(), Not(HasSubstr("device_limits")));
+}
+
+TEST_F(ExplainTest, FailureOfAPausedTaskPromisesNoNewRound) {
+  round_.state = RoundState::kFailed;
+  round_.failure = "min_reports";
+  task_row_.state = TaskState::kPaused;
+  task_row_.rounds_failed_in_a_row = 1;
+  Add(20, "abandoned: energy");
+  const std::string trouble = ExplainFailures(Story(), now_);
+  EXPECT_THAT(trouble, HasSubstr("The task is paused: nobody is admitted to a "
+                                 "new round until `shoalctl task resume "
+                                 "digits`."));
+  EXPECT_THAT(trouble, Not(HasSubstr("tries again")));
+}
+
 TEST_F(ExplainTest, FailureByDataPointsAtTheModel) {
   round_.state = RoundState::kFailed;
   round_.failure = "min_reports";
