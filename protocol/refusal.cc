@@ -39,8 +39,8 @@ constexpr RefusalInfo kRefusals[] = {
      Fault::kDevice, false,
      "The device cannot run the task: too little memory, no update codec in "
      "common, or no examples.",
-     "Read the sentence: raise the device's memory limit, update its SDK, or "
-     "give it data."},
+     "Read the sentence: raise the memory limit that it names, update the "
+     "device's SDK, or give it data."},
     {RefusalCode::kOverloaded, "overloaded", StatusCode::kResourceExhausted,
      Fault::kCoordinator, true,
      "The coordinator has no room for another unfinished upload.",

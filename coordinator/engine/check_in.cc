@@ -1,6 +1,5 @@
 #include "coordinator/engine/check_in.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -95,13 +94,17 @@ std::string Ineligible(const TaskSetup& setup,
   // Training holds the model it started from and the one it changes.
   const int64_t needed =
       2 * setup.update_parameters.back() * static_cast<int64_t>(sizeof(float));
-  int64_t memory = message.memory_bytes;
-  if (const auto& limit = setup.task.device_limits.memory_bytes) {
-    memory = memory == 0 ? *limit : std::min(memory, *limit);
-  }
-  if (memory != 0 && memory < needed) {
-    return absl::StrCat("training may use ", memory, " bytes, task '",
+  const auto too_little = [&](absl::string_view whose, int64_t memory) {
+    return absl::StrCat(whose, " lets training use ", memory, " bytes, task '",
                         setup.task.name, "' needs at least ", needed);
+  };
+  // First the one that no device can mend.
+  if (const auto& limit = setup.task.device_limits.memory_bytes;
+      limit.has_value() && *limit < needed) {
+    return too_little("the task's device_limits.memory", *limit);
+  }
+  if (message.memory_bytes != 0 && message.memory_bytes < needed) {
+    return too_little("the device's memory limit", message.memory_bytes);
   }
   return "";
 }

@@ -119,7 +119,9 @@ TEST_F(CheckInTest, MemoryBelowTwoModelsIsNotEligible) {
   CreateTask();
   protocol::CheckIn message = Hello();
   message.memory_bytes = 2 * 4 * kParameters - 1;
-  EXPECT_EQ(WaitOf(message).code, "not_eligible");
+  const protocol::RetryAfter wait = WaitOf(message);
+  EXPECT_EQ(wait.code, "not_eligible");
+  EXPECT_THAT(wait.sentence, HasSubstr("the device's memory limit lets"));
   message.memory_bytes = 2 * 4 * kParameters;
   EXPECT_TRUE(std::holds_alternative<protocol::Assignment>(
       Require(CheckIn(1, message)).answer));
@@ -162,7 +164,11 @@ TEST_F(CheckInTest, MemoryLimitOfTheTaskCountsToo) {
   configuration::Task task = SmallTask();
   task.device_limits.memory_bytes = 10;
   CreateTask(task);
-  EXPECT_EQ(WaitOf(Hello()).code, "not_eligible");
+  const protocol::RetryAfter wait = WaitOf(Hello());
+  EXPECT_EQ(wait.code, "not_eligible");
+  EXPECT_THAT(wait.sentence,
+              HasSubstr("the task's device_limits.memory lets training use 10 "
+                        "bytes"));
 }
 
 TEST_F(CheckInTest, NoMoreThanMaxAssignedAreAdmitted) {

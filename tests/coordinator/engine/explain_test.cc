@@ -103,7 +103,7 @@ TEST_F(ExplainTest, OpenRoundNamesWhyDevicesThatAskAreRefused) {
       HasSubstr("has been admitted. 10 check-ins were refused: 9 not eligible "
                 "(the device has no examples), 1 min separation (the device "
                 "has to sit out 2 more rounds). Read the sentence: raise the "
-                "device's memory limit"));
+                "memory limit that it names"));
   EXPECT_THAT(Explain(), Not(HasSubstr("until devices check in")));
 }
 
