@@ -50,17 +50,18 @@ absl::Status CheckRole(const std::string& path,
   return absl::OkStatus();
 }
 
-// Whether the CA's key signed the certificate, and it is valid already.
+// Whether a CA of the file signed the certificate, and it is valid already.
 absl::Status CheckIssuer(const CredentialFiles& files,
                          const Credentials& credentials, absl::Time now) {
-  SHOAL_ASSIGN_OR_RETURN(const auto ca, ReadCertificate(credentials.ca_pem));
-  SHOAL_ASSIGN_OR_RETURN(const auto leaf,
-                         ReadCertificate(credentials.leaf.certificate_pem));
-  if (X509_verify(leaf.get(), X509_get0_pubkey(ca.get())) != 1) {
-    ERR_clear_error();
+  const absl::StatusOr<bool> is_signed =
+      IsSignedBy(credentials.leaf.certificate_pem, credentials.ca_pem);
+  if (!is_signed.ok()) return InFile(files.ca, is_signed.status());
+  if (!*is_signed) {
     return absl::InvalidArgumentError(absl::StrCat(
         files.certificate, ": was not signed by the CA in ", files.ca));
   }
+  SHOAL_ASSIGN_OR_RETURN(const auto leaf,
+                         ReadCertificate(credentials.leaf.certificate_pem));
   time_t seconds = absl::ToTimeT(now);
   if (X509_cmp_time(X509_get0_notBefore(leaf.get()), &seconds) > 0) {
     return absl::InvalidArgumentError(
@@ -114,6 +115,20 @@ absl::StatusOr<std::string> LoadCertificate(const std::string& path) {
 
 absl::Status CheckCertificate(absl::string_view pem) {
   return ReadCertificate(pem).status();
+}
+
+absl::StatusOr<bool> IsSignedBy(absl::string_view certificate_pem,
+                                absl::string_view ca_pem) {
+  SHOAL_ASSIGN_OR_RETURN(const auto certificate,
+                         ReadCertificate(certificate_pem));
+  SHOAL_ASSIGN_OR_RETURN(const auto cas, ReadCertificates(ca_pem));
+  for (const auto& ca : cas) {
+    if (X509_verify(certificate.get(), X509_get0_pubkey(ca.get())) == 1) {
+      return true;
+    }
+    ERR_clear_error();
+  }
+  return false;
 }
 
 }  // namespace shoal::protocol

@@ -15,7 +15,7 @@ namespace shoal::protocol {
 
 // Paths.
 struct CredentialFiles {
-  std::string ca;           // the certificate of the CA
+  std::string ca;           // the certificate of the CA, or of several
   std::string certificate;  // one that it signed
   std::string key;          // of that certificate
 };
@@ -27,8 +27,8 @@ struct Credentials {
 
 // NOT_FOUND, with the path, when a file is missing. INVALID_ARGUMENT, with the
 // path, when one cannot be read or is of another kind, the key is not the
-// certificate's, the CA did not sign the certificate, its role is not `role`,
-// or it is not valid at `now`.
+// certificate's, no CA of the file signed the certificate, its role is not
+// `role`, or it is not valid at `now`.
 absl::StatusOr<Credentials> LoadCredentials(const CredentialFiles& files,
                                             Role role, absl::Time now);
 
@@ -41,6 +41,11 @@ absl::StatusOr<std::string> LoadCertificate(const std::string& path);
 
 // INVALID_ARGUMENT unless `pem` has a certificate.
 absl::Status CheckCertificate(absl::string_view pem);
+
+// Whether one of the CAs in `ca_pem` signed the certificate. INVALID_ARGUMENT
+// when either text has no certificate, or a damaged one.
+absl::StatusOr<bool> IsSignedBy(absl::string_view certificate_pem,
+                                absl::string_view ca_pem);
 
 }  // namespace shoal::protocol
 

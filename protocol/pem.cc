@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 
 #include <limits>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -82,6 +83,29 @@ absl::StatusOr<CertificateHandle> ReadCertificate(absl::string_view pem) {
     return absl::InvalidArgumentError("not a certificate: expected PEM");
   }
   return certificate;
+}
+
+absl::StatusOr<std::vector<CertificateHandle>> ReadCertificates(
+    absl::string_view pem) {
+  absl::StatusOr<BioHandle> bio = ReaderOf(pem);
+  if (!bio.ok()) return bio.status();
+  std::vector<CertificateHandle> certificates;
+  while (X509* next = PEM_read_bio_X509(bio->get(), nullptr, RefusePassPhrase,
+                                        nullptr)) {
+    certificates.emplace_back(next);
+  }
+  // The bundle's end is that no further one begins; all else is damage.
+  const bool ended =
+      ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (certificates.empty()) {
+    return absl::InvalidArgumentError("not a certificate: expected PEM");
+  }
+  if (!ended) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "certificate ", certificates.size() + 1, " of the file is damaged"));
+  }
+  return certificates;
 }
 
 }  // namespace shoal::protocol

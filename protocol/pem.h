@@ -3,6 +3,7 @@
 #define SHOAL_PROTOCOL_PEM_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,6 +20,11 @@ absl::StatusOr<KeyHandle> ReadKey(const Secret& pem);
 absl::StatusOr<std::string> WriteCertificate(X509* certificate);
 // The first certificate of `pem`. INVALID_ARGUMENT when there is none.
 absl::StatusOr<CertificateHandle> ReadCertificate(absl::string_view pem);
+
+// All certificates of `pem`, in its order. INVALID_ARGUMENT when there is none,
+// or one of them cannot be read.
+absl::StatusOr<std::vector<CertificateHandle>> ReadCertificates(
+    absl::string_view pem);
 
 }  // namespace shoal::protocol
 

@@ -93,6 +93,21 @@ TEST_F(CredentialsTest, AnotherCaIsNamed) {
   ExpectWrong(Load(), "certificate.pem", "was not signed by the CA in");
 }
 
+TEST_F(CredentialsTest, AnyCaOfABundleMayHaveSigned) {
+  const std::string other =
+      MakeCa("other", kNow, absl::Hours(1))->certificate_pem;
+  Write("ca.pem", absl::StrCat(other, "\n# ours\n", ca_.certificate_pem));
+  SHOAL_EXPECT_OK(Load());
+  Write("ca.pem", absl::StrCat(other, other));
+  ExpectWrong(Load(), "certificate.pem", "was not signed by the CA in");
+}
+
+TEST_F(CredentialsTest, DamagedCertificateOfABundleIsNamed) {
+  const std::string& pem = ca_.certificate_pem;
+  Write("ca.pem", absl::StrCat(pem, pem.substr(0, pem.size() / 2)));
+  ExpectWrong(Load(), "ca.pem", "certificate 2 of the file is damaged");
+}
+
 TEST_F(CredentialsTest, CertificateMustBeValidToday) {
   ExpectWrong(Load(Role::kOperator, kNow + absl::Hours(2)), "certificate.pem",
               "the certificate expired");
