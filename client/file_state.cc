@@ -18,6 +18,7 @@
 #include "base/mapped_file.h"
 #include "base/status_macros.h"
 #include "client/state_formats.h"
+#include "protocol/exit_code.h"
 
 namespace shoal::client {
 namespace {
@@ -43,6 +44,16 @@ absl::Status Append(int fd, absl::string_view bytes, const std::string& path) {
     bytes.remove_prefix(written);
   }
   return absl::OkStatus();
+}
+
+// A file, or a folder that is closed to us, is the user's mistake.
+absl::Status FolderError(const absl::Status& status) {
+  const absl::Status wrong = protocol::AsWrongInput(status);
+  if (!absl::IsInvalidArgument(wrong)) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat(wrong.message(),
+                   "; expected a folder for the device's state that may be "
+                   "written to"));
 }
 
 class FileState final : public ClientState {
@@ -217,10 +228,12 @@ absl::StatusOr<std::optional<SavedUpload>> FileState::LoadPending() {
 
 absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(
     const std::string& folder) {
-  SHOAL_RETURN_IF_ERROR(MakeFolders(folder, 0700));
+  if (const absl::Status made = MakeFolders(folder, 0700); !made.ok()) {
+    return FolderError(made);
+  }
   const std::string path = folder + "/lock";
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return ErrnoStatus(errno, path, "open");
+  if (fd < 0) return FolderError(ErrnoStatus(errno, path, "open"));
   std::unique_ptr<FolderLock> lock(new FolderLock(fd));
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno != EWOULDBLOCK) return ErrnoStatus(errno, path, "lock");

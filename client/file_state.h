@@ -20,7 +20,8 @@ namespace shoal::client {
 class FolderLock {
  public:
   // Makes the folder (mode 0700) when it is absent. FAILED_PRECONDITION when
-  // another process, or another lock of this one, holds it.
+  // another process, or another lock of this one, holds it; INVALID_ARGUMENT
+  // when it is a file or may not be written to.
   static absl::StatusOr<std::unique_ptr<FolderLock>> Take(
       const std::string& folder);
   ~FolderLock();

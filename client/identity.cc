@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "protocol/certificates.h"
+#include "protocol/credentials.h"
 #include "protocol/pem.h"
 
 namespace shoal::client {
@@ -28,7 +29,7 @@ absl::StatusOr<std::string> ReadPart(const std::string& folder,
     return absl::InvalidArgumentError(
         absl::StrCat(text.status().message(), "; expected a PEM file"));
   }
-  return absl::FailedPreconditionError(
+  return absl::NotFoundError(
       absl::StrCat(path,
                    " is missing: enrol this device first (shoal-agent "
                    "enroll)"));
@@ -64,6 +65,19 @@ absl::StatusOr<protocol::Identity> CheckPair(
                    protocol::ToString(identity.role), ", expected device"));
 }
 
+// That the device's certificate is of the CA that it is about to trust.
+absl::Status CheckIssuer(const std::string& folder,
+                         const std::string& certificate_pem,
+                         const std::string& ca_pem) {
+  const absl::StatusOr<bool> is_signed =
+      protocol::IsSignedBy(certificate_pem, ca_pem);
+  const std::string ca = folder + "/ca.pem";
+  if (!is_signed.ok()) return Unusable(ca, is_signed.status().message());
+  if (*is_signed) return absl::OkStatus();
+  return Unusable(folder + "/certificate.pem",
+                  absl::StrCat("was not signed by the CA in ", ca));
+}
+
 std::string Utc(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
 }
@@ -89,6 +103,8 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
   if (!identity.ok()) {
     return Unusable(certificate, identity.status().message());
   }
+  SHOAL_RETURN_IF_ERROR(
+      CheckIssuer(folder, loaded.certificate_pem, loaded.ca_pem));
   if (now < identity->valid_from) {
     return absl::InvalidArgumentError(absl::StrCat(
         certificate, ": the certificate is valid from ",
@@ -132,6 +148,12 @@ absl::StatusOr<std::string> StoreCertificate(const std::string& folder,
                                              const std::string& ca_pem) {
   SHOAL_ASSIGN_OR_RETURN(protocol::Identity identity,
                          CheckPair(key_pem, certificate_pem));
+  SHOAL_ASSIGN_OR_RETURN(const bool is_signed,
+                         protocol::IsSignedBy(certificate_pem, ca_pem));
+  if (!is_signed) {
+    return absl::InvalidArgumentError(
+        "the certificate was not signed by the CA that the device trusts");
+  }
   SHOAL_RETURN_IF_ERROR(WriteFileAtomically(folder + "/ca.pem", ca_pem));
   SHOAL_RETURN_IF_ERROR(
       WriteFileAtomically(folder + "/certificate.pem", certificate_pem));

@@ -23,8 +23,8 @@ struct DeviceIdentity {
   std::string id;  // 64 hexadecimal digits
 };
 
-// FAILED_PRECONDITION when a file is missing; INVALID_ARGUMENT, with the file
-// and what to do, when one cannot be used, the key and the certificate do not
+// NOT_FOUND when a file is missing; INVALID_ARGUMENT, with the file and what to
+// do, when one cannot be used, the key, the certificate and the CA do not
 // belong together, or the certificate is not a device's or not valid at `now`,
 // which the device's clock says.
 absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
@@ -35,7 +35,7 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
 absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder);
 
 // Keeps a signed certificate; returns the device's id. INVALID_ARGUMENT when
-// it is not a device's certificate for `key`.
+// it is not a device's certificate for `key`, or no CA in `ca_pem` signed it.
 absl::StatusOr<std::string> StoreCertificate(const std::string& folder,
                                              const Secret& key_pem,
                                              const std::string& certificate_pem,

@@ -78,10 +78,15 @@ absl::Status Agent::Prepare() {
     session_log_.OnEvent(event);
   };
   parts.failpoints = options_.failpoints;
-  SHOAL_ASSIGN_OR_RETURN(auto client,
-                         MakeGrpcClient(OptionsOf(config), std::move(parts)));
+  absl::StatusOr<std::unique_ptr<Client>> client =
+      MakeGrpcClient(OptionsOf(config), std::move(parts));
+  // Starting again does not enrol the device.
+  if (absl::IsNotFound(client.status())) {
+    return protocol::AsWrongInput(client.status());
+  }
+  SHOAL_RETURN_IF_ERROR(client.status());
   MutexLock lock(mutex_);
-  client_ = std::move(client);
+  client_ = *std::move(client);
   return absl::OkStatus();
 }
 

@@ -255,6 +255,17 @@ TEST(FolderLockTest, OneClientAtATime) {
   SHOAL_EXPECT_OK(FolderLock::Take(folder));
 }
 
+TEST(FolderLockTest, FileInPlaceOfAFolderIsNamed) {
+  TemporaryFolder parent;
+  const std::string file = parent.path() + "/state";
+  SHOAL_ASSERT_OK(WriteFileAtomically(file, "hello"));
+  for (const std::string& path : {file, file + "/below"}) {
+    EXPECT_THAT(
+        FolderLock::Take(path),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(path + ": ")));
+  }
+}
+
 TEST(FolderLockTest, NewFolderIsClosedToOthers) {
   TemporaryFolder parent;
   const std::string folder = parent.path() + "/state";

@@ -48,9 +48,9 @@ TEST_F(IdentityTest, StoredIdentityIsLoaded) {
 }
 
 TEST_F(IdentityTest, EmptyFolderSaysWhatToDo) {
-  EXPECT_THAT(LoadIdentity(folder_.path(), kNow),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       HasSubstr("shoal-agent enroll")));
+  EXPECT_THAT(
+      LoadIdentity(folder_.path(), kNow),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("shoal-agent enroll")));
 }
 
 TEST_F(IdentityTest, FolderInPlaceOfAFileIsNamed) {
@@ -79,6 +79,31 @@ TEST_F(IdentityTest, CaThatIsNoCertificateIsNamed) {
   EXPECT_THAT(LoadIdentity(folder_.path(), kNow),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("/ca.pem: not a certificate")));
+}
+
+TEST_F(IdentityTest, CaOfAnotherDeploymentIsNamedWithTheCertificate) {
+  StoreAs(protocol::Role::kDevice);
+  SHOAL_ASSERT_OK(WriteFileAtomically(
+      folder_.path() + "/ca.pem",
+      protocol::MakeCa("ca", kNow, absl::Hours(1))->certificate_pem));
+  EXPECT_THAT(
+      LoadIdentity(folder_.path(), kNow),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr(folder_.path() +
+                         "/certificate.pem: was not signed by the CA in " +
+                         folder_.path() + "/ca.pem")));
+}
+
+TEST_F(IdentityTest, CertificateOfAnotherCaIsNotStored) {
+  const auto issued = *protocol::Issue(ca_, "device", protocol::Role::kDevice,
+                                       {}, kNow, absl::Hours(1));
+  EXPECT_THAT(
+      StoreCertificate(
+          folder_.path(), issued.key_pem, issued.certificate_pem,
+          protocol::MakeCa("ca", kNow, absl::Hours(1))->certificate_pem),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("was not signed by the CA")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/certificate.pem"));
 }
 
 TEST_F(IdentityTest, ExpiredCertificateSaysWhatToDo) {

@@ -132,9 +132,9 @@ struct SessionReport {
 // session runs at a time.
 class Client {
  public:
-  // INVALID_ARGUMENT names the option, or the certificate or key in the state
-  // folder that cannot be used; FAILED_PRECONDITION when the state
-  // folder holds no identity (see Enroll) or belongs to a running client.
+  // INVALID_ARGUMENT names the option, the state folder, or the certificate or
+  // key in it, that cannot be used; NOT_FOUND when the folder holds no identity
+  // (see Enroll); FAILED_PRECONDITION when it belongs to a running client.
   static absl::StatusOr<std::unique_ptr<Client>> Create(
       const ClientOptions& options, const ClientDependencies& dependencies);
   virtual ~Client() = default;
@@ -163,7 +163,8 @@ class Client {
 // Makes a key in `state_folder` (if there is none), has its certificate signed
 // against an invitation and stores it. The key never leaves the folder.
 // `ca_pem` is the coordinator's CA. Returns the device's id.
-// INVALID_ARGUMENT when it is no certificate, or the key in the folder is none;
+// INVALID_ARGUMENT when it is no certificate or not of the CA that signs the
+// devices', `state_folder` is no folder, or the key in it is none;
 // PERMISSION_DENIED when the invitation is not valid.
 absl::StatusOr<std::string> Enroll(const std::string& coordinator,
                                    const std::string& ca_pem,

@@ -171,8 +171,28 @@ TEST_F(AgentProgramTest, UnknownKeyOfTheConfigurationIsNamed) {
 
 TEST_F(AgentProgramTest, DeviceThatIsNotEnrolledIsToldHow) {
   ServeTls();
-  EXPECT_EQ(RunOnce(), protocol::kExitFailure);
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
   EXPECT_THAT(Log(), HasSubstr("shoal-agent enroll"));
+}
+
+TEST_F(AgentProgramTest, FileInPlaceOfTheStateFolderIsWrongInput) {
+  ServeTls();
+  SHOAL_ASSERT_OK(ReplaceFile(State(), "a file"));
+  EXPECT_EQ(Enroll("welcome"), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("/state: "));
+  EXPECT_THAT(Log(), HasSubstr("expected a folder for the device's state"));
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+}
+
+TEST_F(AgentProgramTest, CaThatDidNotSignTheCertificateIsWrongInput) {
+  ServeTls();
+  ASSERT_EQ(Enroll("welcome"), protocol::kExitOk) << Log();
+  SHOAL_ASSERT_OK(ReplaceFile(
+      State() + "/ca.pem",
+      protocol::MakeCa("other", absl::Now(), absl::Hours(1))->certificate_pem));
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(),
+              HasSubstr("/certificate.pem: was not signed by the CA in "));
 }
 
 TEST_F(AgentProgramTest, EnrolledDeviceContributesOverTls) {
