@@ -114,7 +114,7 @@ absl::StatusOr<std::string> LoadCertificate(const std::string& path) {
 }
 
 absl::Status CheckCertificate(absl::string_view pem) {
-  return ReadCertificate(pem).status();
+  return ReadCertificates(pem).status();
 }
 
 absl::StatusOr<bool> IsSignedBy(absl::string_view certificate_pem,

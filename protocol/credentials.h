@@ -39,7 +39,7 @@ absl::StatusOr<KeyAndCertificate> LoadKeyAndCertificate(
 // The PEM of a certificate, such as a CA's. Errors as above.
 absl::StatusOr<std::string> LoadCertificate(const std::string& path);
 
-// INVALID_ARGUMENT unless `pem` has a certificate.
+// INVALID_ARGUMENT unless `pem` has a certificate, and none that is damaged.
 absl::Status CheckCertificate(absl::string_view pem);
 
 // Whether one of the CAs in `ca_pem` signed the certificate. INVALID_ARGUMENT

@@ -106,6 +106,8 @@ TEST_F(CredentialsTest, DamagedCertificateOfABundleIsNamed) {
   const std::string& pem = ca_.certificate_pem;
   Write("ca.pem", absl::StrCat(pem, pem.substr(0, pem.size() / 2)));
   ExpectWrong(Load(), "ca.pem", "certificate 2 of the file is damaged");
+  ExpectWrong(LoadCertificate(Path("ca.pem")).status(), "ca.pem",
+              "certificate 2 of the file is damaged");
 }
 
 TEST_F(CredentialsTest, CertificateMustBeValidToday) {
