@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/address.h"
 #include "base/human_duration.h"
 
 namespace shoal::client {
@@ -32,13 +32,7 @@ bool IsPopulation(absl::string_view text) {
 }  // namespace
 
 absl::Status CheckAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon != std::string::npos && colon > 0 &&
-      absl::SimpleAtoi(absl::string_view(address).substr(colon + 1), &port) &&
-      port >= 1 && port <= 65535) {
-    return absl::OkStatus();
-  }
+  if (IsAddress(address, /*least_port=*/1)) return absl::OkStatus();
   return Wrong("coordinator", absl::StrCat("'", address,
                                            "' is not HOST:PORT with a port "
                                            "from 1 to 65535"));

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/address.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/status_macros.h"
@@ -32,21 +32,9 @@ Severity SeverityFrom(const std::string& name) {
   return Severity::kInfo;
 }
 
-bool IsAddress(absl::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == absl::string_view::npos || colon == 0) return false;
-  const absl::string_view host = text.substr(0, colon);
-  // An IPv6 address stands in brackets: its own colons are not the port's.
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (!bracketed && host.find(':') != absl::string_view::npos) return false;
-  int port = 0;
-  return absl::SimpleAtoi(text.substr(colon + 1), &port) && port >= 0 &&
-         port <= 65535;
-}
-
 void CheckAddress(const std::string& address, absl::string_view path,
                   FileReport& report) {
-  if (report.IsExplained(path) || IsAddress(address)) return;
+  if (report.IsExplained(path) || IsAddress(address, /*least_port=*/0)) return;
   report.Add(path, absl::StrCat("'", absl::CEscape(address.substr(0, 80)),
                                 "' is no address, expected HOST:PORT"));
 }

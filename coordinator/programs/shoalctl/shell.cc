@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/address.h"
 #include "base/program_error.h"
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/json.h"
@@ -32,6 +33,11 @@ int Shell::Run() {
 }
 
 absl::StatusOr<v1::Admin::Stub*> Shell::Admin() {
+  if (!IsAddress(options_.coordinator, /*least_port=*/1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--coordinator: '", options_.coordinator,
+                     "' is not HOST:PORT with a port from 1 to 65535"));
+  }
   if (stub_ == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(const auto credentials, Credentials());
     grpc::ChannelArguments arguments;
@@ -91,8 +97,10 @@ absl::Status Shell::FromCall(const grpc::Status& status) {
 
 absl::Status Shell::Unreachable(const std::string& why) const {
   const char* remedy = "is shoald running, and is the address right?";
-  // A connection that was made and is lost was not configured wrongly.
-  if (reached_ || !absl::StrContains(why, "onnect to all addresses")) {
+  if (absl::StrContains(why, "DNS resolution failed")) {
+    remedy = "is the host's name right, and can this machine look names up?";
+    // A connection that was made and is lost was not configured wrongly.
+  } else if (reached_ || !absl::StrContains(why, "onnect to all addresses")) {
     remedy = "does shoald still run?";
   } else if (absl::StrContains(why, "andshake")) {
     remedy =

@@ -243,6 +243,23 @@ TEST_F(ShoalctlTest, NobodyThereExitsWithThree) {
                                    HasSubstr("is shoald running")));
 }
 
+TEST_F(ShoalctlTest, AddressWithoutPortExitsWithTwo) {
+  for (const char* wrong : {"localhost", "localhost:", "localhost:0", "7600"}) {
+    const ProgramResult result = Run({"--coordinator", wrong, "status"});
+    EXPECT_EQ(result.exit_code, 2) << wrong;
+    EXPECT_THAT(result.output, HasSubstr(absl::StrCat("--coordinator: '", wrong,
+                                                      "' is not HOST:PORT")));
+  }
+}
+
+// A name that no resolver is asked for: it has an empty label.
+TEST_F(ShoalctlTest, UnknownHostIsNotACoordinatorThatDied) {
+  const ProgramResult result =
+      Run({"--coordinator", "no..host:7600", "status"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.output, HasSubstr("is the host's name right"));
+}
+
 TEST_F(ShoalctlTest, AnotherCaExitsWithThreeAndTheReason) {
   const TestCa other;
   const std::string folder = coordinator_.folder() + "/other";
