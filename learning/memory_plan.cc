@@ -4,6 +4,7 @@
 #include <numeric>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -71,6 +72,16 @@ std::vector<std::string> Concessions(const PlanOptions& asked,
   return sentences;
 }
 
+// Its statistics in training are those of the examples that are in memory at
+// once: parts of a batch would train another model.
+bool HasTrainedBatchNorm(const Model& model) {
+  return std::any_of(
+      model.nodes().begin(), model.nodes().end(), [](const Node& node) {
+        return node.spec.has_value() && !node.frozen &&
+               std::holds_alternative<BatchNormSpec>(node.spec->kind);
+      });
+}
+
 // The plans to try, the least costly first.
 std::vector<PlanOptions> Candidates(const Model& model,
                                     const PlanOptions& asked,
@@ -78,6 +89,7 @@ std::vector<PlanOptions> Candidates(const Model& model,
   const int all = model.num_trainable_layers();
   const int first = asked.last_layers > 0 ? asked.last_layers : all;
   const int least = concessions.last_layers ? 1 : first;
+  const bool parts = concessions.micro_batches && !HasTrainedBatchNorm(model);
   std::vector<PlanOptions> candidates;
   for (int layers = first; layers >= least; --layers) {
     PlanOptions options = asked;
@@ -92,7 +104,7 @@ std::vector<PlanOptions> Candidates(const Model& model,
         options.recompute = true;
         candidates.push_back(options);
       }
-      if (!concessions.micro_batches) break;
+      if (!parts) break;
     }
   }
   return candidates;

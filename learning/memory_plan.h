@@ -42,9 +42,11 @@ struct PlanOptions {
 
 // What MemoryPlan::Within may give up besides time.
 struct PlanConcessions {
-  bool micro_batches = true;  // same result up to rounding
-  bool recompute = true;      // the same result
-  bool last_layers = false;   // trains less of the model
+  // Same result up to rounding. Given up by no model with a batch norm that is
+  // not frozen: that trains with the statistics of the part.
+  bool micro_batches = true;
+  bool recompute = true;     // the same result
+  bool last_layers = false;  // trains less of the model
 };
 
 struct PlannedBuffer {

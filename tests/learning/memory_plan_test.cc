@@ -15,8 +15,10 @@ namespace {
 
 using ::shoal::testing::StatusIs;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 PlannedBuffer Buffer(int64_t bytes, int first, int last) {
   PlannedBuffer buffer;
@@ -55,6 +57,14 @@ int64_t LeastBytes(const std::vector<PlannedBuffer>& buffers) {
     least = std::max(least, live);
   }
   return least;
+}
+
+// The least that Within asks for, with all that it may give up.
+int64_t LeastWithin(const Model& model, const PlanOptions& options) {
+  const std::string message(
+      MemoryPlan::Within(model, options, {}, 1).status().message());
+  return std::stoll(message.substr(message.find("at least ") +
+                                   std::string("at least ").size()));
 }
 
 TEST(PlaceBuffersTest, BuffersOfDifferentTimesShareTheirPlace) {
@@ -152,9 +162,7 @@ TEST_P(EveryPlanTest, WithinNamesTheLeastThatWouldDo) {
       MemoryPlan::Within(*model_, options, {}, 1).status();
   ASSERT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted,
                                 HasSubstr("needs at least ")));
-  const std::string message(refused.message());
-  const int64_t least = std::stoll(message.substr(
-      message.find("at least ") + std::string("at least ").size()));
+  const int64_t least = LeastWithin(*model_, options);
   EXPECT_TRUE(MemoryPlan::Within(*model_, options, {}, least).ok());
   EXPECT_FALSE(MemoryPlan::Within(*model_, options, {}, least - 1).ok());
 }
@@ -192,6 +200,46 @@ TEST(MemoryPlanTest, WithinSaysWhatItGaveUp) {
           whole.bytes() - 1));
   EXPECT_THAT(last.given_up(), Contains(HasSubstr("last")));
   EXPECT_LT(last.options().last_layers, 4);
+}
+
+// A batch norm trains with the statistics of what is in memory at once: of one
+// example they tell nothing.
+TEST(MemoryPlanTest, WithinNeverCutsTheBatchOfATrainedBatchNorm) {
+  const auto with_norm = [](bool frozen, bool inside) {
+    LayerListSpec list;
+    list.input = {8, 8, 2};
+    const LayerSpec norm = {.kind = BatchNormSpec{}, .frozen = frozen};
+    const LayerSpec block = {ResidualSpec{
+        .body = {norm, {Conv2dSpec{.filters = 8}}}, .shortcut = {}}};
+    list.layers = {{Conv2dSpec{.filters = 8}},
+                   inside ? block : norm,
+                   {GlobalAveragePoolSpec{}},
+                   {DenseSpec{.units = 3}}};
+    return MakeModel({list});
+  };
+  const PlanOptions options = {.batch_rows = 16};
+  for (const bool inside : {false, true}) {
+    const auto trained = with_norm(/*frozen=*/false, inside);
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const MemoryPlan least,
+        MemoryPlan::Within(*trained, options, {},
+                           LeastWithin(*trained, options)));
+    EXPECT_EQ(least.rows(), 16);
+    EXPECT_THAT(least.given_up(), Each(Not(HasSubstr("in parts"))));
+    // Asked for, it is done all the same.
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const MemoryPlan asked,
+        MemoryPlan::ForTraining(*trained, {.batch_rows = 16, .micro_rows = 4}));
+    EXPECT_EQ(asked.rows(), 4);
+
+    const auto frozen = with_norm(/*frozen=*/true, inside);
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const MemoryPlan in_parts,
+        MemoryPlan::Within(*frozen, options, {},
+                           LeastWithin(*frozen, options)));
+    EXPECT_LT(in_parts.rows(), 16);
+    EXPECT_LT(in_parts.bytes(), least.bytes());
+  }
 }
 
 TEST(MemoryPlanTest, OptionsOutOfRangeAreRefusedByName) {
