@@ -37,7 +37,9 @@ absl::StatusOr<int> LayerTree::AddResidual(int body, int shortcut) {
   // The body is the branch that does something.
   if (body == ancestor) std::swap(body, shortcut);
   if (body == ancestor) {
-    return absl::UnimplementedError("adds a value to itself");
+    // A value added to itself: what a body of dropout alone leaves behind, for
+    // files have none.
+    SHOAL_ASSIGN_OR_RETURN(body, Add(ancestor, {DropoutSpec{.rate = 0}}, {}));
   }
   SHOAL_ASSIGN_OR_RETURN(LayerChain on_body, Take(ancestor, body));
   SHOAL_ASSIGN_OR_RETURN(LayerChain on_shortcut, Take(ancestor, shortcut));

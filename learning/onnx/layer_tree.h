@@ -24,8 +24,9 @@ class LayerTree {
   // UNIMPLEMENTED when there are too many.
   absl::StatusOr<int> Add(int parent, LayerSpec spec,
                           std::vector<float> values);
-  // A residual block of the two branches since they parted. UNIMPLEMENTED when
-  // a part of a branch is in another block already, or both are the same.
+  // A residual block of the two branches since they parted; a step added to
+  // itself gets a body that does nothing. UNIMPLEMENTED when a part of a branch
+  // is in another block already, or there are too many layers.
   absl::StatusOr<int> AddResidual(int body, int shortcut);
 
   LayerSpec& spec(int step) { return steps_[step].spec; }

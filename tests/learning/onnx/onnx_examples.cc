@@ -134,6 +134,16 @@ void AppendResiduals(std::vector<NamedModel>& models) {
                            .body = {{DenseSpec{.units = 6}},
                                     {ActivationSpec{ActivationKind::kGelu}}},
                            .shortcut = {}}}})});
+  const LayerSpec idle = {
+      ResidualSpec{.body = {{DropoutSpec{.rate = 0.5}}}, .shortcut = {}}};
+  models.push_back(
+      {"idle_body",
+       Classifier({4, 3}, {idle,
+                           {ResidualSpec{.body = {idle}, .shortcut = {}}},
+                           {DenseSpec{.units = 5}},
+                           {ResidualSpec{.body = {{DropoutSpec{}}, idle},
+                                         .shortcut = {{DropoutSpec{}}}}},
+                           {FlattenSpec{}}})});
 }
 
 void AppendPreprocessing(std::vector<NamedModel>& models) {
