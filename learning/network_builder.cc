@@ -89,7 +89,9 @@ class NetworkBuilder {
                               int depth, Flags inherited);
   absl::StatusOr<Place> One(const LayerSpec& spec, const Place& at, int depth,
                             Flags inherited);
-  absl::StatusOr<Place> Residual(const ResidualSpec& spec, const Place& at,
+  // `name`: of the block, for its sum and its errors.
+  absl::StatusOr<Place> Residual(const std::string& name,
+                                 const ResidualSpec& spec, const Place& at,
                                  int depth, Flags flags);
   Place Append(std::string name, std::unique_ptr<const Layer> layer,
                std::optional<LayerSpec> spec, const Place& at, Flags flags);
@@ -150,28 +152,29 @@ NetworkBuilder::Place NetworkBuilder::Append(std::string name,
 }
 
 absl::StatusOr<NetworkBuilder::Place> NetworkBuilder::Residual(
-    const ResidualSpec& spec, const Place& at, int depth, Flags flags) {
+    const std::string& name, const ResidualSpec& spec, const Place& at,
+    int depth, Flags flags) {
+  const auto refused = [&name](absl::string_view problem) {
+    return Within(name, absl::InvalidArgumentError(problem));
+  };
   if (depth >= kMaxResidualDepth) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "residual blocks are nested deeper than ", kMaxResidualDepth));
+    return refused(absl::StrCat("residual blocks are nested deeper than ",
+                                kMaxResidualDepth));
   }
-  if (spec.body.empty()) {
-    return absl::InvalidArgumentError("a residual block has no body");
-  }
+  if (spec.body.empty()) return refused("a residual block has no body");
   SHOAL_ASSIGN_OR_RETURN(Place body, Chain(spec.body, at, depth + 1, flags));
   SHOAL_ASSIGN_OR_RETURN(Place shortcut,
                          Chain(spec.shortcut, at, depth + 1, flags));
   if (body.shape != shortcut.shape) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a residual block's body ends as ", body.shape.ToString(),
-                     ", its shortcut as ", shortcut.shape.ToString()));
+    return refused(absl::StrCat("a residual block's body ends as ",
+                                body.shape.ToString(), ", its shortcut as ",
+                                shortcut.shape.ToString()));
   }
   if (body.value == shortcut.value) {
-    return absl::InvalidArgumentError(
-        "a residual block's body and shortcut are the same value");
+    return refused("a residual block's body and shortcut are the same value");
   }
   Node node;
-  node.name = absl::StrCat("add", ++counters_["add"]);
+  node.name = name;
   node.input = body.value;
   node.other_input = shortcut.value;
   node.output = NewValue(body.shape);
@@ -189,7 +192,8 @@ absl::StatusOr<NetworkBuilder::Place> NetworkBuilder::One(
   const Flags flags = {inherited.frozen || given.frozen,
                        inherited.is_private || given.is_private};
   if (const auto* residual = std::get_if<ResidualSpec>(&given.kind)) {
-    return Residual(*residual, at, depth, flags);
+    SHOAL_ASSIGN_OR_RETURN(const std::string name, Name(given));
+    return Residual(name, *residual, at, depth, flags);
   }
   if (std::holds_alternative<FlattenSpec>(given.kind)) {
     return Place{at.value, Shape({at.shape.num_values()})};

@@ -79,6 +79,37 @@ TEST(ModelTest, ResidualBranchesMustMeet) {
   ExpectRefused(List({4}, {nested}), "nested deeper");
 }
 
+TEST(ModelTest, ResidualBlocksAreNamed) {
+  const LayerSpec good = {
+      ResidualSpec{.body = {{DenseSpec{.units = 4}}}, .shortcut = {}}};
+  const LayerSpec narrow = {
+      ResidualSpec{.body = {{DenseSpec{.units = 3}}}, .shortcut = {}}};
+  ExpectRefused(List({4}, {good, narrow}),
+                "layer residual2: a residual block's body ends as 3, its "
+                "shortcut as 4");
+  LayerSpec named = narrow;
+  named.name = "block";
+  ExpectRefused(List({4}, {good, named}),
+                "layer block: a residual block's body ends as 3");
+  // The one that is wrong, not those around it.
+  ExpectRefused(
+      List({4}, {{.kind = ResidualSpec{{named}, {}}, .name = "around"}}),
+      "layer block: ");
+  const LayerSpec empty = {.kind = ResidualSpec{{}, {}}, .name = "empty"};
+  ExpectRefused(List({4}, {empty}),
+                "layer empty: a residual block has no body");
+  LayerSpec deep = {.kind = ResidualSpec{{good}, {}}, .name = "deepest"};
+  for (int i = 0; i < kMaxResidualDepth; ++i) deep = {ResidualSpec{{deep}, {}}};
+  ExpectRefused(List({4}, {deep}), "layer deepest: residual blocks are nested");
+
+  LayerSpec block = good;
+  block.name = "block";
+  EXPECT_EQ(MakeModel(List({4}, {block}))->nodes().back().name, "block");
+  ExpectRefused(List({4}, {block, block}), "two layers are named 'block'");
+  block.name = "Block";
+  ExpectRefused(List({4}, {block}), "layer name 'Block'");
+}
+
 TEST(ModelTest, LossesThatCannotCompareAreRefused) {
   const std::vector<LayerSpec> dense = {{DenseSpec{.units = 3}}};
   ExpectRefused(List({4}, dense, Loss::kMeanSquaredError), "labels");

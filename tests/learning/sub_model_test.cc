@@ -114,10 +114,12 @@ TEST(SubModelTest, RefusesWhatCannotBeNarrowed) {
   list.layers = {
       {ResidualSpec{.body = {{DenseSpec{.units = 4}}}, .shortcut = {}}},
       {DenseSpec{.units = 2}}};
-  EXPECT_THAT(SubModel::Create(*MakeModel({list}), 0.5),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("cannot be narrowed to a width of 0.5: a "
-                                 "residual block's body ends as 2")));
+  EXPECT_THAT(
+      SubModel::Create(*MakeModel({list}), 0.5),
+      StatusIs(
+          absl::StatusCode::kInvalidArgument,
+          HasSubstr("cannot be narrowed to a width of 0.5: "
+                    "layer residual1: a residual block's body ends as 2")));
 }
 
 bool HasNormOverChannels(const Model& model) {
