@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <variant>
 
+#include "absl/algorithm/container.h"
 #include "base/check.h"
 #include "learning/predictor.h"
 
@@ -70,6 +72,31 @@ LayerListSpec FrozenNorm() {
   return list;
 }
 
+// Normalises by the statistics of what is in memory at once.
+LayerListSpec TrainedNorm() {
+  LayerListSpec list;
+  list.input = {6, 6, 2};
+  list.layers = {
+      {Conv2dSpec{.filters = 4}},
+      {BatchNormSpec{.momentum = 0.3}},
+      {ActivationSpec{}},
+      {ResidualSpec{.body = {{BatchNormSpec{}}, {Conv2dSpec{.filters = 4}}},
+                    .shortcut = {}}},
+      {GlobalAveragePoolSpec{}},
+      {DenseSpec{.units = 3}}};
+  return list;
+}
+
+LayerListSpec Dropout() {
+  LayerListSpec list;
+  list.input = {7};
+  list.layers = {{DropoutSpec{.rate = 0.2}},
+                 {DenseSpec{.units = 9, .activation = ActivationKind::kTanh}},
+                 {DropoutSpec{.rate = 0.4}},
+                 {DenseSpec{.units = 3}}};
+  return list;
+}
+
 LayerListSpec Values() {
   LayerListSpec list;
   list.input = {6};
@@ -79,6 +106,17 @@ LayerListSpec Values() {
   list.loss = Loss::kBinaryCrossEntropy;
   list.target = Target::kValues;
   return list;
+}
+
+bool IsTrainedBatchNorm(const Node& node) {
+  return node.spec.has_value() && !node.frozen &&
+         std::holds_alternative<BatchNormSpec>(node.spec->kind);
+}
+
+bool IsDropout(const Node& node) {
+  return node.spec.has_value() &&
+         std::holds_alternative<DropoutSpec>(node.spec->kind) &&
+         std::get<DropoutSpec>(node.spec->kind).rate > 0;
 }
 
 MemoryPlan PlanFor(const Model& model, const LocalOptimizer& optimizer,
@@ -119,6 +157,8 @@ std::vector<NamedModel> EveryModel() {
       {"private", {kept}},
       {"frozen", {frozen}},
       {"frozen_norm", {FrozenNorm()}},
+      {"trained_norm", {TrainedNorm()}},
+      {"dropout", {Dropout()}},
       {"prepared", prepared},
   };
 }
@@ -127,6 +167,19 @@ std::unique_ptr<Model> MakeModel(const ModelSpec& spec) {
   absl::StatusOr<std::unique_ptr<Model>> model = Model::Create(spec);
   SHOAL_CHECK(model.ok());
   return *std::move(model);
+}
+
+bool TrainsByBatchStatistics(const Model& model) {
+  return absl::c_any_of(model.nodes(), IsTrainedBatchNorm);
+}
+
+bool TrainsAsItPredicts(const Model& model) {
+  return !TrainsByBatchStatistics(model) &&
+         !absl::c_any_of(model.nodes(), IsDropout);
+}
+
+bool FollowsTheData(const Node& node, const LayerTensor& tensor) {
+  return IsTrainedBatchNorm(node) && !tensor.trainable;
 }
 
 Examples::Examples(const Model& model, int64_t rows, uint64_t seed)

@@ -25,6 +25,18 @@ std::vector<NamedModel> EveryModel();
 // CHECK-fails when the model cannot be made.
 std::unique_ptr<Model> MakeModel(const ModelSpec& spec);
 
+// Whether it has a batch norm that is not frozen: parts of a batch then train
+// another model than the whole.
+bool TrainsByBatchStatistics(const Model& model);
+
+// Whether training computes what prediction does: no such batch norm and no
+// dropout.
+bool TrainsAsItPredicts(const Model& model);
+
+// Whether the tensor is statistics of a batch norm that is not frozen, which
+// move in every step, trained or not.
+bool FollowsTheData(const Node& node, const LayerTensor& tensor);
+
 // Random examples that the model can learn from.
 class Examples {
  public:
