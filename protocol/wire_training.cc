@@ -126,10 +126,29 @@ learning::LearningRateSchedule ScheduleFrom(
   return schedule;
 }
 
+// Devices compute with floats: what is 0 there is not more than 0. An absent
+// setting has another default.
+void CheckAsFloat(bool given, double number, absl::string_view path,
+                  std::vector<RuleViolation>& violations) {
+  if (!given || static_cast<float>(number) > 0) return;
+  violations.push_back(
+      {std::string(path),
+       absl::StrCat(NumberText(number),
+                    " is 0 as a float, expected at least 1.5e-45")});
+}
+
 }  // namespace
 
 std::vector<RuleViolation> CheckAsAWhole(const v1::Training& proto) {
   std::vector<RuleViolation> violations;
+  CheckAsFloat(proto.has_learning_rate(), proto.learning_rate(),
+               "learning_rate", violations);
+  const v1::AdamOptimizer& adam = proto.optimizer().adam();
+  CheckAsFloat(adam.has_epsilon(), adam.epsilon(), "optimizer.adam.epsilon",
+               violations);
+  const v1::AdamWOptimizer& adamw = proto.optimizer().adamw();
+  CheckAsFloat(adamw.has_epsilon(), adamw.epsilon(), "optimizer.adamw.epsilon",
+               violations);
   const v1::SgdOptimizer& sgd = proto.optimizer().sgd();
   if (sgd.nesterov() && sgd.momentum() == 0) {
     violations.push_back({"optimizer.sgd.nesterov",

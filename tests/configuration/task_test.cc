@@ -227,6 +227,22 @@ TEST(TaskFileTest, SettingsThatNeedOthersAreRefusedWithoutThem) {
             "preprocessing.impute, expected both or none");
 }
 
+// Every device would refuse them: it computes with floats.
+TEST(TaskFileTest, WhatIsZeroAsAFloatIsNotMoreThanZero) {
+  EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
+                          "\n  learning_rate: 1e-60\n"
+                          "  optimizer: {adam: {epsilon: 1e-50}}")),
+            "t.yaml:5: training.learning_rate: 1e-60 is 0 as a float, expected "
+            "at least 1.5e-45\n"
+            "t.yaml:6: training.optimizer.adam.epsilon: 1e-50 is 0 as a float, "
+            "expected at least 1.5e-45");
+  EXPECT_EQ(ErrorsOf(With("{learning_rate: 0.05}",
+                          "\n  learning_rate: 1.5e-45\n"
+                          "  optimizer: {adamw: {epsilon: 1e-46}}")),
+            "t.yaml:6: training.optimizer.adamw.epsilon: 1e-46 is 0 as a "
+            "float, expected at least 1.5e-45");
+}
+
 TEST(TaskFileTest, AllErrorsAreToldAtOnce) {
   EXPECT_EQ(
       ErrorsOf("name: Digits 1\n"

@@ -106,6 +106,14 @@ TEST(WireTrainingTest, NesterovNeedsMomentum) {
                       "0"));
 }
 
+TEST(WireTrainingTest, WhatIsZeroAsAFloatIsNotMoreThanZero) {
+  v1::Training proto = Good();
+  proto.set_learning_rate(1e-60);
+  EXPECT_THAT(FromProto(proto),
+              Invalid("learning_rate: 1e-60 is 0 as a float, expected at "
+                      "least 1.5e-45"));
+}
+
 TEST(WireTrainingTest, AMicroBatchIsAPartOfABatch) {
   v1::Training proto = Good();
   proto.set_micro_batch_size(33);
