@@ -1,10 +1,8 @@
 #include "client/client_options.h"
 
-#include <cstdint>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "base/address.h"
+#include "base/host_port.h"
 #include "base/human_duration.h"
 
 namespace shoal::client {
@@ -32,10 +30,8 @@ bool IsPopulation(absl::string_view text) {
 }  // namespace
 
 absl::Status CheckAddress(const std::string& address) {
-  if (IsAddress(address, /*least_port=*/1)) return absl::OkStatus();
-  return Wrong("coordinator", absl::StrCat("'", address,
-                                           "' is not HOST:PORT with a port "
-                                           "from 1 to 65535"));
+  const absl::Status parsed = ParseServerAddress(address).status();
+  return parsed.ok() ? parsed : Wrong("coordinator", parsed.message());
 }
 
 absl::Status CheckOptions(const ClientOptions& options) {

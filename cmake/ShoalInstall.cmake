@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 
 # The libraries behind the SDK's public headers, and what they link.
 set(sdk base learning_kernels learning_layers learning protocol client_meters
-        client_limits client_menu client)
+        client_limits client_menu client client_transport client_lean)
 if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()

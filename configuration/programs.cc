@@ -3,11 +3,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "base/address.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/host_port.h"
 #include "base/status_macros.h"
 #include "configuration/file_report.h"
 #include "configuration/task_checks.h"
@@ -34,9 +33,9 @@ Severity SeverityFrom(const std::string& name) {
 
 void CheckAddress(const std::string& address, absl::string_view path,
                   FileReport& report) {
-  if (report.IsExplained(path) || IsAddress(address, /*least_port=*/0)) return;
-  report.Add(path, absl::StrCat("'", absl::CEscape(address.substr(0, 80)),
-                                "' is no address, expected HOST:PORT"));
+  if (report.IsExplained(path)) return;
+  const absl::Status parsed = ParseHostPort(address).status();
+  if (!parsed.ok()) report.Add(path, parsed.message());
 }
 
 learning::DataSource DataSourceFrom(const v1::DataSource& proto) {

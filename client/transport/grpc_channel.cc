@@ -2,10 +2,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "client/transport/connection_errors.h"
 #include "protocol/wire.h"
 
 namespace shoal::client {
@@ -30,29 +28,20 @@ std::shared_ptr<grpc::ChannelCredentials> Credentials(const ChannelTls* tls) {
 }
 
 // gRPC passes on what OpenSSL or BoringSSL say, as text only.
-absl::Status Unreachable(const std::string& message,
-                         const std::string& coordinator) {
+absl::Status NoConnection(const std::string& message,
+                          const std::string& coordinator) {
   const std::string text =
       absl::AsciiStrToLower(absl::StrReplaceAll(message, {{"_", " "}}));
   if (absl::StrContains(text, "certificate verify failed")) {
-    return absl::UnavailableError(absl::StrCat(
-        "certificate of coordinator ", coordinator,
-        " is not signed by the CA that this device trusts, or not valid "
-        "today, ",
-        absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()),
-        " by this device's clock"));
+    return NotTrusted(coordinator);
   }
   if (absl::StrContains(text, "is not in peer certificate")) {
-    return absl::UnavailableError(absl::StrCat(
-        "certificate of coordinator ", coordinator,
-        " is not valid for the name that this device connects to"));
+    return WrongName(coordinator);
   }
   if (absl::StrContains(text, "wrong version number")) {
-    return absl::UnavailableError(
-        absl::StrCat("coordinator ", coordinator, " does not speak TLS"));
+    return NoTls(coordinator);
   }
-  return absl::UnavailableError(absl::StrCat("coordinator ", coordinator,
-                                             " cannot be reached: ", message));
+  return Unreachable(coordinator, message);
 }
 
 }  // namespace
@@ -81,11 +70,10 @@ absl::Status FromGrpc(const grpc::Status& status,
   if (!status.error_details().empty()) return plain;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      return Unreachable(message, coordinator);
+      return NoConnection(message, coordinator);
     case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return absl::UnavailableError(
-          absl::StrCat("coordinator ", coordinator, " ended the call"));
+      return EndedTheCall(coordinator);
     default:
       return plain;
   }

@@ -8,17 +8,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "base/secret.h"
+#include "client/transport/channel_tls.h"
 
 namespace shoal::client {
-
-// What a device shows and checks when it connects.
-struct ChannelTls {
-  std::string ca_pem;           // who must have signed the coordinator
-  Secret key_pem;               // empty: the device shows no certificate
-  std::string certificate_pem;  // of the key
-};
 
 // A channel with a connection of its own. `tls` null: plaintext.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& coordinator,

@@ -4,11 +4,10 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/human_duration.h"
 #include "base/mutex.h"
+#include "client/transport/connection_errors.h"
 #include "client/transport/grpc_call.h"
 #include "shoal/v1/fleet.grpc.pb.h"
 
@@ -129,9 +128,7 @@ std::optional<absl::StatusOr<Answer>> GrpcTransport::Step(absl::Duration wait) {
       if (clock_.Monotonic() < idle_at) return std::nullopt;
       call_->OnIdle();
       Abort();
-      return absl::UnavailableError(absl::StrCat(
-          "coordinator ", options_.coordinator, ": nothing has moved for ",
-          HumanDuration(idle_at - moved_at_)));
+      return NothingMoved(options_.coordinator, idle_at - moved_at_);
     case grpc::CompletionQueue::GOT_EVENT:
       break;
     case grpc::CompletionQueue::SHUTDOWN:

@@ -62,8 +62,7 @@ HttpEndpoint::HttpEndpoint(std::unique_ptr<State> state)
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
     HttpEndpointOptions options) {
-  SHOAL_ASSIGN_OR_RETURN(ListenAddress address,
-                         ParseListenAddress(options.listen));
+  SHOAL_ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options.listen));
   SHOAL_RETURN_IF_ERROR(CheckCanListen(address));
   auto state = std::make_unique<State>();
   Configure(state->server, options);

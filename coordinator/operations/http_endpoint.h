@@ -22,7 +22,7 @@ struct HttpEndpointOptions {
 // or to a network of the operators.
 class HttpEndpoint {
  public:
-  // Errors of ParseListenAddress and CheckCanListen.
+  // Errors of ParseHostPort and CheckCanListen.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(
       HttpEndpointOptions options);
   ~HttpEndpoint();

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <memory>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status_macros.h"
@@ -20,7 +19,7 @@ struct AddressInfoFreer {
 };
 using AddressInfo = std::unique_ptr<addrinfo, AddressInfoFreer>;
 
-absl::StatusOr<AddressInfo> Resolve(const ListenAddress& address) {
+absl::StatusOr<AddressInfo> Resolve(const HostPort& address) {
   addrinfo hints = {};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
@@ -35,7 +34,7 @@ absl::StatusOr<AddressInfo> Resolve(const ListenAddress& address) {
   return AddressInfo(found);
 }
 
-absl::Status BindError(int error, const ListenAddress& address) {
+absl::Status BindError(int error, const HostPort& address) {
   const std::string text = address.ToString();
   switch (error) {
     case EADDRINUSE:
@@ -56,31 +55,7 @@ absl::Status BindError(int error, const ListenAddress& address) {
 
 }  // namespace
 
-std::string ListenAddress::ToString() const {
-  return host.find(':') == std::string::npos
-             ? absl::StrCat(host, ":", port)
-             : absl::StrCat("[", host, "]:", port);
-}
-
-absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text) {
-  const size_t colon = text.rfind(':');
-  ListenAddress address;
-  if (colon != absl::string_view::npos && colon > 0 &&
-      absl::SimpleAtoi(text.substr(colon + 1), &address.port) &&
-      address.port >= 0 && address.port <= 65535) {
-    absl::string_view host = text.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-      host = host.substr(1, host.size() - 2);
-    }
-    address.host = std::string(host);
-    return address;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", text, "' is no address, expected HOST:PORT such as ",
-                   "127.0.0.1:7600"));
-}
-
-absl::Status CheckCanListen(const ListenAddress& address) {
+absl::Status CheckCanListen(const HostPort& address) {
   SHOAL_ASSIGN_OR_RETURN(const AddressInfo info, Resolve(address));
   const int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC,
                         info->ai_protocol);

@@ -22,8 +22,7 @@ constexpr char kDevData[] = "shoal-data";
 constexpr absl::string_view kDevHosts[] = {"127.0.0.1", "::1", "localhost"};
 
 absl::Status CheckDevHost(const std::string& listen) {
-  SHOAL_ASSIGN_OR_RETURN(const ListenAddress address,
-                         ParseListenAddress(listen));
+  SHOAL_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(listen));
   if (std::find(std::begin(kDevHosts), std::end(kDevHosts), address.host) !=
       std::end(kDevHosts)) {
     return absl::OkStatus();

@@ -59,7 +59,7 @@ void SetLimits(grpc::ServerBuilder& builder) {
 absl::StatusOr<GrpcListener> ListenGrpc(
     const std::string& listen, const TlsMaterial* tls,
     const std::vector<grpc::Service*>& services) {
-  SHOAL_ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(listen));
+  SHOAL_ASSIGN_OR_RETURN(HostPort address, ParseHostPort(listen));
   // gRPC itself does not say why it cannot listen.
   SHOAL_RETURN_IF_ERROR(CheckCanListen(address));
   grpc::EnableDefaultHealthCheckService(true);

@@ -19,7 +19,7 @@ struct GrpcListener {
   int port = 0;
 };
 
-// Listens and serves. `tls` null: plaintext. Errors of ParseListenAddress and
+// Listens and serves. `tls` null: plaintext. Errors of ParseHostPort and
 // CheckCanListen.
 absl::StatusOr<GrpcListener> ListenGrpc(
     const std::string& listen, const TlsMaterial* tls,

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
+#include "base/wire_format.h"
 #include "learning/onnx/file.h"
-#include "learning/onnx/wire.h"
 
 namespace shoal::learning::onnx {
 
@@ -25,7 +25,7 @@ absl::Status Unknown(absl::string_view what);
 template <typename Take>
 absl::Status ForEachField(absl::string_view bytes, absl::string_view what,
                           Take take) {
-  MessageReader reader(bytes);
+  WireReader reader(bytes);
   WireField field;
   while (reader.Next(field)) SHOAL_RETURN_IF_ERROR(take(field));
   if (!reader.ok()) return Broken(absl::StrCat(what, " is cut off"));

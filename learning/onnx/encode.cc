@@ -1,6 +1,6 @@
+#include "base/wire_format.h"
 #include "learning/onnx/file.h"
 #include "learning/onnx/file_fields.h"
-#include "learning/onnx/wire.h"
 
 namespace shoal::learning::onnx {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kOverhead = 32;
 
 std::string EncodeTensor(const Tensor& tensor) {
-  MessageWriter out;
+  WireWriter out;
   for (int64_t dim : tensor.dims) out.Int(TensorField::kDims, dim);
   out.Int(TensorField::kDataType, static_cast<int64_t>(tensor.type));
   if (!tensor.name.empty()) out.Bytes(TensorField::kName, tensor.name);
@@ -19,7 +19,7 @@ std::string EncodeTensor(const Tensor& tensor) {
 
 // Writes the value of an attribute and its type.
 struct AttributeValueWriter {
-  MessageWriter& out;
+  WireWriter& out;
 
   void Type(int64_t type) const { out.Int(AttributeField::kType, type); }
   void operator()(int64_t value) const {
@@ -49,14 +49,14 @@ struct AttributeValueWriter {
 };
 
 std::string EncodeAttribute(const Attribute& attribute) {
-  MessageWriter out;
+  WireWriter out;
   out.Bytes(AttributeField::kName, attribute.name);
   std::visit(AttributeValueWriter{out}, attribute.value);
   return std::move(out).Take();
 }
 
 std::string EncodeOperation(const Operation& operation) {
-  MessageWriter out;
+  WireWriter out;
   for (const std::string& name : operation.inputs) {
     out.Bytes(NodeField::kInput, name);
   }
@@ -72,9 +72,9 @@ std::string EncodeOperation(const Operation& operation) {
 }
 
 std::string EncodeValue(const Value& value) {
-  MessageWriter shape;
+  WireWriter shape;
   for (const Dimension& dim : value.dims) {
-    MessageWriter one;
+    WireWriter one;
     if (dim.size > 0) {
       one.Int(DimField::kValue, dim.size);
     } else {
@@ -82,19 +82,19 @@ std::string EncodeValue(const Value& value) {
     }
     shape.Bytes(ShapeField::kDim, std::move(one).Take());
   }
-  MessageWriter tensor;
+  WireWriter tensor;
   tensor.Int(TensorTypeField::kElementType, static_cast<int64_t>(value.type));
   tensor.Bytes(TensorTypeField::kShape, std::move(shape).Take());
-  MessageWriter type;
+  WireWriter type;
   type.Bytes(TypeField::kTensorType, std::move(tensor).Take());
-  MessageWriter out;
+  WireWriter out;
   out.Bytes(ValueField::kName, value.name);
   out.Bytes(ValueField::kType, std::move(type).Take());
   return std::move(out).Take();
 }
 
 std::string EncodeGraph(const File& file) {
-  MessageWriter out;
+  WireWriter out;
   for (const Operation& operation : file.operations) {
     out.Bytes(GraphField::kNode, EncodeOperation(operation));
   }
@@ -136,7 +136,7 @@ int64_t EncodedSizeBound(const File& file) {
 }
 
 std::string Encode(const File& file) {
-  MessageWriter out;
+  WireWriter out;
   out.Int(ModelField::kIrVersion, file.ir_version);
   out.Bytes(ModelField::kProducerName, file.producer);
   out.Bytes(ModelField::kProducerVersion, file.producer_version);
@@ -144,12 +144,12 @@ std::string Encode(const File& file) {
     out.Bytes(ModelField::kDocString, file.description);
   }
   out.Bytes(ModelField::kGraph, EncodeGraph(file));
-  MessageWriter opset;
+  WireWriter opset;
   opset.Bytes(OpsetField::kDomain, "");
   opset.Int(OpsetField::kVersion, file.opset);
   out.Bytes(ModelField::kOpsetImport, std::move(opset).Take());
   for (const auto& [key, value] : file.metadata) {
-    MessageWriter entry;
+    WireWriter entry;
     entry.Bytes(EntryField::kKey, key);
     entry.Bytes(EntryField::kValue, value);
     out.Bytes(ModelField::kMetadataProps, std::move(entry).Take());

@@ -6,7 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "base/address.h"
+#include "base/host_port.h"
 #include "base/program_error.h"
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/json.h"
@@ -33,10 +33,11 @@ int Shell::Run() {
 }
 
 absl::StatusOr<v1::Admin::Stub*> Shell::Admin() {
-  if (!IsAddress(options_.coordinator, /*least_port=*/1)) {
+  const absl::Status address =
+      ParseServerAddress(options_.coordinator).status();
+  if (!address.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--coordinator: '", options_.coordinator,
-                     "' is not HOST:PORT with a port from 1 to 65535"));
+        absl::StrCat("--coordinator: ", address.message()));
   }
   if (stub_ == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(const auto credentials, Credentials());

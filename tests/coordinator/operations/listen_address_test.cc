@@ -36,31 +36,6 @@ class TakenPort {
   int port_ = 0;
 };
 
-TEST(ListenAddressTest, HostAndPortAreRead) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const ListenAddress address,
-                             ParseListenAddress("127.0.0.1:7600"));
-  EXPECT_EQ(address.host, "127.0.0.1");
-  EXPECT_EQ(address.port, 7600);
-  EXPECT_EQ(address.ToString(), "127.0.0.1:7600");
-}
-
-TEST(ListenAddressTest, Ipv6HostsStandInBrackets) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const ListenAddress address,
-                             ParseListenAddress("[::1]:0"));
-  EXPECT_EQ(address.host, "::1");
-  EXPECT_EQ(address.ToString(), "[::1]:0");
-}
-
-TEST(ListenAddressTest, AnythingElseIsRefusedWithAnExample) {
-  for (const char* text : {"", "7600", ":7600", "localhost", "localhost:",
-                           "localhost:x", "localhost:65536", "localhost:-1"}) {
-    EXPECT_THAT(ParseListenAddress(text),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         HasSubstr("expected HOST:PORT such as")))
-        << text;
-  }
-}
-
 TEST(ListenAddressTest, FreePortPasses) {
   SHOAL_EXPECT_OK(CheckCanListen({"127.0.0.1", 0}));
 }

@@ -2,10 +2,10 @@
 
 #include <string>
 
+#include "base/wire_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "learning/onnx/file_fields.h"
-#include "learning/onnx/wire.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::learning::onnx {
@@ -88,15 +88,15 @@ TEST(FileTest, EveryTruncationIsRefusedOrWhole) {
 }
 
 // Puts one field into a graph with an operator, around a tensor.
-std::string WithTensor(MessageWriter tensor) {
-  MessageWriter node;
+std::string WithTensor(WireWriter tensor) {
+  WireWriter node;
   node.Bytes(NodeField::kOpType, "Relu");
-  MessageWriter graph;
+  WireWriter graph;
   graph.Bytes(GraphField::kNode, std::move(node).Take());
   graph.Bytes(GraphField::kInitializer, std::move(tensor).Take());
-  MessageWriter opset;
+  WireWriter opset;
   opset.Int(OpsetField::kVersion, 17);
-  MessageWriter model;
+  WireWriter model;
   model.Int(ModelField::kIrVersion, 8);
   model.Bytes(ModelField::kGraph, std::move(graph).Take());
   model.Bytes(ModelField::kOpsetImport, std::move(opset).Take());
@@ -104,7 +104,7 @@ std::string WithTensor(MessageWriter tensor) {
 }
 
 TEST(FileTest, TypedFieldsBecomeBytes) {
-  MessageWriter half;  // float16 1.0 and -2.0 lie in int32_data by their bits
+  WireWriter half;  // float16 1.0 and -2.0 lie in int32_data by their bits
   half.Int(TensorField::kDims, 2);
   half.Int(TensorField::kDataType, 10);
   half.Bytes(TensorField::kInt32Data,
@@ -115,13 +115,13 @@ TEST(FileTest, TypedFieldsBecomeBytes) {
 }
 
 TEST(FileTest, DataMustFitTheShape) {
-  MessageWriter tensor;
+  WireWriter tensor;
   tensor.Int(TensorField::kDims, int64_t{1} << 40);
   tensor.Int(TensorField::kDataType, 1);
   EXPECT_THAT(Decode(WithTensor(std::move(tensor))),
               StatusIs(absl::StatusCode::kDataLoss,
                        HasSubstr("has a dimension of 1099511627776")));
-  MessageWriter other;
+  WireWriter other;
   other.Int(TensorField::kDims, 3);
   other.Int(TensorField::kDataType, 1);
   other.Bytes(TensorField::kRawData, "12345678");
@@ -131,12 +131,12 @@ TEST(FileTest, DataMustFitTheShape) {
 }
 
 TEST(FileTest, OtherTypesAndExternalDataAreRefused) {
-  MessageWriter text;
+  WireWriter text;
   text.Int(TensorField::kDataType, 8);
   EXPECT_THAT(
       Decode(WithTensor(std::move(text))),
       StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("data type 8")));
-  MessageWriter elsewhere;
+  WireWriter elsewhere;
   elsewhere.Int(TensorField::kDataLocation, 1);
   EXPECT_THAT(Decode(WithTensor(std::move(elsewhere))),
               StatusIs(absl::StatusCode::kUnimplemented,
@@ -147,21 +147,6 @@ TEST(FileTest, NonsenseIsNoFile) {
   for (absl::string_view bytes : {"", "\x08", "hello", "\xff\xff\xff\xff"}) {
     EXPECT_THAT(Decode(bytes), StatusIs(absl::StatusCode::kDataLoss));
   }
-}
-
-TEST(WireTest, NumbersOfMoreThanTenBytesAreRefused) {
-  const std::string bytes = std::string("\x08") + std::string(10, '\xff');
-  MessageReader reader(bytes);
-  WireField field;
-  EXPECT_FALSE(reader.Next(field));
-  EXPECT_FALSE(reader.ok());
-}
-
-TEST(WireTest, GroupsAreRefused) {
-  MessageReader reader("\x0b\x0c");
-  WireField field;
-  EXPECT_FALSE(reader.Next(field));
-  EXPECT_FALSE(reader.ok());
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
-// The part of protobuf's wire format that ONNX files are made of, so that the
-// device needs no protobuf.
+// Protobuf's wire format, of which ONNX files and the messages between device
+// and coordinator are made, so that a device needs no protobuf.
 // https://protobuf.dev/programming-guides/encoding/
-#ifndef SHOAL_LEARNING_ONNX_WIRE_H_
-#define SHOAL_LEARNING_ONNX_WIRE_H_
+#ifndef SHOAL_BASE_WIRE_FORMAT_H_
+#define SHOAL_BASE_WIRE_FORMAT_H_
 
 #include <cstdint>
 #include <string>
@@ -11,25 +11,30 @@
 
 #include "absl/strings/string_view.h"
 
-namespace shoal::learning::onnx {
+namespace shoal {
+
+enum class WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 // Appends the fields of one message, in the order of the calls.
-class MessageWriter {
+class WireWriter {
  public:
   void Int(int field, int64_t value);
   void Float(int field, float value);
+  void Double(int field, double value);
+  void Fixed32(int field, uint32_t value);
   // A string, bytes, or another message.
   void Bytes(int field, absl::string_view bytes);
+  // Announces so many bytes that the caller will put after all the rest.
+  void BytesToFollow(int field, size_t num_bytes);
 
   std::string Take() && { return std::move(bytes_); }
 
  private:
+  void Tag(int field, WireType type);
   void Varint(uint64_t value);
 
   std::string bytes_;
 };
-
-enum class WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 struct WireField {
   int number = 0;
@@ -40,9 +45,9 @@ struct WireField {
 
 // Walks over the fields of one message. `bytes` must outlive the reader and
 // the fields.
-class MessageReader {
+class WireReader {
  public:
-  explicit MessageReader(absl::string_view bytes) : rest_(bytes) {}
+  explicit WireReader(absl::string_view bytes) : rest_(bytes) {}
 
   // False at the end, and when the bytes are no message: then ok() is false.
   bool Next(WireField& field);
@@ -50,7 +55,7 @@ class MessageReader {
 
  private:
   bool Fail();
-  bool Varint(uint64_t& value);
+  bool ShortVarint(uint64_t& value);
   bool Fixed(size_t size, uint64_t& value);
 
   absl::string_view rest_;
@@ -62,6 +67,6 @@ class MessageReader {
 bool AppendInts(const WireField& field, std::vector<int64_t>& values);
 bool AppendFloats(const WireField& field, std::vector<float>& values);
 
-}  // namespace shoal::learning::onnx
+}  // namespace shoal
 
-#endif  // SHOAL_LEARNING_ONNX_WIRE_H_
+#endif  // SHOAL_BASE_WIRE_FORMAT_H_

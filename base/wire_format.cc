@@ -1,17 +1,22 @@
-#include "learning/onnx/wire.h"
+#include "base/wire_format.h"
 
 #include <bit>
 #include <cstring>
 
 #include "base/bytes.h"
 
-namespace shoal::learning::onnx {
+namespace shoal {
 namespace {
 
-// Takes a number of up to ten bytes off the front of `rest`.
-bool TakeVarint(absl::string_view& rest, uint64_t& value) {
+constexpr int kMaxVarintBytes = 10;
+// Of tags and lengths.
+constexpr int kMaxShortVarintBytes = 5;
+
+// Takes a number of up to so many bytes off the front of `rest`.
+bool TakeVarint(absl::string_view& rest, uint64_t& value,
+                int max_bytes = kMaxVarintBytes) {
   value = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
+  for (int shift = 0; shift < 7 * max_bytes; shift += 7) {
     if (rest.empty()) return false;
     const uint8_t byte = static_cast<uint8_t>(rest[0]);
     rest.remove_prefix(1);
@@ -23,42 +28,56 @@ bool TakeVarint(absl::string_view& rest, uint64_t& value) {
 
 }  // namespace
 
-void MessageWriter::Varint(uint64_t value) {
+void WireWriter::Varint(uint64_t value) {
   for (; value >= 0x80; value >>= 7) {
     bytes_.push_back(static_cast<char>(value | 0x80));
   }
   bytes_.push_back(static_cast<char>(value));
 }
 
-void MessageWriter::Int(int field, int64_t value) {
-  Varint(static_cast<uint64_t>(field) << 3 |
-         static_cast<uint64_t>(WireType::kVarint));
+void WireWriter::Tag(int field, WireType type) {
+  Varint(static_cast<uint64_t>(field) << 3 | static_cast<uint64_t>(type));
+}
+
+void WireWriter::Int(int field, int64_t value) {
+  Tag(field, WireType::kVarint);
   Varint(static_cast<uint64_t>(value));
 }
 
-void MessageWriter::Float(int field, float value) {
-  Varint(static_cast<uint64_t>(field) << 3 |
-         static_cast<uint64_t>(WireType::kFixed32));
-  AppendU32(bytes_, std::bit_cast<uint32_t>(value));
+void WireWriter::Float(int field, float value) {
+  Fixed32(field, std::bit_cast<uint32_t>(value));
 }
 
-void MessageWriter::Bytes(int field, absl::string_view bytes) {
-  Varint(static_cast<uint64_t>(field) << 3 |
-         static_cast<uint64_t>(WireType::kBytes));
-  Varint(bytes.size());
+void WireWriter::Double(int field, double value) {
+  Tag(field, WireType::kFixed64);
+  AppendF64(bytes_, value);
+}
+
+void WireWriter::Fixed32(int field, uint32_t value) {
+  Tag(field, WireType::kFixed32);
+  AppendU32(bytes_, value);
+}
+
+void WireWriter::Bytes(int field, absl::string_view bytes) {
+  BytesToFollow(field, bytes.size());
   bytes_.append(bytes.data(), bytes.size());
 }
 
-bool MessageReader::Fail() {
+void WireWriter::BytesToFollow(int field, size_t num_bytes) {
+  Tag(field, WireType::kBytes);
+  Varint(num_bytes);
+}
+
+bool WireReader::Fail() {
   ok_ = false;
   return false;
 }
 
-bool MessageReader::Varint(uint64_t& value) {
-  return TakeVarint(rest_, value) || Fail();
+bool WireReader::ShortVarint(uint64_t& value) {
+  return TakeVarint(rest_, value, kMaxShortVarintBytes) || Fail();
 }
 
-bool MessageReader::Fixed(size_t size, uint64_t& value) {
+bool WireReader::Fixed(size_t size, uint64_t& value) {
   if (rest_.size() < size) return Fail();
   value = 0;
   std::memcpy(&value, rest_.data(), size);
@@ -66,31 +85,31 @@ bool MessageReader::Fixed(size_t size, uint64_t& value) {
   return true;
 }
 
-bool MessageReader::Next(WireField& field) {
+bool WireReader::Next(WireField& field) {
   if (!ok_ || rest_.empty()) return false;
   uint64_t tag = 0;
-  if (!Varint(tag)) return false;
+  if (!ShortVarint(tag)) return false;
   const uint64_t number = tag >> 3;
   if (number == 0 || number >= (uint64_t{1} << 29)) return Fail();
   field.number = static_cast<int>(number);
   field.type = static_cast<WireType>(tag & 7);
   switch (field.type) {
     case WireType::kVarint:
-      return Varint(field.value);
+      return TakeVarint(rest_, field.value) || Fail();
     case WireType::kFixed64:
       return Fixed(8, field.value);
     case WireType::kFixed32:
       return Fixed(4, field.value);
     case WireType::kBytes: {
       uint64_t size = 0;
-      if (!Varint(size)) return false;
+      if (!ShortVarint(size)) return false;
       if (size > rest_.size()) return Fail();
       field.bytes = rest_.substr(0, size);
       rest_.remove_prefix(size);
       return true;
     }
   }
-  return Fail();  // groups, which ONNX has none of
+  return Fail();  // groups, which proto3 has none of
 }
 
 bool AppendInts(const WireField& field, std::vector<int64_t>& values) {
@@ -123,4 +142,4 @@ bool AppendFloats(const WireField& field, std::vector<float>& values) {
   return true;
 }
 
-}  // namespace shoal::learning::onnx
+}  // namespace shoal
