@@ -1,5 +1,5 @@
 // Durations as people read them: in logs, errors and tables. (Files have
-// their own exact notation: protocol/units.h.)
+// their own exact notation: base/units.h.)
 #ifndef SHOAL_BASE_HUMAN_DURATION_H_
 #define SHOAL_BASE_HUMAN_DURATION_H_
 

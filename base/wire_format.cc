@@ -12,6 +12,18 @@ constexpr int kMaxVarintBytes = 10;
 // Of tags and lengths.
 constexpr int kMaxShortVarintBytes = 5;
 
+// Appends the bytes of numbers of a fixed size. False when they do not fill
+// the last one.
+template <typename Number>
+bool AppendPacked(absl::string_view bytes, std::vector<Number>& values) {
+  if (bytes.size() % sizeof(Number) != 0) return false;
+  const size_t count = bytes.size() / sizeof(Number);
+  values.resize(values.size() + count);
+  std::memcpy(values.data() + values.size() - count, bytes.data(),
+              bytes.size());
+  return true;
+}
+
 // Takes a number of up to so many bytes off the front of `rest`.
 bool TakeVarint(absl::string_view& rest, uint64_t& value,
                 int max_bytes = kMaxVarintBytes) {
@@ -61,6 +73,22 @@ void WireWriter::Fixed32(int field, uint32_t value) {
 void WireWriter::Bytes(int field, absl::string_view bytes) {
   BytesToFollow(field, bytes.size());
   bytes_.append(bytes.data(), bytes.size());
+}
+
+void WireWriter::PackedInts(int field, const std::vector<int64_t>& values) {
+  if (values.empty()) return;
+  WireWriter packed;
+  for (const int64_t value : values) {
+    packed.Varint(static_cast<uint64_t>(value));
+  }
+  Bytes(field, packed.bytes_);
+}
+
+void WireWriter::PackedDoubles(int field, const std::vector<double>& values) {
+  if (values.empty()) return;
+  std::string packed;
+  for (const double value : values) AppendF64(packed, value);
+  Bytes(field, packed);
 }
 
 void WireWriter::BytesToFollow(int field, size_t num_bytes) {
@@ -132,14 +160,15 @@ bool AppendFloats(const WireField& field, std::vector<float>& values) {
     values.push_back(std::bit_cast<float>(static_cast<uint32_t>(field.value)));
     return true;
   }
-  if (field.type != WireType::kBytes || field.bytes.size() % 4 != 0) {
-    return false;
+  return field.type == WireType::kBytes && AppendPacked(field.bytes, values);
+}
+
+bool AppendDoubles(const WireField& field, std::vector<double>& values) {
+  if (field.type == WireType::kFixed64) {
+    values.push_back(std::bit_cast<double>(field.value));
+    return true;
   }
-  const size_t count = field.bytes.size() / 4;
-  values.resize(values.size() + count);
-  std::memcpy(values.data() + values.size() - count, field.bytes.data(),
-              field.bytes.size());
-  return true;
+  return field.type == WireType::kBytes && AppendPacked(field.bytes, values);
 }
 
 }  // namespace shoal

@@ -24,6 +24,9 @@ class WireWriter {
   void Fixed32(int field, uint32_t value);
   // A string, bytes, or another message.
   void Bytes(int field, absl::string_view bytes);
+  // Numbers in one field; nothing when there are none.
+  void PackedInts(int field, const std::vector<int64_t>& values);
+  void PackedDoubles(int field, const std::vector<double>& values);
   // Announces so many bytes that the caller will put after all the rest.
   void BytesToFollow(int field, size_t num_bytes);
 
@@ -66,6 +69,7 @@ class WireReader {
 // bytes are no numbers.
 bool AppendInts(const WireField& field, std::vector<int64_t>& values);
 bool AppendFloats(const WireField& field, std::vector<float>& values);
+bool AppendDoubles(const WireField& field, std::vector<double>& values);
 
 }  // namespace shoal
 

@@ -4,7 +4,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "google/protobuf/descriptor.h"
-#include "protocol/schema_rules.h"
+#include "protocol/schema/text.h"
+#include "protocol/wire_schema.h"
 #include "shoal/v1/configuration.pb.h"
 #include "shoal/v1/task.pb.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
+using protocol::schema::Field;
+using protocol::schema::Kind;
 
 constexpr absl::string_view kIntroduction =
     "# Configuration files\n"
@@ -72,8 +75,7 @@ bool HasOwnSection(const Descriptor& message) {
 }
 
 bool IsMapping(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         !protocol::IsDuration(field);
+  return protocol::FieldOf(field).kind == Kind::kMessage;
 }
 
 std::string MappingText(const FieldDescriptor& field) {
@@ -85,41 +87,36 @@ std::string MappingText(const FieldDescriptor& field) {
   return one_key ? "mapping with one key" : "mapping";
 }
 
-std::string KindText(const FieldDescriptor& field) {
-  if (IsMapping(field)) return MappingText(field);
-  if (protocol::IsDuration(field)) return "duration";
-  switch (protocol::RuleOf(field).unit()) {
-    case v1::UNIT_BYTES:
-      return "size";
-    case v1::UNIT_JOULES:
-      return "energy";
-    default:
-      break;
-  }
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
+std::string KindText(const FieldDescriptor& descriptor) {
+  if (IsMapping(descriptor)) return MappingText(descriptor);
+  const Field& field = protocol::FieldOf(descriptor);
+  if (field.unit == protocol::schema::Unit::kBytes) return "size";
+  if (field.unit == protocol::schema::Unit::kJoules) return "energy";
+  switch (field.kind) {
+    case Kind::kDuration:
+      return "duration";
+    case Kind::kBool:
       return "`true` or `false`";
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return field.is_repeated() ? "list of numbers" : "number";
-    case FieldDescriptor::CPPTYPE_STRING:
+    case Kind::kDouble:
+      return field.is_list ? "list of numbers" : "number";
+    case Kind::kText:
       return "text";
-    case FieldDescriptor::CPPTYPE_ENUM:
+    case Kind::kWord:
       return "word";
     default:
-      return field.is_repeated() ? "list of whole numbers" : "whole number";
+      return field.is_list ? "list of whole numbers" : "whole number";
   }
 }
 
-std::string RangeText(const FieldDescriptor& field) {
-  if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
-    std::vector<std::string> words;
-    for (int i = 1; i < field.enum_type()->value_count(); ++i) {
-      words.push_back(protocol::WordText(*field.enum_type()->value(i)));
-    }
+std::string RangeText(const FieldDescriptor& descriptor) {
+  const Field& field = protocol::FieldOf(descriptor);
+  if (field.kind == Kind::kWord) {
+    std::vector<absl::string_view> words;
+    for (const auto& word : WordsOf(field)) words.push_back(word.text());
     return absl::StrCat("`", absl::StrJoin(words, "`, `"), "`");
   }
-  const std::string& pattern = protocol::RuleOf(field).pattern();
-  if (pattern.empty()) return protocol::BoundsText(field);
+  const absl::string_view pattern = PatternOf(field);
+  if (pattern.empty()) return BoundsText(field);
   return absl::StrCat("`", absl::StrReplaceAll(pattern, {{"|", "`, `"}}), "`");
 }
 

@@ -9,34 +9,33 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "google/protobuf/duration.pb.h"
-#include "protocol/schema_rules.h"
-#include "protocol/units.h"
-#include "protocol/wire.h"
+#include "base/units.h"
+#include "protocol/schema/access.h"
+#include "protocol/schema/text.h"
 
 namespace shoal::configuration {
 namespace {
 
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-using google::protobuf::Reflection;
+using protocol::schema::Field;
+using protocol::schema::Kind;
+using protocol::schema::Message;
+using protocol::schema::Unit;
 
-std::string Unreadable(const FieldDescriptor& field, const Scalar& scalar) {
+std::string Unreadable(const Field& field, const Scalar& scalar) {
   return absl::StrCat(
       scalar.quoted ? "cannot read the quoted text '" : "cannot read '",
       absl::CEscape(scalar.text.substr(0, 80)), "', expected ",
-      protocol::Expectation(field));
+      protocol::schema::Expectation(field));
 }
 
-std::string OutOfRange(const FieldDescriptor& field, const Scalar& scalar) {
+std::string OutOfRange(const Field& field, const Scalar& scalar) {
   return absl::StrCat(scalar.text.substr(0, 80), " is out of range, expected ",
-                      protocol::Expectation(field));
+                      protocol::schema::Expectation(field));
 }
 
-bool HasUnit(const FieldDescriptor& field) {
-  const v1::Unit unit = protocol::RuleOf(field).unit();
-  return unit == v1::UNIT_BYTES || unit == v1::UNIT_JOULES ||
-         protocol::IsDuration(field);
+bool HasUnit(const Field& field) {
+  return field.unit == Unit::kBytes || field.unit == Unit::kJoules ||
+         field.kind == Kind::kDuration;
 }
 
 bool IsInteger(absl::string_view text) {
@@ -48,9 +47,8 @@ bool IsInteger(absl::string_view text) {
   return true;
 }
 
-std::optional<uint64_t> ReadWhole(const FieldDescriptor& field,
-                                  const Scalar& scalar, uint64_t largest,
-                                  std::string& problem) {
+std::optional<uint64_t> ReadWhole(const Field& field, const Scalar& scalar,
+                                  uint64_t largest, std::string& problem) {
   uint64_t value = 0;
   if (!IsInteger(scalar.text)) {
     problem = Unreadable(field, scalar);
@@ -62,103 +60,87 @@ std::optional<uint64_t> ReadWhole(const FieldDescriptor& field,
   return std::nullopt;
 }
 
-std::string SetUint32(Message& message, const FieldDescriptor& field,
+std::string SetUint32(Message& message, const Field& field,
                       const Scalar& scalar) {
   std::string problem;
   const std::optional<uint64_t> value =
       ReadWhole(field, scalar, std::numeric_limits<uint32_t>::max(), problem);
   if (!value.has_value()) return problem;
-  const Reflection& reflection = *message.GetReflection();
-  if (field.is_repeated()) {
-    reflection.AddUInt32(&message, &field, static_cast<uint32_t>(*value));
-  } else {
-    reflection.SetUInt32(&message, &field, static_cast<uint32_t>(*value));
-  }
+  (field.is_list ? message.Add(field) : message.Set(field)).number = *value;
   return "";
 }
 
-std::string SetUint64(Message& message, const FieldDescriptor& field,
+std::string SetUint64(Message& message, const Field& field,
                       const Scalar& scalar) {
   std::string problem;
-  const bool is_size = protocol::RuleOf(field).unit() == v1::UNIT_BYTES;
+  const bool is_size = field.unit == Unit::kBytes;
   const std::optional<uint64_t> value =
-      is_size ? protocol::ParseSize(scalar.text)
+      is_size ? ParseSize(scalar.text)
               : ReadWhole(field, scalar, std::numeric_limits<uint64_t>::max(),
                           problem);
   if (!value.has_value()) return is_size ? Unreadable(field, scalar) : problem;
-  message.GetReflection()->SetUInt64(&message, &field, *value);
+  message.Set(field).number = *value;
   return "";
 }
 
-std::string SetDouble(Message& message, const FieldDescriptor& field,
+std::string SetDouble(Message& message, const Field& field,
                       const Scalar& scalar) {
   double value = 0;
-  if (protocol::RuleOf(field).unit() == v1::UNIT_JOULES) {
-    const std::optional<double> joules = protocol::ParseEnergy(scalar.text);
+  if (field.unit == Unit::kJoules) {
+    const std::optional<double> joules = ParseEnergy(scalar.text);
     if (!joules.has_value()) return Unreadable(field, scalar);
     value = *joules;
   } else if (!absl::SimpleAtod(scalar.text, &value)) {
     return Unreadable(field, scalar);
   }
-  const Reflection& reflection = *message.GetReflection();
-  if (field.is_repeated()) {
-    reflection.AddDouble(&message, &field, value);
-  } else {
-    reflection.SetDouble(&message, &field, value);
-  }
+  (field.is_list ? message.Add(field) : message.Set(field)).SetDouble(value);
   return "";
 }
 
-std::string SetDuration(Message& message, const FieldDescriptor& field,
+std::string SetDuration(Message& message, const Field& field,
                         const Scalar& scalar) {
-  const std::optional<absl::Duration> value =
-      protocol::ParseDuration(scalar.text);
+  const std::optional<absl::Duration> value = ParseDuration(scalar.text);
   if (!value.has_value()) return Unreadable(field, scalar);
-  Message* target = message.GetReflection()->MutableMessage(&message, &field);
-  static_cast<google::protobuf::Duration&>(*target) = protocol::ToProto(*value);
+  protocol::schema::Write(message, field.name(), *value);
   return "";
 }
 
-std::string SetWord(Message& message, const FieldDescriptor& field,
+std::string SetWord(Message& message, const Field& field,
                     const Scalar& scalar) {
-  const google::protobuf::EnumValueDescriptor* word =
-      protocol::FindWord(*field.enum_type(), scalar.text);
+  const protocol::schema::Word* word =
+      protocol::schema::FindWord(field, scalar.text);
   if (word == nullptr) return Unreadable(field, scalar);
-  message.GetReflection()->SetEnum(&message, &field, word);
+  message.Set(field).number = static_cast<uint64_t>(word->number);
   return "";
 }
 
 }  // namespace
 
-std::string SetScalar(Message& message, const FieldDescriptor& field,
+std::string SetScalar(Message& message, const Field& field,
                       const Scalar& scalar) {
-  const Reflection& reflection = *message.GetReflection();
-  if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-    reflection.SetString(&message, &field, scalar.text);
+  if (field.kind == Kind::kText) {
+    message.Set(field).text = scalar.text;
     return "";
   }
-  if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
-    return SetWord(message, field, scalar);
-  }
+  if (field.kind == Kind::kWord) return SetWord(message, field, scalar);
   // A number with a unit is text to YAML, with quotes or without.
   if (scalar.quoted && !HasUnit(field)) return Unreadable(field, scalar);
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_UINT32:
+  switch (field.kind) {
+    case Kind::kUint32:
       return SetUint32(message, field, scalar);
-    case FieldDescriptor::CPPTYPE_UINT64:
+    case Kind::kUint64:
       return SetUint64(message, field, scalar);
-    case FieldDescriptor::CPPTYPE_DOUBLE:
+    case Kind::kDouble:
       return SetDouble(message, field, scalar);
-    case FieldDescriptor::CPPTYPE_BOOL:
+    case Kind::kBool:
       if (scalar.text != "true" && scalar.text != "false") {
         return Unreadable(field, scalar);
       }
-      reflection.SetBool(&message, &field, scalar.text == "true");
+      message.Set(field).number = scalar.text == "true";
       return "";
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      if (protocol::IsDuration(field)) {
-        return SetDuration(message, field, scalar);
-      }
+    case Kind::kDuration:
+      return SetDuration(message, field, scalar);
+    case Kind::kMessage:
       return Unreadable(field, scalar);
     default:
       // Schemas of files use no other type.

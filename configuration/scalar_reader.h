@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "google/protobuf/message.h"
+#include "protocol/schema/message.h"
 
 namespace shoal::configuration {
 
@@ -15,8 +15,8 @@ struct Scalar {
 
 // Sets `field` of `message`, or appends to it when it is a list. Returns what
 // is wrong, "" when nothing is. Ranges and patterns are not looked at.
-std::string SetScalar(google::protobuf::Message& message,
-                      const google::protobuf::FieldDescriptor& field,
+std::string SetScalar(protocol::schema::Message& message,
+                      const protocol::schema::Field& field,
                       const Scalar& scalar);
 
 }  // namespace shoal::configuration

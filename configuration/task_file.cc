@@ -8,9 +8,12 @@
 #include "configuration/task.h"
 #include "configuration/task_checks.h"
 #include "configuration/yaml_reader.h"
-#include "shoal/v1/configuration.pb.h"
+#include "protocol/schema/access.h"
+#include "protocol/wire_schema.h"
 
 namespace shoal::configuration {
+
+using protocol::schema::Message;
 
 void CheckTaskInFile(const v1::Task& task, absl::string_view path,
                      FileReport& report) {
@@ -23,18 +26,21 @@ void CheckTaskInFile(const v1::Task& task, absl::string_view path,
 absl::StatusOr<Task> ParseTaskYaml(absl::string_view yaml,
                                    absl::string_view name) {
   FileReport report(name);
-  v1::Scenario scenario;
+  Message scenario(protocol::schema::TypeNamed("Scenario"));
+  Message& message = protocol::schema::MutablePart(scenario, "task");
   std::string path;
   if (HasTopLevelKey(yaml, "task")) {
     path = "task";
     ReadYaml(yaml, scenario, report);
   } else {
-    ReadYaml(yaml, *scenario.mutable_task(), report);
+    ReadYaml(yaml, message, report);
   }
-  AddRuleViolations(scenario.task(), path, report);
-  CheckTaskInFile(scenario.task(), path, report);
+  AddRuleViolations(message, path, report);
+  v1::Task task;
+  protocol::FromSchema(message, task);
+  CheckTaskInFile(task, path, report);
   SHOAL_RETURN_IF_ERROR(report.ToStatus());
-  return CheckedTaskFromProto(scenario.task());
+  return CheckedTaskFromProto(task);
 }
 
 absl::StatusOr<Task> LoadTask(const std::string& path) {

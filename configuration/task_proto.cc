@@ -10,9 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 #include "learning/model.h"
 #include "learning/sub_model.h"
-#include "protocol/units.h"
 #include "protocol/wire.h"
 
 namespace shoal::configuration {
@@ -47,7 +47,7 @@ void CheckSubModels(const learning::Model& model, const v1::Training& training,
     const int64_t size = (*sub_model)->model().layout().num_parameters();
     if (size >= wider) {
       violations.push_back(
-          {path, absl::StrCat(protocol::NumberText(width), " leaves ", size,
+          {path, absl::StrCat(NumberText(width), " leaves ", size,
                               " parameters, expected fewer than the next wider "
                               "model's ",
                               wider)});

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "configuration/task.h"
-#include "protocol/schema_rules.h"
+#include "protocol/wire_schema.h"
 #include "shoal/v1/task.pb.h"
 
 namespace shoal::configuration {

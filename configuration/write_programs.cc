@@ -6,54 +6,60 @@
 #include "configuration/programs.h"
 #include "configuration/task_proto.h"
 #include "configuration/yaml_writer.h"
-#include "protocol/wire.h"
-#include "shoal/v1/configuration.pb.h"
+#include "protocol/schema/access.h"
+#include "protocol/wire_schema.h"
 
 namespace shoal::configuration {
 namespace {
 
-v1::DataSource ToProto(const learning::DataSource& data) {
-  v1::DataSource proto;
+using protocol::schema::Message;
+using protocol::schema::MutablePart;
+using protocol::schema::Write;
+
+void WriteIf(absl::string_view text, absl::string_view name, Message& message) {
+  if (!text.empty()) Write(message, name, text);
+}
+
+void WriteSource(const learning::DataSource& data, Message& message) {
   std::visit(
-      [&proto](const auto& source) {
+      [&message](const auto& source) {
         using Source = std::decay_t<decltype(source)>;
         if constexpr (std::is_same_v<Source, learning::HandwritingSource>) {
-          proto.mutable_handwriting()->set_seed(source.seed);
-          proto.mutable_handwriting()->set_mean_examples(source.mean_examples);
+          Message& handwriting = MutablePart(message, "handwriting");
+          Write(handwriting, "seed", source.seed);
+          Write(handwriting, "mean_examples", source.mean_examples);
         } else if constexpr (std::is_same_v<Source, learning::IdxSource>) {
-          proto.mutable_mnist()->set_path(source.path);
+          Write(MutablePart(message, "mnist"), "path", source.path);
         } else if constexpr (std::is_same_v<Source, learning::HarSource>) {
-          proto.mutable_har()->set_path(source.path);
+          Write(MutablePart(message, "har"), "path", source.path);
         } else if constexpr (std::is_same_v<Source, learning::TextSource>) {
-          proto.mutable_text()->set_path(source.path);
-          proto.mutable_text()->set_length(source.length);
+          Message& text = MutablePart(message, "text");
+          Write(text, "path", source.path);
+          Write(text, "length", source.length);
         } else {
           static_assert(std::is_same_v<Source, learning::CsvSource>);
-          v1::CsvData& csv = *proto.mutable_csv();
-          csv.set_path(source.path);
-          if (!source.label.empty()) csv.set_label(source.label);
-          if (!source.target.empty()) csv.set_target(source.target);
-          if (!source.device.empty()) csv.set_device(source.device);
+          Message& csv = MutablePart(message, "csv");
+          Write(csv, "path", source.path);
+          WriteIf(source.label, "label", csv);
+          WriteIf(source.target, "target", csv);
+          WriteIf(source.device, "device", csv);
         }
       },
       data.kind);
-  return proto;
 }
 
-v1::Partition ToProto(const learning::Partition& partition) {
-  v1::Partition proto;
+void WritePartition(const learning::Partition& partition, Message& message) {
   if (const auto* dirichlet =
           std::get_if<learning::DirichletPartition>(&partition)) {
-    proto.mutable_dirichlet()->set_alpha(dirichlet->alpha);
+    Write(MutablePart(message, "dirichlet"), "alpha", dirichlet->alpha);
   } else if (std::holds_alternative<learning::IidPartition>(partition)) {
-    proto.mutable_iid();
+    MutablePart(message, "iid");
   } else {
-    proto.mutable_natural();
+    MutablePart(message, "natural");
   }
-  return proto;
 }
 
-std::string SeverityName(Severity severity) {
+absl::string_view SeverityName(Severity severity) {
   switch (severity) {
     case Severity::kDebug:
       return "debug";
@@ -70,36 +76,42 @@ std::string SeverityName(Severity severity) {
 }  // namespace
 
 std::string AgentConfigYaml(const AgentConfig& config) {
-  v1::AgentConfig proto;
-  proto.set_coordinator(config.coordinator);
-  proto.set_state(config.state);
-  proto.set_population(config.population);
-  *proto.mutable_data() = ToProto(config.data);
+  Message message(protocol::schema::TypeNamed("AgentConfig"));
+  Write(message, "coordinator", config.coordinator);
+  Write(message, "state", config.state);
+  Write(message, "population", config.population);
+  WriteSource(config.data, MutablePart(message, "data"));
   if (config.partition.has_value()) {
-    *proto.mutable_partition() = ToProto(*config.partition);
+    WritePartition(*config.partition, MutablePart(message, "partition"));
   }
-  proto.mutable_share()->set_index(config.share.index);
-  proto.mutable_share()->set_devices(config.share.devices);
-  proto.set_seed(config.seed);
-  if (config.memory_bytes.has_value()) proto.set_memory(*config.memory_bytes);
-  proto.set_insecure(config.insecure);
-  proto.set_log_level(SeverityName(config.log_level));
-  proto.set_log_json(config.log_json);
-  *proto.mutable_max_backoff() = protocol::ToProto(config.max_backoff);
-  return WriteYaml(proto);
+  Message& share = MutablePart(message, "share");
+  Write(share, "index", config.share.index);
+  Write(share, "devices", config.share.devices);
+  Write(message, "seed", config.seed);
+  if (config.memory_bytes.has_value()) {
+    Write(message, "memory", *config.memory_bytes);
+  }
+  Write(message, "insecure", config.insecure);
+  Write(message, "log_level", SeverityName(config.log_level));
+  Write(message, "log_json", config.log_json);
+  Write(message, "max_backoff", config.max_backoff);
+  return WriteYaml(message);
 }
 
 std::string ScenarioYaml(const Scenario& scenario) {
-  v1::Scenario proto;
-  *proto.mutable_task() = TaskToProto(scenario.task);
-  v1::Population& population = *proto.mutable_population();
-  population.set_devices(scenario.devices);
-  *population.mutable_data() = ToProto(scenario.data);
+  Message message(protocol::schema::TypeNamed("Scenario"));
+  const absl::StatusOr<Message> task =
+      protocol::AsSchema(TaskToProto(scenario.task));
+  SHOAL_CHECK(task.ok());
+  MutablePart(message, "task") = *task;
+  Message& population = MutablePart(message, "population");
+  Write(population, "devices", scenario.devices);
+  WriteSource(scenario.data, MutablePart(population, "data"));
   if (scenario.partition.has_value()) {
-    *population.mutable_partition() = ToProto(*scenario.partition);
+    WritePartition(*scenario.partition, MutablePart(population, "partition"));
   }
-  proto.set_seed(scenario.seed);
-  return WriteYaml(proto);
+  Write(message, "seed", scenario.seed);
+  return WriteYaml(message);
 }
 
 }  // namespace shoal::configuration

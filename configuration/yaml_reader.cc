@@ -15,16 +15,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "configuration/scalar_reader.h"
-#include "protocol/schema_rules.h"
+#include "protocol/schema/rules.h"
+#include "protocol/schema/text.h"
 
 namespace shoal::configuration {
 namespace {
 
-using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-using google::protobuf::OneofDescriptor;
-using google::protobuf::Reflection;
+using protocol::schema::Field;
+using protocol::schema::JoinPath;
+using protocol::schema::Kind;
+using protocol::schema::Message;
+using protocol::schema::Type;
 
 // Longest key that is repeated in an error.
 constexpr size_t kMaxShownBytes = 80;
@@ -48,25 +49,22 @@ int EditDistance(absl::string_view a, absl::string_view b) {
 }
 
 // The field whose name looks like a misspelt `key`; null when none does.
-const FieldDescriptor* NearestField(const Descriptor& descriptor,
-                                    absl::string_view key) {
+const Field* NearestField(const Type& type, absl::string_view key) {
   if (key.size() > kMaxShownBytes) return nullptr;
-  const FieldDescriptor* nearest = nullptr;
+  const Field* nearest = nullptr;
   int distance = 1 + std::max(1, static_cast<int>(key.size()) / 3);
-  for (int i = 0; i < descriptor.field_count(); ++i) {
-    const int d = EditDistance(key, descriptor.field(i)->name());
+  for (const Field& field : FieldsOf(type)) {
+    const int d = EditDistance(key, field.name());
     if (d >= distance) continue;
     distance = d;
-    nearest = descriptor.field(i);
+    nearest = &field;
   }
   return nearest;
 }
 
-std::string KnownKeys(const Descriptor& descriptor) {
-  std::vector<std::string> names;
-  for (int i = 0; i < descriptor.field_count(); ++i) {
-    names.push_back(descriptor.field(i)->name());
-  }
+std::string KnownKeys(const Type& type) {
+  std::vector<absl::string_view> names;
+  for (const Field& field : FieldsOf(type)) names.push_back(field.name());
   if (names.empty()) return "none";
   return absl::StrCat(names.size() > 1 ? "one of " : "",
                       absl::StrJoin(names, ", "));
@@ -108,18 +106,17 @@ class Reader {
       }
       const std::string& key = entry.first.Scalar();
       const auto [first, is_new] = seen.try_emplace(key, line);
-      const std::string entry_path = protocol::JoinPath(
-          path, absl::CEscape(key.substr(0, kMaxShownBytes)));
+      const std::string entry_path =
+          JoinPath(path, absl::CEscape(key.substr(0, kMaxShownBytes)));
       if (!is_new) {
         report_.AddAt(line, entry_path,
                       absl::StrCat("given twice, first on line ", first->second,
                                    ", expected once"));
         continue;
       }
-      const FieldDescriptor* field =
-          message.GetDescriptor()->FindFieldByName(key);
+      const Field* field = FindField(message.type(), key);
       if (field == nullptr) {
-        AddUnknownKey(*message.GetDescriptor(), key, line, path, entry_path);
+        AddUnknownKey(message.type(), key, line, path, entry_path);
         continue;
       }
       report_.SetLine(entry_path, line);
@@ -128,63 +125,52 @@ class Reader {
   }
 
  private:
-  void AddUnknownKey(const Descriptor& descriptor, const std::string& key,
-                     int line, const std::string& parent,
-                     const std::string& path) {
-    const FieldDescriptor* nearest = NearestField(descriptor, key);
+  void AddUnknownKey(const Type& type, const std::string& key, int line,
+                     const std::string& parent, const std::string& path) {
+    const Field* nearest = NearestField(type, key);
     if (nearest == nullptr) {
-      report_.AddAt(
-          line, path,
-          absl::StrCat("unknown key, expected ", KnownKeys(descriptor)));
+      report_.AddAt(line, path,
+                    absl::StrCat("unknown key, expected ", KnownKeys(type)));
       return;
     }
     report_.AddAt(
         line, path,
         absl::StrCat("unknown key, did you mean ", nearest->name(), "?"));
     // That the key or the choice it belongs to is missing follows from this.
-    report_.Explain(nearest->real_containing_oneof() != nullptr
-                        ? parent
-                        : protocol::JoinPath(parent, nearest->name()));
+    report_.Explain(nearest->in_oneof ? parent
+                                      : JoinPath(parent, nearest->name()));
   }
 
-  void ReadEntry(const FieldDescriptor& field, const YAML::Node& value,
-                 Message& message, const std::string& path) {
-    if (const OneofDescriptor* oneof = field.real_containing_oneof()) {
-      const Reflection& reflection = *message.GetReflection();
-      if (reflection.HasOneof(message, oneof)) {
-        report_.Add(
-            path,
-            absl::StrCat(
-                "given beside ",
-                reflection.GetOneofFieldDescriptor(message, oneof)->name(),
-                ", expected only ", protocol::MembersText(*oneof)));
-        return;
-      }
+  void ReadEntry(const Field& field, const YAML::Node& value, Message& message,
+                 const std::string& path) {
+    const Field* const chosen = message.Chosen();
+    if (field.in_oneof && chosen != nullptr) {
+      report_.Add(
+          path, absl::StrCat("given beside ", chosen->name(),
+                             ", expected only ", MembersText(message.type())));
+      return;
     }
-    if (field.is_repeated()) {
+    if (field.is_list) {
       ReadList(value, message, field, path);
-    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-               !protocol::IsDuration(field)) {
-      ReadMessage(value,
-                  *message.GetReflection()->MutableMessage(&message, &field),
-                  path);
+    } else if (field.kind == Kind::kMessage) {
+      ReadMessage(value, message.Set(field).message[0], path);
     } else {
       ReadScalar(value, message, field, path);
     }
   }
 
-  void ReadList(const YAML::Node& node, Message& message,
-                const FieldDescriptor& field, const std::string& path) {
+  void ReadList(const YAML::Node& node, Message& message, const Field& field,
+                const std::string& path) {
     if (!node.IsSequence()) {
       report_.Add(path, absl::StrCat(KindOf(node), ", expected ",
-                                     protocol::ListExpectation(field)));
+                                     ListExpectation(field)));
       return;
     }
     int index = 0;
     for (const YAML::Node& element : node) {
       const std::string element_path = absl::StrCat(path, "[", index++, "]");
       report_.SetLine(element_path, LineOf(element));
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      if (field.kind == Kind::kMessage) {
         ReadElement(element, message, field, element_path);
         continue;
       }
@@ -196,23 +182,23 @@ class Reader {
   }
 
   // In a list nothing is no empty mapping.
-  void ReadElement(const YAML::Node& node, Message& message,
-                   const FieldDescriptor& field, const std::string& path) {
-    Message& element = *message.GetReflection()->AddMessage(&message, &field);
+  void ReadElement(const YAML::Node& node, Message& message, const Field& field,
+                   const std::string& path) {
+    Message& element = message.Add(field).message[0];
     if (node.IsMap()) {
       ReadMessage(node, element, path);
     } else {
-      report_.Add(path, absl::StrCat(KindOf(node), ", expected ",
-                                     protocol::Expectation(field)));
+      report_.Add(
+          path, absl::StrCat(KindOf(node), ", expected ", Expectation(field)));
     }
   }
 
   // Whether the value was right.
-  bool ReadScalar(const YAML::Node& node, Message& message,
-                  const FieldDescriptor& field, const std::string& path) {
+  bool ReadScalar(const YAML::Node& node, Message& message, const Field& field,
+                  const std::string& path) {
     if (!node.IsScalar()) {
-      report_.Add(path, absl::StrCat(KindOf(node), ", expected ",
-                                     protocol::Expectation(field)));
+      report_.Add(
+          path, absl::StrCat(KindOf(node), ", expected ", Expectation(field)));
       return false;
     }
     // yaml-cpp gives plain scalars the tag "?" and quoted ones "!".
@@ -310,9 +296,8 @@ void ReadYaml(absl::string_view text, Message& message, FileReport& report) {
 
 void AddRuleViolations(const Message& message, absl::string_view path,
                        FileReport& report) {
-  for (const protocol::RuleViolation& violation :
-       protocol::CheckRules(message)) {
-    const std::string place = protocol::JoinPath(path, violation.path);
+  for (const protocol::schema::Violation& violation : CheckRules(message)) {
+    const std::string place = JoinPath(path, violation.path);
     if (!report.IsExplained(place)) report.Add(place, violation.problem);
   }
 }

@@ -1,12 +1,12 @@
 // YAML into a schema's message: every key, type and unit is checked against
-// the descriptors and the rules of shoal/v1/annotations.proto, so that a new
+// the tables and the rules of shoal/v1/annotations.proto, so that a new
 // setting needs no code here.
 #ifndef SHOAL_CONFIGURATION_YAML_READER_H_
 #define SHOAL_CONFIGURATION_YAML_READER_H_
 
 #include "absl/strings/string_view.h"
 #include "configuration/file_report.h"
-#include "google/protobuf/message.h"
+#include "protocol/schema/message.h"
 
 namespace shoal::configuration {
 
@@ -17,13 +17,13 @@ inline constexpr size_t kMaxFileBytes = 1 << 20;
 // syntax, unknown and repeated keys, values of another type or unit, two
 // members of one choice. Where every key stands is remembered in `report` for
 // checks that come later.
-void ReadYaml(absl::string_view text, google::protobuf::Message& message,
+void ReadYaml(absl::string_view text, protocol::schema::Message& message,
               FileReport& report);
 
 // Adds what the schema's rules say about `message`, which stands at `path` of
 // the file (missing keys, ranges, patterns), unless an error of the same place
 // is known already.
-void AddRuleViolations(const google::protobuf::Message& message,
+void AddRuleViolations(const protocol::schema::Message& message,
                        absl::string_view path, FileReport& report);
 
 // Whether the document is a mapping with that key; false also when it is no

@@ -8,26 +8,25 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
-#include "google/protobuf/descriptor.h"
-#include "google/protobuf/duration.pb.h"
-#include "protocol/schema_rules.h"
-#include "protocol/units.h"
-#include "protocol/wire.h"
+#include "base/units.h"
+#include "protocol/schema/text.h"
 
 namespace shoal::configuration {
 namespace {
 
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-using google::protobuf::Reflection;
+using protocol::schema::Field;
+using protocol::schema::Kind;
+using protocol::schema::Message;
+using protocol::schema::Unit;
+using protocol::schema::Value;
 
 constexpr int kLevelsOfLines = 2;
 
 // As few digits as give the same number again. A number with a unit has no
 // exponent.
-std::string NumberText(const FieldDescriptor& field, double number) {
+std::string NumberText(const Field& field, double number) {
   char text[400];
-  const bool has_unit = protocol::RuleOf(field).unit() == v1::UNIT_JOULES;
+  const bool has_unit = field.unit == Unit::kJoules;
   const auto end = has_unit ? std::to_chars(text, text + sizeof(text), number,
                                             std::chars_format::fixed)
                             : std::to_chars(text, text + sizeof(text), number);
@@ -55,122 +54,80 @@ std::string Quoted(const std::string& text) {
   return quoted + "\"";
 }
 
-std::string WholeText(const FieldDescriptor& field, uint64_t value) {
-  return protocol::RuleOf(field).unit() == v1::UNIT_BYTES
-             ? protocol::SizeText(value)
-             : absl::StrCat(value);
+std::string WholeText(const Field& field, uint64_t value) {
+  return field.unit == Unit::kBytes ? SizeText(value) : absl::StrCat(value);
 }
 
-// A repeated field's element `index`; -1: of a field that is not repeated.
-class Element {
- public:
-  Element(const Message& message, const FieldDescriptor& field, int index)
-      : message_(message),
-        reflection_(*message.GetReflection()),
-        field_(field),
-        index_(index) {}
-
-  const Message& AsMessage() const {
-    return index_ < 0
-               ? reflection_.GetMessage(message_, &field_)
-               : reflection_.GetRepeatedMessage(message_, &field_, index_);
-  }
-
-  std::string ScalarText() const {
-    switch (field_.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_UINT32:
-        return WholeText(field_, Get(&Reflection::GetUInt32,
-                                     &Reflection::GetRepeatedUInt32));
-      case FieldDescriptor::CPPTYPE_UINT64:
-        return WholeText(field_, Get(&Reflection::GetUInt64,
-                                     &Reflection::GetRepeatedUInt64));
-      case FieldDescriptor::CPPTYPE_DOUBLE:
-        return NumberText(field_, Get(&Reflection::GetDouble,
-                                      &Reflection::GetRepeatedDouble));
-      case FieldDescriptor::CPPTYPE_BOOL:
-        return Get(&Reflection::GetBool, &Reflection::GetRepeatedBool)
-                   ? "true"
-                   : "false";
-      case FieldDescriptor::CPPTYPE_STRING:
-        return Quoted(
-            Get(&Reflection::GetString, &Reflection::GetRepeatedString));
-      case FieldDescriptor::CPPTYPE_ENUM:
-        return protocol::WordText(
-            *Get(&Reflection::GetEnum, &Reflection::GetRepeatedEnum));
-      case FieldDescriptor::CPPTYPE_MESSAGE:
-        SHOAL_CHECK(protocol::IsDuration(field_));
-        return protocol::DurationText(protocol::FromProto(
-            static_cast<const google::protobuf::Duration&>(AsMessage())));
-      default:
-        // Schemas of files use no other type.
-        SHOAL_CHECK(false);
-    }
-  }
-
- private:
-  template <typename T>
-  T Get(T (Reflection::*single)(const Message&, const FieldDescriptor*) const,
-        T (Reflection::*repeated)(const Message&, const FieldDescriptor*, int)
-            const) const {
-    return index_ < 0 ? (reflection_.*single)(message_, &field_)
-                      : (reflection_.*repeated)(message_, &field_, index_);
-  }
-
-  const Message& message_;
-  const Reflection& reflection_;
-  const FieldDescriptor& field_;
-  const int index_;
-};
-
-bool IsMapping(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         !protocol::IsDuration(field);
-}
-
-std::vector<const FieldDescriptor*> FieldsOf(const Message& message) {
-  std::vector<const FieldDescriptor*> fields;
-  message.GetReflection()->ListFields(message, &fields);
-  return fields;
+// The word of an enumeration that a file or a checked setting has given.
+std::string WordText(const Value& value) {
+  const protocol::schema::Word* const word =
+      protocol::schema::FindWord(*value.field, value.AsWord());
+  SHOAL_CHECK(word != nullptr);
+  return std::string(word->text());
 }
 
 std::string InBraces(const Message& message);
 
-std::string ElementText(const Message& message, const FieldDescriptor& field,
-                        int index) {
-  const Element element(message, field, index);
-  return IsMapping(field) ? InBraces(element.AsMessage())
-                          : element.ScalarText();
+std::string ValueText(const Value& value) {
+  const Field& field = *value.field;
+  switch (field.kind) {
+    case Kind::kUint32:
+    case Kind::kUint64:
+      return WholeText(field, value.number);
+    case Kind::kDouble:
+      return NumberText(field, value.AsDouble());
+    case Kind::kBool:
+      return value.number != 0 ? "true" : "false";
+    case Kind::kText:
+      return Quoted(value.text);
+    case Kind::kWord:
+      return WordText(value);
+    case Kind::kDuration:
+      return DurationText(absl::Seconds(value.seconds) +
+                          absl::Nanoseconds(value.nanos));
+    case Kind::kMessage:
+      return InBraces(value.message[0]);
+    case Kind::kFixed32:
+    case Kind::kBytes:
+      break;
+  }
+  // Schemas of files use no other kind.
+  SHOAL_CHECK(false);
 }
 
-std::string FieldText(const Message& message, const FieldDescriptor& field) {
-  if (!field.is_repeated()) return ElementText(message, field, -1);
+bool IsSet(const Message& message, const Field& field) {
+  return field.is_list ? message.CountOf(field) > 0 : message.Has(field);
+}
+
+std::string FieldText(const Message& message, const Field& field) {
+  if (!field.is_list) return ValueText(*message.Find(field));
   std::vector<std::string> elements;
-  const int size = message.GetReflection()->FieldSize(message, &field);
-  for (int i = 0; i < size; ++i) {
-    elements.push_back(ElementText(message, field, i));
+  for (const Value& value : message.values()) {
+    if (value.field == &field) elements.push_back(ValueText(value));
   }
   return absl::StrCat("[", absl::StrJoin(elements, ", "), "]");
 }
 
 std::string InBraces(const Message& message) {
   std::vector<std::string> entries;
-  for (const FieldDescriptor* field : FieldsOf(message)) {
+  for (const Field& field : FieldsOf(message.type())) {
+    if (!IsSet(message, field)) continue;
     entries.push_back(
-        absl::StrCat(field->name(), ": ", FieldText(message, *field)));
+        absl::StrCat(field.name(), ": ", FieldText(message, field)));
   }
   return absl::StrCat("{", absl::StrJoin(entries, ", "), "}");
 }
 
 void AppendLines(const Message& message, int level, std::string& text) {
-  for (const FieldDescriptor* field : FieldsOf(message)) {
-    absl::StrAppend(&text, std::string(2 * level, ' '), field->name(), ":");
-    if (level + 1 < kLevelsOfLines && IsMapping(*field) &&
-        !field->is_repeated()) {
+  for (const Field& field : FieldsOf(message.type())) {
+    if (!IsSet(message, field)) continue;
+    absl::StrAppend(&text, std::string(2 * level, ' '), field.name(), ":");
+    if (level + 1 < kLevelsOfLines && field.kind == Kind::kMessage &&
+        !field.is_list) {
       text += "\n";
-      AppendLines(message.GetReflection()->GetMessage(message, field),
-                  level + 1, text);
+      AppendLines(message.Find(field)->message[0], level + 1, text);
     } else {
-      absl::StrAppend(&text, " ", FieldText(message, *field), "\n");
+      absl::StrAppend(&text, " ", FieldText(message, field), "\n");
     }
   }
 }

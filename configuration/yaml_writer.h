@@ -4,14 +4,14 @@
 
 #include <string>
 
-#include "google/protobuf/message.h"
+#include "protocol/schema/message.h"
 
 namespace shoal::configuration {
 
 // Every field that is set, in the order of the schema, with units; ReadYaml
 // gives an equal message. Two levels of keys have lines of their own, what is
 // below them stands in braces. "" when nothing is set.
-std::string WriteYaml(const google::protobuf::Message& message);
+std::string WriteYaml(const protocol::schema::Message& message);
 
 }  // namespace shoal::configuration
 

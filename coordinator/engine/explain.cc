@@ -12,9 +12,9 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "base/human_duration.h"
+#include "base/units.h"
 #include "protocol/refusal.h"
 #include "protocol/round_failure.h"
-#include "protocol/units.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -158,12 +158,12 @@ std::string AbandonAdvice(absl::string_view reason,
   if (reason == ToString(protocol::AbandonReason::kTraining)) {
     return absl::StrCat(
         "training failed or became non-finite: lower training.learning_rate (",
-        protocol::NumberText(task.training.learning_rate),
+        NumberText(task.training.learning_rate),
         ") and read the devices' logs.");
   }
   const std::string over_selection =
       absl::StrCat("raise round.over_selection (",
-                   protocol::NumberText(task.round.over_selection), ")");
+                   NumberText(task.round.over_selection), ")");
   if (reason == ToString(protocol::AbandonReason::kShutdown)) {
     return absl::StrCat(
         "their agents were stopped, which no limit prevents: ", over_selection,
@@ -173,7 +173,7 @@ std::string AbandonAdvice(absl::string_view reason,
     return absl::StrCat(
         "power, network, storage or the time that was left did not allow it: "
         "lengthen round.deadline (",
-        protocol::DurationText(task.round.deadline), ") or ", over_selection,
+        DurationText(task.round.deadline), ") or ", over_selection,
         "; the devices' logs say what was missing.");
   }
   return absl::StrCat("loosen device_limits, make training shorter, or ",
@@ -186,9 +186,9 @@ std::string Advice(const Loss& loss, const configuration::Task& task) {
     case Loss::kSilent:
       return absl::StrCat(
           "Most of the missing were silent: lengthen round.deadline (",
-          protocol::DurationText(task.round.deadline),
+          DurationText(task.round.deadline),
           ") or raise round.over_selection (",
-          protocol::NumberText(task.round.over_selection),
+          NumberText(task.round.over_selection),
           "), and look at the devices with `shoalctl device list`.");
     case Loss::kAbandoned:
       return absl::StrCat("Most of the missing stopped on ",
@@ -253,8 +253,7 @@ std::string MoreDevices(const configuration::Task& task) {
   return absl::StrCat(
       "Too few devices checked in before its deadline: enrol more, lengthen "
       "round.deadline (",
-      protocol::DurationText(task.round.deadline),
-      "), or lower round.min_reports.");
+      DurationText(task.round.deadline), "), or lower round.min_reports.");
 }
 
 std::string AfterFailure(const RoundStory& story,

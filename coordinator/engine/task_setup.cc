@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
-#include "protocol/units.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -34,9 +34,8 @@ absl::Status CheckRange(const configuration::Task& task) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "update_limits: norm_bound ", protocol::NumberText(wanted),
-      ", max_examples ", task.update_limits.max_examples, " and ",
-      task.round.max_assigned(),
+      "update_limits: norm_bound ", NumberText(wanted), ", max_examples ",
+      task.update_limits.max_examples, " and ", task.round.max_assigned(),
       " devices per round cannot be summed up precisely, expected a norm_bound "
       "of at most ",
       largest, " or fewer examples or devices"));

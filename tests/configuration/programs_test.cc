@@ -86,7 +86,8 @@ TEST(CoordinatorConfigTest, AddressesAreChecked) {
   }
   EXPECT_EQ(
       MessageOf(ParseCoordinatorConfig("data: d\nlisten: host\n", "c.yaml")),
-      "c.yaml:2: listen: 'host' is no address, expected HOST:PORT");
+      "c.yaml:2: listen: 'host' is no address, expected HOST:PORT such as "
+      "127.0.0.1:7600");
 }
 
 TEST(CoordinatorConfigTest, HalfOfTlsIsRefused) {

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "gtest/gtest.h"
-#include "protocol/schema_rules.h"
+#include "protocol/wire_schema.h"
 #include "shoal/v1/configuration.pb.h"
 #include "tests/support/status_matchers.h"
 
@@ -35,8 +35,7 @@ void ExpectDescribed(const Descriptor& message,
     const FieldDescriptor& field = *message.field(i);
     const v1::FieldRule& rule = protocol::RuleOf(field);
     EXPECT_FALSE(rule.help().empty()) << field.full_name() << " has no help";
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-        !protocol::IsDuration(field)) {
+    if (protocol::FieldOf(field).kind == protocol::schema::Kind::kMessage) {
       ExpectDescribed(*field.message_type(), seen);
     } else {
       EXPECT_TRUE(rule.required() || !rule.default_text().empty())

@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "protocol/wire_schema.h"
 #include "shoal/v1/configuration.pb.h"
 
 namespace shoal::configuration {
@@ -13,22 +14,26 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 // What ReadYaml and the rules say about a document, "" when nothing.
-template <typename Message>
+template <typename Proto>
 std::string Errors(absl::string_view text) {
   FileReport report("f.yaml");
-  Message message;
+  protocol::schema::Message message(
+      protocol::schema::TypeNamed(Proto::descriptor()->name()));
   ReadYaml(text, message, report);
   AddRuleViolations(message, "", report);
   return std::string(report.ToStatus().message());
 }
 
-template <typename Message>
-Message Read(absl::string_view text) {
+template <typename Proto>
+Proto Read(absl::string_view text) {
   FileReport report("f.yaml");
-  Message message;
+  protocol::schema::Message message(
+      protocol::schema::TypeNamed(Proto::descriptor()->name()));
   ReadYaml(text, message, report);
   EXPECT_TRUE(report.ok()) << report.ToStatus();
-  return message;
+  Proto proto;
+  protocol::FromSchema(message, proto);
+  return proto;
 }
 
 TEST(YamlReaderTest, ReadsEveryKindOfValue) {

@@ -4,6 +4,7 @@
 
 #include "configuration/yaml_reader.h"
 #include "gtest/gtest.h"
+#include "protocol/wire_schema.h"
 #include "shoal/v1/configuration.pb.h"
 
 namespace shoal::configuration {
@@ -12,17 +13,24 @@ namespace {
 template <typename Message>
 Message Read(absl::string_view text) {
   FileReport report("f.yaml");
-  Message message;
+  Message proto;
+  protocol::schema::Message message(
+      protocol::schema::TypeNamed(Message::descriptor()->name()));
   ReadYaml(text, message, report);
   EXPECT_TRUE(report.ok()) << report.ToStatus() << "\n" << text;
-  return message;
+  protocol::FromSchema(message, proto);
+  return proto;
+}
+
+std::string Written(const google::protobuf::Message& proto) {
+  return WriteYaml(protocol::AsSchema(proto).value());
 }
 
 // Writes what `text` says.
 template <typename Message>
 std::string Again(absl::string_view text) {
   const Message message = Read<Message>(text);
-  const std::string written = WriteYaml(message);
+  const std::string written = Written(message);
   EXPECT_EQ(Read<Message>(written).SerializeAsString(),
             message.SerializeAsString())
       << written;
@@ -55,7 +63,7 @@ TEST(YamlWriterTest, NumbersComeBackExactly) {
   v1::Task task;
   task.mutable_training()->set_learning_rate(0.1 + 0.2);
   task.mutable_device_limits()->set_energy_per_round(1.0 / 3);
-  EXPECT_EQ(Read<v1::Task>(WriteYaml(task)).SerializeAsString(),
+  EXPECT_EQ(Read<v1::Task>(Written(task)).SerializeAsString(),
             task.SerializeAsString());
 }
 
@@ -82,12 +90,12 @@ TEST(YamlWriterTest, TextThatYamlWouldMisreadIsQuoted) {
                            "#", " a ", "a\nb\tc", "ü{}[],"}) {
     v1::AgentConfig config;
     config.set_state(text);
-    EXPECT_EQ(Read<v1::AgentConfig>(WriteYaml(config)).state(), text);
+    EXPECT_EQ(Read<v1::AgentConfig>(Written(config)).state(), text);
   }
 }
 
 TEST(YamlWriterTest, NothingSetIsNothingWritten) {
-  EXPECT_EQ(WriteYaml(v1::Task()), "");
+  EXPECT_EQ(Written(v1::Task()), "");
 }
 
 }  // namespace

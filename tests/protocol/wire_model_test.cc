@@ -141,6 +141,8 @@ TEST(WireModelTest, WordsAreNumberedAlike) {
 
 // What the reference says about a field is what happens without it.
 struct DefaultText {
+  const schema::Field& field;
+
   std::string operator()(int value) const { return absl::StrCat(value); }
   std::string operator()(double value) const {
     return value == 1e-5 ? "1e-5" : absl::StrCat(value);
@@ -148,22 +150,8 @@ struct DefaultText {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   template <typename Enum>
   std::string operator()(Enum value) const {
-    return WordText(*Words(value).FindValueByNumber(static_cast<int>(value)));
-  }
-  static const EnumDescriptor& Words(learning::ActivationKind) {
-    return *v1::Activation_descriptor();
-  }
-  static const EnumDescriptor& Words(learning::Padding) {
-    return *v1::Padding_descriptor();
-  }
-  static const EnumDescriptor& Words(learning::CnnPreset) {
-    return *v1::CnnPreset_descriptor();
-  }
-  static const EnumDescriptor& Words(learning::Loss) {
-    return *v1::Loss_descriptor();
-  }
-  static const EnumDescriptor& Words(learning::Target) {
-    return *v1::Target_descriptor();
+    return std::string(
+        schema::FindWord(field, static_cast<int>(value))->text());
   }
 };
 
@@ -177,11 +165,12 @@ TEST(WireModelTest, DefaultsAreThoseThatTheSchemaDocuments) {
     const std::string kind(learning::IdentityOf(spec).name);
     const Descriptor& member = *message.FindFieldByName(kind)->message_type();
     learning::VisitFields(spec, [&](const char* name, const auto& value) {
-      const v1::FieldRule& rule = RuleOf(*member.FindFieldByName(name));
+      const auto& field = *member.FindFieldByName(name);
+      const v1::FieldRule& rule = RuleOf(field);
       if constexpr (std::is_class_v<std::decay_t<decltype(value)>>)
         return;
       else if (!rule.required() && rule.default_text() != "the size") {
-        EXPECT_EQ(rule.default_text(), DefaultText()(value))
+        EXPECT_EQ(rule.default_text(), DefaultText{FieldOf(field)}(value))
             << kind << "." << name;
       }
     });

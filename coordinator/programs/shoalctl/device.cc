@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/text.h"
-#include "protocol/units.h"
 #include "protocol/wire.h"
 
 namespace shoal::shoalctl {
@@ -85,7 +85,7 @@ absl::Status Show(Shell& shell, const Options& options) {
 
 absl::Status Invite(Shell& shell, const Options& options) {
   const std::optional<absl::Duration> valid_for =
-      protocol::ParseDuration(options.valid_for);
+      ParseDuration(options.valid_for);
   if (!valid_for.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--valid-for: '", options.valid_for,

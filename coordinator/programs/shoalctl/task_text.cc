@@ -8,10 +8,8 @@
 #include "coordinator/programs/shoalctl/json.h"
 #include "coordinator/programs/shoalctl/text.h"
 #include "google/protobuf/descriptor.h"
-#include "google/protobuf/duration.pb.h"
-#include "protocol/schema_rules.h"
-#include "protocol/units.h"
-#include "protocol/wire.h"
+#include "protocol/schema/text.h"
+#include "protocol/wire_schema.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -24,17 +22,8 @@ using nlohmann::ordered_json;
 std::string ScalarText(const FieldDescriptor& field, const ordered_json& json) {
   if (json.is_string()) return json.get<std::string>();
   if (!json.is_number()) return json.dump();
-  if (protocol::IsDuration(field)) {
-    return protocol::DurationText(absl::Seconds(json.get<double>()));
-  }
-  switch (protocol::RuleOf(field).unit()) {
-    case v1::UNIT_BYTES:
-      return protocol::SizeText(json.get<uint64_t>());
-    case v1::UNIT_JOULES:
-      return protocol::EnergyText(json.get<double>());
-    default:
-      return protocol::NumberText(json.get<double>());
-  }
+  return protocol::schema::ValueText(protocol::FieldOf(field),
+                                     json.get<double>());
 }
 
 void AppendSettings(const google::protobuf::Descriptor& schema,
@@ -43,8 +32,8 @@ void AppendSettings(const google::protobuf::Descriptor& schema,
 
 void AppendSetting(const FieldDescriptor& field, const ordered_json& json,
                    const std::string& path, Fields& settings) {
-  const bool scalar = field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
-                      protocol::IsDuration(field);
+  const bool scalar =
+      protocol::FieldOf(field).kind != protocol::schema::Kind::kMessage;
   if (!field.is_repeated()) {
     if (scalar) {
       settings.push_back({path, ScalarText(field, json)});

@@ -1,4 +1,4 @@
-#include "protocol/units.h"
+#include "base/units.h"
 
 #include <cmath>
 
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 
-namespace shoal::protocol {
+namespace shoal {
 namespace {
 
 struct UnitName {
@@ -108,4 +108,4 @@ std::string NumberText(double number) {
   return absl::StrCat(number);
 }
 
-}  // namespace shoal::protocol
+}  // namespace shoal

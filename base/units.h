@@ -1,6 +1,6 @@
 // Quantities as people write them in files: 60s, 32MiB, 5J.
-#ifndef SHOAL_PROTOCOL_UNITS_H_
-#define SHOAL_PROTOCOL_UNITS_H_
+#ifndef SHOAL_BASE_UNITS_H_
+#define SHOAL_BASE_UNITS_H_
 
 #include <cstdint>
 #include <optional>
@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace shoal::protocol {
+namespace shoal {
 
 // A decimal number and a unit, nothing between them. Nothing when the text is
 // anything else, or the value does not fit.
@@ -27,6 +27,6 @@ std::string EnergyText(double joules);
 // Whole numbers without an exponent up to 10^15.
 std::string NumberText(double number);
 
-}  // namespace shoal::protocol
+}  // namespace shoal
 
-#endif  // SHOAL_PROTOCOL_UNITS_H_
+#endif  // SHOAL_BASE_UNITS_H_

@@ -1,8 +1,8 @@
-#include "protocol/units.h"
+#include "base/units.h"
 
 #include "gtest/gtest.h"
 
-namespace shoal::protocol {
+namespace shoal {
 namespace {
 
 TEST(UnitsTest, DurationsHaveTheirUnits) {
@@ -60,4 +60,4 @@ TEST(UnitsTest, QuantitiesArePrintedInTheLargestWholeUnit) {
 }
 
 }  // namespace
-}  // namespace shoal::protocol
+}  // namespace shoal

@@ -1,0 +1,67 @@
+// The agent's file. Its reader needs no protobuf: it runs on devices.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "configuration/program_parts.h"
+#include "configuration/programs.h"
+#include "configuration/yaml_reader.h"
+#include "protocol/schema/access.h"
+
+namespace shoal::configuration {
+namespace {
+
+using protocol::schema::Message;
+using protocol::schema::Part;
+using protocol::schema::Read;
+
+AgentConfig AgentConfigFrom(const Message& message) {
+  AgentConfig config;
+  Read(message, "coordinator", config.coordinator);
+  Read(message, "state", config.state);
+  Read(message, "population", config.population);
+  config.data = DataSourceFrom(Part(message, "data"));
+  config.partition = PartitionFrom(Part(message, "partition"));
+  Read(Part(message, "share"), "index", config.share.index);
+  Read(Part(message, "share"), "devices", config.share.devices);
+  Read(message, "seed", config.seed);
+  if (protocol::schema::Has(message, "memory")) {
+    Read(message, "memory", config.memory_bytes.emplace());
+  }
+  Read(message, "insecure", config.insecure);
+  config.log_level = SeverityFrom(message);
+  Read(message, "log_json", config.log_json);
+  Read(message, "max_backoff", config.max_backoff);
+  return config;
+}
+
+void CheckShare(const Message& share, FileReport& report) {
+  if (!protocol::schema::Has(share, "devices")) return;
+  Share read;
+  Read(share, "index", read.index);
+  Read(share, "devices", read.devices);
+  if (read.index < read.devices) return;
+  report.Add(
+      "share.index",
+      absl::StrCat(read.index, " is not below share.devices, ", read.devices));
+}
+
+}  // namespace
+
+absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
+                                             absl::string_view name) {
+  FileReport report(name);
+  Message message(protocol::schema::TypeNamed("AgentConfig"));
+  ReadYaml(yaml, message, report);
+  AddRuleViolations(message, "", report);
+  CheckAddress(message, "coordinator", report);
+  CheckShare(Part(message, "share"), report);
+  SHOAL_RETURN_IF_ERROR(report.ToStatus());
+  return AgentConfigFrom(message);
+}
+
+absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
+  return Load(path, ParseAgentConfig);
+}
+
+}  // namespace shoal::configuration

@@ -1,0 +1,45 @@
+#include "protocol/wire_schema.h"
+
+#include <string>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+
+namespace shoal::protocol {
+
+absl::StatusOr<schema::Message> AsSchema(
+    const google::protobuf::Message& message) {
+  schema::Message same(schema::TypeNamed(message.GetDescriptor()->name()));
+  SHOAL_RETURN_IF_ERROR(same.Parse(message.SerializeAsString()));
+  return same;
+}
+
+void FromSchema(const schema::Message& message,
+                google::protobuf::Message& proto) {
+  SHOAL_CHECK(message.type().name() == proto.GetDescriptor()->name());
+  SHOAL_CHECK(proto.ParseFromString(message.Serialize()));
+}
+
+const schema::Field& FieldOf(const google::protobuf::FieldDescriptor& field) {
+  return schema::FieldNamed(schema::TypeNamed(field.containing_type()->name()),
+                            field.name());
+}
+
+const v1::FieldRule& RuleOf(const google::protobuf::FieldDescriptor& field) {
+  return field.options().GetExtension(v1::rule);
+}
+
+std::vector<RuleViolation> CheckRules(
+    const google::protobuf::Message& message) {
+  const absl::StatusOr<schema::Message> same = AsSchema(message);
+  if (same.ok()) return schema::CheckRules(*same);
+  return {{"", std::string(same.status().message())}};
+}
+
+absl::Status CheckAllKnown(const google::protobuf::Message& message,
+                           absl::string_view what) {
+  SHOAL_ASSIGN_OR_RETURN(const schema::Message same, AsSchema(message));
+  return schema::CheckAllKnown(same, what);
+}
+
+}  // namespace shoal::protocol
