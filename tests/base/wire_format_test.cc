@@ -42,6 +42,25 @@ TEST(WireFormatTest, ListsMayBePackedOrNot) {
   EXPECT_THAT(values, ElementsAre(7, 8, 150));
 }
 
+TEST(WireFormatTest, DoublesComeBackPackedOrNot) {
+  WireWriter out;
+  out.PackedDoubles(3, {0.5, -0.1});
+  out.PackedDoubles(3, {});
+  out.Double(3, 2);
+  const std::string bytes = std::move(out).Take();
+  WireReader reader(bytes);
+  WireField field;
+  std::vector<double> values;
+  while (reader.Next(field)) EXPECT_TRUE(AppendDoubles(field, values));
+  EXPECT_TRUE(reader.ok());
+  EXPECT_THAT(values, ElementsAre(0.5, -0.1, 2));
+}
+
+TEST(WireFormatTest, PartOfADoubleIsRefused) {
+  std::vector<double> values;
+  EXPECT_FALSE(AppendDoubles({1, WireType::kBytes, 0, "nine byte"}, values));
+}
+
 TEST(WireFormatTest, NumbersOfMoreThanTenBytesAreRefused) {
   const std::string bytes = std::string("\x08") + std::string(10, '\xff');
   WireReader reader(bytes);

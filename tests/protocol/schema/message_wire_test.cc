@@ -55,7 +55,11 @@ void FillField(ProtoMessage& message, const FieldDescriptor& field, int depth,
       reflection.SetUInt64(&message, &field, RandomNumber(rng));
       return;
     case FieldDescriptor::TYPE_DOUBLE:
-      reflection.SetDouble(&message, &field, rng.Normal());
+      if (field.is_repeated()) {
+        reflection.AddDouble(&message, &field, rng.Normal());
+      } else {
+        reflection.SetDouble(&message, &field, rng.Normal());
+      }
       return;
     case FieldDescriptor::TYPE_ENUM:
       reflection.SetEnumValue(&message, &field,
