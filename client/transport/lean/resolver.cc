@@ -1,5 +1,6 @@
 #include "client/transport/lean/resolver.h"
 
+#include <netdb.h>
 #include <sys/time.h>
 
 #include <cstring>
@@ -16,11 +17,41 @@ constexpr int kAttempts = 3;
 
 struct AddressesFreer {
   void operator()(ares_addrinfo* found) const { ares_freeaddrinfo(found); }
+  void operator()(addrinfo* found) const { freeaddrinfo(found); }
 };
+
+void AppendAddress(const sockaddr* from, size_t size,
+                   std::vector<SocketAddress>& addresses) {
+  SocketAddress address;
+  if (size > sizeof address.storage) return;
+  std::memcpy(&address.storage, from, size);
+  address.size = static_cast<socklen_t>(size);
+  addresses.push_back(address);
+}
+
+// The address of a numeric host; none for any other. c-ares would ask its
+// servers for those, too; the system's function only reads the number.
+std::vector<SocketAddress> NumericAddress(const HostPort& target) {
+  addrinfo hints = {};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int failed = getaddrinfo(
+      target.host.c_str(), absl::StrCat(target.port).c_str(), &hints, &found);
+  std::vector<SocketAddress> addresses;
+  if (failed != 0) return addresses;
+  const std::unique_ptr<addrinfo, AddressesFreer> owner(found);
+  AppendAddress(found->ai_addr, found->ai_addrlen, addresses);
+  return addresses;
+}
 
 }  // namespace
 
-Resolver::Resolver(const HostPort& target) : target_(target) {
+Resolver::Resolver(const HostPort& target)
+    : target_(target), addresses_(NumericAddress(target)) {
+  done_ = !addresses_.empty();
+  if (done_) return;
   // On Unix it only counts; there is no matching clean-up to do.
   ares_library_init(ARES_LIB_INIT_ALL);
   ares_options options = {};
@@ -51,11 +82,7 @@ void Resolver::OnFound(void* self, int status, int timeouts,
   resolver.done_ = true;
   if (status == ARES_SUCCESS) {
     for (const auto* node = found->nodes; node; node = node->ai_next) {
-      SocketAddress address;
-      if (node->ai_addrlen > sizeof address.storage) continue;
-      std::memcpy(&address.storage, node->ai_addr, node->ai_addrlen);
-      address.size = static_cast<socklen_t>(node->ai_addrlen);
-      resolver.addresses_.push_back(address);
+      AppendAddress(node->ai_addr, node->ai_addrlen, resolver.addresses_);
     }
   }
   if (!resolver.addresses_.empty()) return;

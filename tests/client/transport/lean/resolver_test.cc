@@ -1,0 +1,30 @@
+#include "client/transport/lean/resolver.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::client::lean {
+namespace {
+
+using ::shoal::testing::IsOkAndHolds;
+
+class NumericHostTest : public ::testing::TestWithParam<std::string> {};
+
+// A device that is given an address works where there are no names.
+TEST_P(NumericHostTest, IsKnownBeforeAnybodyIsAsked) {
+  const HostPort target = {GetParam(), 7600};
+  Resolver resolver(target);
+  EXPECT_THAT(resolver.Step(), IsOkAndHolds(true));
+  ASSERT_EQ(resolver.addresses().size(), 1u);
+  EXPECT_EQ(resolver.addresses()[0].ToString(), target.ToString());
+}
+
+INSTANTIATE_TEST_SUITE_P(Hosts, NumericHostTest,
+                         ::testing::Values("127.0.0.1", "192.0.2.7", "::1",
+                                           "2001:db8::7"));
+
+}  // namespace
+}  // namespace shoal::client::lean
