@@ -8,14 +8,11 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "client/transport/transport_options.h"
 #include "protocol/wire.h"
 
 namespace shoal::client {
 namespace {
-
-// Nothing moves while the coordinator makes an update durable.
-constexpr absl::Duration kMinReceiptWindow = absl::Minutes(1);
-constexpr int64_t kMinChunkBytes = 4 * 1024;
 
 absl::StatusOr<Answer> ToAnswer(const v1::CheckInResponse& response) {
   SHOAL_ASSIGN_OR_RETURN(protocol::CheckInAnswer answer,
@@ -255,16 +252,6 @@ std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
 }
 
 }  // namespace
-
-void ChunkSize::Sent(absl::Duration took, absl::Duration window) {
-  if (took > window / 8) {
-    bytes_ = std::max(bytes_ / 2, kMinChunkBytes);
-  } else if (took < window / 64) {
-    bytes_ = std::min(bytes_ * 2, protocol::kMaxChunkBytes);
-  }
-}
-
-void ChunkSize::Failed() { bytes_ = std::max(bytes_ / 8, kMinChunkBytes); }
 
 std::unique_ptr<GrpcCall> MakeGrpcCall(const GrpcCallContext& shared,
                                        Call call) {

@@ -13,22 +13,10 @@
 #include "absl/time/time.h"
 #include "client/failpoints.h"
 #include "client/transport.h"
-#include "protocol/messages.h"
+#include "client/transport/chunk_size.h"
 #include "shoal/v1/fleet.grpc.pb.h"
 
 namespace shoal::client {
-
-// How much to send at once, so that something moves several times within the
-// window on any link.
-class ChunkSize {
- public:
-  int64_t bytes() const { return bytes_; }
-  void Sent(absl::Duration took, absl::Duration window);
-  void Failed();
-
- private:
-  int64_t bytes_ = protocol::kMaxChunkBytes;
-};
 
 // What calls share with the transport that makes them, which outlives them.
 struct GrpcCallContext {

@@ -27,7 +27,7 @@ struct Connector {
   RealClock clock;
 
   std::unique_ptr<Transport> Connect() const {
-    GrpcTransportOptions options;
+    TransportOptions options;
     options.coordinator = coordinator;
     options.idle_window = idle_window;
     options.failpoints = failpoints;

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "client/transport/connection_errors.h"
 #include "client/transport/grpc_call.h"
+#include "client/transport/grpc_channel.h"
 #include "shoal/v1/fleet.grpc.pb.h"
 
 namespace shoal::client {
@@ -23,7 +24,7 @@ gpr_timespec DeadlineIn(absl::Duration wait) {
 
 class GrpcTransport final : public Transport {
  public:
-  explicit GrpcTransport(GrpcTransportOptions options)
+  explicit GrpcTransport(TransportOptions options)
       : options_(std::move(options)), window_(options_.idle_window) {}
   ~GrpcTransport() override;
 
@@ -47,11 +48,9 @@ class GrpcTransport final : public Transport {
   // Forgets the call, which has no operation on the queue any more.
   void Forget() SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<Answer> Result() SHOAL_EXCLUDES(mutex_);
-  // A plan may shorten the window of the calls that follow.
-  void TakeWindow(const Answer& answer);
   bool cancelled() const SHOAL_EXCLUDES(mutex_);
 
-  const GrpcTransportOptions options_;
+  const TransportOptions options_;
   RealClock clock_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Fleet::Stub> stub_;
@@ -142,23 +141,16 @@ std::optional<absl::StatusOr<Answer>> GrpcTransport::Step(absl::Duration wait) {
 }
 
 absl::StatusOr<Answer> GrpcTransport::Result() {
+  // Also when the answer was faster: after Cancel() no call succeeds.
+  if (cancelled()) return absl::CancelledError("the call was cancelled");
   const absl::Status error = call_->own_error();
   if (!error.ok()) return error;
   if (!call_->status().ok()) {
-    if (cancelled()) return absl::CancelledError("the call was cancelled");
     return FromGrpc(call_->status(), options_.coordinator);
   }
   absl::StatusOr<Answer> answer = call_->TakeAnswer();
-  if (answer.ok()) TakeWindow(*answer);
+  if (answer.ok()) window_ = WindowAfter(*answer, window_);
   return answer;
-}
-
-void GrpcTransport::TakeWindow(const Answer& answer) {
-  const auto* check_in = std::get_if<protocol::CheckInAnswer>(&answer);
-  if (check_in == nullptr) return;
-  const auto* assignment = std::get_if<protocol::Assignment>(&check_in->answer);
-  if (assignment == nullptr) return;
-  window_ = std::min(window_, assignment->plan.idle_window);
 }
 
 bool GrpcTransport::cancelled() const {
@@ -198,7 +190,7 @@ void GrpcTransport::Close() {
 
 }  // namespace
 
-std::unique_ptr<Transport> MakeGrpcTransport(GrpcTransportOptions options) {
+std::unique_ptr<Transport> MakeGrpcTransport(TransportOptions options) {
   return std::make_unique<GrpcTransport>(std::move(options));
 }
 

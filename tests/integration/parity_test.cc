@@ -116,7 +116,7 @@ class ParityTest : public ::testing::Test {
                  const std::atomic<bool>& over) {
     const protocol::KeyAndCertificate identity = coordinator.Issue(
         absl::StrCat("device-", index), protocol::Role::kDevice);
-    client::GrpcTransportOptions options;
+    client::TransportOptions options;
     options.coordinator = coordinator.address();
     options.tls =
         client::ChannelTls{coordinator.ca().ca().certificate_pem,

@@ -42,9 +42,14 @@ std::optional<absl::Status> Channel::Step(absl::Duration wait) {
   SHOAL_CHECK(running_.has_value());
   absl::Duration now = clock_.Monotonic();
   const absl::Duration until = now + wait;
-  while (true) {
+  if (running_->stream != 0 && connection_.has_value()) {
+    connection_->session()->Resume(running_->stream);
+  }
+  for (int rounds = 1;; ++rounds) {
     std::optional<absl::Status> ended = Advance(now);
     if (ended.has_value()) return End(*std::move(ended));
+    if (running_->call->TakeMoved()) return std::nullopt;
+    if (connection_->has_more() && rounds < kMaxRoundsPerStep) continue;
     if (now >= until) return std::nullopt;
     WaitForSomething(now, until - now);
     now = clock_.Monotonic();

@@ -51,9 +51,10 @@ class Channel {
   void Start(const GrpcRequest& request, GrpcCall& call,
              const Patience& patience);
 
-  // Moves the call on, waiting for the network for at most `wait`. nullopt: it
-  // is not over. OK: it is over, as the call itself says. CANCELLED after
-  // Cancel(); UNAVAILABLE when the connection failed or nothing has moved.
+  // Moves the call on until something of it has moved (GrpcCall::TakeMoved),
+  // waiting for the network for at most `wait`. nullopt: it is not over. OK: it
+  // is over, as the call itself says. CANCELLED after Cancel(); UNAVAILABLE
+  // when the connection failed or nothing has moved.
   std::optional<absl::Status> Step(absl::Duration wait);
 
   // Ends the running call; nothing of it is touched afterwards.
@@ -73,6 +74,10 @@ class Channel {
     int32_t stream = 0;  // 0: not requested yet
     bool sent_all = false;
   };
+
+  // A step goes on for so many rounds without waiting, whatever there is left
+  // to read: enough for one message.
+  static constexpr int kMaxRoundsPerStep = 20;
 
   // One round without waiting.
   std::optional<absl::Status> Advance(absl::Duration now);

@@ -9,9 +9,6 @@ namespace shoal::client::lean {
 namespace {
 
 constexpr size_t kReadBytes = 16 * 1024;
-// A step ends after so many reads, whatever there is left: its caller has other
-// things to look after.
-constexpr int kMaxReadsPerStep = 16;
 
 }  // namespace
 
@@ -52,14 +49,11 @@ absl::StatusOr<bool> Connection::Establish(absl::Duration now) {
 }
 
 absl::Status Connection::Exchange(absl::Duration now) {
-  has_more_ = true;
-  for (int reads = 0; has_more_ && reads < kMaxReadsPerStep; ++reads) {
-    bool sending = true;
-    while (sending) {
-      SHOAL_ASSIGN_OR_RETURN(sending, SendSome());
-    }
-    SHOAL_ASSIGN_OR_RETURN(has_more_, ReceiveSome(now));
+  bool sending = true;
+  while (sending) {
+    SHOAL_ASSIGN_OR_RETURN(sending, SendSome());
   }
+  SHOAL_ASSIGN_OR_RETURN(has_more_, ReceiveSome(now));
   return absl::OkStatus();
 }
 

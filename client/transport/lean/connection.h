@@ -32,8 +32,11 @@ class Connection {
  public:
   explicit Connection(const Route& route);
 
-  // Does what can be done without waiting. `now`: of the monotonic clock.
+  // Does what can be done without waiting, but reads once at most. `now`: of
+  // the monotonic clock.
   absl::Status Step(absl::Duration now);
+  // Whether the last step has read something: there may be more.
+  bool has_more() const { return has_more_; }
   void AddWaits(absl::Duration now, PollSet& waits) const;
 
   // Null before requests may be made.
@@ -46,7 +49,7 @@ class Connection {
  private:
   // True once stream_ is there, and its handshake over.
   absl::StatusOr<bool> Establish(absl::Duration now);
-  // Sends and receives until nothing moves, or it has gone on for long enough.
+  // Sends what there is, and receives once.
   absl::Status Exchange(absl::Duration now);
   absl::StatusOr<bool> SendSome();
   absl::StatusOr<bool> ReceiveSome(absl::Duration now);
@@ -58,7 +61,7 @@ class Connection {
   std::unique_ptr<ByteStream> stream_;
   std::optional<Http2Session> session_;
   absl::Duration received_at_;
-  bool has_more_ = false;  // to read, without waiting
+  bool has_more_ = false;
 };
 
 }  // namespace shoal::client::lean

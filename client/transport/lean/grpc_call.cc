@@ -74,9 +74,8 @@ void GrpcCall::Send(std::string head, absl::string_view tail) {
 size_t GrpcCall::ReadBody(absl::Span<char> out, bool& is_last) {
   size_t written = 0;
   while (written < out.size()) {
-    if (outgoing_.empty() && !closed_sending_ && handlers_.on_drained) {
-      handlers_.on_drained();
-    }
+    const bool drained = outgoing_.empty() && !closed_sending_ && !moved_;
+    if (drained && handlers_.on_drained) handlers_.on_drained();
     if (outgoing_.empty()) break;
     const Outgoing& first = outgoing_.front();
     const bool in_head = sent_of_first_ < first.head.size();
@@ -90,10 +89,12 @@ size_t GrpcCall::ReadBody(absl::Span<char> out, bool& is_last) {
     if (sent_of_first_ == first.head.size() + first.tail.size()) {
       outgoing_.pop_front();
       sent_of_first_ = 0;
+      moved_ = true;
     }
   }
   bytes_moved_ += static_cast<int64_t>(written);
   is_last = sent_all_ = outgoing_.empty() && closed_sending_;
+  if (is_last) moved_ = true;
   return written;
 }
 
@@ -119,7 +120,11 @@ void GrpcCall::OnData(absl::string_view bytes) {
   // What is no gRPC is reported by its HTTP status at the end.
   if (over_ || !is_grpc_ || http_status_ != 200) return;
   bytes_moved_ += static_cast<int64_t>(bytes.size());
-  const absl::Status added = assembler_.Add(bytes, handlers_.on_message);
+  const absl::Status added =
+      assembler_.Add(bytes, [this](absl::string_view message) {
+        moved_ = true;
+        return handlers_.on_message(message);
+      });
   if (!added.ok()) Fail(added);
 }
 

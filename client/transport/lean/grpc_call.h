@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -41,7 +42,7 @@ class GrpcCall final : public Http2Stream {
     // Every message of the answer; an error ends the call.
     std::function<absl::Status(absl::string_view)> on_message;
     // All that was given to Send() is on its way: time to send more, or to
-    // close. May be empty.
+    // close. May be empty. Not asked again before TakeMoved().
     std::function<void()> on_drained;
   };
 
@@ -61,6 +62,10 @@ class GrpcCall final : public Http2Stream {
   // the answer broke gRPC's rules; otherwise status() is what the peer said.
   const absl::Status& failure() const { return failure_; }
   const GrpcStatus& status() const { return status_; }
+
+  // Whether a message has come, or one of ours, or the end of sending, is on
+  // its way since it was asked last.
+  bool TakeMoved() { return std::exchange(moved_, false); }
 
   // Whether everything is on its way, the end of sending included.
   bool sent_all() const { return sent_all_; }
@@ -87,6 +92,7 @@ class GrpcCall final : public Http2Stream {
   size_t sent_of_first_ = 0;
   bool closed_sending_ = false;
   bool sent_all_ = false;
+  bool moved_ = false;
   int64_t bytes_moved_ = 0;
 
   int http_status_ = 0;

@@ -53,7 +53,9 @@ GrpcRequest Request() {
 absl::Status Perform(Channel& channel, Call& call,
                      const Channel::Patience& patience = kPatient) {
   channel.Start(Request(), call.call, patience);
-  return *channel.Step(absl::InfiniteDuration());
+  std::optional<absl::Status> ended;
+  while (!ended.has_value()) ended = channel.Step(absl::InfiniteDuration());
+  return *ended;
 }
 
 // Answers every call with "answer".

@@ -66,7 +66,7 @@ class GrpcCallTest : public ::testing::Test {
     while (!is_last) {
       const size_t size = call_.ReadBody(absl::MakeSpan(buffer), is_last);
       body.append(buffer, 0, size);
-      if (size == 0) break;
+      if (size == 0 && !call_.TakeMoved()) break;
     }
     return body;
   }
@@ -216,6 +216,23 @@ TEST_F(GrpcCallTest, MoreIsAskedForWhenAllIsSent) {
   };
   EXPECT_EQ(ReadAll(4), GrpcMessage("3") + GrpcMessage("2") + GrpcMessage("1"));
   EXPECT_TRUE(call_.sent_all());
+}
+
+TEST_F(GrpcCallTest, MoreIsNotAskedForBeforeTheMovementWasSeen) {
+  int asked = 0;
+  on_drained_ = [&] {
+    ++asked;
+    call_.Send("x");
+  };
+  std::string buffer(100, '\0');
+  bool is_last = false;
+  EXPECT_GT(call_.ReadBody(absl::MakeSpan(buffer), is_last), 0);
+  EXPECT_EQ(call_.ReadBody(absl::MakeSpan(buffer), is_last), 0);
+  EXPECT_EQ(asked, 1);
+  EXPECT_TRUE(call_.TakeMoved());
+  EXPECT_FALSE(call_.TakeMoved());
+  EXPECT_GT(call_.ReadBody(absl::MakeSpan(buffer), is_last), 0);
+  EXPECT_EQ(asked, 2);
 }
 
 TEST_F(GrpcCallTest, NothingToSendIsNoEnd) {

@@ -1,8 +1,10 @@
-#include "client/transport/grpc_transport.h"
-
+// What both transports do over a network, with a real gRPC server at the other
+// end.
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "client/transport/grpc_transport.h"
+#include "client/transport/lean_transport.h"
 #include "protocol/certificates.h"
 #include "tests/client/transport/fleet_server.h"
 #include "tests/support/transport_conformance.h"
@@ -11,11 +13,23 @@ namespace shoal::testing {
 namespace {
 
 using client::ChannelTls;
-using client::GrpcTransportOptions;
 using client::MakeGrpcTransport;
 using client::Transport;
+using client::TransportOptions;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+
+using MakeTransport = std::unique_ptr<Transport> (*)(TransportOptions);
+
+std::unique_ptr<Transport> MakeGrpc(TransportOptions options) {
+  return client::MakeGrpcTransport(std::move(options));
+}
+
+std::unique_ptr<Transport> MakeLean(TransportOptions options) {
+  auto transport = client::MakeLeanTransport(std::move(options));
+  EXPECT_THAT(transport, IsOk());
+  return *std::move(transport);
+}
 
 // A deployment: its CA, a coordinator on 127.0.0.1, and a device.
 struct Certificates {
@@ -36,9 +50,9 @@ Certificates MakeCertificates(const std::string& host = "127.0.0.1") {
   return made;
 }
 
-GrpcTransportOptions OptionsFor(const FleetServer& server,
-                                const Certificates& certificates) {
-  GrpcTransportOptions options;
+TransportOptions OptionsFor(const FleetServer& server,
+                            const Certificates& certificates) {
+  TransportOptions options;
   options.coordinator = server.address();
   options.tls = ChannelTls{certificates.ca.certificate_pem,
                            certificates.device.key_pem.Copy(),
@@ -46,27 +60,28 @@ GrpcTransportOptions OptionsFor(const FleetServer& server,
   return options;
 }
 
-GrpcTransportOptions PlaintextOptions(const FleetServer& server) {
-  GrpcTransportOptions options;
+TransportOptions PlaintextOptions(const FleetServer& server) {
+  TransportOptions options;
   options.coordinator = server.address();
   options.insecure_device = "device-1";
   return options;
 }
 
-class GrpcCoordinator final : public TransportCoordinator {
+class NetworkCoordinator final : public TransportCoordinator {
  public:
-  explicit GrpcCoordinator(bool tls) : tls_(tls) {
+  NetworkCoordinator(MakeTransport make, bool tls) : make_(make), tls_(tls) {
     server_ = std::make_unique<FleetServer>(
         service_, tls ? &certificates_.coordinator : nullptr,
         certificates_.ca.certificate_pem);
   }
   std::unique_ptr<Transport> Connect() override {
-    return MakeGrpcTransport(tls_ ? OptionsFor(*server_, certificates_)
-                                  : PlaintextOptions(*server_));
+    return make_(tls_ ? OptionsFor(*server_, certificates_)
+                      : PlaintextOptions(*server_));
   }
   std::string population() const override { return FakeFleet::kPopulation; }
 
  private:
+  const MakeTransport make_;
   const bool tls_;
   const Certificates certificates_ = MakeCertificates();
   FakeFleet fleet_;
@@ -74,14 +89,20 @@ class GrpcCoordinator final : public TransportCoordinator {
   std::unique_ptr<FleetServer> server_;
 };
 
-INSTANTIATE_TEST_SUITE_P(MutualTls, TransportConformanceTest,
-                         ::testing::Values([] {
-                           return std::make_unique<GrpcCoordinator>(true);
-                         }));
-INSTANTIATE_TEST_SUITE_P(Plaintext, TransportConformanceTest,
-                         ::testing::Values([] {
-                           return std::make_unique<GrpcCoordinator>(false);
-                         }));
+// Coordinators for `make`, with TLS and without.
+auto Coordinators(MakeTransport make) {
+  return ::testing::Values(
+      [make] { return std::make_unique<NetworkCoordinator>(make, true); },
+      [make] { return std::make_unique<NetworkCoordinator>(make, false); });
+}
+std::string SecurityName(
+    const ::testing::TestParamInfo<TransportCoordinatorFactory>& info) {
+  return info.index == 0 ? "MutualTls" : "Plaintext";
+}
+INSTANTIATE_TEST_SUITE_P(Grpc, TransportConformanceTest, Coordinators(MakeGrpc),
+                         SecurityName);
+INSTANTIATE_TEST_SUITE_P(Lean, TransportConformanceTest, Coordinators(MakeLean),
+                         SecurityName);
 
 // A plan whose update takes several chunks.
 protocol::Plan LargePlan() {
@@ -96,8 +117,11 @@ protocol::CheckIn Greeting() {
   return message;
 }
 
-class GrpcTransportTest : public ::testing::Test {
+class NetworkTransportTest : public ::testing::TestWithParam<MakeTransport> {
  protected:
+  static std::unique_ptr<Transport> Make(TransportOptions options) {
+    return GetParam()(std::move(options));
+  }
   protocol::UploadHeader Assign(Transport& transport) {
     const auto answer = CheckIn(transport, Greeting());
     EXPECT_THAT(answer, IsOk());
@@ -110,9 +134,9 @@ class GrpcTransportTest : public ::testing::Test {
   FleetService service_{fleet_};
 };
 
-TEST_F(GrpcTransportTest, ChunksArriveInOrderAndWithinTheBound) {
+TEST_P(NetworkTransportTest, ChunksArriveInOrderAndWithinTheBound) {
   FleetServer server(service_, nullptr);
-  const auto transport = MakeGrpcTransport(PlaintextOptions(server));
+  const auto transport = Make(PlaintextOptions(server));
   SHOAL_ASSERT_OK(Upload(*transport, Assign(*transport), update_));
   int64_t next = 0;
   for (const SeenChunk& chunk : service_.chunks()) {
@@ -124,9 +148,9 @@ TEST_F(GrpcTransportTest, ChunksArriveInOrderAndWithinTheBound) {
   EXPECT_THAT(fleet_.counted(), ::testing::ElementsAre(update_));
 }
 
-TEST_F(GrpcTransportTest, UploadGoesOnFromAnOffset) {
+TEST_P(NetworkTransportTest, UploadGoesOnFromAnOffset) {
   FleetServer server(service_, nullptr);
-  const auto transport = MakeGrpcTransport(PlaintextOptions(server));
+  const auto transport = Make(PlaintextOptions(server));
   protocol::UploadHeader header = Assign(*transport);
   SHOAL_ASSERT_OK(
       fleet_.AppendUpload(header.token, 0, update_.substr(0, 300'000)));
@@ -136,9 +160,9 @@ TEST_F(GrpcTransportTest, UploadGoesOnFromAnOffset) {
   EXPECT_EQ(transport->bytes_sent(), 400'000);
 }
 
-TEST_F(GrpcTransportTest, UploadOfWhatIsHeldWholeGetsItsReceipt) {
+TEST_P(NetworkTransportTest, UploadOfWhatIsHeldWholeGetsItsReceipt) {
   FleetServer server(service_, nullptr);
-  const auto transport = MakeGrpcTransport(PlaintextOptions(server));
+  const auto transport = Make(PlaintextOptions(server));
   protocol::UploadHeader header = Assign(*transport);
   SHOAL_ASSERT_OK(fleet_.AppendUpload(header.token, 0, update_));
   header.offset = header.num_bytes;
@@ -147,29 +171,29 @@ TEST_F(GrpcTransportTest, UploadOfWhatIsHeldWholeGetsItsReceipt) {
   EXPECT_EQ(receipt.digest, header.digest);
 }
 
-TEST_F(GrpcTransportTest, PlaintextNamesTheDevice) {
+TEST_P(NetworkTransportTest, PlaintextNamesTheDevice) {
   FleetServer server(service_, nullptr);
-  const auto transport = MakeGrpcTransport(PlaintextOptions(server));
+  const auto transport = Make(PlaintextOptions(server));
   SHOAL_ASSERT_OK(CheckIn(*transport, Greeting()));
   EXPECT_EQ(service_.insecure_device(), "device-1");
 }
 
-TEST_F(GrpcTransportTest, SilentCoordinatorIsUnavailableAfterTheWindow) {
+TEST_P(NetworkTransportTest, SilentCoordinatorIsUnavailableAfterTheWindow) {
   service_.set_silent_check_in();
   FleetServer server(service_, nullptr);
-  GrpcTransportOptions options = PlaintextOptions(server);
+  TransportOptions options = PlaintextOptions(server);
   options.idle_window = absl::Milliseconds(50);
-  const auto transport = MakeGrpcTransport(std::move(options));
+  const auto transport = Make(std::move(options));
   EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr(server.address()),
                              HasSubstr("nothing has moved for 50 ms"))));
 }
 
-TEST_F(GrpcTransportTest, CancelEndsAWaitForTheReceipt) {
+TEST_P(NetworkTransportTest, CancelEndsAWaitForTheReceipt) {
   service_.set_silent_receipt();
   FleetServer server(service_, nullptr);
-  const auto transport = MakeGrpcTransport(PlaintextOptions(server));
+  const auto transport = Make(PlaintextOptions(server));
   const protocol::UploadHeader header = Assign(*transport);
   std::thread canceller([&] {
     service_.AwaitChunk();
@@ -180,47 +204,52 @@ TEST_F(GrpcTransportTest, CancelEndsAWaitForTheReceipt) {
   canceller.join();
 }
 
-TEST_F(GrpcTransportTest, AbsentCoordinatorIsUnavailable) {
-  GrpcTransportOptions options;
+TEST_P(NetworkTransportTest, AbsentCoordinatorIsUnavailable) {
+  TransportOptions options;
   {
     FleetServer server(service_, nullptr);
     options = PlaintextOptions(server);
   }
   const std::string address = options.coordinator;
-  const auto transport = MakeGrpcTransport(std::move(options));
+  const auto transport = Make(std::move(options));
   EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr(address)));
 }
 
-TEST_F(GrpcTransportTest, CoordinatorOfAnotherCaIsNamed) {
+TEST_P(NetworkTransportTest, CoordinatorOfAnotherCaIsNamed) {
   const Certificates ours = MakeCertificates();
   const Certificates theirs = MakeCertificates();
   FleetServer server(service_, &theirs.coordinator, theirs.ca.certificate_pem);
-  const auto transport = MakeGrpcTransport(OptionsFor(server, ours));
+  const auto transport = Make(OptionsFor(server, ours));
   EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr("certificate of coordinator"),
                              HasSubstr("is not signed by"))));
 }
 
-TEST_F(GrpcTransportTest, CoordinatorWithoutTlsIsNamed) {
+TEST_P(NetworkTransportTest, CoordinatorWithoutTlsIsNamed) {
   FleetServer server(service_, nullptr);
-  const auto transport =
-      MakeGrpcTransport(OptionsFor(server, MakeCertificates()));
+  const auto transport = Make(OptionsFor(server, MakeCertificates()));
   EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("does not speak TLS")));
 }
 
-TEST_F(GrpcTransportTest, CoordinatorOfAnotherNameIsNamed) {
+TEST_P(NetworkTransportTest, CoordinatorOfAnotherNameIsNamed) {
   const Certificates certificates = MakeCertificates("elsewhere.example.org");
   FleetServer server(service_, &certificates.coordinator,
                      certificates.ca.certificate_pem);
-  const auto transport = MakeGrpcTransport(OptionsFor(server, certificates));
+  const auto transport = Make(OptionsFor(server, certificates));
   EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("is not valid for the name")));
 }
+
+INSTANTIATE_TEST_SUITE_P(Transports, NetworkTransportTest,
+                         ::testing::Values(MakeGrpc, MakeLean),
+                         [](const auto& info) {
+                           return info.index == 0 ? "Grpc" : "Lean";
+                         });
 
 }  // namespace
 }  // namespace shoal::testing
