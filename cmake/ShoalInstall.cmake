@@ -7,7 +7,7 @@ include(CMakePackageConfigHelpers)
 # The libraries behind the SDK's public headers, and what they link.
 set(sdk base learning_kernels learning_layers learning protocol_schema protocol
         client_meters client_limits client_menu client client_transport
-        client_lean)
+        client_lean lean_transport)
 if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()

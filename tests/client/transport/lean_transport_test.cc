@@ -1,0 +1,188 @@
+// What the lean transport makes of coordinators that do not behave, and how far
+// its steps go. (What it does with real ones: network_transport_test.cc.)
+#include "client/transport/lean_transport.h"
+
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "protocol/codec.h"
+#include "protocol/refusal.h"
+#include "protocol/schema/access.h"
+#include "tests/support/http2_frames.h"
+#include "tests/support/scripted_peer.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/transport_calls.h"
+
+namespace shoal::testing {
+namespace {
+
+using client::Answer;
+using client::FetchCall;
+using client::MakeLeanTransport;
+using client::Transport;
+using client::TransportOptions;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::unique_ptr<Transport> TransportTo(const ScriptedPeer& peer) {
+  TransportOptions options;
+  options.coordinator = peer.address();
+  options.insecure_device = "device-1";
+  return MakeLeanTransport(std::move(options)).value();
+}
+
+// What a download fails with when the first call is answered so.
+absl::Status FetchFrom(const std::string& after_header) {
+  const ScriptedPeer peer([&](PeerConnection& connection) {
+    const uint32_t stream = connection.AwaitCall();
+    connection.Send(http2::Headers(stream, http2::GrpcHeader()) + after_header);
+    connection.AwaitClose();
+  });
+  return Fetch(*TransportTo(peer), Digest(), 0).status();
+}
+
+std::string ModelChunk(int64_t offset, absl::string_view data) {
+  protocol::schema::Message chunk(protocol::schema::TypeNamed("ModelChunk"));
+  protocol::schema::Write(chunk, "offset", offset);
+  protocol::schema::Write(chunk, "data", data);
+  return chunk.Serialize();
+}
+
+// Of the first stream.
+std::string ChunkFrame(int64_t offset, absl::string_view data) {
+  return http2::Data(1, http2::GrpcMessage(ModelChunk(offset, data)));
+}
+
+TEST(LeanTransportTest, AddressThatIsNoneIsRefused) {
+  TransportOptions options;
+  options.coordinator = "nowhere";
+  EXPECT_THAT(
+      MakeLeanTransport(std::move(options)),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'nowhere'")));
+}
+
+TEST(LeanTransportTest, RefusalInTheDetailsIsTheError) {
+  const absl::Status refused =
+      protocol::RefusalError(protocol::RefusalCode::kUnknownModel, "gone");
+  const absl::Status status = FetchFrom(http2::GrpcTrailer(
+      1, static_cast<int>(refused.code()),
+      {{"grpc-message", "something else"},
+       {"grpc-status-details-bin",
+        absl::Base64Escape(protocol::ErrorDetails(refused))}}));
+  const auto refusal = protocol::RefusalOf(status);
+  ASSERT_TRUE(refusal.has_value()) << status;
+  EXPECT_EQ(refusal->code, protocol::RefusalCode::kUnknownModel);
+  EXPECT_EQ(refusal->sentence, "gone");
+}
+
+TEST(LeanTransportTest, UnavailableCoordinatorIsNamed) {
+  EXPECT_THAT(
+      FetchFrom(http2::GrpcTrailer(1, 14, {{"grpc-message", "later"}})),
+      StatusIs(absl::StatusCode::kUnavailable,
+               AllOf(HasSubstr("coordinator 127.0.0.1:"), HasSubstr("later"))));
+}
+
+TEST(LeanTransportTest, CallThatTheCoordinatorHasCancelledIsUnavailable) {
+  EXPECT_THAT(
+      FetchFrom(http2::GrpcTrailer(1, 1)),
+      StatusIs(absl::StatusCode::kUnavailable, HasSubstr("ended the call")));
+}
+
+TEST(LeanTransportTest, PartOfAModelFromAnotherPlaceIsDataLoss) {
+  EXPECT_THAT(FetchFrom(ChunkFrame(0, "model") + ChunkFrame(7, "bytes")),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("from byte 7 on, expected 5")));
+}
+
+TEST(LeanTransportTest, LargerMessageThanAChunkIsRefusedBeforeItComes) {
+  EXPECT_THAT(
+      FetchFrom(http2::Data(
+          1, http2::BigEndian(0, 1) + http2::BigEndian(1 << 20, 4))),
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("1048576")));
+}
+
+TEST(LeanTransportTest, AnswerWithoutAMessageIsAnError) {
+  const ScriptedPeer peer([](PeerConnection& connection) {
+    const uint32_t stream = connection.AwaitCall();
+    connection.Send(http2::Headers(stream, http2::GrpcHeader()) +
+                    http2::GrpcTrailer(stream, 0));
+    connection.AwaitClose();
+  });
+  EXPECT_THAT(QueryUpload(*TransportTo(peer), "token", Digest()),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("no message")));
+}
+
+TEST(LeanTransportTest, SeveralAnswersAreAnError) {
+  const ScriptedPeer peer([](PeerConnection& connection) {
+    const uint32_t stream = connection.AwaitCall();
+    connection.Send(http2::Headers(stream, http2::GrpcHeader()) +
+                    http2::Data(stream, http2::GrpcMessage("")) +
+                    http2::Data(stream, http2::GrpcMessage("")) +
+                    http2::GrpcTrailer(stream, 0));
+    connection.AwaitClose();
+  });
+  EXPECT_THAT(QueryUpload(*TransportTo(peer), "token", Digest()),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("several")));
+}
+
+TEST(LeanTransportTest, StepEndsAfterOneMessage) {
+  constexpr int kChunks = 3;
+  const std::string data(100 * 1024, 'm');
+  const ScriptedPeer peer([&](PeerConnection& connection) {
+    const uint32_t stream = connection.AwaitCall();
+    connection.Send(http2::Headers(stream, http2::GrpcHeader()));
+    for (int i = 0; i < kChunks; ++i) {
+      const std::string message = http2::GrpcMessage(
+          ModelChunk(i * static_cast<int64_t>(data.size()), data));
+      // Frames have 16 KiB at most.
+      for (size_t at = 0; at < message.size(); at += 16'000) {
+        connection.Send(http2::Data(stream, message.substr(at, 16'000)));
+      }
+    }
+    connection.Send(http2::GrpcTrailer(stream, 0));
+    connection.AwaitClose();
+  });
+  const auto transport = TransportTo(peer);
+  int in_step = 0;
+  int in_all = 0;
+  transport->Start(FetchCall{Digest(), 0, [&](absl::string_view) {
+                               ++in_step;
+                               ++in_all;
+                               return absl::OkStatus();
+                             }});
+  std::optional<absl::StatusOr<Answer>> answer;
+  while (!answer.has_value()) {
+    in_step = 0;
+    answer = transport->Step(absl::InfiniteDuration());
+    EXPECT_LE(in_step, 1);
+  }
+  SHOAL_EXPECT_OK(*answer);
+  EXPECT_EQ(in_all, kChunks);
+}
+
+TEST(LeanTransportTest, StepEndsAfterOneChunkOfAnUpload) {
+  // The peer takes all and answers nothing.
+  const ScriptedPeer peer([](PeerConnection& connection) {
+    connection.AwaitCall();
+    connection.Send(
+        http2::Frame(http2::kWindowUpdate, 0, 0, http2::BigEndian(1 << 24, 4)) +
+        http2::Frame(http2::kWindowUpdate, 0, 1, http2::BigEndian(1 << 24, 4)));
+    connection.AwaitClose();
+  });
+  const auto transport = TransportTo(peer);
+  const std::string update(3 * protocol::kMaxChunkBytes, 'u');
+  const auto size = static_cast<int64_t>(update.size());
+  transport->Start(
+      client::UploadCall{{"token", Sha256(update), size, 0}, update});
+  while (transport->bytes_sent() < size) {
+    const int64_t before = transport->bytes_sent();
+    ASSERT_FALSE(transport->Step(absl::InfiniteDuration()).has_value());
+    EXPECT_LE(transport->bytes_sent() - before, protocol::kMaxChunkBytes);
+  }
+  transport->Drop();
+}
+
+}  // namespace
+}  // namespace shoal::testing
