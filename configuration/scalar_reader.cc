@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "protocol/schema/access.h"
 #include "protocol/schema/text.h"
 
@@ -105,6 +106,17 @@ std::string SetDuration(Message& message, const Field& field,
   return "";
 }
 
+std::string SetText(Message& message, const Field& field,
+                    const Scalar& scalar) {
+  if (!IsUtf8(scalar.text)) {
+    return absl::StrCat("'", absl::CEscape(scalar.text.substr(0, 80)),
+                        "' is no UTF-8 text, expected ",
+                        protocol::schema::Expectation(field));
+  }
+  message.Set(field).text = scalar.text;
+  return "";
+}
+
 std::string SetWord(Message& message, const Field& field,
                     const Scalar& scalar) {
   const protocol::schema::Word* word =
@@ -118,10 +130,7 @@ std::string SetWord(Message& message, const Field& field,
 
 std::string SetScalar(Message& message, const Field& field,
                       const Scalar& scalar) {
-  if (field.kind == Kind::kText) {
-    message.Set(field).text = scalar.text;
-    return "";
-  }
+  if (field.kind == Kind::kText) return SetText(message, field, scalar);
   if (field.kind == Kind::kWord) return SetWord(message, field, scalar);
   // A number with a unit is text to YAML, with quotes or without.
   if (scalar.quoted && !HasUnit(field)) return Unreadable(field, scalar);

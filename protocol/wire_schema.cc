@@ -4,8 +4,15 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "google/protobuf/io/coded_stream.h"
 
 namespace shoal::protocol {
+namespace {
+
+// More than YAML files can have.
+constexpr int kMaxNesting = 1000;
+
+}  // namespace
 
 absl::StatusOr<schema::Message> AsSchema(
     const google::protobuf::Message& message) {
@@ -17,7 +24,13 @@ absl::StatusOr<schema::Message> AsSchema(
 void FromSchema(const schema::Message& message,
                 google::protobuf::Message& proto) {
   SHOAL_CHECK(message.type().name() == proto.GetDescriptor()->name());
-  SHOAL_CHECK(proto.ParseFromString(message.Serialize()));
+  const std::string bytes = message.Serialize();
+  google::protobuf::io::CodedInputStream stream(
+      reinterpret_cast<const uint8_t*>(bytes.data()),
+      static_cast<int>(bytes.size()));
+  // Deeper than protobuf's own limit: a file's nesting is judged by the rules.
+  stream.SetRecursionLimit(kMaxNesting);
+  SHOAL_CHECK(proto.ParseFromCodedStream(&stream));
 }
 
 const schema::Field& FieldOf(const google::protobuf::FieldDescriptor& field) {

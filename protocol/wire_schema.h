@@ -26,7 +26,8 @@ using schema::JoinPath;
 absl::StatusOr<schema::Message> AsSchema(
     const google::protobuf::Message& message);
 
-// And back. REQUIRES: `proto` is of the same type.
+// And back. REQUIRES: `proto` is of the same type, texts are UTF-8, and at most
+// 1000 messages are inside each other.
 void FromSchema(const schema::Message& message,
                 google::protobuf::Message& proto);
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "configuration/programs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "protocol/wire_schema.h"
@@ -249,6 +250,24 @@ TEST(YamlReaderTest, DeepNestingIsToldOnceWithItsLine) {
             "f.yaml:12: network.layers[0].residual.body[0].residual.body[0]."
             "residual.body[0].residual.body[0].residual: residual inside 4 "
             "others, expected at most 4 inside each other");
+}
+
+TEST(YamlReaderTest, TextThatIsNoUtf8IsRefused) {
+  EXPECT_THAT(Errors<v1::CoordinatorConfig>("data: \"\xff\"\n"),
+              HasSubstr("UTF-8"));
+}
+
+// Deeper than protobuf would read by itself.
+TEST(YamlReaderTest, NestingBeyondProtobufsIsToldByTheRules) {
+  std::string layer = "{flatten: {}}";
+  for (int i = 0; i < 60; ++i) {
+    layer = "{residual: {body: [" + layer + "]}}";
+  }
+  EXPECT_THAT(
+      ParseTaskYaml("model: {network: {layers: [" + layer + "]}}\n", "f.yaml")
+          .status()
+          .message(),
+      HasSubstr("inside each other"));
 }
 
 TEST(YamlReaderTest, NumbersOutOfRangeNameTheRange) {
