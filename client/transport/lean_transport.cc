@@ -34,6 +34,7 @@ class LeanTransport final : public Transport {
   void Cancel() override { channel_.Cancel(); }
   void Drop() override;
   void Close() override;
+  int64_t connections() const override { return channel_.connections(); }
   int64_t bytes_sent() const override { return sent_; }
   int64_t bytes_received() const override { return received_; }
 

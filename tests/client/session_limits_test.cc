@@ -69,9 +69,9 @@ class SessionLimitsTest : public ::testing::Test, public ReadingsSource {
 
   SessionReport Run() {
     const auto data = SmallExamples();
-    auto result = RunSession(
-        options_, *transport_, state_, data,
-        [this](absl::Duration delay) { clock_.Advance(delay); });
+    auto result =
+        RunSession(options_, *transport_, state_, data,
+                   [this](absl::Duration delay) { clock_.Advance(delay); });
     EXPECT_THAT(result, testing::IsOk());
     transport_->Close();
     return result.ok() ? result->report : SessionReport();
@@ -168,8 +168,7 @@ TEST_F(SessionLimitsTest, PlanThatIsTooDearIsGivenUpBeforeTheDownload) {
   UseLimits();
   EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kEnergy));
-  EXPECT_THAT(transport_->calls(),
-              ElementsAre(Rpc::kCheckIn, Rpc::kAbandon));
+  EXPECT_THAT(transport_->calls(), ElementsAre(Rpc::kCheckIn, Rpc::kAbandon));
 }
 
 TEST_F(SessionLimitsTest, TaskLimitOfEnergyIsKeptByCalculation) {

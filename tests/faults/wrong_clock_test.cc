@@ -35,6 +35,9 @@ absl::Status ShiftCertificate(const std::string& state, absl::Duration ahead) {
   const absl::Status key =
       WriteFileAtomically(state + "/key.pem", device->key_pem.Reveal(), 0600);
   if (!key.ok()) return key;
+  const absl::Status trusted =
+      WriteFileAtomically(state + "/ca.pem", ca->certificate_pem);
+  if (!trusted.ok()) return trusted;
   return WriteFileAtomically(state + "/certificate.pem",
                              device->certificate_pem);
 }

@@ -75,7 +75,7 @@ TEST_F(FederationTest, DevicesOfTwoSizesTrainOneModel) {
   options_.task.model.architecture =
       learning::MlpSpec{kFeatures, {64}, kClasses};
   options_.task.training.sub_model_widths = {0.5, 0.25};
-  options_.memory_bytes = {0, 4000, 0, 4000, 0, 4000};
+  options_.memory_bytes = {0, 3000, 0, 3000, 0, 3000};
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
                              RunFederation(options_));
   EXPECT_EQ(mixed.rounds_failed, 0);

@@ -75,6 +75,7 @@ absl::Status Channel::MoveConnection(absl::Duration now) {
   for (int attempt = 0; running_->stream == 0 && attempt < 2; ++attempt) {
     if (!connection_.has_value()) {
       connection_.emplace(route_);
+      ++connections_;
       is_fresh_ = true;
     }
     const absl::Status moved = connection_->Step(now);

@@ -65,6 +65,9 @@ class Channel {
   // From any thread: ends the running call and all later ones.
   void Cancel();
 
+  // Connections that calls opened so far, or tried to.
+  int64_t connections() const { return connections_; }
+
  private:
   struct Running {
     GrpcRequest request;
@@ -96,6 +99,7 @@ class Channel {
   std::atomic<bool> cancelled_ = false;
   std::optional<Running> running_;
   std::optional<Connection> connection_;
+  int64_t connections_ = 0;
   bool is_fresh_ = true;      // no call has been made on the connection yet
   absl::Duration used_at_;    // the connection, by a call that has ended
   absl::Duration pinged_at_;  // or began to be silent

@@ -247,8 +247,8 @@ TEST_F(ShoalctlTest, AddressWithoutPortExitsWithTwo) {
   for (const char* wrong : {"localhost", "localhost:", "localhost:0", "7600"}) {
     const ProgramResult result = Run({"--coordinator", wrong, "status"});
     EXPECT_EQ(result.exit_code, 2) << wrong;
-    EXPECT_THAT(result.output, HasSubstr(absl::StrCat("--coordinator: '", wrong,
-                                                      "' is not HOST:PORT")));
+    EXPECT_THAT(result.output,
+                HasSubstr(absl::StrCat("--coordinator: '", wrong, "' ")));
   }
 }
 
