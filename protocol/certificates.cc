@@ -84,8 +84,19 @@ struct Leaf {
   EVP_PKEY* key;
   absl::string_view name;
   Role role;
-  const std::vector<std::string>& hosts;
+  std::vector<std::string> hosts;
+  const X509* hosts_of = nullptr;  // a certificate with the same hosts
 };
+
+// Takes the subject's alternative names over, if there are any.
+absl::Status CopyHosts(const X509* from, X509* to) {
+  const int index = X509_get_ext_by_NID(from, NID_subject_alt_name, -1);
+  if (index < 0) return absl::OkStatus();
+  if (X509_add_ext(to, X509_get_ext(from, index), -1) == 1) {
+    return absl::OkStatus();
+  }
+  return OpensslError("copying a certificate's hosts");
+}
 
 // A leaf's PEM. It never outlives the CA.
 absl::StatusOr<std::string> SignLeaf(const Authority& ca, const Leaf& leaf,
@@ -122,6 +133,9 @@ absl::StatusOr<std::string> SignLeaf(const Authority& ca, const Leaf& leaf,
   }
   if (!leaf.hosts.empty()) {
     SHOAL_RETURN_IF_ERROR(AddHosts(raw, leaf.hosts));
+  }
+  if (leaf.hosts_of != nullptr) {
+    SHOAL_RETURN_IF_ERROR(CopyHosts(leaf.hosts_of, raw));
   }
   return SignAndWrite(raw, ca.key.get());
 }
@@ -222,6 +236,24 @@ absl::StatusOr<KeyAndCertificate> Issue(const KeyAndCertificate& ca,
   return issued;
 }
 
+absl::StatusOr<std::string> Renew(const KeyAndCertificate& ca,
+                                  absl::string_view certificate_pem,
+                                  absl::Time now, absl::Duration lifetime) {
+  SHOAL_ASSIGN_OR_RETURN(const Authority authority, OpenCa(ca));
+  SHOAL_ASSIGN_OR_RETURN(const Identity identity,
+                         ReadIdentity(certificate_pem));
+  SHOAL_ASSIGN_OR_RETURN(const CertificateHandle old,
+                         ReadCertificate(certificate_pem));
+  if (X509_verify(old.get(), authority.key.get()) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(
+        "the certificate was not signed by this CA");
+  }
+  EVP_PKEY* const key = X509_get0_pubkey(old.get());
+  return SignLeaf(authority, {key, identity.name, identity.role, {}, old.get()},
+                  now, lifetime);
+}
+
 absl::StatusOr<Secret> MakeKey() {
   SHOAL_ASSIGN_OR_RETURN(KeyHandle key, GenerateKey());
   return WriteKey(key.get());
@@ -268,9 +300,7 @@ absl::StatusOr<std::string> SignDeviceRequest(const KeyAndCertificate& ca,
     return absl::InvalidArgumentError(
         "the certificate request is not signed by its own key");
   }
-  const std::vector<std::string> no_hosts;
-  return SignLeaf(authority, {key, name, Role::kDevice, no_hosts}, now,
-                  lifetime);
+  return SignLeaf(authority, {key, name, Role::kDevice, {}}, now, lifetime);
 }
 
 absl::StatusOr<Identity> ReadIdentity(absl::string_view certificate_pem) {

@@ -47,6 +47,13 @@ absl::StatusOr<KeyAndCertificate> Issue(const KeyAndCertificate& ca,
                                         absl::Time now,
                                         absl::Duration lifetime);
 
+// A certificate for the same key, name, role and hosts with a new period; the
+// one that it replaces may have expired. INVALID_ARGUMENT when the CA did not
+// sign that, or its key and certificate do not belong together.
+absl::StatusOr<std::string> Renew(const KeyAndCertificate& ca,
+                                  absl::string_view certificate_pem,
+                                  absl::Time now, absl::Duration lifetime);
+
 // A new private key, PEM (PKCS#8).
 absl::StatusOr<Secret> MakeKey();
 

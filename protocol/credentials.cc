@@ -45,7 +45,8 @@ absl::Status CheckRole(const std::string& path,
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": the certificate expired at ",
                      absl::FormatTime(identity->expires, absl::UTCTimeZone()),
-                     "; make a new one, or set this machine's clock"));
+                     "; `shoalctl ca renew` makes it valid anew, or set this "
+                     "machine's clock"));
   }
   return absl::OkStatus();
 }

@@ -114,7 +114,33 @@ std::string CommittedVerdict(const RoundRow& round,
                       " after its first device was admitted.");
 }
 
-std::string Verdict(const RoundStory& story, absl::Time now) {
+// Of a round that collects: how many reports it lacks, or may have at most once
+// too many of its places are lost. Nobody is admitted to a lost place.
+std::string WaitsFor(const RoundRow& round, const std::vector<Loss>& losses,
+                     const std::string& left) {
+  int lost = 0;
+  for (const Loss& loss : losses) {
+    if (loss.kind != Loss::kSilent) lost += loss.count;
+  }
+  const int possible = round.max_assigned - lost;
+  if (possible >= round.cohort) {
+    return absl::StrCat("It waits for ",
+                        Count(round.cohort - round.accepted, "more report"),
+                        ", at least ", round.min_reports,
+                        " in all by its deadline in ", left, ".");
+  }
+  return absl::StrCat(
+      "With ", lost, " of its ", Count(round.max_assigned, "place"),
+      " lost it can have ", Count(possible, "report"), " at most",
+      possible < round.min_reports
+          ? absl::StrCat(", too few for the ", round.min_reports,
+                         " that it must have: it fails")
+          : absl::StrCat("; it needs ", round.min_reports, " and is sealed"),
+      " when no more can come, or at its deadline in ", left, ".");
+}
+
+std::string Verdict(const RoundStory& story, const std::vector<Loss>& losses,
+                    absl::Time now) {
   const RoundRow& round = story.round;
   const configuration::Task& task = story.task;
   switch (round.state) {
@@ -127,10 +153,7 @@ std::string Verdict(const RoundStory& story, absl::Time now) {
       if (round.accepted >= round.cohort) {
         return "It has what it needs and is about to be sealed.";
       }
-      return absl::StrCat(
-          "It waits for ", Count(round.cohort - round.accepted, "more report"),
-          ", at least ", round.min_reports, " in all by its ", "deadline in ",
-          HumanDuration(round.deadline - now), ".");
+      return WaitsFor(round, losses, HumanDuration(round.deadline - now));
     case RoundState::kSealed:
     case RoundState::kRevealed:
       return absl::StrCat("It is sealed with ", Count(round.accepted, "report"),
@@ -299,7 +322,7 @@ std::string Next(const RoundStory& story, const std::vector<Loss>& losses) {
 std::string ExplainRound(const RoundStory& story, absl::Time now) {
   const std::vector<Loss> losses = CountLosses(story.assignments);
   std::vector<std::string> parts = {Balance(story.round, losses),
-                                    Verdict(story, now)};
+                                    Verdict(story, losses, now)};
   std::string held_up =
       IsFinal(story.round.state) ? "" : ExplainHoldUp(story.notices);
   std::string next = held_up.empty() ? Next(story, losses) : std::move(held_up);

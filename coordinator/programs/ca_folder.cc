@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "protocol/certificates.h"
+#include "protocol/credentials.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -66,6 +67,23 @@ absl::Status MakeCaFolder(const CaFolder& folder, absl::Time now) {
   SHOAL_RETURN_IF_ERROR(
       WriteFileAtomically(folder.ca + "/ca.pem", ca.certificate_pem));
   return WriteSecret(folder.ca_key(), ca.key_pem);
+}
+
+absl::Status RenewCertificate(const std::string& ca, const std::string& folder,
+                              absl::Time now, absl::Duration lifetime) {
+  SHOAL_ASSIGN_OR_RETURN(
+      const KeyAndCertificate authority,
+      protocol::LoadKeyAndCertificate(ca + "/ca.pem", ca + "/ca.key"));
+  const std::string path = folder + "/certificate.pem";
+  SHOAL_ASSIGN_OR_RETURN(const std::string old,
+                         protocol::LoadCertificate(path));
+  const absl::StatusOr<std::string> renewed =
+      protocol::Renew(authority, old, now, lifetime);
+  if (!renewed.ok()) {
+    return absl::Status(renewed.status().code(),
+                        absl::StrCat(path, ": ", renewed.status().message()));
+  }
+  return WriteFileAtomically(path, *renewed);
 }
 
 }  // namespace shoal::coordinator

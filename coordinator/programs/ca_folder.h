@@ -29,6 +29,12 @@ struct CaFolder {
 // everything does. ALREADY_EXISTS rather than overwriting anything.
 absl::Status MakeCaFolder(const CaFolder& folder, absl::Time now);
 
+// Replaces folder/certificate.pem by one for the same key, role and hosts that
+// is valid anew; signed by the CA in `ca`. INVALID_ARGUMENT when that CA did
+// not sign it.
+absl::Status RenewCertificate(const std::string& ca, const std::string& folder,
+                              absl::Time now, absl::Duration lifetime);
+
 }  // namespace shoal::coordinator
 
 #endif  // SHOAL_COORDINATOR_PROGRAMS_CA_FOLDER_H_

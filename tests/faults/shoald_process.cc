@@ -15,6 +15,7 @@ namespace shoal::testing {
 namespace {
 
 constexpr absl::Duration kPoll = absl::Milliseconds(10);
+constexpr absl::Duration kValidFor = absl::Hours(24);
 
 std::shared_ptr<grpc::Channel> Channel(
     const std::string& address, const std::string& ca_pem,
@@ -51,18 +52,21 @@ ShoaldProcess::ShoaldProcess(const std::string& data_parent)
     : data_((data_parent.empty() ? folder_.path() : data_parent) + "/data"),
       log_(folder_.path() + "/shoald.log"),
       config_(folder_.path() + "/shoald.yaml") {
-  const absl::Time now = absl::Now();
-  const absl::Duration day = absl::Hours(24);
-  ca_ = *protocol::MakeCa("faults", now, day);
+  TakeNewCa();
   operator_ = *protocol::Issue(ca_, "operator", protocol::Role::kOperator, {},
-                               now, day);
+                               absl::Now(), kValidFor);
+  WriteCredentials(credentials(), operator_);
+}
+
+void ShoaldProcess::TakeNewCa() {
+  const absl::Time now = absl::Now();
+  ca_ = *protocol::MakeCa("faults", now, kValidFor);
   const auto leaf =
       protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
-                      {"127.0.0.1"}, now, day);
+                      {"127.0.0.1"}, now, kValidFor);
   SHOAL_CHECK(leaf.ok());
   const std::string tls = folder_.path() + "/tls";
   WriteCredentials(tls, *leaf);
-  WriteCredentials(credentials(), operator_);
   SHOAL_CHECK(
       WriteFileAtomically(tls + "/ca.key", ca_.key_pem.Reveal(), 0600).ok());
 }

@@ -32,6 +32,8 @@ class ShoaldProcess {
   // Waits until it died of SIGKILL; false when it still runs after `timeout`.
   bool AwaitDeath(absl::Duration timeout);
   void Kill() { process_->Kill(); }
+  // Takes effect with the next start; the operator still trusts the old one.
+  void TakeNewCa();
   // SIGTERM; its exit code.
   absl::StatusOr<int> Stop();
   bool running() { return !process_->Poll().has_value(); }

@@ -98,5 +98,21 @@ TEST_F(WatchRoundsTest, WatchOutlivesAnOrderlyRestart) {
   EXPECT_EQ(exit->code, 0) << Output();
 }
 
+// Waiting would not help, and the user is the one to know.
+TEST_F(WatchRoundsTest, WatchSaysThatTheCoordinatorIsBackWithAnotherCa) {
+  SHOAL_ASSERT_OK(shoald_.Start());
+  SHOAL_ASSERT_OK(shoald_.CreateTask(FaultTask("watched", kDevices, kRounds)));
+  StartWatch("watched");
+  ASSERT_TRUE(AwaitOutput("open")) << Output();
+  shoald_.Kill();
+  shoald_.TakeNewCa();
+  SHOAL_ASSERT_OK(shoald_.Start());
+  EXPECT_TRUE(
+      AwaitOutput("is ca.pem in the credentials that of this "
+                  "coordinator"))
+      << Output();
+  watch_->Kill();
+}
+
 }  // namespace
 }  // namespace shoal::testing

@@ -16,6 +16,8 @@ namespace {
 struct Options {
   std::string out;
   std::vector<std::string> hosts;
+  std::string ca;
+  std::vector<std::string> folders;  // to renew the certificates of
 };
 
 absl::Status Init(const Options& options) {
@@ -39,6 +41,26 @@ absl::Status Init(const Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status Renew(const Options& options) {
+  const coordinator::CaFolder defaults;
+  std::vector<std::string> folders = options.folders;
+  if (folders.empty()) {
+    folders = {options.ca + "/coordinator", options.ca + "/operator"};
+  }
+  const absl::Time now = absl::Now();
+  for (const std::string& folder : folders) {
+    SHOAL_RETURN_IF_ERROR(coordinator::RenewCertificate(
+        options.ca, folder, now, defaults.certificate_lifetime));
+    std::printf(
+        "Renewed %s/certificate.pem until %s.\n", folder.c_str(),
+        absl::FormatTime("%Y-%m-%d", now + defaults.certificate_lifetime,
+                         absl::UTCTimeZone())
+            .c_str());
+  }
+  std::printf("Restart shoald for its own to take effect.\n");
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddCaCommands(CLI::App& app, Shell& shell) {
@@ -53,6 +75,15 @@ void AddCaCommands(CLI::App& app, Shell& shell) {
   init->add_option("--host", options->hosts,
                    "name or address under which devices reach the "
                    "coordinator; may be repeated (default: localhost)");
+  CLI::App* renew =
+      AddVerb(*noun, shell, "renew",
+              "make certificates valid anew, for the same keys (offline)",
+              "shoalctl ca renew --ca /etc/shoal/ca",
+              [options] { return Renew(*options); });
+  renew->add_option("--ca", options->ca, "folder of the CA")->required();
+  renew->add_option("FOLDER", options->folders,
+                    "folders with a certificate.pem (default: coordinator and "
+                    "operator below the CA's)");
 }
 
 }  // namespace shoal::shoalctl

@@ -134,14 +134,10 @@ learning::ExportOptions ExportOptionsOf(const Options& options,
                                         const Version& version) {
   learning::ExportOptions result;
   result.pruned_fraction = options.pruned_fraction;
+  result.onnx =
+      learning::DescribeVersion(version.task.name, version.task.model,
+                                Sha256(version.bytes), version.number);
   result.onnx.weights = weights;
-  result.onnx.name = version.task.name;
-  result.onnx.description = version.task.model.ToString();
-  result.onnx.metadata = {{"task", version.task.name},
-                          {"digest", Sha256(version.bytes).ToHex()}};
-  if (version.number.has_value()) {
-    result.onnx.metadata.push_back({"version", absl::StrCat(*version.number)});
-  }
   if (options.pruned_fraction > 0) {
     result.onnx.metadata.push_back(
         {"pruned_fraction", absl::StrCat(options.pruned_fraction)});

@@ -128,6 +128,13 @@ bool IsLost(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsCancelled(status);
 }
 
+// What is asked of the user at an error's end.
+absl::string_view AdviceOf(const absl::Status& status) {
+  const absl::string_view message = status.message();
+  const size_t end = message.rfind("; ");
+  return end == absl::string_view::npos ? message : message.substr(end + 2);
+}
+
 // Outlives restarts of the coordinator, once it has been there.
 absl::Status Watch(Shell& shell, const Options& options) {
   v1::GetTaskRequest get;
@@ -138,7 +145,7 @@ absl::Status Watch(Shell& shell, const Options& options) {
   request.set_task(options.task);
   Progress progress(shell.json(), isatty(STDOUT_FILENO) != 0);
   absl::Duration pause = kFirstPause;
-  bool lost = false;
+  std::string lost;  // the advice of the last time
   while (true) {
     SHOAL_ASSIGN_OR_RETURN(v1::Admin::Stub * stub, shell.Admin());
     request.set_since_round(progress.last_round());
@@ -146,12 +153,17 @@ absl::Status Watch(Shell& shell, const Options& options) {
     progress.EndLine();
     if (!IsLost(end.status)) return end.status;
     if (end.shown) pause = kFirstPause;
-    if (end.shown || !lost) {
+    const absl::string_view advice = AdviceOf(end.status);
+    if (end.shown || lost.empty()) {
       std::fprintf(stderr,
                    "shoalctl: lost the coordinator at %s; trying again\n",
                    shell.options().coordinator.c_str());
+    } else if (advice != lost) {
+      // It may be back with another CA, and waiting would not help.
+      std::fprintf(stderr, "shoalctl: %s; trying again\n",
+                   std::string(end.status.message()).c_str());
     }
-    lost = true;
+    lost = std::string(advice);
     shell.Disconnect();
     absl::SleepFor(pause);
     pause = std::min(2 * pause, kLongestPause);

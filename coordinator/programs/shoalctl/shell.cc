@@ -100,13 +100,13 @@ absl::Status Shell::Unreachable(const std::string& why) const {
   const char* remedy = "is shoald running, and is the address right?";
   if (absl::StrContains(why, "DNS resolution failed")) {
     remedy = "is the host's name right, and can this machine look names up?";
-    // A connection that was made and is lost was not configured wrongly.
-  } else if (reached_ || !absl::StrContains(why, "onnect to all addresses")) {
-    remedy = "does shoald still run?";
   } else if (absl::StrContains(why, "andshake")) {
     remedy =
         "is ca.pem in the credentials that of this coordinator, and is its "
         "certificate for this host? Or does it run without TLS (--insecure)?";
+    // A connection that was made and is lost was not configured wrongly.
+  } else if (reached_ || !absl::StrContains(why, "onnect to all addresses")) {
+    remedy = "does shoald still run?";
   } else if (!options_.insecure && absl::StrContains(why, "ocket closed")) {
     remedy = "does the coordinator run without TLS (--insecure)?";
   } else if (options_.insecure && absl::StrContains(why, "ocket closed")) {

@@ -157,6 +157,27 @@ TEST_F(ExplainTest, CollectingRoundTellsWhatIsMissingAndUntilWhen) {
             "its deadline in 40 s.");
 }
 
+// 26 places, of which nobody is admitted to one that was lost.
+TEST_F(ExplainTest, LostPlacesBoundWhatACollectingRoundCanHave) {
+  round_.state = RoundState::kCollecting;
+  Add(5, "contributed");
+  Add(2, "");
+  Add(10, "abandoned: energy");
+  EXPECT_THAT(Explain(), HasSubstr("It waits for 11 more reports, at least 12 "
+                                   "in all by its deadline in 40 s."));
+  Add(3, "refused: norm_bound");
+  EXPECT_THAT(Explain(),
+              HasSubstr("With 13 of its 26 places lost it can have 13 reports "
+                        "at most; it needs 12 and is sealed when no more "
+                        "can come, or at its deadline in 40 s."));
+  Add(2, "abandoned: energy");
+  EXPECT_THAT(Explain(),
+              HasSubstr("With 15 of its 26 places lost it can have 11 reports "
+                        "at most, too few for the 12 that it must have: it "
+                        "fails when no more can come, or at its deadline in "
+                        "40 s."));
+}
+
 TEST_F(ExplainTest, SealedRoundIsBeingComputed) {
   round_.state = RoundState::kSealed;
   Add(16, "contributed");
