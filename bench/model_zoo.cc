@@ -9,9 +9,9 @@
 #include "absl/time/time.h"
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "client/device_plan.h"
 #include "configuration/task.h"
 #include "learning/data/data_source.h"
+#include "learning/device_memory.h"
 #include "learning/local_update.h"
 #include "learning/memory_plan.h"
 #include "learning/model.h"
@@ -124,8 +124,8 @@ ModelBytes BytesOf(const learning::ModelSpec& spec) {
   const std::unique_ptr<Model> model = MakeModel(spec);
   const std::vector<MemoryPlan> plans = AllPlans(*model);
   return {.parameters = model->layout().num_parameters(),
-          .train = client::PeakMemoryBytes(*model, plans.front()),
-          .train_least = client::PeakMemoryBytes(*model, plans.back()),
+          .train = learning::PeakMemoryBytes(*model, plans.front()),
+          .train_least = learning::PeakMemoryBytes(*model, plans.back()),
           .predict = static_cast<int64_t>(sizeof(float)) * model->num_values() +
                      MemoryPlan::ForPrediction(*model, 1).bytes()};
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
+#include "learning/device_memory.h"
 #include "learning/local_update.h"
 #include "learning/update_codec.h"
 
@@ -15,8 +16,6 @@ namespace shoal::client {
 namespace {
 
 using protocol::AbandonReason;
-
-constexpr int64_t kFloatBytes = sizeof(float);
 
 Objection Object(AbandonReason reason, const std::string& sentence) {
   return {absl::FailedPreconditionError(sentence), reason};
@@ -38,7 +37,7 @@ Objection CheckMemory(const protocol::Plan& plan, const learning::Model& model,
                       int64_t num_examples, int64_t memory_bytes) {
   const std::optional<int64_t> limit = MemoryLimit(plan, memory_bytes);
   std::optional<int64_t> block;
-  if (limit.has_value()) block = BlockBytes(model, *limit);
+  if (limit.has_value()) block = learning::BlockBytes(model, *limit);
   const absl::Status fits =
       learning::PlanLocalUpdate(model, plan.training, num_examples, block)
           .status();
@@ -114,19 +113,6 @@ Objection CheckPlan(const protocol::Assignment& assignment,
 
 }  // namespace
 
-int64_t PeakMemoryBytes(const learning::Model& model,
-                        const learning::MemoryPlan& plan) {
-  // While training: the fetched model and where training starts, which becomes
-  // the update. Afterwards the block is gone, and the encoded update there.
-  const int64_t vectors = 2 * kFloatBytes * model.num_values();
-  return vectors +
-         std::max(plan.bytes(), kFloatBytes * model.layout().num_parameters());
-}
-
-int64_t BlockBytes(const learning::Model& model, int64_t memory_bytes) {
-  return memory_bytes - 2 * kFloatBytes * model.num_values();
-}
-
 std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                                    int64_t memory_bytes) {
   if (memory_bytes == 0) return plan.limits.memory_bytes;
@@ -159,7 +145,8 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
     const learning::Model& model = (*candidate)->model();
     MenuModel option = {&model, width, std::nullopt};
     const auto limit = MemoryLimit(plan, memory_bytes);
-    if (limit.has_value()) option.block_bytes = BlockBytes(model, *limit);
+    if (limit.has_value())
+      option.block_bytes = learning::BlockBytes(model, *limit);
     models.push_back(option);
     menu.models.push_back(*std::move(candidate));
   }

@@ -13,7 +13,6 @@
 #include "client/device_model.h"
 #include "client/menu/plan_menu.h"
 #include "learning/dataset.h"
-#include "learning/memory_plan.h"
 #include "learning/model.h"
 #include "protocol/messages.h"
 
@@ -24,15 +23,6 @@ struct Objection {
   absl::Status why;  // OK: there is none
   protocol::AbandonReason reason = protocol::AbandonReason::kTraining;
 };
-
-// The most memory that a session takes at one time, in bytes, beside the
-// block of `plan`: the fetched model and what becomes the update. Within the
-// allocator's and the transport's overhead of what is measured.
-int64_t PeakMemoryBytes(const learning::Model& model,
-                        const learning::MemoryPlan& plan);
-
-// What is left of `memory_bytes` for the block that training runs in.
-int64_t BlockBytes(const learning::Model& model, int64_t memory_bytes);
 
 // The memory that a plan allows on a device that allows `memory_bytes`
 // (0: any); absent: not limited.

@@ -144,28 +144,30 @@ StepOptions LocalTraining::OptionsNow() const {
 }
 
 absl::Status LocalTraining::Train() {
+  if (next_ == batch_end_) BeginBatch();
+  const int64_t size = std::min(trainer_->plan().rows(), batch_end_ - next_);
+  SHOAL_ASSIGN_OR_RETURN(
+      const Batch part,
+      ReadBatch(model_, data_, absl::MakeConstSpan(&order_[next_], size),
+                trainer_->features(), trainer_->labels(), trainer_->targets()));
+  batch_score_.Add(trainer_->AddPart(part));
+  next_ += size;
+  if (next_ < batch_end_) return absl::OkStatus();
+  trainer_->FinishStep();
+  ++update_.num_steps;
+  return std::isfinite(batch_score_.loss_sum) ? absl::OkStatus()
+                                              : Diverged(update_.num_steps);
+}
+
+void LocalTraining::BeginBatch() {
+  const int64_t num_examples = data_.num_examples();
+  if (next_ == num_examples) next_ = 0;
   if (next_ == 0 && !training_.keep_order) {
     rng_.Shuffle(absl::MakeSpan(order_));
   }
-  const int64_t num_examples = data_.num_examples();
-  const int64_t end =
-      std::min(next_ + trainer_->plan().batch_rows(), num_examples);
-  trainer_->StartStep(end - next_, OptionsNow());
-  Score score;
-  for (int64_t at = next_; at < end; at += trainer_->plan().rows()) {
-    const int64_t size = std::min(trainer_->plan().rows(), end - at);
-    SHOAL_ASSIGN_OR_RETURN(
-        const Batch part,
-        ReadBatch(model_, data_, absl::MakeConstSpan(&order_[at], size),
-                  trainer_->features(), trainer_->labels(),
-                  trainer_->targets()));
-    score.Add(trainer_->AddPart(part));
-  }
-  trainer_->FinishStep();
-  ++update_.num_steps;
-  next_ = end == num_examples ? 0 : end;
-  return std::isfinite(score.loss_sum) ? absl::OkStatus()
-                                       : Diverged(update_.num_steps);
+  batch_end_ = std::min(next_ + trainer_->plan().batch_rows(), num_examples);
+  batch_score_ = Score();
+  trainer_->StartStep(batch_end_ - next_, OptionsNow());
 }
 
 absl::StatusOr<LocalUpdate> LocalTraining::Finish() {

@@ -40,9 +40,10 @@ class LocalTraining {
       const TrainingOptions& training, const LocalAlgorithm& algorithm,
       const LocalRun& run);
 
-  // Evaluates or trains one mini-batch. ABORTED when the loss is not finite;
-  // INVALID_ARGUMENT when an example holds what is no token. No step may follow
-  // an error. REQUIRES: !done().
+  // Evaluates at most one mini-batch, or trains one; where it is taken in
+  // parts, one part. ABORTED when the loss is not finite; INVALID_ARGUMENT when
+  // an example holds what is no token. No step may follow an error. REQUIRES:
+  // !done().
   absl::Status Step();
 
   // Whether every mini-batch of every epoch has been trained.
@@ -66,6 +67,7 @@ class LocalTraining {
   absl::Status Evaluate();
   void BeginTraining();
   absl::Status Train();
+  void BeginBatch();
   StepOptions OptionsNow() const;
 
   const Model& model_;
@@ -83,6 +85,8 @@ class LocalTraining {
   std::unique_ptr<Trainer> trainer_;
   int64_t evaluated_ = 0;  // examples
   int64_t next_ = 0;       // in order_, of the epoch at work
+  int64_t batch_end_ = 0;  // in order_; next_: no mini-batch is begun
+  Score batch_score_;      // of its parts so far
   int64_t steps_in_all_ = 0;
   LocalUpdate update_;
 };

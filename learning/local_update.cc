@@ -70,11 +70,8 @@ absl::Status CheckTraining(const TrainingOptions& training) {
                     training.optimizer.rule);
 }
 
-}  // namespace
-
-absl::StatusOr<MemoryPlan> PlanLocalUpdate(
-    const Model& model, const TrainingOptions& training, int64_t num_examples,
-    std::optional<int64_t> memory_bytes) {
+absl::StatusOr<PlanOptions> PlanOptionsOf(const TrainingOptions& training,
+                                          int64_t num_examples) {
   SHOAL_RETURN_IF_ERROR(CheckTraining(training));
   PlanOptions options;
   options.batch_rows = std::clamp<int64_t>(training.batch_size, 1,
@@ -84,8 +81,26 @@ absl::StatusOr<MemoryPlan> PlanLocalUpdate(
   options.optimizer_vectors = training.optimizer.num_vectors();
   options.whole_gradient = training.optimizer.clip_norm > 0;
   options.last_layers = training.last_layers;
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<MemoryPlan> PlanLocalUpdate(
+    const Model& model, const TrainingOptions& training, int64_t num_examples,
+    std::optional<int64_t> memory_bytes) {
+  SHOAL_ASSIGN_OR_RETURN(const PlanOptions options,
+                         PlanOptionsOf(training, num_examples));
   if (!memory_bytes.has_value()) return MemoryPlan::ForTraining(model, options);
   return MemoryPlan::Within(model, options, PlanConcessions(), *memory_bytes);
+}
+
+absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
+                                     const TrainingOptions& training,
+                                     int64_t num_examples) {
+  SHOAL_ASSIGN_OR_RETURN(const PlanOptions options,
+                         PlanOptionsOf(training, num_examples));
+  return MemoryPlan::Least(model, options, PlanConcessions());
 }
 
 absl::StatusOr<LocalUpdate> ComputeLocalUpdate(

@@ -82,6 +82,11 @@ absl::StatusOr<MemoryPlan> PlanLocalUpdate(const Model& model,
                                            int64_t num_examples,
                                            std::optional<int64_t> memory_bytes);
 
+// The smallest of them.
+absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
+                                     const TrainingOptions& training,
+                                     int64_t num_examples);
+
 // Trains from `base` ([layout().num_parameters()]) and returns the difference:
 // a loop over LocalTraining (learning/local_training.h). `keep_going` is asked
 // before every mini-batch; when it says no, the work done so far is the result.

@@ -143,6 +143,20 @@ absl::StatusOr<MemoryPlan> MemoryPlan::Within(
                    *least, " bytes, allowed are ", bytes));
 }
 
+absl::StatusOr<MemoryPlan> MemoryPlan::Least(
+    const Model& model, const PlanOptions& options,
+    const PlanConcessions& concessions) {
+  SHOAL_RETURN_IF_ERROR(CheckOptions(model, options));
+  std::optional<MemoryPlan> least;
+  for (const PlanOptions& candidate : Candidates(model, options, concessions)) {
+    MemoryPlan plan = Build(model, candidate);
+    if (!least.has_value() || plan.bytes() < least->bytes()) {
+      least = std::move(plan);
+    }
+  }
+  return *std::move(least);
+}
+
 MemoryPlan MemoryPlan::ForPrediction(const Model& model, int64_t rows) {
   return PlanBuilder::Prediction(model, rows);
 }

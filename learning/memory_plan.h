@@ -90,6 +90,10 @@ class MemoryPlan {
                                            const PlanOptions& options,
                                            const PlanConcessions& concessions,
                                            int64_t bytes);
+  // The one of the fewest bytes.
+  static absl::StatusOr<MemoryPlan> Least(const Model& model,
+                                          const PlanOptions& options,
+                                          const PlanConcessions& concessions);
   // Prediction and evaluation of up to `rows` examples at a time; the
   // parameters stay outside the block.
   static MemoryPlan ForPrediction(const Model& model, int64_t rows);

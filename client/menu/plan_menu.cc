@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
+#include "learning/device_memory.h"
 #include "learning/memory_plan.h"
 #include "learning/training_flops.h"
 #include "learning/update_codec.h"
@@ -14,8 +15,6 @@ namespace shoal::client {
 namespace {
 
 constexpr double kFlopsPerMac = 2;
-// Of the plan's mini-batch: it and two halvings.
-constexpr int kBatchSizes = 3;
 constexpr double kWorthOfHalving = 0.98;
 
 // `most`, its half and so on down to 1.
@@ -61,7 +60,8 @@ class Entries {
   void AddTo(std::vector<MenuEntry>& menu, double planned_values) const {
     for (const int layers :
          LayerChoices(model_, plan_.training, request_.fewer_layers)) {
-      for (int halvings = 0; halvings < kBatchSizes; ++halvings) {
+      for (int halvings = 0; halvings <= learning::kMaxBatchHalvings;
+           ++halvings) {
         const int batch = plan_.training.batch_size >> halvings;
         if (batch < 1) break;
         AddEpochs(layers, halvings, planned_values, menu);

@@ -1,5 +1,8 @@
 #include "coordinator/engine/check_in.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/failpoints.h"
+#include "learning/device_memory.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -83,6 +87,25 @@ absl::Status CheckMessage(const DeviceIdentity& device,
   return absl::OkStatus();
 }
 
+// Whose memory limit keeps a device from training, and by how much; "" when
+// none does.
+std::string TooLittleMemory(const TaskSetup& setup,
+                            const protocol::CheckIn& message) {
+  constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+  const int64_t tasks = setup.task.device_limits.memory_bytes.value_or(kAny);
+  const int64_t own = message.memory_bytes == 0 ? kAny : message.memory_bytes;
+  if (std::min(tasks, own) >= setup.least_memory_bytes) return "";
+  // With fewer examples than a mini-batch has, less will do.
+  const int64_t least = *learning::LeastMemoryBytes(
+      setup.narrowest(), setup.task.training, message.num_examples);
+  if (std::min(tasks, own) >= least) return "";
+  return absl::StrCat(tasks < own ? "the task's device_limits.memory"
+                                  : "the device's memory limit",
+                      " lets training use ", std::min(tasks, own),
+                      " bytes, task '", setup.task.name, "' needs at least ",
+                      least, " with ", message.num_examples, " examples");
+}
+
 // Why a device cannot run the task at all; "" when it can.
 std::string Ineligible(const TaskSetup& setup,
                        const protocol::CheckIn& message) {
@@ -91,22 +114,7 @@ std::string Ineligible(const TaskSetup& setup,
     return "the device offers no update codec that is known here, expected "
            "float32";
   }
-  // Training holds the model it started from and the one it changes.
-  const int64_t needed =
-      2 * setup.update_parameters.back() * static_cast<int64_t>(sizeof(float));
-  const auto too_little = [&](absl::string_view whose, int64_t memory) {
-    return absl::StrCat(whose, " lets training use ", memory, " bytes, task '",
-                        setup.task.name, "' needs at least ", needed);
-  };
-  // First the one that no device can mend.
-  if (const auto& limit = setup.task.device_limits.memory_bytes;
-      limit.has_value() && *limit < needed) {
-    return too_little("the task's device_limits.memory", *limit);
-  }
-  if (message.memory_bytes != 0 && message.memory_bytes < needed) {
-    return too_little("the device's memory limit", message.memory_bytes);
-  }
-  return "";
+  return TooLittleMemory(setup, message);
 }
 
 // One check-in while it is being answered.

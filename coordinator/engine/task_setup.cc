@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "learning/device_memory.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
 
@@ -41,14 +42,27 @@ absl::Status CheckRange(const configuration::Task& task) {
       largest, " or fewer examples or devices"));
 }
 
+// That some device can train within the task's own limit.
+absl::Status CheckMemory(const configuration::Task& task,
+                         const learning::Model& narrowest) {
+  const std::optional<int64_t>& limit = task.device_limits.memory_bytes;
+  SHOAL_ASSIGN_OR_RETURN(const int64_t least,
+                         learning::LeastMemoryBytes(narrowest, task.training,
+                                                    /*num_examples=*/1));
+  if (!limit.has_value() || *limit >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "device_limits.memory: ", SizeText(*limit),
+      " lets no device train this model, expected at least ", SizeText(least)));
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     const configuration::Task& task) {
-  SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<learning::Model> model,
-                         learning::Model::Create(task.model));
-  SHOAL_RETURN_IF_ERROR(CheckRange(task));
   auto setup = std::make_shared<TaskSetup>();
+  SHOAL_ASSIGN_OR_RETURN(setup->model, learning::Model::Create(task.model));
+  const learning::Model* model = setup->model.get();
+  SHOAL_RETURN_IF_ERROR(CheckRange(task));
   setup->task = task;
   setup->layout = model->layout();
   setup->has_classes = model->target() == learning::Target::kLabels;
@@ -61,6 +75,11 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     setup->update_parameters.push_back(
         sub_model->model().layout().num_parameters());
   }
+  SHOAL_RETURN_IF_ERROR(CheckMemory(task, setup->narrowest()));
+  SHOAL_ASSIGN_OR_RETURN(
+      setup->least_memory_bytes,
+      learning::LeastMemoryBytes(setup->narrowest(), task.training,
+                                 task.training.batch_size));
   return setup;
 }
 

@@ -13,6 +13,7 @@
 #include "aggregation/accumulator.h"
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
+#include "learning/model.h"
 #include "learning/parameters.h"
 #include "learning/sub_model.h"
 
@@ -20,18 +21,27 @@ namespace shoal::coordinator {
 
 struct TaskSetup {
   configuration::Task task;
+  std::unique_ptr<learning::Model> model;
   learning::ParameterLayout layout;
   learning::SubModels sub_models;  // as training.sub_model_widths asks
   // Of an update: of the model, then of its sub-models, falling.
   std::vector<int64_t> update_parameters;
+  // The least with which a device can train, the narrowest sub-model if it has
+  // to be, if it has a mini-batch of examples or more.
+  int64_t least_memory_bytes = 0;
   bool has_classes = false;  // so that there is an accuracy
   int64_t predictions_per_example = 1;
 
   int64_t num_parameters() const { return layout.num_parameters(); }
+  // Of the model and its sub-models.
+  const learning::Model& narrowest() const {
+    return sub_models.empty() ? *model : sub_models.back()->model();
+  }
 };
 
-// INVALID_ARGUMENT when the model is impossible, or when the bounds of its
-// updates leave the fixed-point sum too coarse (kMinScale).
+// INVALID_ARGUMENT when the model is impossible, when the bounds of its updates
+// leave the fixed-point sum too coarse (kMinScale), or when no device can train
+// within device_limits.memory.
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     const configuration::Task& task);
 

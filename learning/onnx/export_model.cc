@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "learning/pruning.h"
 #include "learning/quantisation.h"
@@ -36,6 +37,19 @@ absl::StatusOr<StoredSize> SizeInFile(const ParameterLayout& layout,
 }
 
 }  // namespace
+
+OnnxOptions DescribeVersion(const std::string& task, const ModelSpec& spec,
+                            const Digest& digest,
+                            std::optional<int64_t> version) {
+  OnnxOptions options;
+  options.name = task;
+  options.description = spec.ToString();
+  options.metadata = {{"task", task}, {"digest", digest.ToHex()}};
+  if (version.has_value()) {
+    options.metadata.push_back({"version", absl::StrCat(*version)});
+  }
+  return options;
+}
 
 absl::StatusOr<ExportedModel> ExportModel(const Model& model,
                                           absl::Span<const float> values,

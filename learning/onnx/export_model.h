@@ -3,10 +3,13 @@
 #ifndef SHOAL_LEARNING_ONNX_EXPORT_MODEL_H_
 #define SHOAL_LEARNING_ONNX_EXPORT_MODEL_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/digest.h"
 #include "learning/compression_report.h"
 #include "learning/model.h"
 #include "learning/onnx/write_onnx.h"
@@ -27,6 +30,12 @@ struct ExportedModel {
   StoredSize size_before;
   StoredSize size_after;
 };
+
+// What a file says about the model version that it is of: the task's name, the
+// digest of the stored version, and its number, if that is known.
+OnnxOptions DescribeVersion(const std::string& task, const ModelSpec& spec,
+                            const Digest& digest,
+                            std::optional<int64_t> version);
 
 // `values` is a device's vector. Prunes first, so that a step of int8 is that
 // of the weights that are left. INVALID_ARGUMENT as WriteOnnx and

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "learning/device_memory.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 
 namespace shoal::coordinator {
@@ -17,6 +18,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::SizeIs;
+
+int64_t LeastMemory(const configuration::Task& task, int64_t num_examples) {
+  const auto model = *learning::Model::Create(task.model);
+  return *learning::LeastMemoryBytes(*model, task.training, num_examples);
+}
 
 class CheckInTest : public EngineTest {
  protected:
@@ -115,14 +121,37 @@ TEST_F(CheckInTest, DeviceWithoutACommonCodecIsNotEligible) {
   EXPECT_THAT(wait.sentence, HasSubstr("codec"));
 }
 
-TEST_F(CheckInTest, MemoryBelowTwoModelsIsNotEligible) {
-  CreateTask();
+TEST_F(CheckInTest, MemoryBelowTheLeastIsNotEligible) {
+  const configuration::Task task = SmallTask();
+  CreateTask(task);
   protocol::CheckIn message = Hello();
-  message.memory_bytes = 2 * 4 * kParameters - 1;
+  const int64_t least = LeastMemory(task, message.num_examples);
+  message.memory_bytes = least - 1;
   const protocol::RetryAfter wait = WaitOf(message);
   EXPECT_EQ(wait.code, "not_eligible");
-  EXPECT_THAT(wait.sentence, HasSubstr("the device's memory limit lets"));
-  message.memory_bytes = 2 * 4 * kParameters;
+  EXPECT_THAT(wait.sentence,
+              HasSubstr(absl::StrCat("the device's memory limit lets training "
+                                     "use ",
+                                     least - 1,
+                                     " bytes, task 'task' needs at "
+                                     "least ",
+                                     least)));
+  message.memory_bytes = least;
+  EXPECT_TRUE(std::holds_alternative<protocol::Assignment>(
+      Require(CheckIn(1, message)).answer));
+}
+
+TEST_F(CheckInTest, FewExamplesNeedLessMemory) {
+  configuration::Task task = SmallTask();
+  task.training.batch_size = 512;
+  CreateTask(task);
+  const int64_t least = LeastMemory(task, /*num_examples=*/1);
+  ASSERT_LT(least, LeastMemory(task, 512));
+  protocol::CheckIn message = Hello();
+  message.memory_bytes = least;
+  message.num_examples = 512;
+  EXPECT_EQ(WaitOf(message).code, "not_eligible");
+  message.num_examples = 1;
   EXPECT_TRUE(std::holds_alternative<protocol::Assignment>(
       Require(CheckIn(1, message)).answer));
 }
@@ -162,13 +191,18 @@ TEST_F(CheckInTest, FullRoundsAndRepeatedCheckInsAreNotCountedAsRefused) {
 
 TEST_F(CheckInTest, MemoryLimitOfTheTaskCountsToo) {
   configuration::Task task = SmallTask();
-  task.device_limits.memory_bytes = 10;
+  task.training.batch_size = 512;
+  const int64_t least = LeastMemory(task, /*num_examples=*/1);
+  task.device_limits.memory_bytes = least;
   CreateTask(task);
-  const protocol::RetryAfter wait = WaitOf(Hello());
+  protocol::CheckIn message = Hello();
+  message.num_examples = 512;
+  const protocol::RetryAfter wait = WaitOf(message);
   EXPECT_EQ(wait.code, "not_eligible");
   EXPECT_THAT(wait.sentence,
-              HasSubstr("the task's device_limits.memory lets training use 10 "
-                        "bytes"));
+              HasSubstr(absl::StrCat("the task's device_limits.memory lets "
+                                     "training use ",
+                                     least, " bytes")));
 }
 
 TEST_F(CheckInTest, NoMoreThanMaxAssignedAreAdmitted) {

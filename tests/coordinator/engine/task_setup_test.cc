@@ -1,7 +1,10 @@
 #include "coordinator/engine/task_setup.h"
 
+#include "absl/strings/str_cat.h"
+#include "base/units.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "learning/device_memory.h"
 #include "learning/feature_statistics.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
@@ -17,6 +20,26 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+// The narrowest sub-model may fit where the model does not.
+TEST(TaskSetupTest, MemoryLimitHasToLetSomeDeviceTrain) {
+  configuration::Task task = SmallTask();
+  task.model = {learning::MlpSpec{4, {64}, 2}};
+  const auto model = Require(learning::Model::Create(task.model));
+  const int64_t least =
+      Require(learning::LeastMemoryBytes(*model, task.training, 1));
+  task.device_limits.memory_bytes = least;
+  EXPECT_THAT(MakeTaskSetup(task), IsOk());
+  task.device_limits.memory_bytes = least - 1;
+  EXPECT_THAT(MakeTaskSetup(task),
+              StatusIs(kInvalid, HasSubstr(absl::StrCat(
+                                     "device_limits.memory: ", least - 1,
+                                     "B lets no device train this model, "
+                                     "expected at least ",
+                                     SizeText(least)))));
+  task.training.sub_model_widths = {0.5};
+  EXPECT_THAT(MakeTaskSetup(task), IsOk());
+}
 
 TEST(TaskSetupTest, UpdatesAreOfTheModelOrOfItsSubModels) {
   configuration::Task task = SmallTask();
