@@ -22,6 +22,7 @@
 #include "client/private_values.h"
 #include "learning/feature_statistics.h"
 #include "learning/initial_model.h"
+#include "learning/onnx/export_model.h"
 #include "protocol/exit_code.h"
 #include "simulations/live/local_deployment.h"
 #include "simulations/live/local_only.h"
@@ -424,6 +425,14 @@ absl::Status LiveRun::SaveResults(LiveSummary& summary) {
   summary.kept_for_good = results_->is_kept_for_good();
   summary.model_path = results_->ModelPath(version);
   SHOAL_RETURN_IF_ERROR(results_->WriteModel(version, final_bytes_));
+  learning::ExportOptions options;
+  options.onnx = learning::DescribeVersion(
+      scenario_.task.name, scenario_.task.model, Sha256(final_bytes_), version);
+  SHOAL_ASSIGN_OR_RETURN(
+      const learning::ExportedModel exported,
+      learning::ExportModel(*model_, model_->DeviceVector(final_), options));
+  SHOAL_RETURN_IF_ERROR(results_->WriteOnnx(version, exported.file));
+  summary.onnx_path = results_->OnnxPath(version);
   summary.wall_time = Elapsed();
   return results_->WriteSummary(RoundsCsv(rounds_), SummaryJson(summary));
 }

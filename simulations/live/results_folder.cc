@@ -61,6 +61,10 @@ std::string ResultsFolder::ModelPath(int64_t version) const {
   return absl::StrFormat("%s/version-%06d.shoal", ModelsPath(path_), version);
 }
 
+std::string ResultsFolder::OnnxPath(int64_t version) const {
+  return absl::StrFormat("%s/version-%06d.onnx", ModelsPath(path_), version);
+}
+
 absl::Status ResultsFolder::WriteModel(int64_t version,
                                        absl::string_view bytes) {
   if (!has_scenario_) {
@@ -69,6 +73,10 @@ absl::Status ResultsFolder::WriteModel(int64_t version,
     has_scenario_ = true;
   }
   return WriteFileAtomically(ModelPath(version), bytes);
+}
+
+absl::Status ResultsFolder::WriteOnnx(int64_t version, absl::string_view file) {
+  return WriteFileAtomically(OnnxPath(version), file);
 }
 
 absl::Status ResultsFolder::WriteSummary(absl::string_view rounds_csv,

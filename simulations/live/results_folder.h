@@ -33,9 +33,12 @@ class ResultsFolder {
   // False: the next run removes it.
   bool is_kept_for_good() const { return temporary_ == nullptr; }
   std::string ModelPath(int64_t version) const;
+  std::string OnnxPath(int64_t version) const;
 
   // With the first model the scenario is written, which says what it is of.
   absl::Status WriteModel(int64_t version, absl::string_view bytes);
+  // The final model, for other programs.
+  absl::Status WriteOnnx(int64_t version, absl::string_view file);
   // The last of all: the folder stays.
   absl::Status WriteSummary(absl::string_view rounds_csv,
                             absl::string_view summary_json);

@@ -104,7 +104,8 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"personal_" + name, Values(measure, summary.personal_scores)},
       {"device_" + name, Values(measure, summary.device_scores)},
       {"local_only_" + name, alone},
-      {"model_path", summary.model_path}};
+      {"model_path", summary.model_path},
+      {"onnx_path", summary.onnx_path}};
   return json.dump(2) + "\n";
 }
 
@@ -136,6 +137,7 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);
+  row("  for ONNX Runtime", summary.onnx_path);
   row("results",
       absl::StrCat(summary.folder, "/summary.json, rounds.csv, scenario.yaml"));
   if (!summary.kept_for_good) {

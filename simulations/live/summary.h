@@ -41,6 +41,7 @@ struct LiveSummary {
   uint64_t seed = 0;
   std::string version;
   std::string model_path;     // of the final model
+  std::string onnx_path;      // the same, for other programs
   std::string folder;         // of all results
   bool kept_for_good = true;  // false: the next run removes the folder
 };

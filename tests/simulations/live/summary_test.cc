@@ -43,6 +43,7 @@ LiveSummary Example() {
   summary.seed = 7;
   summary.version = "0.1.0 (test)";
   summary.model_path = "out/models/version-000030.shoal";
+  summary.onnx_path = "out/models/version-000030.onnx";
   summary.folder = "out";
   return summary;
 }
