@@ -27,6 +27,8 @@ class ClientRunner final : public Client {
   ~ClientRunner() override { Stop(); }
 
   absl::StatusOr<SessionReport> RunOnce() override SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<TickResult> Tick(absl::Duration max_wait) override
+      SHOAL_EXCLUDES(mutex_);
   absl::Status Start() override SHOAL_EXCLUDES(mutex_);
   void Stop() override SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<std::vector<float>> Predict(
@@ -36,8 +38,17 @@ class ClientRunner final : public Client {
 
  private:
   void Loop();
-  // Runs a session; the caller has set running_.
-  absl::StatusOr<SessionReport> RunSessionNow() SHOAL_EXCLUDES(mutex_);
+  // Makes the calling thread the one that runs sessions, and the reverse.
+  void Enter() SHOAL_EXCLUDES(mutex_);
+  void Leave() SHOAL_EXCLUDES(mutex_);
+  // Of a session; the caller has entered.
+  absl::Status BeginSession() SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<SessionReport> EndSession() SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<SessionReport> RunToEnd() SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<TickResult> TickNow(absl::Duration max_wait)
+      SHOAL_EXCLUDES(mutex_);
+  // Ends the session that ticks have left under way. REQUIRES: stopping_.
+  void EndTickedSession() SHOAL_EXCLUDES(mutex_);
   Transport& Connected() SHOAL_EXCLUDES(mutex_);
   void Disconnect() SHOAL_EXCLUDES(mutex_);
   void Tell(const ClientEvent& event);
@@ -47,9 +58,11 @@ class ClientRunner final : public Client {
   void AwaitIdle(absl::Duration timeout) SHOAL_REQUIRES(mutex_);
 
   const ClientParts parts_;
-  // Of the running session's thread.
+  // Of the thread that has entered.
   SeededRng jitter_;
   int earlier_failures_ = 0;
+  std::unique_ptr<SessionRun> run_;  // null: no session is under way
+  absl::Duration next_session_;      // by ticks, on the monotonic clock
 
   Predictor predictor_;
   std::atomic<bool> stopping_ = false;
@@ -62,31 +75,83 @@ class ClientRunner final : public Client {
   std::thread loop_ SHOAL_GUARDED_BY(mutex_);
 };
 
-absl::StatusOr<SessionReport> ClientRunner::RunOnce() {
-  {
-    MutexLock lock(mutex_);
-    while (running_) changed_.Wait(mutex_);
-    running_ = true;
-  }
-  absl::StatusOr<SessionReport> report = RunSessionNow();
+void ClientRunner::Enter() {
+  MutexLock lock(mutex_);
+  while (running_) changed_.Wait(mutex_);
+  running_ = true;
+}
+
+void ClientRunner::Leave() {
   MutexLock lock(mutex_);
   running_ = false;
   changed_.NotifyAll();
+}
+
+absl::StatusOr<SessionReport> ClientRunner::RunOnce() {
+  Enter();
+  absl::StatusOr<SessionReport> report = RunToEnd();
+  Leave();
   return report;
 }
 
-absl::StatusOr<SessionReport> ClientRunner::RunSessionNow() {
+absl::StatusOr<SessionReport> ClientRunner::RunToEnd() {
+  if (run_ == nullptr) SHOAL_RETURN_IF_ERROR(BeginSession());
+  while (!run_->over()) {
+    const absl::Duration next = run_->Tick(absl::InfiniteDuration());
+    if (next > absl::ZeroDuration()) Wait(next);
+  }
+  return EndSession();
+}
+
+absl::StatusOr<TickResult> ClientRunner::Tick(absl::Duration max_wait) {
+  {
+    MutexLock lock(mutex_);
+    if (looping_) {
+      return absl::FailedPreconditionError(
+          "the client has been started: it ticks by itself");
+    }
+  }
+  Enter();
+  absl::StatusOr<TickResult> result = TickNow(max_wait);
+  Leave();
+  return result;
+}
+
+absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
+  const absl::Duration now = parts_.session.clock->Monotonic();
+  TickResult result;
+  if (run_ == nullptr) {
+    result.next = next_session_ - now;
+    if (result.next > absl::ZeroDuration()) return result;
+    SHOAL_RETURN_IF_ERROR(BeginSession());
+  }
+  result.next = run_->Tick(max_wait);
+  if (!run_->over()) return result;
+  SHOAL_ASSIGN_OR_RETURN(result.report, EndSession());
+  result.next = result.report->next_check_in;
+  next_session_ = parts_.session.clock->Monotonic() + result.next;
+  return result;
+}
+
+absl::Status ClientRunner::BeginSession() {
   SHOAL_RETURN_IF_ERROR(CheckDataset(*parts_.data));
   SessionRunOptions options = parts_.session;
+  if (parts_.limits != nullptr) options.limits = &parts_.limits->limits();
   options.earlier_failures = earlier_failures_;
   options.jitter_seed = jitter_.Uint64();
   options.permission = [this] {
     return stopping_ ? Permission::kStop : Permission::kGoOn;
   };
   options.on_event = [this](const ClientEvent& event) { Tell(event); };
-  absl::StatusOr<SessionResult> result =
-      RunSession(std::move(options), Connected(), *parts_.state, *parts_.data,
-                 [this](absl::Duration delay) { Wait(delay); });
+  SHOAL_ASSIGN_OR_RETURN(
+      run_, SessionRun::Create(std::move(options), Connected(), *parts_.state,
+                               *parts_.data));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SessionReport> ClientRunner::EndSession() {
+  absl::StatusOr<SessionResult> result = run_->result();
+  run_.reset();
   // A cancelled transport makes no more calls.
   if (!result.ok() || stopping_ ||
       result->report.next_check_in > kKeepConnectionFor) {
@@ -94,7 +159,10 @@ absl::StatusOr<SessionReport> ClientRunner::RunSessionNow() {
   }
   SHOAL_RETURN_IF_ERROR(result.status());
   earlier_failures_ = result->failures;
-  return result->report;
+  if (parts_.limits != nullptr) {
+    result->report.budgets = StatusOf(parts_.limits->limits().Report());
+  }
+  return std::move(result->report);
 }
 
 Transport& ClientRunner::Connected() {
@@ -159,7 +227,7 @@ void ClientRunner::Stop() {
   std::thread loop;
   {
     MutexLock lock(mutex_);
-    if (!running_ && !looping_) return;
+    if (!running_ && !looping_ && run_ == nullptr) return;
     stopping_ = true;
     changed_.NotifyAll();
     AwaitIdle(parts_.stop_grace);
@@ -168,9 +236,27 @@ void ClientRunner::Stop() {
     loop = std::move(loop_);
   }
   if (loop.joinable()) loop.join();
+  EndTickedSession();
   MutexLock lock(mutex_);
   looping_ = false;
   stopping_ = false;
+}
+
+void ClientRunner::EndTickedSession() {
+  constexpr absl::Duration kPiece = absl::Milliseconds(10);
+  Enter();
+  if (run_ != nullptr) {
+    const Clock& clock = *parts_.session.clock;
+    const absl::Duration patience = clock.Monotonic() + parts_.stop_grace;
+    while (!run_->over()) {
+      if (clock.Monotonic() >= patience) Connected().Cancel();
+      run_->Tick(kPiece);
+    }
+    // The session has told how it ended; an error of its storage shows again
+    // in the next.
+    EndSession().IgnoreError();
+  }
+  Leave();
 }
 
 }  // namespace

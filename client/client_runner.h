@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "client/client_state.h"
+#include "client/device_limits.h"
 #include "client/file_state.h"
 #include "client/include/shoal/client.h"
 #include "client/session_run.h"
@@ -16,12 +17,13 @@ namespace shoal::client {
 
 struct ClientParts {
   // What sessions are told; `clock` is required, `permission`, `on_event`,
-  // `earlier_failures` and `jitter_seed` are set by the client.
+  // `limits`, `earlier_failures` and `jitter_seed` are set by the client.
   SessionRunOptions session;
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   std::unique_ptr<FolderLock> lock;  // of the state's folder; may be null
   std::unique_ptr<ClientState> state;
   std::shared_ptr<const learning::Dataset> data;
+  std::unique_ptr<OpenLimits> limits;  // null: none
   // A new connection. Kept between sessions that follow each other closely,
   // closed otherwise.
   std::function<std::unique_ptr<Transport>()> connect;

@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
-#include "client/private_values.h"
 #include "learning/update_codec.h"
 
 namespace shoal::client {
@@ -154,7 +153,7 @@ void SessionRun::AskLimits() {
   // another session.
   const bool may_rest = was_begun && limit_.kind == Verdict::kPause &&
                         std::holds_alternative<DoFetch>(action) &&
-                        options_.clock->Monotonic() < TrainUntil();
+                        options_.clock->Monotonic() < work_->train_until();
   if (may_rest) {
     permission_ = Permission::kPause;
   } else {
@@ -169,7 +168,7 @@ Verdict SessionRun::AskAbout(const SessionAction& action) {
     return calling_ ? Verdict() : limits_.DuringTransfer();
   }
   if (std::holds_alternative<DoFetch>(action)) {
-    return model_ == nullptr ? Verdict() : limits_.DuringTransfer();
+    return work_->chosen() ? limits_.DuringTransfer() : Verdict();
   }
   if (const auto* upload = std::get_if<DoUpload>(&action)) {
     if (calling_) return limits_.DuringTransfer();
@@ -180,9 +179,8 @@ Verdict SessionRun::AskAbout(const SessionAction& action) {
 }
 
 bool SessionRun::WillTrain() const {
-  return training_ != nullptr && !training_->done() &&
-         permission_ == Permission::kGoOn &&
-         options_.clock->Monotonic() < TrainUntil();
+  return IsTraining() && !work_->done() && permission_ == Permission::kGoOn &&
+         options_.clock->Monotonic() < work_->train_until();
 }
 
 void SessionRun::HoldBack(const Verdict& verdict) {
@@ -195,7 +193,7 @@ void SessionRun::HoldBack(const Verdict& verdict) {
 
 void SessionRun::DropWork() {
   fetch_.reset();
-  training_.reset();
+  work_.reset();
   wake_.reset();
 }
 
@@ -211,7 +209,7 @@ bool SessionRun::MustFinish() const {
       std::holds_alternative<SessionEnd>(action)) {
     return true;
   }
-  return training_ != nullptr && options_.clock->Monotonic() >= TrainUntil();
+  return IsTraining() && options_.clock->Monotonic() >= work_->train_until();
 }
 
 absl::Duration SessionRun::Pause() {
@@ -223,8 +221,8 @@ absl::Duration SessionRun::Pause() {
                                    ? "the device's conditions do not allow work"
                                    : limit_.why);
   }
-  if (training_ == nullptr) return options_.pause_interval;
-  return std::clamp(TrainUntil() - options_.clock->Monotonic(),
+  if (!IsTraining()) return options_.pause_interval;
+  return std::clamp(work_->train_until() - options_.clock->Monotonic(),
                     absl::ZeroDuration(), options_.pause_interval);
 }
 
@@ -258,7 +256,9 @@ absl::Duration SessionRun::Perform(const DoCheckIn& action,
 
 void SessionRun::OnAssigned() {
   const protocol::Assignment& assignment = *session_.assignment();
-  deadline_ = options_.clock->Monotonic() + assignment.time_left;
+  work_.emplace(WorkSite{data_, state_, *options_.clock, options_.memory_bytes,
+                         options_.seed},
+                assignment);
   result_.report.task = assignment.task;
   result_.report.round_id = assignment.round_id;
   result_.report.model_version = assignment.model.version;
@@ -268,14 +268,16 @@ void SessionRun::OnAssigned() {
 
 absl::Duration SessionRun::Perform(const DoFetch& action,
                                    absl::Duration max_wait) {
-  Objection objection = Prepare();
+  Objection objection = work_->Choose(limits_);
   if (objection.why.ok()) {
     if (!fetch_.has_value()) {
       fetch_.emplace(action.model, transport_, state_, *options_.clock);
     }
     const std::optional<Objection> fetched = fetch_->Step(max_wait);
     if (!fetched.has_value()) return NextLook(max_wait);
-    objection = fetched->why.ok() ? Adopt(action.model) : *fetched;
+    objection = fetched->why.ok()
+                    ? work_->Adopt(fetch_->model(), fetch_->transfer_time())
+                    : *fetched;
   }
   fetch_.reset();
   session_.OnFetched(objection.why, objection.reason);
@@ -284,47 +286,9 @@ absl::Duration SessionRun::Perform(const DoFetch& action,
   Tell(ClientEvent::kFetched, "model version ", model.version, ", ",
        model.num_bytes, " bytes");
   options_.failpoints.Reach(Failpoint::kAfterFetch);
-  BeginTraining();
+  objection = work_->BeginTraining();
+  if (!objection.why.ok()) session_.OnTrained(objection.why, objection.reason);
   return absl::ZeroDuration();
-}
-
-Objection SessionRun::Prepare() {
-  if (model_ != nullptr) return {};
-  const protocol::Assignment& assignment = *session_.assignment();
-  DeviceMenu menu = MakeDeviceMenu(assignment, data_, options_.memory_bytes,
-                                   assignment.model.num_bytes);
-  if (!menu.objection.why.ok()) return menu.objection;
-  const Governor::Choice choice = limits_.Choose(
-      assignment, deadline_ - options_.clock->Monotonic(), menu.entries);
-  if (!choice.verdict.ok()) {
-    return {absl::FailedPreconditionError(choice.verdict.why),
-            choice.verdict.reason};
-  }
-  plan_ = std::move(menu.entries[choice.index]);
-  model_ = std::move(menu.models[plan_.model]);
-  return {};
-}
-
-Objection SessionRun::Adopt(const protocol::ModelReference& reference) {
-  base_ = fetch_->model();
-  fetch_time_ = fetch_->transfer_time();
-  const absl::Status fits = CheckLayout(base_.view.layout, model_->whole());
-  if (!fits.ok()) return {fits, AbandonReason::kTraining};
-  const NewestModel newest = {session_.assignment()->task,
-                              model_->whole().spec(), reference.digest,
-                              reference.version, model_->width()};
-  const auto known = state_.LoadNewest();
-  if (known.ok() && *known == newest) return {};
-  const absl::Status saved = state_.SaveNewest(newest);
-  if (saved.ok()) return {};
-  return {StorageError(saved), AbandonReason::kConditions};
-}
-
-absl::Duration SessionRun::TrainUntil() const {
-  // The upload is taken to be as fast as the download was, or half as fast to
-  // be sure; a tenth of the time is kept in any case.
-  const absl::Duration tenth = session_.assignment()->time_left / 10;
-  return deadline_ - std::max(tenth, 2 * fetch_time_);
 }
 
 absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
@@ -332,99 +296,37 @@ absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
     EndTraining();
     return absl::ZeroDuration();
   }
-  const absl::Status status = training_->Step();
-  limits_.set_flops(FlopsSoFar());
-  if (!status.ok()) FailTraining(status, AbandonReason::kTraining);
+  const absl::Status status = work_->Step();
+  if (status.ok()) {
+    limits_.set_flops(work_->flops());
+  } else {
+    session_.OnTrained(status, AbandonReason::kTraining);
+  }
   return absl::ZeroDuration();
 }
 
-double SessionRun::FlopsSoFar() const {
-  const double scored = static_cast<double>(training_->num_evaluated()) /
-                        static_cast<double>(data_.num_examples());
-  return scored * plan_.cost.before.flops +
-         static_cast<double>(training_->num_steps()) * plan_.cost.step.flops;
-}
-
-void SessionRun::BeginTraining() {
-  const protocol::Assignment& assignment = *session_.assignment();
-  const absl::StatusOr<learning::ParameterVector> own =
-      LoadPrivateValues(state_, assignment.task, model_->model());
-  if (!own.ok()) {
-    return FailTraining(StorageError(own.status()), AbandonReason::kConditions);
-  }
-  const uint64_t round = static_cast<uint64_t>(assignment.round_number);
-  learning::LocalRun run;
-  run.seed = DeriveSeed(options_.seed, "train", {round});
-  run.round = assignment.model.version;
-  run.private_values = *own;
-  const auto limit = MemoryLimit(assignment.plan, options_.memory_bytes);
-  if (limit.has_value()) run.memory_bytes = BlockBytes(model_->model(), *limit);
-  auto training = learning::LocalTraining::Create(
-      model_->model(), model_->Parameters(base_.view.parameters, taken_out_),
-      data_, plan_.training, assignment.plan.algorithm, run);
-  if (!training.ok()) {
-    return FailTraining(training.status(), AbandonReason::kTraining);
-  }
-  training_ = *std::move(training);
-}
-
-void SessionRun::FailTraining(const absl::Status& why, AbandonReason reason) {
-  training_.reset();
-  session_.OnTrained(why, reason);
-}
-
 void SessionRun::EndTraining() {
-  const bool ended_early = !training_->done();
-  const absl::StatusOr<learning::LocalUpdate> update = training_->Finish();
-  training_.reset();
-  if (!update.ok() && !limit_.ok()) {
-    return FailTraining(absl::FailedPreconditionError(limit_.why),
-                        limit_.reason);
+  if (work_->num_steps() == 0 && !limit_.ok()) {
+    return session_.OnTrained(absl::FailedPreconditionError(limit_.why),
+                              limit_.reason);
   }
-  if (!update.ok()) {
-    return FailTraining(update.status(), ended_early
-                                             ? AbandonReason::kConditions
-                                             : AbandonReason::kTraining);
+  const Objection objection = work_->Finish();
+  if (!objection.why.ok()) {
+    return session_.OnTrained(objection.why, objection.reason);
   }
-  result_.report.base_loss = update->base_score.loss();
-  result_.report.base_accuracy = update->base_score.accuracy();
-  result_.report.num_steps = update->num_steps;
-  const absl::StatusOr<PendingUpload> pending = Save(*update);
-  session_.OnTrained(pending, AbandonReason::kConditions);
-  if (pending.ok()) options_.failpoints.Reach(Failpoint::kAfterTrain);
-}
-
-absl::StatusOr<PendingUpload> SessionRun::Save(
-    const learning::LocalUpdate& update) {
-  const protocol::Assignment& assignment = *session_.assignment();
-  const learning::UpdateReport report = {
-      .num_examples = update.num_examples,
-      .num_steps = update.num_steps,
-      .base_loss_sum = update.base_score.loss_sum,
-      .base_num_correct = update.base_score.num_correct.value_or(0)};
-  update_ = learning::EncodeUpdate(assignment.plan.codec, report, update.delta);
-  const absl::Duration left = deadline_ - options_.clock->Monotonic();
-  const PendingUpload pending = {
-      .token = assignment.token,
-      .task = assignment.task,
-      .round_id = assignment.round_id,
-      .digest = Sha256(update_),
-      .num_bytes = static_cast<int64_t>(update_.size()),
-      .deadline = options_.clock->Now() + left};
-  if (!update.private_values.empty()) {
-    const absl::Status kept = state_.SavePrivate(
-        assignment.task,
-        {model_->model().private_layout(), update.private_values});
-    if (!kept.ok()) return StorageError(kept);
-  }
-  const absl::Status saved = state_.SavePending(pending, update_);
-  if (!saved.ok()) return StorageError(saved);
   has_saved_ = true;
+  update_ = work_->TakeEncoded();
+  const learning::LocalUpdate& update = work_->update();
+  SessionReport& report = result_.report;
+  report.base_loss = update.base_score.loss();
+  report.base_accuracy = update.base_score.accuracy();
+  report.num_steps = update.num_steps;
   Tell(ClientEvent::kTrained, update.num_steps, " steps on ",
-       update.num_examples, " examples", plan_.less.empty() ? "" : ", ",
-       plan_.less, update.complete ? "" : ", stopped early",
+       update.num_examples, " examples", work_->less().empty() ? "" : ", ",
+       work_->less(), update.complete ? "" : ", stopped early",
        limit_.ok() ? "" : ": ", limit_.why);
-  return pending;
+  session_.OnTrained(work_->pending(), AbandonReason::kConditions);
+  options_.failpoints.Reach(Failpoint::kAfterTrain);
 }
 
 absl::Duration SessionRun::Perform(const DoQueryUpload& action,

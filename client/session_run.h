@@ -15,9 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "client/assigned_work.h"
 #include "client/client_state.h"
-#include "client/device_model.h"
-#include "client/device_plan.h"
 #include "client/failpoints.h"
 #include "client/include/shoal/client.h"
 #include "client/model_fetch.h"
@@ -25,8 +24,6 @@
 #include "client/session_limits.h"
 #include "client/transport.h"
 #include "learning/dataset.h"
-#include "learning/local_training.h"
-#include "learning/model.h"
 
 namespace shoal::client {
 
@@ -131,17 +128,8 @@ class SessionRun {
   void Resume();
 
   void OnAssigned();
-  // Checks the plan, once, before anything is downloaded.
-  Objection Prepare();
-  // The model is here: checks it and makes it the newest.
-  Objection Adopt(const protocol::ModelReference& reference);
-  // When training has to end so that the update still arrives in time.
-  absl::Duration TrainUntil() const;
-  void BeginTraining();
-  double FlopsSoFar() const;
+  bool IsTraining() const { return work_.has_value() && work_->is_training(); }
   void EndTraining();
-  void FailTraining(const absl::Status& why, protocol::AbandonReason reason);
-  absl::StatusOr<PendingUpload> Save(const learning::LocalUpdate& update);
   absl::Status Clear(const SessionEnd& end);
   // Concatenates the detail's parts, if anybody listens.
   template <typename... Parts>
@@ -167,15 +155,9 @@ class SessionRun {
   SessionLimits limits_;
   std::optional<PendingUpload> pending_;  // of an earlier session
   Verdict limit_;  // why there is a rest, or an end of training
-  std::unique_ptr<DeviceModel> model_;
-  MenuEntry plan_;                       // as chosen
-  learning::ParameterVector taken_out_;  // of a sub-model
-  HeldModel base_;
-  std::unique_ptr<learning::LocalTraining> training_;
-  absl::Duration deadline_;    // of the round, on the monotonic clock
-  absl::Duration fetch_time_;  // of the bytes that were downloaded
-  std::string update_;         // encoded
-  bool has_saved_ = false;     // state_ holds update_
+  std::optional<AssignedWork> work_;
+  std::string update_;      // encoded
+  bool has_saved_ = false;  // state_ holds update_
 
   bool over_ = false;
   absl::Status error_;

@@ -62,16 +62,7 @@ absl::Status Agent::Prepare() {
   const AgentConfig& config = options_.config;
   absl::StatusOr<std::unique_ptr<learning::Dataset>> data = LoadShare(config);
   if (!data.ok()) return protocol::AsWrongInput(data.status());
-  log_.Info(
-      "agent started",
-      {{"version", Version()},
-       {"coordinator", config.coordinator},
-       {"population", config.population},
-       {"share", absl::StrCat(config.share.index, "/", config.share.devices)},
-       {"examples", (*data)->num_examples()}});
-  if (config.insecure) {
-    log_.Warning("insecure: the connection is plaintext, anybody can read it");
-  }
+  const int64_t num_examples = (*data)->num_examples();
   GrpcClientParts parts;
   parts.data = *std::move(data);
   parts.on_event = [this](const ClientEvent& event) {
@@ -85,6 +76,16 @@ absl::Status Agent::Prepare() {
     return protocol::AsWrongInput(client.status());
   }
   SHOAL_RETURN_IF_ERROR(client.status());
+  log_.Info(
+      "agent started",
+      {{"version", Version()},
+       {"coordinator", config.coordinator},
+       {"population", config.population},
+       {"share", absl::StrCat(config.share.index, "/", config.share.devices)},
+       {"examples", num_examples}});
+  if (config.insecure) {
+    log_.Warning("insecure: the connection is plaintext, anybody can read it");
+  }
   MutexLock lock(mutex_);
   client_ = *std::move(client);
   return absl::OkStatus();

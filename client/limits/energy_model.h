@@ -11,6 +11,8 @@
 #include <array>
 #include <cstddef>
 
+#include "client/include/shoal/limits.h"
+
 namespace shoal::client {
 
 // What costs energy: done, or planned. All >= 0.
@@ -27,17 +29,8 @@ struct Work {
   friend bool operator==(const Work&, const Work&) = default;
 };
 
-// Joules per unit of work. The defaults are cautious: an embedded board with
-// Wi-Fi.
-struct EnergyCoefficients {
-  double joules_per_connection = 1;
-  double joules_per_received_megabyte = 3;
-  double joules_per_sent_megabyte = 5;
-  double joules_per_gigaflop = 1;
-  double watts_awake = 0.5;
-  friend bool operator==(const EnergyCoefficients&,
-                         const EnergyCoefficients&) = default;
-};
+// Joules per unit of work.
+using EnergyCoefficients = DeviceEnergyCosts;
 
 inline constexpr size_t kNumCoefficients = 5;
 using EnergyVector = std::array<double, kNumCoefficients>;

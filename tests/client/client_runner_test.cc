@@ -16,6 +16,7 @@ namespace {
 using testing::FakeFleet;
 using testing::FakeTransport;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using testing::Rpc;
 using testing::SmallExamples;
 using testing::StatusIs;
@@ -171,6 +172,65 @@ TEST_F(ClientRunnerTest, StartRunsSessionsUntilStop) {
   ended.Await();
   client->Stop();  // it waits for the next check-in, 7 s away
   EXPECT_EQ(fleet_.counted().size(), 1u);
+}
+
+TEST_F(ClientRunnerTest, TicksRunASessionPieceByPiece) {
+  const auto client = MakeClient(Parts());
+  std::optional<SessionReport> report;
+  int ticks = 0;
+  while (!report.has_value()) {
+    ASSERT_LT(++ticks, 1000);
+    SHOAL_ASSERT_OK_AND_ASSIGN(TickResult tick,
+                               client->Tick(absl::ZeroDuration()));
+    report = std::move(tick.report);
+  }
+  EXPECT_EQ(report->outcome, SessionReport::kContributed);
+  EXPECT_GT(ticks, report->num_steps);
+  // It is not time for the next one: nothing is done until then.
+  SHOAL_ASSERT_OK_AND_ASSIGN(const TickResult idle,
+                             client->Tick(absl::ZeroDuration()));
+  EXPECT_LE(idle.next, report->next_check_in);
+  EXPECT_GT(idle.next, report->next_check_in - absl::Seconds(5));
+  EXPECT_FALSE(idle.report.has_value());
+  EXPECT_EQ(fleet_.counted().size(), 1u);
+}
+
+TEST_F(ClientRunnerTest, RunOnceGoesOnWithATickedSession) {
+  const auto client = MakeClient(Parts());
+  SHOAL_ASSERT_OK(client->Tick(absl::ZeroDuration()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_EQ(connections_, 1);
+  EXPECT_EQ(fleet_.counted().size(), 1u);
+}
+
+TEST_F(ClientRunnerTest, StopEndsATickedSession) {
+  std::vector<ClientEvent::Kind> events;
+  ClientParts parts = Parts();
+  parts.stop_grace = absl::Seconds(20);
+  parts.on_event = [&](const ClientEvent& event) {
+    events.push_back(event.kind);
+  };
+  const auto client = MakeClient(std::move(parts));
+  while (events.empty() || events.back() != ClientEvent::kFetched) {
+    SHOAL_ASSERT_OK(client->Tick(absl::ZeroDuration()));
+  }
+  client->Stop();
+  EXPECT_THAT(events,
+              IsSupersetOf({ClientEvent::kAbandoned, ClientEvent::kEnded}));
+  // The round has its place back; another session may begin at once.
+  SHOAL_ASSERT_OK_AND_ASSIGN(const TickResult tick,
+                             client->Tick(absl::ZeroDuration()));
+  EXPECT_LE(tick.next, absl::Seconds(1));
+}
+
+TEST_F(ClientRunnerTest, StartedClientTicksByItself) {
+  const auto client = MakeClient(Parts());
+  SHOAL_ASSERT_OK(client->Start());
+  EXPECT_THAT(client->Tick(absl::ZeroDuration()),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  client->Stop();
+  SHOAL_EXPECT_OK(client->Tick(absl::ZeroDuration()));
 }
 
 TEST_F(ClientRunnerTest, SessionsOfSeveralThreadsTakeTurns) {

@@ -8,6 +8,7 @@
 #include "client/device_plan.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "learning/device_memory.h"
 #include "learning/local_update.h"
 #include "learning/update_codec.h"
 #include "tests/support/fake_transport.h"
@@ -224,7 +225,7 @@ TEST_F(SessionRunTest, SubModelIsTrainedWhereTheModelHasNoRoom) {
       const learning::MemoryPlan least,
       learning::PlanLocalUpdate(half->model(), plan.training, 20, {}));
   UsePlan(plan);
-  options_.memory_bytes = PeakMemoryBytes(half->model(), least);
+  options_.memory_bytes = learning::PeakMemoryBytes(half->model(), least);
   const SessionReport report = Run();
   EXPECT_EQ(report.outcome, SessionReport::kContributed);
   EXPECT_THAT(details_, HasSubstr("a sub-model of width 0.5"));

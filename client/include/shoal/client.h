@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "shoal/limits.h"
 
 namespace shoal {
 
@@ -77,6 +78,9 @@ struct ClientOptions {
   // Longest time without a byte before a transfer counts as failed; a plan
   // may shorten it.
   absl::Duration idle_window = absl::Seconds(30);
+  // What sessions may spend and when they may run. Absent: not limited; a task
+  // that limits energy is refused then, for nobody would keep to it.
+  std::optional<DeviceLimits> limits;
 };
 
 // What happens inside a session, as it happens.
@@ -101,6 +105,15 @@ struct ClientDependencies {
   ExampleSource* examples = nullptr;  // required; must outlive the client
   // Called from the session's thread, without any lock held. May be empty.
   std::function<void(const ClientEvent&)> on_event;
+
+  // The rest is asked only with ClientOptions::limits; between mini-batches,
+  // from the session's thread. May be empty.
+
+  // Completes and overrules what was read from the system.
+  std::function<void(DeviceReadings&)> device_state;
+  // Joules that the device has spent, from any start; takes the place of the
+  // meters of the system. An error, or less than before: nothing can be told.
+  std::function<absl::StatusOr<double>()> joules;
 };
 
 // How one session went.
@@ -125,7 +138,14 @@ struct SessionReport {
   int64_t bytes_sent = 0;
   int64_t bytes_received = 0;
   std::optional<double> energy_joules;  // spent; absent without limits
+  std::optional<BudgetStatus> budgets;  // after the session; likewise
   std::string explanation;              // one sentence for people
+};
+
+// What one call of Client::Tick did.
+struct TickResult {
+  absl::Duration next;                  // call again after it; zero: at once
+  std::optional<SessionReport> report;  // of the session that has just ended
 };
 
 // Thread-safe: RunOnce and Predict may be called from several threads, one
@@ -140,14 +160,23 @@ class Client {
   virtual ~Client() = default;
 
   // Runs one session, or resumes the interrupted one: check in, fetch, train,
-  // upload. Blocks until it is over. An error means that nothing could be
-  // tried at all; refusals and lost connections are reported as outcomes.
+  // upload. Blocks until it is over; goes on with one that Tick has begun. An
+  // error means that nothing could be tried at all; refusals and lost
+  // connections are reported as outcomes.
   virtual absl::StatusOr<SessionReport> RunOnce() = 0;
+
+  // The same from a loop of the caller's, obeying `next_check_in`: does one
+  // bounded piece of work (a mini-batch, a chunk of a transfer, a step between
+  // them), or none when it is not time yet. Waits for the network up to
+  // `max_wait`; zero: not at all. Errors as RunOnce, after which `max_backoff`
+  // should pass; FAILED_PRECONDITION between Start and Stop.
+  virtual absl::StatusOr<TickResult> Tick(absl::Duration max_wait) = 0;
 
   // Runs sessions on a thread of its own, obeying `next_check_in`, until
   // Stop(). FAILED_PRECONDITION when it runs already.
   virtual absl::Status Start() = 0;
-  // Ends the running session within a second, between two mini-batches; its
+  // Ends the running session, between two mini-batches (or parts of one, with
+  // training.micro_batch_size): within a second, unless one takes longer. Its
   // work so far is resumed or abandoned, never lost silently. The client can
   // be used again afterwards. Not to be called from `on_event`.
   virtual void Stop() = 0;

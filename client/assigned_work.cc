@@ -1,0 +1,139 @@
+#include "client/assigned_work.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/digest.h"
+#include "base/random.h"
+#include "client/model_fetch.h"
+#include "client/private_values.h"
+#include "learning/device_memory.h"
+#include "learning/update_codec.h"
+
+namespace shoal::client {
+namespace {
+
+using protocol::AbandonReason;
+
+}  // namespace
+
+AssignedWork::AssignedWork(const WorkSite& site,
+                           const protocol::Assignment& assignment)
+    : site_(site),
+      assignment_(assignment),
+      deadline_(site.clock.Monotonic() + assignment.time_left) {}
+
+Objection AssignedWork::Choose(SessionLimits& limits) {
+  if (chosen()) return {};
+  DeviceMenu menu = MakeDeviceMenu(assignment_, site_.data, site_.memory_bytes,
+                                   assignment_.model.num_bytes);
+  if (!menu.objection.why.ok()) return menu.objection;
+  const Governor::Choice choice = limits.Choose(
+      assignment_, deadline_ - site_.clock.Monotonic(), menu.entries);
+  if (!choice.verdict.ok()) {
+    return {absl::FailedPreconditionError(choice.verdict.why),
+            choice.verdict.reason};
+  }
+  plan_ = std::move(menu.entries[choice.index]);
+  model_ = std::move(menu.models[plan_.model]);
+  return {};
+}
+
+Objection AssignedWork::Adopt(HeldModel model, absl::Duration transfer_time) {
+  base_ = std::move(model);
+  fetch_time_ = transfer_time;
+  const absl::Status fits = CheckLayout(base_.view.layout, model_->whole());
+  if (!fits.ok()) return {fits, AbandonReason::kTraining};
+  const protocol::ModelReference& reference = assignment_.model;
+  const NewestModel newest = {assignment_.task, model_->whole().spec(),
+                              reference.digest, reference.version,
+                              model_->width()};
+  const auto known = site_.state.LoadNewest();
+  if (known.ok() && *known == newest) return {};
+  const absl::Status saved = site_.state.SaveNewest(newest);
+  if (saved.ok()) return {};
+  return {StorageError(saved), AbandonReason::kConditions};
+}
+
+Objection AssignedWork::BeginTraining() {
+  const absl::StatusOr<learning::ParameterVector> own =
+      LoadPrivateValues(site_.state, assignment_.task, model_->model());
+  if (!own.ok()) return {StorageError(own.status()), AbandonReason::kConditions};
+  const uint64_t round = static_cast<uint64_t>(assignment_.round_number);
+  learning::LocalRun run;
+  run.seed = DeriveSeed(site_.seed, "train", {round});
+  run.round = assignment_.model.version;
+  run.private_values = *own;
+  const auto limit = MemoryLimit(assignment_.plan, site_.memory_bytes);
+  if (limit.has_value()) {
+    run.memory_bytes = learning::BlockBytes(model_->model(), *limit);
+  }
+  auto training = learning::LocalTraining::Create(
+      model_->model(), model_->Parameters(base_.view.parameters, taken_out_),
+      site_.data, plan_.training, assignment_.plan.algorithm, run);
+  if (!training.ok()) return {training.status(), AbandonReason::kTraining};
+  training_ = *std::move(training);
+  return {};
+}
+
+absl::Status AssignedWork::Step() {
+  const absl::Status status = training_->Step();
+  if (!status.ok()) training_.reset();
+  return status;
+}
+
+double AssignedWork::flops() const {
+  const double scored = static_cast<double>(training_->num_evaluated()) /
+                        static_cast<double>(site_.data.num_examples());
+  return scored * plan_.cost.before.flops +
+         static_cast<double>(training_->num_steps()) * plan_.cost.step.flops;
+}
+
+absl::Duration AssignedWork::train_until() const {
+  // The upload is taken to be as fast as the download was, or half as fast to
+  // be sure; a tenth of the time is kept in any case.
+  const absl::Duration tenth = assignment_.time_left / 10;
+  return deadline_ - std::max(tenth, 2 * fetch_time_);
+}
+
+Objection AssignedWork::Finish() {
+  const bool ended_early = !training_->done();
+  absl::StatusOr<learning::LocalUpdate> update = training_->Finish();
+  training_.reset();
+  if (!update.ok()) {
+    return {update.status(), ended_early ? AbandonReason::kConditions
+                                         : AbandonReason::kTraining};
+  }
+  update_ = *std::move(update);
+  return Keep();
+}
+
+Objection AssignedWork::Keep() {
+  const learning::UpdateReport report = {
+      .num_examples = update_.num_examples,
+      .num_steps = update_.num_steps,
+      .base_loss_sum = update_.base_score.loss_sum,
+      .base_num_correct = update_.base_score.num_correct.value_or(0)};
+  encoded_ =
+      learning::EncodeUpdate(assignment_.plan.codec, report, update_.delta);
+  const absl::Duration left = deadline_ - site_.clock.Monotonic();
+  pending_ = {.token = assignment_.token,
+              .task = assignment_.task,
+              .round_id = assignment_.round_id,
+              .digest = Sha256(encoded_),
+              .num_bytes = static_cast<int64_t>(encoded_.size()),
+              .deadline = site_.clock.Now() + left};
+  absl::Status kept;
+  if (!update_.private_values.empty()) {
+    kept = site_.state.SavePrivate(
+        assignment_.task,
+        {model_->model().private_layout(), update_.private_values});
+  }
+  if (kept.ok()) kept = site_.state.SavePending(pending_, encoded_);
+  if (kept.ok()) return {};
+  return {StorageError(kept), AbandonReason::kConditions};
+}
+
+}  // namespace shoal::client

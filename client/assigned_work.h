@@ -1,0 +1,90 @@
+// What a device does for its assignment on its own, between the calls of the
+// session: choose how to run the plan, check the model, train, keep the update.
+#ifndef SHOAL_CLIENT_ASSIGNED_WORK_H_
+#define SHOAL_CLIENT_ASSIGNED_WORK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "client/client_state.h"
+#include "client/device_model.h"
+#include "client/device_plan.h"
+#include "client/session.h"
+#include "client/session_limits.h"
+#include "learning/dataset.h"
+#include "learning/local_training.h"
+#include "protocol/messages.h"
+
+namespace shoal::client {
+
+// All must outlive the work.
+struct WorkSite {
+  const learning::Dataset& data;
+  ClientState& state;
+  const Clock& clock;
+  int64_t memory_bytes = 0;  // what training may use; 0: not limited
+  uint64_t seed = 0;         // of the device
+};
+
+// The steps of one assignment, in this order. Thread-compatible.
+class AssignedWork {
+ public:
+  // The round's time runs from now on.
+  AssignedWork(const WorkSite& site, const protocol::Assignment& assignment);
+
+  // Before anything is downloaded: the best way to run the plan within the
+  // device's memory and `limits`. Once it has been found it stays.
+  Objection Choose(SessionLimits& limits);
+  bool chosen() const { return model_ != nullptr; }
+
+  // The model has come, in `transfer_time`: checks it, makes it the newest.
+  Objection Adopt(HeldModel model, absl::Duration transfer_time);
+
+  Objection BeginTraining();
+  bool is_training() const { return training_ != nullptr; }
+  // REQUIRES, here and below: is_training().
+  bool done() const { return training_->done(); }
+  int64_t num_steps() const { return training_->num_steps(); }
+  // One mini-batch. After an error the training is over.
+  absl::Status Step();
+  // Floating-point operations so far.
+  double flops() const;
+
+  // When training has to end so that the update still arrives in time, on the
+  // monotonic clock.
+  absl::Duration train_until() const;
+
+  // Ends the training and keeps the update in the state until it is uploaded.
+  Objection Finish();
+  // What Finish() has kept; valid once it had no objection.
+  const PendingUpload& pending() const { return pending_; }
+  const learning::LocalUpdate& update() const { return update_; }
+  // Once.
+  std::string TakeEncoded() { return std::move(encoded_); }
+  // How the plan was run with less than it asks for; "" when it was not.
+  const std::string& less() const { return plan_.less; }
+
+ private:
+  Objection Keep();
+
+  const WorkSite site_;
+  const protocol::Assignment assignment_;
+  const absl::Duration deadline_;       // of the round, on the monotonic clock
+  absl::Duration fetch_time_;           // of the bytes that were downloaded
+  std::unique_ptr<DeviceModel> model_;  // null: not chosen
+  MenuEntry plan_;
+  HeldModel base_;
+  learning::ParameterVector taken_out_;  // of base_, for a sub-model
+  std::unique_ptr<learning::LocalTraining> training_;
+  learning::LocalUpdate update_;
+  std::string encoded_;
+  PendingUpload pending_;
+};
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_ASSIGNED_WORK_H_
