@@ -259,16 +259,17 @@ TEST_F(AdminServiceTest, WatcherSeesEveryRoundAndTheEndOfTheTask) {
 
 TEST_F(AdminServiceTest, WatcherIsToldWhatItMissed) {
   operator_.CreateTask(SmallTask("small", 1, 3));
+  for (int i = 0; i < 3; ++i) CommitRound("small");
   v1::ListRoundsRequest list;
   list.set_task("small");
-  v1::ListRoundsResponse first;
-  SHOAL_ASSERT_OK(
-      FromGrpc(operator_.Call(&v1::Admin::Stub::ListRounds, list, first)));
-  for (int i = 0; i < 3; ++i) CommitRound("small");
+  v1::ListRoundsResponse newest_first;
+  SHOAL_ASSERT_OK(FromGrpc(
+      operator_.Call(&v1::Admin::Stub::ListRounds, list, newest_first)));
+  ASSERT_EQ(newest_first.rounds_size(), 3);
   grpc::ClientContext context;
   v1::WatchRoundsRequest request;
   request.set_task("small");
-  request.set_since_round(first.rounds(0).id());
+  request.set_since_round(newest_first.rounds(2).id());
   const auto stream = operator_.stub().WatchRounds(&context, request);
   std::vector<uint64_t> committed;
   v1::RoundReport report;
