@@ -42,9 +42,17 @@ struct FixedPointRange {
   // A bound on the magnitude of the sum of that many updates.
   // REQUIRES: IsValid(); num_updates in [0, max_updates].
   int64_t MaxSum(int64_t num_updates) const;
+  // The most that one update may add to the totals that are for people, so
+  // that no sum of max_updates of them can overflow. What is more is absurd,
+  // and cut. REQUIRES: IsValid().
+  int64_t MaxCorrect() const;
+  absl::int128 MaxLoss() const;  // in kLossUnit
   friend bool operator==(const FixedPointRange&,
                          const FixedPointRange&) = default;
 };
+
+// Of one update; with at most 2^30 updates no total can overflow.
+inline constexpr int64_t kMaxExamples = int64_t{1} << 32;
 
 // One update that has passed ValidateUpdate with the range's bounds.
 struct WeightedUpdate {

@@ -60,7 +60,8 @@ Objection AssignedWork::Adopt(HeldModel model, absl::Duration transfer_time) {
 Objection AssignedWork::BeginTraining() {
   const absl::StatusOr<learning::ParameterVector> own =
       LoadPrivateValues(site_.state, assignment_.task, model_->model());
-  if (!own.ok()) return {StorageError(own.status()), AbandonReason::kConditions};
+  if (!own.ok())
+    return {StorageError(own.status()), AbandonReason::kConditions};
   const uint64_t round = static_cast<uint64_t>(assignment_.round_number);
   learning::LocalRun run;
   run.seed = DeriveSeed(site_.seed, "train", {round});

@@ -30,12 +30,12 @@ absl::StatusOr<MeterKind> MeterKindFrom(absl::string_view word) {
   for (const MeterWord& known : kMeterWords) {
     if (known.word == word) return known.kind;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "limits.sensors.meter: '", word, "', expected one of ",
-      absl::StrJoin(kMeterWords, ", ",
-                    [](std::string* out, const MeterWord& known) {
-                      absl::StrAppend(out, known.word);
-                    })));
+  return absl::InvalidArgumentError(
+      absl::StrCat("limits.sensors.meter: '", word, "', expected one of ",
+                   absl::StrJoin(kMeterWords, ", ",
+                                 [](std::string* out, const MeterWord& known) {
+                                   absl::StrAppend(out, known.word);
+                                 })));
 }
 
 BudgetLimits BudgetsFrom(const DeviceBudgets& budgets) {

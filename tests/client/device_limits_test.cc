@@ -59,8 +59,9 @@ class DeviceLimitsTest : public ::testing::Test {
 
 TEST_F(DeviceLimitsTest, EverySettingIsNamedWhenItIsWrong) {
   limits_.sensors.meter = "gut feeling";
-  ExpectWrong("limits.sensors.meter: 'gut feeling', expected one of auto, "
-              "hwmon, powercap, battery, none");
+  ExpectWrong(
+      "limits.sensors.meter: 'gut feeling', expected one of auto, "
+      "hwmon, powercap, battery, none");
   limits_.sensors.meter = "powercap";
   ExpectWrong("limits.sensors.meter: ");
   limits_.sensors.meter = "none";
