@@ -28,18 +28,24 @@ StoredSize SizeOf(const ParameterLayout& layout,
                   int weight_bytes = sizeof(float));
 StoredSize SizeOf(const QuantisedModel& model);
 
-// The scores of both forms on the same examples.
+// One form of a model on a set of examples.
+struct FormScore {
+  Score score;
+  double examples_per_second = 0;  // 0 when the clock did not move
+};
+
+// Both forms on the same examples. Prediction is in float32 either way:
+// narrower weights are widened when they are loaded, so that speeds differ by
+// chance alone, and by zeros where a processor is faster with them.
 struct FormScores {
-  Score before;
-  Score after;
-  // Of both together; 0 when the clock did not move. Prediction is in float32
-  // either way: narrower weights are widened when they are loaded, so that the
-  // two do not differ in speed.
-  double examples_per_second = 0;
+  FormScore before;
+  FormScore after;
 };
 
 // Scores both forms with `evaluate`, which predicts a whole data set with the
-// parameters that it is given, and times that by `clock`. Errors of `evaluate`.
+// parameters that it is given, and times that by `clock`: each twice in turns,
+// the faster counts, so that no form pays for being the first. Errors of
+// `evaluate`.
 absl::StatusOr<FormScores> ScoreForms(
     absl::Span<const float> before, absl::Span<const float> after,
     absl::FunctionRef<absl::StatusOr<Score>(absl::Span<const float>)> evaluate,

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "learning/model.h"
 
 namespace shoal::learning {
 namespace {
@@ -63,13 +62,17 @@ absl::Status Apply(const Model& model, const FeatureStatistics& statistics,
 
 }  // namespace
 
+ParameterVector DrawInitialValues(const Model& model, uint64_t seed) {
+  SeededRng rng(DeriveSeed(seed, "initial model"));
+  return model.Initialise(rng);
+}
+
 absl::StatusOr<std::string> MakeInitialModel(
     const ModelSpec& spec, uint64_t seed, const FeatureStatistics* statistics) {
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Model> model,
                          Model::Create(spec));
   SHOAL_RETURN_IF_ERROR(CheckNeed(spec, statistics));
-  SeededRng rng(DeriveSeed(seed, "initial model"));
-  ParameterVector parameters = model->Initialise(rng);
+  ParameterVector parameters = DrawInitialValues(*model, seed);
   if (statistics != nullptr) {
     SHOAL_RETURN_IF_ERROR(Apply(*model, *statistics, parameters));
   }

@@ -7,9 +7,15 @@
 
 #include "absl/status/statusor.h"
 #include "learning/feature_statistics.h"
+#include "learning/model.h"
 #include "learning/model_spec.h"
+#include "learning/parameters.h"
 
 namespace shoal::learning {
+
+// A task's seed draws the same values for the same model.
+// [model.layout().num_parameters()].
+ParameterVector DrawInitialValues(const Model& model, uint64_t seed);
 
 // The serialised model (SerializeModel) with the weights that `seed` draws and,
 // where its preprocessing needs them, the means and deviations of `statistics`:

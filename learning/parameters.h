@@ -45,6 +45,11 @@ class ParameterLayout {
   int64_t num_parameters_ = 0;
 };
 
+// What of `layout` is first not as `expected`: "tensor 3 is dense2.weight [4,
+// 5], expected dense2.weight [4, 6]"; empty when nothing is.
+std::string DifferenceOf(const ParameterLayout& layout,
+                         const ParameterLayout& expected);
+
 using ParameterVector = std::vector<float>;  // [num_parameters]
 
 }  // namespace shoal::learning

@@ -103,11 +103,10 @@ absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
         absl::StrCat("the initial model: ", model.status().message()));
   }
   if (model->layout != setup.layout) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the initial model has ", model->layout.num_parameters(),
-        " parameters in ", model->layout.tensors().size(),
-        " tensors that are not those of the task's model, ",
-        setup.task.model.ToString(), " with ", setup.num_parameters()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the initial model is not of the task's model, ",
+                     setup.task.model.ToString(), ": ",
+                     learning::DifferenceOf(model->layout, setup.layout)));
   }
   return std::string(given);
 }

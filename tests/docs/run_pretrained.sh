@@ -40,4 +40,4 @@ sed -i 's/hidden: \[128\]/hidden: [64]/; s/name: digits/name: narrow/' digits.ya
 ! "$bin/shoalctl" task create digits.yaml --initial-model pretrained.onnx \
   2> refusal
 cat refusal
-grep -q 'layer 1 is dense {units: 128' refusal
+grep -q 'layer 0 is dense {units: 128' refusal

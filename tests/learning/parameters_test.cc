@@ -56,5 +56,20 @@ TEST(ParameterLayoutTest, NamesShapesAndOrderAllCountInTheFingerprint) {
   EXPECT_NE(digest, ParameterLayout({{"a", {2, 3}}}).Fingerprint());
 }
 
+TEST(ParameterLayoutTest, TheFirstDifferenceIsNamed) {
+  const ParameterLayout expected({{"a", {2, 3}}, {"b", {1}}});
+  EXPECT_EQ(DifferenceOf(expected, expected), "");
+  EXPECT_EQ(
+      DifferenceOf(ParameterLayout({{"a", {2, 3}}, {"b", {4}}}), expected),
+      "tensor 2 is b [4], expected b [1]");
+  EXPECT_EQ(
+      DifferenceOf(ParameterLayout({{"c", {2, 3}}, {"b", {1}}}), expected),
+      "tensor 1 is c [2, 3], expected a [2, 3]");
+  EXPECT_EQ(DifferenceOf(ParameterLayout({{"a", {2, 3}}}), expected),
+            "tensor 2 is the end, expected b [1]");
+  EXPECT_EQ(DifferenceOf(expected, ParameterLayout({{"a", {2, 3}}})),
+            "tensor 2 is b [1], expected the end");
+}
+
 }  // namespace
 }  // namespace shoal::learning

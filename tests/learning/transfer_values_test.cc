@@ -15,7 +15,10 @@ namespace {
 
 using ::shoal::testing::IsOk;
 using ::shoal::testing::StatusIs;
+using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 using Layers = std::vector<LayerSpec>;
 
@@ -106,29 +109,29 @@ TEST(TransferValuesTest, PaddingThatAddsNothingIsNone) {
 
 TEST(TransferValuesTest, TheFirstLayerThatDiffersIsNamed) {
   EXPECT_EQ(Difference({MlpSpec{6, {4, 4}, 3}}, {MlpSpec{6, {4, 5}, 3}}),
-            "layer 3 is dense {units: 4, bias: true} (dense2), expected dense "
-            "{units: 5, bias: true} (dense2)");
-  EXPECT_EQ(
-      Difference({MlpSpec{6, {4}, 3}},
-                 Network({6}, {{DenseSpec{.units = 4}},
-                               {ActivationSpec{ActivationKind::kGelu}},
-                               {DenseSpec{.units = 3}}})),
-      "layer 2 is activation {function: relu}, expected activation {function: "
-      "gelu} (activation1)");
+            "layer dense2 is dense {units: 4, bias: true}, expected dense "
+            "{units: 5, bias: true} (layer dense2)");
+  EXPECT_EQ(Difference({MlpSpec{6, {4}, 3}},
+                       Network({6}, {{DenseSpec{.units = 4}},
+                                     {ActivationSpec{ActivationKind::kGelu}},
+                                     {DenseSpec{.units = 3}}})),
+            "the activation of dense1 is activation {function: relu}, expected "
+            "activation {function: gelu} (layer activation1)");
 }
 
 TEST(TransferValuesTest, AnotherInputIsNamed) {
   EXPECT_THAT(Difference({MlpSpec{6, {4}, 3}}, {MlpSpec{7, {4}, 3}}),
-              HasSubstr("layer 1, dense {units: 4, bias: true} (dense1), takes "
+              HasSubstr("layer dense1, dense {units: 4, bias: true}, takes "
                         "6, expected 7"));
 }
 
 TEST(TransferValuesTest, MissingAndFurtherLayersAreNamed) {
   EXPECT_EQ(Difference({MlpSpec{6, {}, 4}}, {MlpSpec{6, {4}, 3}}),
-            "it ends behind layer 1, expected activation {function: relu} "
-            "next");
+            "it ends behind layer dense1, expected activation {function: "
+            "relu} (the activation of dense1) next");
   EXPECT_EQ(Difference({MlpSpec{6, {4}, 3}}, {MlpSpec{6, {}, 4}}),
-            "layer 2 is activation {function: relu}, expected the end");
+            "the activation of dense1 is activation {function: relu}, "
+            "expected the end");
 }
 
 TEST(TransferValuesTest, MissingPreprocessingIsNamed) {
@@ -136,7 +139,7 @@ TEST(TransferValuesTest, MissingPreprocessingIsNamed) {
   prepared.preprocessing.standardise = true;
   EXPECT_THAT(Difference({MlpSpec{6, {4}, 3}}, prepared),
               HasSubstr("expected preprocessing {standardise: true, impute: "
-                        "false, mask: false, clip: 0} (input)"));
+                        "false, mask: false, clip: 0} (the preprocessing)"));
 }
 
 // The same layers, once in a row and once around a shortcut.
@@ -144,9 +147,147 @@ TEST(TransferValuesTest, AnotherShortcutIsNamed) {
   const LayerSpec dense = {DenseSpec{.units = 6}};
   const Layers outer = {{ResidualSpec{{dense, dense}, {}}}};
   const Layers inner = {dense, {ResidualSpec{{dense}, {}}}};
-  EXPECT_EQ(Difference(Network({6}, outer), Network({6}, inner)),
-            "layer 3, addition, takes the results of other layers than "
-            "expected");
+  EXPECT_EQ(
+      Difference(Network({6}, outer), Network({6}, inner)),
+      "the sum of residual1, addition, takes the results of other layers than "
+      "expected");
+}
+
+std::vector<std::string> NamesOf(const std::vector<const Node*>& nodes) {
+  std::vector<std::string> names;
+  for (const Node* node : nodes) names.push_back(node->name);
+  return names;
+}
+
+ParameterVector Part(const ParameterVector& values, const Model& model,
+                     const std::string& layer) {
+  for (const Node& node : model.nodes()) {
+    if (node.name != layer) continue;
+    const auto begin = values.begin() + node.parameter_offset;
+    return {begin, begin + node.layer->num_parameters()};
+  }
+  ADD_FAILURE() << "no layer " << layer;
+  return {};
+}
+
+TEST(TransferBodyTest, LayersUpToTheFirstDifferenceAreTakenOver) {
+  const auto from = MakeModel({MlpSpec{6, {5, 4}, 3}});
+  const auto to = MakeModel({MlpSpec{6, {5, 4}, 7}});
+  const ParameterVector values = RandomParameters(*from, 1);
+  const ParameterVector initial = RandomParameters(*to, 2);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const BodyTransfer body,
+                             TransferBody(*from, values, *to, initial));
+  EXPECT_THAT(NamesOf(body.taken_over), ElementsAre("dense1", "dense2"));
+  EXPECT_THAT(NamesOf(body.fresh), ElementsAre("dense3"));
+  for (const char* layer : {"dense1", "dense2"}) {
+    EXPECT_EQ(Part(body.values, *to, layer), Part(values, *from, layer));
+  }
+  EXPECT_EQ(Part(body.values, *to, "dense3"), Part(initial, *to, "dense3"));
+  EXPECT_EQ(body.difference,
+            "layer dense3 is dense {units: 3, bias: true}, expected dense "
+            "{units: 7, bias: true} (layer dense3)");
+}
+
+TEST(TransferBodyTest, AFurtherLayerIsNew) {
+  const auto from = MakeModel({MlpSpec{6, {5}, 3}});
+  const auto to = MakeModel({MlpSpec{6, {5, 3}, 2}});
+  const ParameterVector values(from->num_values(), 0.5f);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const BodyTransfer body,
+      TransferBody(*from, values, *to, ParameterVector(to->num_values())));
+  EXPECT_THAT(NamesOf(body.taken_over), ElementsAre("dense1", "dense2"));
+  EXPECT_THAT(NamesOf(body.fresh), ElementsAre("dense3"));
+}
+
+TEST(TransferBodyTest, TheSameModelIsTakenOverAsAWhole) {
+  for (const NamedModel& named : EveryModel()) {
+    const auto model = MakeModel(named.spec);
+    const ParameterVector values = RandomParameters(*model, 1);
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const BodyTransfer body,
+        TransferBody(*model, values, *model, RandomParameters(*model, 2)));
+    EXPECT_EQ(body.values, values) << named.name;
+    EXPECT_THAT(body.fresh, IsEmpty()) << named.name;
+    EXPECT_EQ(body.difference, "") << named.name;
+  }
+}
+
+TEST(TransferBodyTest, AStoredModelGivesItsTensorsByNameAndShape) {
+  const auto from = MakeModel({MlpSpec{6, {5, 4}, 3}});
+  const auto to = MakeModel({MlpSpec{6, {5, 4}, 7}});
+  const StoredModel stored = {from->layout(), RandomParameters(*from, 1)};
+  const ParameterVector initial = RandomParameters(*to, 2);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const BodyTransfer body,
+                             TransferBody(stored, *to, initial));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const BodyTransfer by_steps,
+      TransferBody(*from, stored.parameters, *to, initial));
+  EXPECT_EQ(body.values, by_steps.values);
+  EXPECT_EQ(body.taken_over, by_steps.taken_over);
+  EXPECT_EQ(body.fresh, by_steps.fresh);
+  EXPECT_EQ(body.difference,
+            "tensor 5 is dense3.weight [4, 3], expected dense3.weight [4, 7]");
+}
+
+TEST(TransferBodyTest, ALayerIsTakenOverAsAWholeOrNotAtAll) {
+  const auto with_bias = MakeModel(Network({6}, {{DenseSpec{.units = 5}},
+                                                 {DenseSpec{.units = 4}},
+                                                 {DenseSpec{.units = 2}}}));
+  const auto without = MakeModel(Network(
+      {6}, {{DenseSpec{.units = 5}}, {DenseSpec{.units = 4, .bias = false}}}));
+  const StoredModel stored = {without->layout(), RandomParameters(*without, 1)};
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const BodyTransfer body,
+      TransferBody(stored, *with_bias,
+                   ParameterVector(with_bias->num_values(), 0.25f)));
+  EXPECT_THAT(NamesOf(body.taken_over), ElementsAre("dense1"));
+  EXPECT_THAT(Part(body.values, *with_bias, "dense2"), Each(0.25f));
+}
+
+TEST(TransferBodyTest, PrivateLayersAreNeitherTakenOverNorNew) {
+  const auto from = MakeModel(Network(
+      {6},
+      {{DenseSpec{.units = 4}}, {BatchNormSpec{}}, {DenseSpec{.units = 3}}}));
+  const auto to = MakeModel(Network(
+      {6},
+      {{DenseSpec{.units = 4}}, {BatchNormSpec{}}, {DenseSpec{.units = 2}}}));
+  const StoredModel stored = {
+      from->layout(), ParameterVector(from->layout().num_parameters(), 0.5f)};
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const BodyTransfer body,
+      TransferBody(stored, *to, ParameterVector(to->num_values())));
+  EXPECT_THAT(NamesOf(body.taken_over), ElementsAre("dense1"));
+  EXPECT_THAT(NamesOf(body.fresh), ElementsAre("dense2"));
+}
+
+TEST(TransferBodyTest, ModelsWithNothingInCommonAreRefused) {
+  const auto from = MakeModel({MlpSpec{6, {5}, 3}});
+  const auto to = MakeModel({MlpSpec{7, {5}, 3}});
+  const ParameterVector values(from->num_values());
+  EXPECT_THAT(
+      TransferBody(*from, values, *to, ParameterVector(to->num_values())),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("no layer can be taken over: layer dense1")));
+  EXPECT_THAT(
+      TransferBody(StoredModel{from->layout(), values}, *to,
+                   ParameterVector(to->num_values())),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("no layer can be taken over: tensor 1 is "
+                         "dense1.weight [6, 5], expected dense1.weight [7, "
+                         "5]")));
+}
+
+TEST(TransferBodyTest, StatisticsOfTheInputAloneAreNoBody) {
+  ModelSpec from_spec = {MlpSpec{6, {5}, 3}};
+  ModelSpec to_spec = {MlpSpec{6, {4}, 3}};
+  from_spec.preprocessing.standardise = true;
+  to_spec.preprocessing.standardise = true;
+  const auto from = MakeModel(from_spec);
+  const auto to = MakeModel(to_spec);
+  EXPECT_THAT(TransferBody(*from, ParameterVector(from->num_values()), *to,
+                           ParameterVector(to->num_values())),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no layer can be taken over")));
 }
 
 }  // namespace

@@ -15,11 +15,12 @@ ordered_json FormJson(const learning::StoredSize& size) {
           {"value_bytes_without_zeros", size.sparse}};
 }
 
-void AddScore(const learning::Score& score, ordered_json& form) {
-  form["loss"] = score.loss();
-  if (const std::optional<double> accuracy = score.accuracy()) {
+void AddScore(const learning::FormScore& scored, ordered_json& form) {
+  form["loss"] = scored.score.loss();
+  if (const std::optional<double> accuracy = scored.score.accuracy()) {
     form["accuracy"] = *accuracy;
   }
+  form["examples_per_second"] = scored.examples_per_second;
 }
 
 }  // namespace
@@ -59,8 +60,7 @@ ordered_json ExportJson(const ExportReport& report) {
     const learning::FormScores& scores = *compression.scores;
     AddScore(scores.before, before);
     AddScore(scores.after, after);
-    json["examples"] = scores.before.num_examples;
-    json["examples_per_second"] = scores.examples_per_second;
+    json["examples"] = scores.before.score.num_examples;
   }
   json["before"] = std::move(before);
   json["after"] = std::move(after);

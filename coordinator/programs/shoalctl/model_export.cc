@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "configuration/programs.h"
-#include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/export_report.h"
 #include "coordinator/programs/shoalctl/model_files.h"
@@ -69,10 +68,7 @@ absl::Status CheckOptions(const Options& options) {
         "--data csv:FILE goes with either --label COLUMN, the class to "
         "predict, or --target COLUMN, the value");
   }
-  // No task and no digest is written like this.
-  const bool is_path = absl::StrContains(options.model, '/') ||
-                       absl::EndsWith(options.model, ".shoal");
-  if (is_path && options.task_file.empty()) {
+  if (IsModelFile(options.model) && options.task_file.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         options.model,
         ": is a file, expected --task FILE with it, the task that it is a "
@@ -115,17 +111,11 @@ absl::StatusOr<Version> FromCoordinator(Shell& shell, const Options& options,
                          GetModel(shell, options.model));
   out = OutOr(options, absl::StrCat(model.task(), "-", model.version()));
   SHOAL_RETURN_IF_ERROR(CheckDestination(out, options.force));
-  v1::GetTaskRequest request;
-  request.set_name(model.task());
-  v1::TaskReport report;
-  SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetTask, request, report));
   Version version;
-  SHOAL_ASSIGN_OR_RETURN(version.task,
-                         configuration::TaskFromProto(report.task()));
+  SHOAL_ASSIGN_OR_RETURN(version.task, GetTask(shell, model.task()));
   SHOAL_ASSIGN_OR_RETURN(version.bytes, FetchModel(shell, model));
   version.number = model.version();
-  version.name =
-      absl::StrCat("version ", model.version(), " of ", model.task());
+  version.name = VersionName(model);
   return version;
 }
 
@@ -145,10 +135,11 @@ learning::ExportOptions ExportOptionsOf(const Options& options,
   return result;
 }
 
-// The held-out examples that --data names: of a scenario file those of its
-// run.
+// The held-out examples that --data names, in the form that `model` takes: of a
+// scenario file those of its run.
 absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadExamples(
-    const Options& options, const configuration::Task& task) {
+    const Options& options, const configuration::Task& task,
+    const learning::Model& model) {
   configuration::Scenario scenario;
   scenario.devices = 1;
   if (absl::EndsWith(options.data, ".yaml")) {
@@ -164,6 +155,9 @@ absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadExamples(
                    std::get_if<learning::CsvSource>(&scenario.data.kind)) {
       csv->label = options.label;
       csv->target = options.target;
+    } else if (auto* text =
+                   std::get_if<learning::TextSource>(&scenario.data.kind)) {
+      text->length = static_cast<int>(model.input().num_values());
     }
   }
   SHOAL_ASSIGN_OR_RETURN(const auto data, learning::FederatedData::Open(
@@ -175,24 +169,13 @@ absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadExamples(
 absl::StatusOr<learning::FormScores> ScoresOf(
     const Options& options, const configuration::Task& task,
     const learning::Model& model, const learning::ExportedModel& exported) {
-  const auto data = LoadExamples(options, task);
+  const auto data = LoadExamples(options, task, model);
   if (!data.ok()) return protocol::AsWrongInput(data.status());
   const auto evaluate = [&](absl::Span<const float> values) {
     return learning::EvaluateDataset(model, values, **data);
   };
   return learning::ScoreForms(exported.before, exported.after, evaluate,
                               RealClock());
-}
-
-// Layers whose values the coordinator does not know.
-std::vector<std::string> PrivateLayers(const learning::Model& model) {
-  std::vector<std::string> names;
-  for (const learning::Node& node : model.nodes()) {
-    if (node.is_private && node.layer->num_parameters() > 0) {
-      names.push_back(node.name);
-    }
-  }
-  return names;
 }
 
 absl::Status Export(Shell& shell, const Options& options) {

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/status_macros.h"
+#include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/text.h"
 #include "learning/onnx/read_onnx.h"
 #include "learning/transfer_values.h"
@@ -47,6 +48,15 @@ absl::StatusOr<std::string> FromOnnx(const std::string& path,
 
 }  // namespace
 
+bool IsModelFile(absl::string_view text) {
+  return absl::StrContains(text, '/') || absl::EndsWith(text, ".shoal") ||
+         IsOnnxFile(text);
+}
+
+bool IsOnnxFile(absl::string_view path) {
+  return absl::EndsWith(path, kOnnxExtension);
+}
+
 absl::StatusOr<v1::ModelReport> GetModel(Shell& shell,
                                          const std::string& text) {
   v1::GetModelRequest request;
@@ -54,6 +64,29 @@ absl::StatusOr<v1::ModelReport> GetModel(Shell& shell,
   v1::ModelReport model;
   SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetModel, request, model));
   return model;
+}
+
+std::string VersionName(const v1::ModelReport& model) {
+  return absl::StrCat("version ", model.version(), " of ", model.task());
+}
+
+absl::StatusOr<configuration::Task> GetTask(Shell& shell,
+                                            const std::string& name) {
+  v1::GetTaskRequest request;
+  request.set_name(name);
+  v1::TaskReport report;
+  SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetTask, request, report));
+  return configuration::TaskFromProto(report.task());
+}
+
+std::vector<std::string> PrivateLayers(const learning::Model& model) {
+  std::vector<std::string> names;
+  for (const learning::Node& node : model.nodes()) {
+    if (node.is_private && node.layer->num_parameters() > 0) {
+      names.push_back(node.name);
+    }
+  }
+  return names;
 }
 
 absl::StatusOr<std::string> FetchModel(Shell& shell,
@@ -83,10 +116,8 @@ absl::StatusOr<learning::ParameterVector> ParametersIn(
   if (!stored.ok()) return Wrong(name, stored.status());
   if (stored->layout != model.layout()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        name, ": has ", stored->layout.num_parameters(), " parameters in ",
-        stored->layout.tensors().size(), " tensors that are not those of ",
-        model.spec().ToString(), ", the task's model, with ",
-        model.layout().num_parameters()));
+        name, ": is not of ", model.spec().ToString(), ", the task's model: ",
+        learning::DifferenceOf(stored->layout, model.layout())));
   }
   return std::move(stored->parameters);
 }
@@ -95,7 +126,7 @@ absl::StatusOr<std::string> InitialModelIn(const std::string& path,
                                            const configuration::Task& task) {
   absl::StatusOr<std::string> bytes = ReadFile(path);
   if (!bytes.ok()) return protocol::AsWrongInput(bytes.status());
-  if (!absl::EndsWith(path, kOnnxExtension)) return bytes;
+  if (!IsOnnxFile(path)) return bytes;
   return FromOnnx(path, *bytes, task);
 }
 

@@ -3,9 +3,11 @@
 #define SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_MODEL_FILES_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "configuration/task.h"
 #include "coordinator/programs/shoalctl/shell.h"
 #include "learning/model.h"
@@ -13,12 +15,25 @@
 
 namespace shoal::shoalctl {
 
+// What names no version of a coordinator: text with a slash, *.shoal, *.onnx.
+bool IsModelFile(absl::string_view text);
+bool IsOnnxFile(absl::string_view path);
+
 // "TASK (its newest), TASK@VERSION, or a digest's start", for help.
 inline constexpr char kModelHelp[] =
     "TASK (its newest), TASK@VERSION, or a digest's start";
 
 // `text`: as kModelHelp says.
 absl::StatusOr<v1::ModelReport> GetModel(Shell& shell, const std::string& text);
+
+// "version 7 of digits".
+std::string VersionName(const v1::ModelReport& model);
+
+absl::StatusOr<configuration::Task> GetTask(Shell& shell,
+                                            const std::string& name);
+
+// Layers whose values the coordinator does not know.
+std::vector<std::string> PrivateLayers(const learning::Model& model);
 
 // The bytes of a version. DATA_LOSS when others arrive.
 absl::StatusOr<std::string> FetchModel(Shell& shell,

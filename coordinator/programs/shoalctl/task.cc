@@ -11,9 +11,11 @@
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
+#include "coordinator/programs/shoalctl/json.h"
 #include "coordinator/programs/shoalctl/model_files.h"
 #include "coordinator/programs/shoalctl/statistics.h"
 #include "coordinator/programs/shoalctl/task_text.h"
+#include "coordinator/programs/shoalctl/transfer.h"
 #include "protocol/exit_code.h"
 
 namespace shoal::shoalctl {
@@ -22,6 +24,7 @@ namespace {
 struct Options {
   std::string file;
   std::string initial_model;  // file; empty: drawn from the task's seed
+  std::string transfer_from;  // version or file; empty: nothing of another
   std::vector<std::string> statistics;  // files
   std::string name;
 };
@@ -33,6 +36,17 @@ void PrintTask(Shell& shell, const v1::TaskReport& task) {
 // After a change.
 void PrintState(Shell& shell, const v1::TaskReport& task) {
   shell.Print(task, [&] { return TaskLine(task); });
+}
+
+void PrintTransferred(Shell& shell, const v1::TaskReport& task,
+                      const TransferredModel& model) {
+  shell.Print(
+      [&] {
+        nlohmann::ordered_json json = ToJson(task);
+        json["transfer"] = TransferJson(model);
+        return json;
+      },
+      [&] { return absl::StrCat(TaskLine(task), TransferText(model)); });
 }
 
 absl::Status Create(Shell& shell, const Options& options) {
@@ -51,10 +65,22 @@ absl::Status Create(Shell& shell, const Options& options) {
     if (!model.ok()) return protocol::AsWrongInput(model.status());
     *request.mutable_initial_model() = *std::move(model);
   }
+  TransferredModel transferred;
+  if (!options.transfer_from.empty()) {
+    absl::StatusOr<TransferredModel> model =
+        TransferModel(shell, options.transfer_from, *task);
+    if (!model.ok()) return protocol::AsWrongInput(model.status());
+    transferred = *std::move(model);
+    request.set_initial_model(transferred.bytes);
+  }
   v1::TaskReport created;
   SHOAL_RETURN_IF_ERROR(
       shell.Call(&v1::Admin::Stub::CreateTask, request, created));
-  PrintState(shell, created);
+  if (options.transfer_from.empty()) {
+    PrintState(shell, created);
+  } else {
+    PrintTransferred(shell, created, transferred);
+  }
   return absl::OkStatus();
 }
 
@@ -117,11 +143,20 @@ void AddTaskCommands(CLI::App& app, Shell& shell) {
                      "version, as `model download` writes it, or an ONNX file "
                      "(NAME.onnx) of the same layers");
   create
+      ->add_option(
+          "--transfer-from", options->transfer_from,
+          absl::StrCat("start with the body of another model, up to "
+                       "the first layer that differs, under a new "
+                       "head: ",
+                       kModelHelp, ", or a file (NAME.shoal, NAME.onnx)"))
+      ->excludes("--initial-model");
+  create
       ->add_option("--statistics", options->statistics,
                    "files that `shoal-agent statistics` wrote on devices: "
                    "together they give the means and deviations of a model "
                    "that standardises or imputes")
-      ->excludes("--initial-model");
+      ->excludes("--initial-model")
+      ->excludes("--transfer-from");
   AddVerb(*noun, shell, "list", "list tasks", "shoalctl task list",
           [&shell] { return List(shell); });
   AddVerb(*noun, shell, "show", "show one task", "shoalctl task show digits",

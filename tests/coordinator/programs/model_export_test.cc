@@ -189,7 +189,7 @@ TEST_F(ModelExportTest, ReportComparesSizesAndScores) {
                     HasSubstr("before         after  change\n"),
                     HasSubstr("bytes of values                128"),
                     HasSubstr("\nloss "), HasSubstr("\naccuracy "),
-                    HasSubstr(" predictions per second")));
+                    HasSubstr("\npredictions / s ")));
 }
 
 TEST_F(ModelExportTest, JsonHasTheNumbersOfTheReport) {
@@ -211,6 +211,7 @@ TEST_F(ModelExportTest, JsonHasTheNumbersOfTheReport) {
   for (const char* form : {"before", "after"}) {
     EXPECT_GT(report.at(form).at("loss"), 0);
     EXPECT_GT(report.at(form).at("accuracy"), 0);
+    EXPECT_GT(report.at(form).at("examples_per_second"), 0);
   }
   EXPECT_NEAR(report.at("before").at("loss"), report.at("after").at("loss"),
               0.02);
@@ -231,6 +232,22 @@ TEST_F(ModelExportTest, AScenarioIsTaskAndDataAtOnce) {
       "population: {devices: 2, data: {csv: {path: '" +
       WriteCsv() + "', label: class}}}\n");
   const json report = json::parse(Export({"--json", "--data", task_}).output);
+  EXPECT_GT(report.at("examples"), 0);
+}
+
+TEST_F(ModelExportTest, ATextIsCutIntoWindowsOfTheModelsLength) {
+  Use(TaskText("small",
+               "{gru_language_model: {vocabulary: 97, length: 20, embedding: "
+               "4, units: 4}}"));
+  const std::string path = folder_.path() + "/play.txt";
+  std::string text;
+  for (int i = 0; i < 200; ++i) {
+    absl::StrAppend(&text, i % 2 == 0 ? "ANNA:\n" : "BERT:\n",
+                    "What is it that the other one has said to me?\n\n");
+  }
+  SHOAL_ASSERT_OK(ReplaceFile(path, text));
+  const json report =
+      json::parse(Export({"--json", "--data", "text:" + path}).output);
   EXPECT_GT(report.at("examples"), 0);
 }
 
@@ -282,8 +299,9 @@ TEST_F(ModelExportTest, WhatIsNoVersionOfTheTaskIsRefused) {
                                               "{logistic: {inputs: 3, "
                                               "outputs: 2}}")));
   ExpectRefused({}, version_ +
-                        ": has 32 parameters in 4 tensors that are not those "
-                        "of logistic 3-2");
+                        ": is not of logistic 3-2, the task's model: tensor 1 "
+                        "is dense1.weight [3, 5], expected dense1.weight [3, "
+                        "2]");
   const std::string bytes = *ReadFile(version_);
   SHOAL_ASSERT_OK(ReplaceFile(version_, bytes.substr(0, bytes.size() - 1)));
   ExpectRefused({}, version_ + ": stored model: holds 127 bytes");
@@ -366,9 +384,9 @@ TEST_F(InitialOnnxTest, TheFirstLayerThatDiffersIsNamed) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.output,
               HasSubstr(onnx_ + ": is not the model of task small, mlp 3-6-2: "
-                                "layer 1 is dense {units: 5, bias: true} "
-                                "(fc1), expected dense {units: 6, bias: "
-                                "true} (dense1)"));
+                                "layer fc1 is dense {units: 5, bias: true}, "
+                                "expected dense {units: 6, bias: true} "
+                                "(layer dense1)"));
   EXPECT_THAT(RunJson({"task", "list"}).value("tasks", json::array()),
               IsEmpty());
 }
