@@ -300,7 +300,10 @@ absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
   if (status.ok()) {
     limits_.set_flops(work_->flops());
   } else {
-    session_.OnTrained(status, AbandonReason::kTraining);
+    // Other than by numbers that grow, a step fails by its examples.
+    session_.OnTrained(status, absl::IsAborted(status)
+                                   ? AbandonReason::kTraining
+                                   : AbandonReason::kData);
   }
   return absl::ZeroDuration();
 }

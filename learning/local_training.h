@@ -42,8 +42,8 @@ class LocalTraining {
 
   // Evaluates at most one mini-batch, or trains one; where it is taken in
   // parts, one part. ABORTED when the loss is not finite; INVALID_ARGUMENT when
-  // an example holds what is no token. No step may follow an error. REQUIRES:
-  // !done().
+  // an example holds what is no token, or a value that is missing or infinite
+  // and not provided for. No step may follow an error. REQUIRES: !done().
   absl::Status Step();
 
   // Whether every mini-batch of every epoch has been trained.

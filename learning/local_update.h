@@ -31,8 +31,8 @@ struct TrainingOptions {
   double learning_rate = 0;  // > 0; `schedule` multiplies it
   LearningRateSchedule schedule = {};
   LocalOptimizer optimizer = {};
-  // Examples of a mini-batch that are in memory at once, [1, batch_size];
-  // 0: all of them. The result is the same up to rounding.
+  // Examples of a mini-batch in memory at once, [1, batch_size]; 0: all. The
+  // same up to rounding, but a batch norm that is trained sees only the part.
   int micro_batch_size = 0;
   // Only the last so many layers that have parameters are trained; 0: all.
   int last_layers = 0;

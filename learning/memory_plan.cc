@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "learning/plan_builder.h"
 
@@ -127,20 +128,25 @@ absl::StatusOr<MemoryPlan> MemoryPlan::Within(
     const Model& model, const PlanOptions& options,
     const PlanConcessions& concessions, int64_t bytes) {
   SHOAL_RETURN_IF_ERROR(CheckOptions(model, options));
-  std::optional<int64_t> least;
+  std::optional<MemoryPlan> least;
   for (const PlanOptions& candidate : Candidates(model, options, concessions)) {
     MemoryPlan plan = Build(model, candidate);
-    if (plan.bytes() <= bytes) {
-      PlanBuilder::SetGivenUp(
-          Concessions(options, candidate, model.num_trainable_layers()), plan);
-      return plan;
+    PlanBuilder::SetGivenUp(
+        Concessions(options, candidate, model.num_trainable_layers()), plan);
+    if (plan.bytes() <= bytes) return plan;
+    if (!least.has_value() || plan.bytes() < least->bytes()) {
+      least = std::move(plan);
     }
-    least = std::min(least.value_or(plan.bytes()), plan.bytes());
   }
+  const std::string price =
+      least->given_up().empty()
+          ? ""
+          : absl::StrCat(" (a plan that ",
+                         absl::StrJoin(least->given_up(), " and "), ")");
   return absl::ResourceExhaustedError(
       absl::StrCat("training model ", model.spec().ToString(),
                    " with batches of ", options.batch_rows, " needs at least ",
-                   *least, " bytes, allowed are ", bytes));
+                   least->bytes(), " bytes", price, ", allowed are ", bytes));
 }
 
 absl::StatusOr<MemoryPlan> MemoryPlan::Least(

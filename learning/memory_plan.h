@@ -85,7 +85,7 @@ class MemoryPlan {
   static absl::StatusOr<MemoryPlan> ForTraining(const Model& model,
                                                 const PlanOptions& options);
   // The fastest plan of at most `bytes` bytes, with given_up() telling what it
-  // cost. RESOURCE_EXHAUSTED names the least that would do.
+  // cost. RESOURCE_EXHAUSTED names the least that would do and its cost.
   static absl::StatusOr<MemoryPlan> Within(const Model& model,
                                            const PlanOptions& options,
                                            const PlanConcessions& concessions,

@@ -93,7 +93,7 @@ class Entries {
       const double share =
           std::min(1.0, values * epochs / plan_.training.epochs);
       entry.cost.worth = std::sqrt(share) * std::pow(kWorthOfHalving, halvings);
-      entry.less = LessText(entry.training);
+      entry.less = LessText(entry.training, memory->given_up());
       menu.push_back(entry);
     }
   }
@@ -119,7 +119,8 @@ class Entries {
     return cost;
   }
 
-  std::string LessText(const learning::TrainingOptions& training) const {
+  std::string LessText(const learning::TrainingOptions& training,
+                       const std::vector<std::string>& given_up) const {
     std::vector<std::string> parts;
     if (option_.width != 1) {
       parts.push_back(absl::StrCat("a sub-model of width ", option_.width));
@@ -136,6 +137,10 @@ class Entries {
     }
     if (training.batch_size != plan_.training.batch_size) {
       parts.push_back(absl::StrCat("mini-batches of ", training.batch_size));
+    }
+    if (!given_up.empty()) {
+      parts.push_back(absl::StrCat("to fit into memory ",
+                                   absl::StrJoin(given_up, " and ")));
     }
     return absl::StrJoin(parts, ", ");
   }

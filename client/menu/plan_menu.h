@@ -49,8 +49,9 @@ struct MenuEntry {
   learning::TrainingOptions training;
   int64_t block_bytes = 0;  // that training takes
   PlanCost cost;
-  // What it is less than the plan: "1 of 3 epochs, the last 2 layers"; empty:
-  // it is the plan.
+  // What it is less than the plan, and what its memory plan gives up: "1 of 3
+  // epochs, to fit into memory takes a batch of 20 in parts of 5"; empty: it is
+  // the plan, as fast as it can be.
   std::string less;
 };
 

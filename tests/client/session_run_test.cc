@@ -207,6 +207,24 @@ TEST_F(SessionRunTest, ExamplesThatDoNotFitAreSaidSoBeforeTheDownload) {
   EXPECT_EQ(report.bytes_received, 0);
 }
 
+TEST_F(SessionRunTest, AMissingFeatureIsTheFaultOfTheData) {
+  std::vector<float> features(4 * 4, 0.5f);
+  features[6] = std::numeric_limits<float>::quiet_NaN();
+  const learning::InMemoryDataset data(std::move(features), {0, 1, 2, 0}, 4, 3);
+  const SessionReport report = Run(data);
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
+  EXPECT_THAT(report.explanation, HasSubstr("a feature is missing (NaN)"));
+}
+
+TEST_F(SessionRunTest, AnInfiniteFeatureIsTheFaultOfTheData) {
+  std::vector<float> features(4 * 4, 0.5f);
+  features[9] = std::numeric_limits<float>::infinity();
+  const learning::InMemoryDataset data(std::move(features), {0, 1, 2, 0}, 4, 3);
+  EXPECT_EQ(Run(data).outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
+}
+
 TEST_F(SessionRunTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
   options_.memory_bytes = 100;
   const SessionReport report = Run();

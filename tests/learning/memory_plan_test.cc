@@ -202,6 +202,20 @@ TEST(MemoryPlanTest, WithinSaysWhatItGaveUp) {
   EXPECT_LT(last.options().last_layers, 4);
 }
 
+TEST(MemoryPlanTest, ARefusalSaysWhatTheLeastWouldGiveUp) {
+  const auto model = MakeModel({CnnSpec{CnnPreset::kMcmahan, {28, 28, 1}, 10}});
+  const PlanOptions options = {.batch_rows = 32};
+  EXPECT_THAT(MemoryPlan::Within(*model, options, {}, 1),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("bytes (a plan that computes activations "
+                                 "again on the way back")));
+  EXPECT_THAT(
+      MemoryPlan::Within(*model, options,
+                         {.micro_batches = false, .recompute = false}, 1),
+      StatusIs(absl::StatusCode::kResourceExhausted,
+               HasSubstr("bytes, allowed are 1")));
+}
+
 // A batch norm trains with the statistics of what is in memory at once: of one
 // example they tell nothing.
 TEST(MemoryPlanTest, WithinNeverCutsTheBatchOfATrainedBatchNorm) {

@@ -131,6 +131,20 @@ TEST_F(PlanMenuTest, WhatDoesNotFitIsNotOffered) {
   EXPECT_THAT(Make(), IsEmpty());
 }
 
+TEST_F(PlanMenuTest, WhatTheMemoryPlanGivesUpIsSaid) {
+  plan_.model.architecture =
+      learning::CnnSpec{learning::CnnPreset::kMobile, {28, 28, 1}, 4};
+  SHOAL_ASSERT_OK_AND_ASSIGN(model_, learning::Model::Create(plan_.model));
+  models_[0].model = model_.get();
+  models_[0].block_bytes = Make()[0].block_bytes - 1;
+  const std::vector<MenuEntry> menu = Make();
+  ASSERT_FALSE(menu.empty());
+  EXPECT_EQ(menu[0].training, plan_.training);
+  EXPECT_EQ(menu[0].less,
+            "to fit into memory computes activations again on the way back (a "
+            "step takes about a third longer)");
+}
+
 TEST_F(PlanMenuTest, UpdateThatIsTooLargeForThePlanIsNotOffered) {
   plan_.limits.upload_bytes = 10;
   EXPECT_THAT(Make(), IsEmpty());
