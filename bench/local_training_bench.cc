@@ -79,6 +79,14 @@ class Candidate {
     return 2 * macs;
   }
 
+  // Mean over the workload's devices, each epoch counted.
+  double SamplesPerDevice() const {
+    int64_t samples = 0;
+    for (const auto& [begin, end] : workload_.users) samples += end - begin;
+    return static_cast<double>(samples * workload_.epochs) /
+           static_cast<double>(workload_.users.size());
+  }
+
   // Samples per second, over about `time`.
   double Measure(absl::Duration time) {
     const RealClock clock;
@@ -178,6 +186,8 @@ nlohmann::json Summary(Candidate& candidate, const Series& series) {
           {"batch_size", candidate.batch_size()},
           {"flops_per_sample", candidate.FlopsPerSample()},
           {"samples_per_second", rate},
+          {"microseconds_per_device",
+           1e6 * candidate.SamplesPerDevice() / rate},
           {"gflops", gflops},
           {"fraction_of_fma_peak", Median(series.fraction)},
           {"torch_samples_per_second", MedianOrNull(series.torch)},
