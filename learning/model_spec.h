@@ -1,7 +1,7 @@
 // What a model is made of, as it is declared in a task.
 //
 // Well-known shapes have a shorthand each; everything else is a list of layers.
-// ExpandModel (learning/network.h) turns both into one list.
+// ExpandModel (learning/expand_model.h) turns both into one list.
 #ifndef SHOAL_LEARNING_MODEL_SPEC_H_
 #define SHOAL_LEARNING_MODEL_SPEC_H_
 

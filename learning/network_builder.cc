@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -17,6 +16,10 @@ namespace shoal::learning {
 namespace {
 
 constexpr absl::string_view kPreprocessName = "input";
+// Who has a name, for errors.
+constexpr absl::string_view kNamedLayer = "a layer that the task names so";
+constexpr absl::string_view kUnnamedLayer =
+    "a layer without a name, which is called so by its kind and place";
 
 absl::Status CheckInput(const std::vector<int>& dims) {
   if (dims.empty() || dims.size() > 3) {
@@ -104,7 +107,8 @@ class NetworkBuilder {
   const LayerListSpec list_;
   std::unique_ptr<Model> model_;
   std::map<std::string, int, std::less<>> counters_;
-  std::set<std::string, std::less<>> names_;
+  // What has each name: kNamedLayer, kUnnamedLayer or the preprocessing.
+  std::map<std::string, absl::string_view, std::less<>> names_;
   int num_layers_ = 0;
 };
 
@@ -127,11 +131,13 @@ absl::StatusOr<std::string> NetworkBuilder::Name(const LayerSpec& spec) {
     return absl::InvalidArgumentError(absl::StrCat(
         "layer name '", name, "': expected up to 63 of a-z, 0-9 and _"));
   }
-  if (!names_.insert(name).second) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("two layers are named '", name, "'"));
-  }
-  return name;
+  const absl::string_view owner =
+      spec.name.empty() ? kUnnamedLayer : kNamedLayer;
+  const auto [first, is_new] = names_.emplace(name, owner);
+  if (is_new) return name;
+  return absl::InvalidArgumentError(
+      absl::StrCat("two layers are named '", name, "': ", first->second,
+                   " and ", owner, "; expected another name"));
 }
 
 NetworkBuilder::Place NetworkBuilder::Append(std::string name,
@@ -323,7 +329,7 @@ absl::StatusOr<std::unique_ptr<Model>> NetworkBuilder::Build() {
     absl::StatusOr<std::unique_ptr<Layer>> layer =
         MakePreprocess(spec_.preprocessing, at.shape);
     if (!layer.ok()) return Within("preprocessing", layer.status());
-    names_.insert(std::string(kPreprocessName));
+    names_.emplace(kPreprocessName, "the preprocessing");
     at = Append(std::string(kPreprocessName), *std::move(layer), std::nullopt,
                 at, {});
   }

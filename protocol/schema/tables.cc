@@ -11,6 +11,7 @@ constexpr Range kRangeTable[] = {
     {1, 65536, 1, 1, 0, 0},
     {1, 1024, 1, 1, 0, 0},
     {1, 15, 1, 1, 0, 0},
+    {9.9999999999999998e-13, 1, 1, 1, 0, 0},
     {0, 1, 1, 1, 1, 0},
     {0, 1, 1, 1, 0, 1},
     {0, 256, 0, 1, 0, 0},
@@ -60,7 +61,7 @@ constexpr Range kRangeTable[] = {
 
 constexpr absl::string_view kPatternTable[] = {
     "",
-    "[a-z0-9_]{1,64}",
+    "[a-z0-9_]{1,63}",
     "[a-z0-9][a-z0-9_.-]{0,62}",
     "[ -~]*",
     "[a-z][a-z0-9_]*",
@@ -151,14 +152,14 @@ constexpr Field kFieldTable[] = {
     {"epsilon", Kind::kDouble, 2, -1, 5, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // BatchNormLayer
     {"epsilon", Kind::kDouble, 1, -1, 5, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"momentum", Kind::kDouble, 2, -1, 5, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"momentum", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // DropoutLayer
-    {"rate", Kind::kDouble, 1, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"rate", Kind::kDouble, 1, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // ActivationLayer
     {"function", Kind::kWord, 1, 0, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // ResidualLayer
-    {"body", Kind::kMessage, 1, 15, 0, 7, 0, 0, Unit::kNone, 1, 0, 0, 1},
-    {"shortcut", Kind::kMessage, 2, 15, 0, 7, 0, 0, Unit::kNone, 1, 0, 0, 0},
+    {"body", Kind::kMessage, 1, 15, 0, 8, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"shortcut", Kind::kMessage, 2, 15, 0, 8, 0, 0, Unit::kNone, 1, 0, 0, 0},
     // Layer
     {"dense", Kind::kMessage, 1, 0, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"conv2d", Kind::kMessage, 2, 1, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
@@ -181,36 +182,36 @@ constexpr Field kFieldTable[] = {
     {"private", Kind::kBool, 34, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // LogisticModel
     {"inputs", Kind::kUint32, 1, -1, 1, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"outputs", Kind::kUint32, 2, -1, 8, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"outputs", Kind::kUint32, 2, -1, 9, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // MlpModel
     {"inputs", Kind::kUint32, 1, -1, 1, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"hidden", Kind::kUint32, 2, -1, 2, 9, 0, 0, Unit::kNone, 1, 0, 0, 0},
-    {"outputs", Kind::kUint32, 3, -1, 8, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"hidden", Kind::kUint32, 2, -1, 2, 10, 0, 0, Unit::kNone, 1, 0, 0, 0},
+    {"outputs", Kind::kUint32, 3, -1, 9, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // LinearModel
     {"inputs", Kind::kUint32, 1, -1, 1, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"outputs", Kind::kUint32, 2, -1, 2, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // CnnModel
     {"preset", Kind::kWord, 1, 2, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"input", Kind::kUint32, 2, -1, 1, 10, 0, 0, Unit::kNone, 1, 0, 0, 1},
-    {"outputs", Kind::kUint32, 3, -1, 8, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"input", Kind::kUint32, 2, -1, 1, 11, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"outputs", Kind::kUint32, 3, -1, 9, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // GruLanguageModel
-    {"vocabulary", Kind::kUint32, 1, -1, 8, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"vocabulary", Kind::kUint32, 1, -1, 9, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"length", Kind::kUint32, 2, -1, 2, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"embedding", Kind::kUint32, 3, -1, 2, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"units", Kind::kUint32, 4, -1, 2, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // AutoencoderModel
     {"inputs", Kind::kUint32, 1, -1, 1, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"hidden", Kind::kUint32, 2, -1, 2, 9, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"hidden", Kind::kUint32, 2, -1, 2, 10, 0, 0, Unit::kNone, 1, 0, 0, 1},
     // NetworkModel
-    {"input", Kind::kUint32, 1, -1, 1, 11, 0, 0, Unit::kNone, 1, 0, 0, 1},
-    {"layers", Kind::kMessage, 2, 15, 0, 7, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"input", Kind::kUint32, 1, -1, 1, 12, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"layers", Kind::kMessage, 2, 15, 0, 8, 0, 0, Unit::kNone, 1, 0, 0, 1},
     {"loss", Kind::kWord, 3, 3, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"target", Kind::kWord, 4, 4, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Preprocessing
     {"standardise", Kind::kBool, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"impute", Kind::kBool, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"mask", Kind::kBool, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"clip", Kind::kDouble, 4, -1, 12, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"clip", Kind::kDouble, 4, -1, 13, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // ModelDefinition
     {"logistic", Kind::kMessage, 1, 16, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"mlp", Kind::kMessage, 2, 17, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
@@ -221,73 +222,73 @@ constexpr Field kFieldTable[] = {
     {"network", Kind::kMessage, 7, 22, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"preprocessing", Kind::kMessage, 16, 23, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // ModelReference
-    {"digest", Kind::kBytes, 1, -1, 0, 13, 0, 0, Unit::kNone, 0, 0, 0, 1},
-    {"num_bytes", Kind::kUint64, 2, -1, 14, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"version", Kind::kUint64, 3, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"digest", Kind::kBytes, 1, -1, 0, 14, 0, 0, Unit::kNone, 0, 0, 0, 1},
+    {"num_bytes", Kind::kUint64, 2, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"version", Kind::kUint64, 3, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // SgdOptimizer
-    {"momentum", Kind::kDouble, 1, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"momentum", Kind::kDouble, 1, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"nesterov", Kind::kBool, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"weight_decay", Kind::kDouble, 3, -1, 16, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"weight_decay", Kind::kDouble, 3, -1, 17, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // AdamOptimizer
-    {"beta1", Kind::kDouble, 1, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"beta2", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"epsilon", Kind::kDouble, 3, -1, 5, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"weight_decay", Kind::kDouble, 4, -1, 16, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"beta1", Kind::kDouble, 1, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"beta2", Kind::kDouble, 2, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"epsilon", Kind::kDouble, 3, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"weight_decay", Kind::kDouble, 4, -1, 17, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // AdamWOptimizer
-    {"beta1", Kind::kDouble, 1, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"beta2", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"epsilon", Kind::kDouble, 3, -1, 5, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"weight_decay", Kind::kDouble, 4, -1, 16, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"beta1", Kind::kDouble, 1, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"beta2", Kind::kDouble, 2, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"epsilon", Kind::kDouble, 3, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"weight_decay", Kind::kDouble, 4, -1, 17, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // LocalOptimizer
     {"sgd", Kind::kMessage, 1, 26, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"adam", Kind::kMessage, 2, 27, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"adamw", Kind::kMessage, 3, 28, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // CosineSchedule
-    {"final_fraction", Kind::kDouble, 1, -1, 17, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"rounds", Kind::kUint64, 2, -1, 18, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"final_fraction", Kind::kDouble, 1, -1, 18, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"rounds", Kind::kUint64, 2, -1, 19, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // StepSchedule
-    {"every_rounds", Kind::kUint64, 1, -1, 18, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"factor", Kind::kDouble, 2, -1, 5, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"every_rounds", Kind::kUint64, 1, -1, 19, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"factor", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // LearningRateSchedule
     {"constant", Kind::kMessage, 1, 30, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"cosine", Kind::kMessage, 2, 31, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"step", Kind::kMessage, 3, 32, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // Training
-    {"epochs", Kind::kUint32, 1, -1, 19, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"epochs", Kind::kUint32, 1, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"batch_size", Kind::kUint32, 2, -1, 1, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"learning_rate", Kind::kDouble, 3, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"learning_rate", Kind::kDouble, 3, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"schedule", Kind::kMessage, 4, 33, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"warmup_rounds", Kind::kUint64, 5, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"warmup_rounds", Kind::kUint64, 5, -1, 22, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"optimizer", Kind::kMessage, 6, 29, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"clip_norm", Kind::kDouble, 7, -1, 22, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"clip_norm", Kind::kDouble, 7, -1, 23, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"micro_batch_size", Kind::kUint32, 8, -1, 1, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"last_layers", Kind::kUint32, 9, -1, 23, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"last_layers", Kind::kUint32, 9, -1, 24, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"keep_order", Kind::kBool, 10, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"sub_model_widths", Kind::kDouble, 11, -1, 25, 24, 0, 0, Unit::kNone, 1, 0, 0, 0},
+    {"sub_model_widths", Kind::kDouble, 11, -1, 26, 25, 0, 0, Unit::kNone, 1, 0, 0, 0},
     // FedProx
-    {"mu", Kind::kDouble, 1, -1, 26, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"mu", Kind::kDouble, 1, -1, 27, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // Algorithm
     {"fedavg", Kind::kMessage, 1, 35, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"fedprox", Kind::kMessage, 2, 36, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // SgdServer
-    {"learning_rate", Kind::kDouble, 1, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"momentum", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"learning_rate", Kind::kDouble, 1, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"momentum", Kind::kDouble, 2, -1, 7, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // ServerOptimizer
     {"sgd", Kind::kMessage, 1, 38, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // RoundPolicy
-    {"cohort", Kind::kUint32, 1, -1, 27, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"over_selection", Kind::kDouble, 2, -1, 28, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"min_reports", Kind::kUint32, 3, -1, 27, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"min_separation", Kind::kUint32, 4, -1, 26, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"deadline", Kind::kDuration, 5, -1, 29, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"idle_window", Kind::kDuration, 6, -1, 30, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"cohort", Kind::kUint32, 1, -1, 28, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"over_selection", Kind::kDouble, 2, -1, 29, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"min_reports", Kind::kUint32, 3, -1, 28, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"min_separation", Kind::kUint32, 4, -1, 27, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"deadline", Kind::kDuration, 5, -1, 30, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"idle_window", Kind::kDuration, 6, -1, 31, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // UpdateLimits
-    {"norm_bound", Kind::kDouble, 1, -1, 22, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"max_examples", Kind::kUint64, 2, -1, 31, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"norm_bound", Kind::kDouble, 1, -1, 23, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"max_examples", Kind::kUint64, 2, -1, 32, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // DeviceLimits
-    {"energy_per_round", Kind::kDouble, 1, -1, 32, 0, 0, 0, Unit::kJoules, 0, 1, 0, 0},
-    {"memory", Kind::kUint64, 2, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
-    {"upload_per_round", Kind::kUint64, 3, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"energy_per_round", Kind::kDouble, 1, -1, 33, 0, 0, 0, Unit::kJoules, 0, 1, 0, 0},
+    {"memory", Kind::kUint64, 2, -1, 34, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"upload_per_round", Kind::kUint64, 3, -1, 34, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     // Task
     {"name", Kind::kText, 1, -1, 0, 0, 2, 0, Unit::kNone, 0, 1, 0, 1},
     {"population", Kind::kText, 2, -1, 0, 0, 2, 0, Unit::kNone, 0, 1, 0, 1},
@@ -296,12 +297,12 @@ constexpr Field kFieldTable[] = {
     {"algorithm", Kind::kMessage, 5, 37, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"server_optimizer", Kind::kMessage, 6, 39, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"round", Kind::kMessage, 7, 40, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"rounds", Kind::kUint64, 8, -1, 18, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"rounds", Kind::kUint64, 8, -1, 19, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"device_limits", Kind::kMessage, 9, 42, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"update_limits", Kind::kMessage, 10, 41, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"seed", Kind::kUint64, 11, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // SecureAggregationOffer
-    {"versions", Kind::kUint32, 1, -1, 0, 34, 0, 0, Unit::kNone, 1, 0, 0, 0},
+    {"versions", Kind::kUint32, 1, -1, 0, 35, 0, 0, Unit::kNone, 1, 0, 0, 0},
     // SecureAggregationChoice
     {"version", Kind::kUint32, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // ProtocolVersion
@@ -319,26 +320,26 @@ constexpr Field kFieldTable[] = {
     // CheckInRequest
     {"protocol", Kind::kMessage, 1, 46, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"population", Kind::kText, 2, -1, 0, 0, 2, 0, Unit::kNone, 0, 0, 0, 1},
-    {"num_examples", Kind::kUint64, 3, -1, 35, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"memory_bytes", Kind::kUint64, 4, -1, 36, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"sdk_version", Kind::kText, 5, -1, 0, 9, 3, 0, Unit::kNone, 0, 0, 0, 0},
-    {"update_codecs", Kind::kUint32, 6, -1, 0, 34, 0, 0, Unit::kNone, 1, 0, 0, 0},
+    {"num_examples", Kind::kUint64, 3, -1, 36, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"memory_bytes", Kind::kUint64, 4, -1, 37, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"sdk_version", Kind::kText, 5, -1, 0, 10, 3, 0, Unit::kNone, 0, 0, 0, 0},
+    {"update_codecs", Kind::kUint32, 6, -1, 0, 35, 0, 0, Unit::kNone, 1, 0, 0, 0},
     {"secure_aggregation", Kind::kMessage, 7, 44, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // CheckInResponse
     {"protocol", Kind::kMessage, 1, 46, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"assignment", Kind::kMessage, 2, 52, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"retry_after", Kind::kMessage, 3, 51, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // RetryAfter
-    {"delay", Kind::kDuration, 1, -1, 37, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"code", Kind::kText, 2, -1, 0, 9, 4, 0, Unit::kNone, 0, 0, 0, 1},
-    {"sentence", Kind::kText, 3, -1, 0, 38, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"delay", Kind::kDuration, 1, -1, 38, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"code", Kind::kText, 2, -1, 0, 10, 4, 0, Unit::kNone, 0, 0, 0, 1},
+    {"sentence", Kind::kText, 3, -1, 0, 39, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // Assignment
-    {"token", Kind::kBytes, 1, -1, 0, 39, 0, 0, Unit::kNone, 0, 0, 0, 1},
+    {"token", Kind::kBytes, 1, -1, 0, 40, 0, 0, Unit::kNone, 0, 0, 0, 1},
     {"task", Kind::kText, 2, -1, 0, 0, 2, 0, Unit::kNone, 0, 0, 0, 1},
-    {"round_id", Kind::kUint64, 3, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"round_number", Kind::kUint64, 4, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"round_id", Kind::kUint64, 3, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"round_number", Kind::kUint64, 4, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     {"model", Kind::kMessage, 5, 25, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"time_left", Kind::kDuration, 6, -1, 37, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"time_left", Kind::kDuration, 6, -1, 38, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"plan", Kind::kMessage, 7, 53, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"secure_aggregation", Kind::kMessage, 8, 45, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Plan
@@ -346,10 +347,10 @@ constexpr Field kFieldTable[] = {
     {"training", Kind::kMessage, 2, 34, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"algorithm", Kind::kMessage, 3, 37, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"device_limits", Kind::kMessage, 4, 42, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"norm_bound", Kind::kDouble, 5, -1, 22, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"max_examples", Kind::kUint64, 6, -1, 31, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"update_codec", Kind::kUint32, 7, -1, 40, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"idle_window", Kind::kDuration, 8, -1, 30, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"norm_bound", Kind::kDouble, 5, -1, 23, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"max_examples", Kind::kUint64, 6, -1, 32, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"update_codec", Kind::kUint32, 7, -1, 41, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"idle_window", Kind::kDuration, 8, -1, 31, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // FetchModelRequest
     {"digest", Kind::kBytes, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     {"offset", Kind::kUint64, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
@@ -360,13 +361,13 @@ constexpr Field kFieldTable[] = {
     {"token", Kind::kBytes, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     {"digest", Kind::kBytes, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // QueryUploadResponse
-    {"received_bytes", Kind::kUint64, 1, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"received_bytes", Kind::kUint64, 1, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     {"receipt", Kind::kMessage, 2, 61, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // UploadHeader
-    {"token", Kind::kBytes, 1, -1, 0, 39, 0, 0, Unit::kNone, 0, 0, 0, 1},
-    {"digest", Kind::kBytes, 2, -1, 0, 13, 0, 0, Unit::kNone, 0, 0, 0, 1},
-    {"num_bytes", Kind::kUint64, 3, -1, 41, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"offset", Kind::kUint64, 4, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"token", Kind::kBytes, 1, -1, 0, 40, 0, 0, Unit::kNone, 0, 0, 0, 1},
+    {"digest", Kind::kBytes, 2, -1, 0, 14, 0, 0, Unit::kNone, 0, 0, 0, 1},
+    {"num_bytes", Kind::kUint64, 3, -1, 42, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"offset", Kind::kUint64, 4, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // UploadChunk
     {"offset", Kind::kUint64, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     {"data", Kind::kBytes, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
@@ -375,19 +376,19 @@ constexpr Field kFieldTable[] = {
     {"header", Kind::kMessage, 1, 58, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"chunk", Kind::kMessage, 2, 59, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // UploadReceipt
-    {"round_id", Kind::kUint64, 1, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"digest", Kind::kBytes, 2, -1, 0, 13, 0, 0, Unit::kNone, 0, 0, 0, 1},
-    {"segment_id", Kind::kUint64, 3, -1, 15, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"next_check_in", Kind::kDuration, 4, -1, 37, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"round_id", Kind::kUint64, 1, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"digest", Kind::kBytes, 2, -1, 0, 14, 0, 0, Unit::kNone, 0, 0, 0, 1},
+    {"segment_id", Kind::kUint64, 3, -1, 16, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"next_check_in", Kind::kDuration, 4, -1, 38, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // AbandonRequest
     {"token", Kind::kBytes, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     {"reason", Kind::kWord, 2, 5, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // AbandonResponse
     {"next_check_in", Kind::kDuration, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Refusal
-    {"code", Kind::kText, 1, -1, 0, 9, 4, 0, Unit::kNone, 0, 0, 0, 1},
-    {"sentence", Kind::kText, 2, -1, 0, 42, 0, 0, Unit::kNone, 0, 0, 0, 0},
-    {"retry_after", Kind::kDuration, 3, -1, 37, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"code", Kind::kText, 1, -1, 0, 10, 4, 0, Unit::kNone, 0, 0, 0, 1},
+    {"sentence", Kind::kText, 2, -1, 0, 43, 0, 0, Unit::kNone, 0, 0, 0, 0},
+    {"retry_after", Kind::kDuration, 3, -1, 38, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"fault", Kind::kWord, 4, 6, 0, 0, 0, 0, Unit::kNone, 0, 0, 0, 0},
     // TlsFiles
     {"ca", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
@@ -399,17 +400,17 @@ constexpr Field kFieldTable[] = {
     {"data", Kind::kText, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"tls", Kind::kMessage, 4, 65, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"enrollment_ca_key", Kind::kText, 5, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"device_certificate_lifetime", Kind::kDuration, 6, -1, 43, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"device_certificate_lifetime", Kind::kDuration, 6, -1, 44, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"commit", Kind::kMessage, 7, 67, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"upload_memory", Kind::kUint64, 8, -1, 44, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
-    {"upload_disk", Kind::kUint64, 9, -1, 44, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
-    {"worker_threads", Kind::kUint32, 10, -1, 45, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"upload_memory", Kind::kUint64, 8, -1, 45, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"upload_disk", Kind::kUint64, 9, -1, 45, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"worker_threads", Kind::kUint32, 10, -1, 46, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"log_level", Kind::kText, 11, -1, 0, 0, 5, 0, Unit::kNone, 0, 1, 0, 0},
     {"log_json", Kind::kBool, 12, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // CommitPolicy
-    {"max_updates", Kind::kUint32, 1, -1, 27, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"max_delay", Kind::kDuration, 2, -1, 46, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"max_bytes", Kind::kUint64, 3, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"max_updates", Kind::kUint32, 1, -1, 28, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"max_delay", Kind::kDuration, 2, -1, 47, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"max_bytes", Kind::kUint64, 3, -1, 34, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     // AgentConfig
     {"coordinator", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"state", Kind::kText, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
@@ -418,17 +419,17 @@ constexpr Field kFieldTable[] = {
     {"partition", Kind::kMessage, 5, 79, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"share", Kind::kMessage, 6, 69, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"seed", Kind::kUint64, 7, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"memory", Kind::kUint64, 8, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"memory", Kind::kUint64, 8, -1, 34, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     {"insecure", Kind::kBool, 9, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"log_level", Kind::kText, 10, -1, 0, 0, 5, 0, Unit::kNone, 0, 1, 0, 0},
     {"log_json", Kind::kBool, 11, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"max_backoff", Kind::kDuration, 12, -1, 47, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"max_backoff", Kind::kDuration, 12, -1, 48, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Share
-    {"index", Kind::kUint32, 1, -1, 48, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"devices", Kind::kUint32, 2, -1, 18, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"index", Kind::kUint32, 1, -1, 49, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"devices", Kind::kUint32, 2, -1, 19, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // HandwritingData
     {"seed", Kind::kUint64, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"mean_examples", Kind::kUint32, 2, -1, 49, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"mean_examples", Kind::kUint32, 2, -1, 50, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // IdxData
     {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // HarData
@@ -449,7 +450,7 @@ constexpr Field kFieldTable[] = {
     {"csv", Kind::kMessage, 5, 73, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"text", Kind::kMessage, 6, 74, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // DirichletPartition
-    {"alpha", Kind::kDouble, 1, -1, 32, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"alpha", Kind::kDouble, 1, -1, 33, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // Partition
     {"iid", Kind::kMessage, 1, 76, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"dirichlet", Kind::kMessage, 2, 77, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
@@ -459,7 +460,7 @@ constexpr Field kFieldTable[] = {
     {"population", Kind::kMessage, 2, 81, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"seed", Kind::kUint64, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Population
-    {"devices", Kind::kUint32, 1, -1, 18, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"devices", Kind::kUint32, 1, -1, 19, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"data", Kind::kMessage, 2, 75, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"partition", Kind::kMessage, 3, 79, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
 };

@@ -23,7 +23,7 @@ TEST(ModelSpecTest, TextNamesKindAndWidths) {
             "mlp 784-200-200-10");
 }
 
-void ExpectRefused(const ModelSpec& spec, const char* what) {
+void ExpectRefused(const ModelSpec& spec, const std::string& what) {
   EXPECT_THAT(Model::Create(spec),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(what)));
 }
@@ -61,9 +61,29 @@ TEST(ModelTest, LayersThatDoNotFitAreRefusedByName) {
       "layer edges: ");
   ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}, .name = "a"},
                            {.kind = DenseSpec{.units = 3}, .name = "a"}}),
-                "two layers are named 'a'");
+                "two layers are named 'a': a layer that the task names so and "
+                "a layer that the task names so; expected another name");
   ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}, .name = "A-b"}}),
                 "layer name 'A-b'");
+}
+
+TEST(ModelTest, NamesThatTheModelGivesAreNotTaken) {
+  const std::string unnamed =
+      "a layer without a name, which is called so by its kind and place";
+  ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}, .name = "dense1"},
+                           {.kind = DenseSpec{.units = 3}}}),
+                "two layers are named 'dense1': a layer that the task names so "
+                "and " +
+                    unnamed);
+  ExpectRefused(List({4}, {{.kind = DenseSpec{.units = 3}},
+                           {.kind = DenseSpec{.units = 3}, .name = "dense1"}}),
+                "two layers are named 'dense1': " + unnamed);
+  ModelSpec prepared =
+      List({4}, {{.kind = DenseSpec{.units = 3}, .name = "input"}});
+  EXPECT_EQ(MakeModel(prepared)->nodes()[0].name, "input");
+  prepared.preprocessing.standardise = true;
+  ExpectRefused(prepared,
+                "two layers are named 'input': the preprocessing and a layer");
 }
 
 TEST(ModelTest, ResidualBranchesMustMeet) {
