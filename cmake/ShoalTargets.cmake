@@ -61,7 +61,7 @@ function(shoal_test)
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 120)
   endif()
-  if(SHOAL_SANITIZE)  # several times slower
+  if(SHOAL_SANITIZE OR CMAKE_CROSSCOMPILING_EMULATOR)  # several times slower
     math(EXPR A_TIMEOUT "10 * ${A_TIMEOUT}")
   endif()
   set_tests_properties(${A_NAME} PROPERTIES
