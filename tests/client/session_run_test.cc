@@ -225,6 +225,24 @@ TEST_F(SessionRunTest, AnInfiniteFeatureIsTheFaultOfTheData) {
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
 }
 
+TEST_F(SessionRunTest, WhatWasGivenUpForMemoryIsToldWithTheTraining) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.model.architecture = learning::MlpSpec{4, std::vector<int>(12, 8), 3};
+  plan.training.batch_size = 20;
+  UsePlan(plan);
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto model, learning::Model::Create(plan.model));
+  SeededRng rng(1);
+  fleet_->SetModel(
+      learning::SerializeModel(model->layout(), model->Initialise(rng)));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const learning::MemoryPlan whole,
+      learning::PlanLocalUpdate(*model, plan.training, 20, std::nullopt));
+  options_.memory_bytes = PeakMemoryBytes(*model, whole) - 1;
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed) << details_;
+  EXPECT_THAT(details_, HasSubstr("steps on 20 examples, to fit into memory "
+                                  "computes activations again"));
+}
+
 TEST_F(SessionRunTest, PlanBeyondTheMemoryIsGivenUpBeforeTheDownload) {
   options_.memory_bytes = 100;
   const SessionReport report = Run();

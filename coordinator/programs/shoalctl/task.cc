@@ -67,10 +67,8 @@ absl::Status Create(Shell& shell, const Options& options) {
   }
   TransferredModel transferred;
   if (!options.transfer_from.empty()) {
-    absl::StatusOr<TransferredModel> model =
-        TransferModel(shell, options.transfer_from, *task);
-    if (!model.ok()) return protocol::AsWrongInput(model.status());
-    transferred = *std::move(model);
+    SHOAL_ASSIGN_OR_RETURN(transferred,
+                           TransferModel(shell, options.transfer_from, *task));
     request.set_initial_model(transferred.bytes);
   }
   v1::TaskReport created;

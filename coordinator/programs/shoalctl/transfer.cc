@@ -14,7 +14,6 @@
 #include "learning/model.h"
 #include "learning/onnx/read_onnx.h"
 #include "learning/transfer_values.h"
-#include "protocol/exit_code.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -54,8 +53,10 @@ absl::StatusOr<BodyTransfer> FromCoordinator(Shell& shell,
   SHOAL_ASSIGN_OR_RETURN(const std::string bytes, FetchModel(shell, version));
   SHOAL_ASSIGN_OR_RETURN(const ParameterVector shared,
                          ParametersIn(bytes, *from, VersionName(version)));
-  return learning::TransferBody(*from, from->DeviceVector(shared), to,
-                                std::move(initial));
+  absl::StatusOr<BodyTransfer> body = learning::TransferBody(
+      *from, from->DeviceVector(shared), to, std::move(initial));
+  if (!body.ok()) return Wrong(VersionName(version), body.status());
+  return body;
 }
 
 LayerNames NamesOf(const std::vector<const Node*>& nodes) {
@@ -107,13 +108,14 @@ absl::StatusOr<TransferredModel> TransferModel(
   if (IsModelFile(source)) {
     model.from = source;
     body = FromFile(source, *to, std::move(initial));
+    if (!body.ok()) return Wrong(source, body.status());
   } else {
     SHOAL_ASSIGN_OR_RETURN(const v1::ModelReport version,
                            GetModel(shell, source));
     model.from = VersionName(version);
     body = FromCoordinator(shell, version, *to, std::move(initial));
   }
-  if (!body.ok()) return Wrong(model.from, body.status());
+  if (!body.ok()) return body.status();
   model.taken_over = NamesOf(body->taken_over);
   model.fresh = NamesOf(body->fresh);
   model.trained = TrainedLayers(*to, task.training.last_layers);

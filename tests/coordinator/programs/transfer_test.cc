@@ -147,7 +147,7 @@ TEST_F(TransferTest, WhatIsNoModelIsRefusedWithItsName) {
   ExpectRefused(Create(shoal_), shoal_ + ": stored model: does not begin");
   ExpectRefused(Create("/no/model.onnx"), "/no/model.onnx");
   const ProgramResult unknown = Create("nobody");
-  EXPECT_NE(unknown.exit_code, 0);
+  EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_THAT(unknown.output, HasSubstr("nobody"));
 }
 
