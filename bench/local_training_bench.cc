@@ -182,19 +182,19 @@ nlohmann::json Summary(Candidate& candidate, const Series& series) {
   absl::PrintF(" %11d %8s\n", candidate.plan_bytes(),
                allocations ? absl::StrFormat("%g", *allocations) : "-");
   std::fflush(stdout);
-  return {{"model", candidate.model()},
-          {"batch_size", candidate.batch_size()},
-          {"flops_per_sample", candidate.FlopsPerSample()},
-          {"samples_per_second", rate},
-          {"microseconds_per_device",
-           1e6 * candidate.SamplesPerDevice() / rate},
-          {"gflops", gflops},
-          {"fraction_of_fma_peak", Median(series.fraction)},
-          {"torch_samples_per_second", MedianOrNull(series.torch)},
-          {"ratio_to_torch", MedianOrNull(series.ratio)},
-          {"plan_bytes", candidate.plan_bytes()},
-          {"allocations_per_step",
-           allocations ? nlohmann::json(*allocations) : nlohmann::json()}};
+  return {
+      {"model", candidate.model()},
+      {"batch_size", candidate.batch_size()},
+      {"flops_per_sample", candidate.FlopsPerSample()},
+      {"samples_per_second", rate},
+      {"microseconds_per_device", 1e6 * candidate.SamplesPerDevice() / rate},
+      {"gflops", gflops},
+      {"fraction_of_fma_peak", Median(series.fraction)},
+      {"torch_samples_per_second", MedianOrNull(series.torch)},
+      {"ratio_to_torch", MedianOrNull(series.ratio)},
+      {"plan_bytes", candidate.plan_bytes()},
+      {"allocations_per_step",
+       allocations ? nlohmann::json(*allocations) : nlohmann::json()}};
 }
 
 absl::Status MeasureAll(const std::vector<TrainingWorkload>& workloads,
