@@ -49,8 +49,10 @@ class ClientRunner final : public Client {
       SHOAL_EXCLUDES(mutex_);
   // Ends the session that ticks have left under way. REQUIRES: stopping_.
   void EndTickedSession() SHOAL_EXCLUDES(mutex_);
-  Transport& Connected() SHOAL_EXCLUDES(mutex_);
-  void Disconnect() SHOAL_EXCLUDES(mutex_);
+  // The transport; a new one when there is none that makes calls.
+  absl::StatusOr<Transport*> Connected() SHOAL_EXCLUDES(mutex_);
+  // Ends the running call. REQUIRES: there is a transport.
+  void CancelCalls() SHOAL_REQUIRES(mutex_);
   void Tell(const ClientEvent& event);
   // Returns early when Stop() is called.
   void Wait(absl::Duration delay) SHOAL_EXCLUDES(mutex_);
@@ -62,6 +64,7 @@ class ClientRunner final : public Client {
   SeededRng jitter_;
   int earlier_failures_ = 0;
   std::unique_ptr<SessionRun> run_;  // null: no session is under way
+  Transport* connected_ = nullptr;   // of run_
   absl::Duration next_session_;      // by ticks, on the monotonic clock
 
   Predictor predictor_;
@@ -72,6 +75,7 @@ class ClientRunner final : public Client {
   bool running_ SHOAL_GUARDED_BY(mutex_) = false;
   bool looping_ SHOAL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<Transport> transport_ SHOAL_GUARDED_BY(mutex_);
+  bool is_cancelled_ SHOAL_GUARDED_BY(mutex_) = false;  // transport_
   std::thread loop_ SHOAL_GUARDED_BY(mutex_);
 };
 
@@ -135,6 +139,7 @@ absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
 
 absl::Status ClientRunner::BeginSession() {
   SHOAL_RETURN_IF_ERROR(CheckDataset(*parts_.data));
+  SHOAL_ASSIGN_OR_RETURN(connected_, Connected());
   SessionRunOptions options = parts_.session;
   if (parts_.limits != nullptr) options.limits = &parts_.limits->limits();
   options.earlier_failures = earlier_failures_;
@@ -144,7 +149,7 @@ absl::Status ClientRunner::BeginSession() {
   };
   options.on_event = [this](const ClientEvent& event) { Tell(event); };
   SHOAL_ASSIGN_OR_RETURN(
-      run_, SessionRun::Create(std::move(options), Connected(), *parts_.state,
+      run_, SessionRun::Create(std::move(options), *connected_, *parts_.state,
                                *parts_.data));
   return absl::OkStatus();
 }
@@ -152,10 +157,10 @@ absl::Status ClientRunner::BeginSession() {
 absl::StatusOr<SessionReport> ClientRunner::EndSession() {
   absl::StatusOr<SessionResult> result = run_->result();
   run_.reset();
-  // A cancelled transport makes no more calls.
   if (!result.ok() || stopping_ ||
       result->report.next_check_in > kKeepConnectionFor) {
-    Disconnect();
+    connected_->Drop();
+    connected_->Close();
   }
   SHOAL_RETURN_IF_ERROR(result.status());
   earlier_failures_ = result->failures;
@@ -165,16 +170,20 @@ absl::StatusOr<SessionReport> ClientRunner::EndSession() {
   return std::move(result->report);
 }
 
-Transport& ClientRunner::Connected() {
+absl::StatusOr<Transport*> ClientRunner::Connected() {
+  std::unique_ptr<Transport> old;  // goes without the lock
   MutexLock lock(mutex_);
-  if (transport_ == nullptr) transport_ = parts_.connect();
-  return *transport_;
+  if (is_cancelled_) old = std::move(transport_);
+  if (transport_ == nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(transport_, parts_.connect());
+    is_cancelled_ = false;
+  }
+  return transport_.get();
 }
 
-void ClientRunner::Disconnect() {
-  std::unique_ptr<Transport> closing;
-  MutexLock lock(mutex_);
-  closing = std::move(transport_);
+void ClientRunner::CancelCalls() {
+  transport_->Cancel();
+  is_cancelled_ = true;  // it makes no more calls
 }
 
 void ClientRunner::Tell(const ClientEvent& event) {
@@ -231,7 +240,7 @@ void ClientRunner::Stop() {
     stopping_ = true;
     changed_.NotifyAll();
     AwaitIdle(parts_.stop_grace);
-    if (running_ && transport_ != nullptr) transport_->Cancel();
+    if (running_ && transport_ != nullptr) CancelCalls();
     while (running_) changed_.Wait(mutex_);
     loop = std::move(loop_);
   }
@@ -249,7 +258,10 @@ void ClientRunner::EndTickedSession() {
     const Clock& clock = *parts_.session.clock;
     const absl::Duration patience = clock.Monotonic() + parts_.stop_grace;
     while (!run_->over()) {
-      if (clock.Monotonic() >= patience) Connected().Cancel();
+      if (clock.Monotonic() >= patience) {
+        MutexLock lock(mutex_);
+        CancelCalls();
+      }
       run_->Tick(kPiece);
     }
     // The session has told how it ended; an error of its storage shows again

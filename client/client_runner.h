@@ -24,9 +24,10 @@ struct ClientParts {
   std::unique_ptr<ClientState> state;
   std::shared_ptr<const learning::Dataset> data;
   std::unique_ptr<OpenLimits> limits;  // null: none
-  // A new connection. Kept between sessions that follow each other closely,
-  // closed otherwise.
-  std::function<std::unique_ptr<Transport>()> connect;
+  // A new transport. Its connection is kept between sessions that follow each
+  // other closely, closed otherwise; the transport stays, so that the next
+  // connection may resume what the last one has agreed on.
+  std::function<absl::StatusOr<std::unique_ptr<Transport>>()> connect;
   uint64_t jitter_seed = 0;
   // How long Stop() lets a call go on before it is cancelled.
   absl::Duration stop_grace = absl::Milliseconds(600);

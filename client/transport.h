@@ -50,16 +50,26 @@ struct AbandonCall {
   std::string token;
   protocol::AbandonReason reason = protocol::AbandonReason::kShutdown;
 };
-using Call =
-    std::variant<CheckInCall, FetchCall, QueryCall, UploadCall, AbandonCall>;
+// Has a device's key signed, against an invitation: the one call that a device
+// makes before it has a certificate, and outside of sessions.
+struct EnrollCall {
+  std::string invitation;
+  std::string certificate_request;  // PKCS#10, DER
+  std::string device_name;
+};
+using Call = std::variant<CheckInCall, FetchCall, QueryCall, UploadCall,
+                          AbandonCall, EnrollCall>;
 
 struct Fetched {};  // the sink has every byte that the coordinator sent
+struct Enrolled {
+  std::string certificate_pem;  // as it came, not looked at
+};
 
 // In the order of the calls; an abandoned assignment is answered with when to
 // check in next.
 using Answer =
     std::variant<protocol::CheckInAnswer, Fetched, protocol::UploadProgress,
-                 protocol::UploadReceipt, absl::Duration>;
+                 protocol::UploadReceipt, absl::Duration, Enrolled>;
 
 // Used by one thread, except for Cancel(). One conformance suite runs over all
 // implementations.

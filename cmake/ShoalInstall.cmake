@@ -1,13 +1,13 @@
 # Installs the device SDK (headers, libraries, CMake package) and the programs:
 #   find_package(Shoal REQUIRED)
-#   target_link_libraries(app PRIVATE Shoal::client_grpc)
+#   target_link_libraries(app PRIVATE Shoal::client_sdk)
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # The libraries behind the SDK's public headers, and what they link.
 set(sdk base learning_kernels learning_layers learning protocol_schema protocol
         client_meters client_limits client_menu client client_transport
-        client_lean lean_transport)
+        client_lean lean_transport client_sdk)
 if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()
@@ -15,8 +15,12 @@ list(TRANSFORM sdk PREPEND shoal_)
 
 install(TARGETS ${sdk} EXPORT ShoalTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY client/include/shoal
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES client/include/shoal/client.h client/include/shoal/limits.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shoal)
+if(SHOAL_BUILD_GRPC)
+  install(FILES client/include/shoal/grpc_client.h
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shoal)
+endif()
 install(EXPORT ShoalTargets NAMESPACE Shoal::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Shoal)
 configure_package_config_file(
@@ -28,7 +32,8 @@ install(FILES ${CMAKE_BINARY_DIR}/ShoalConfig.cmake
               ${CMAKE_BINARY_DIR}/ShoalConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Shoal)
 
+install(TARGETS shoal-agent RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(SHOAL_BUILD_GRPC)
-  install(TARGETS shoald shoalctl shoal-agent shoal-sim
+  install(TARGETS shoald shoalctl shoal-sim
           RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -3,7 +3,7 @@ option(SHOAL_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_GRPC
-       "Build what speaks gRPC: coordinator, agent, simulator" ON)
+       "Build what needs grpc++ and protobuf: coordinator, simulator" ON)
 option(SHOAL_BUILD_FUZZERS
        "Build libFuzzer programs (clang, SHOAL_SANITIZE with address)" OFF)
 option(SHOAL_WARNINGS_AS_ERRORS "Stop at the first warning" OFF)

@@ -32,6 +32,7 @@ AgentConfig AgentConfigFrom(const Message& message) {
   config.log_level = SeverityFrom(message);
   Read(message, "log_json", config.log_json);
   Read(message, "max_backoff", config.max_backoff);
+  Read(message, "proxy", config.proxy);
   return config;
 }
 

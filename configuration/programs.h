@@ -58,6 +58,7 @@ struct AgentConfig {
   Severity log_level = Severity::kInfo;
   bool log_json = false;
   absl::Duration max_backoff = absl::Minutes(5);
+  std::string proxy;  // a URL; empty: as the environment says
 };
 
 struct Scenario {

@@ -95,6 +95,7 @@ std::string AgentConfigYaml(const AgentConfig& config) {
   Write(message, "log_level", SeverityName(config.log_level));
   Write(message, "log_json", config.log_json);
   Write(message, "max_backoff", config.max_backoff);
+  if (!config.proxy.empty()) Write(message, "proxy", config.proxy);
   return WriteYaml(message);
 }
 

@@ -10,7 +10,8 @@
 #include "base/version.h"
 #include "client/agent/share.h"
 #include "client/session_run.h"
-#include "client/transport/grpc_client.h"
+#include "client/transport/device_client.h"
+#include "client/transport/lean_transport.h"
 
 namespace shoal::client {
 namespace {
@@ -25,6 +26,7 @@ ClientOptions OptionsOf(const AgentConfig& config) {
   options.coordinator = config.coordinator;
   options.state_folder = config.state;
   options.population = config.population;
+  options.proxy = config.proxy;
   options.seed = DeviceSeed(config.seed, config.share.index);
   options.memory_bytes = config.memory_bytes.value_or(0);
   options.insecure = config.insecure;
@@ -63,14 +65,14 @@ absl::Status Agent::Prepare() {
   absl::StatusOr<std::unique_ptr<learning::Dataset>> data = LoadShare(config);
   if (!data.ok()) return protocol::AsWrongInput(data.status());
   const int64_t num_examples = (*data)->num_examples();
-  GrpcClientParts parts;
+  DeviceClientParts parts;
   parts.data = *std::move(data);
   parts.on_event = [this](const ClientEvent& event) {
     session_log_.OnEvent(event);
   };
   parts.failpoints = options_.failpoints;
   absl::StatusOr<std::unique_ptr<Client>> client =
-      MakeGrpcClient(OptionsOf(config), std::move(parts));
+      MakeDeviceClient(OptionsOf(config), std::move(parts), MakeLeanTransport);
   // Starting again does not enrol the device.
   if (absl::IsNotFound(client.status())) {
     return protocol::AsWrongInput(client.status());

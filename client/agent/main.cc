@@ -25,6 +25,7 @@ using protocol::ExitCode;
 
 struct RunArguments {
   std::string config;
+  std::string proxy;
   int64_t sessions = 0;
   bool once = false;
 };
@@ -35,6 +36,7 @@ struct EnrollArguments {
   std::string invitation;
   std::string state;
   std::string name;
+  std::string proxy;
 };
 
 struct StatisticsArguments {
@@ -71,6 +73,7 @@ ExitCode Run(const RunArguments& arguments) {
       configuration::LoadAgentConfig(arguments.config);
   if (!config.ok()) return Fail(protocol::AsWrongInput(config.status()));
   options.config = *std::move(config);
+  if (!arguments.proxy.empty()) options.config.proxy = arguments.proxy;
   if (arguments.once) options.max_sessions = 1;
   if (arguments.sessions > 0) options.max_sessions = arguments.sessions;
   const char* failpoint = std::getenv("SHOAL_AGENT_FAILPOINT");
@@ -96,8 +99,12 @@ ExitCode EnrollDevice(const EnrollArguments& arguments) {
       protocol::LoadCertificate(arguments.ca);
   if (!ca.ok()) return Fail(protocol::AsWrongInput(ca.status()));
   const absl::StatusOr<std::string> id = Enroll(
-      arguments.coordinator, *ca, arguments.invitation,
-      arguments.name.empty() ? HostName() : arguments.name, arguments.state);
+      {.coordinator = arguments.coordinator,
+       .ca_pem = *ca,
+       .invitation = arguments.invitation,
+       .device_name = arguments.name.empty() ? HostName() : arguments.name,
+       .state_folder = arguments.state,
+       .proxy = arguments.proxy});
   if (!id.ok()) return Fail(id.status());
   std::printf("enrolled as device %s\n", id->c_str());
   return protocol::kExitOk;
@@ -122,6 +129,12 @@ ExitCode Status(const StatusArguments& arguments) {
   return protocol::kExitOk;
 }
 
+void AddProxy(CLI::App& command, std::string& proxy) {
+  command.add_option("--proxy", proxy,
+                     "http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy on the "
+                     "way; as https_proxy and no_proxy say when absent");
+}
+
 CLI::App* AddRun(CLI::App& app, RunArguments& arguments) {
   CLI::App* run = app.add_subcommand("run", "take part until stopped");
   run->add_option("--config", arguments.config, "YAML file")->required();
@@ -129,6 +142,7 @@ CLI::App* AddRun(CLI::App& app, RunArguments& arguments) {
                   "end after that many sessions")
       ->check(configuration::WholeNumber(1));
   run->add_flag("--once", arguments.once, "end after one session");
+  AddProxy(*run, arguments.proxy);
   run->footer("Example: shoal-agent run --config /etc/shoal/agent.yaml");
   return run;
 }
@@ -148,6 +162,7 @@ CLI::App* AddEnroll(CLI::App& app, EnrollArguments& arguments) {
       ->required();
   enroll->add_option("--name", arguments.name,
                      "of the device; the host's when absent");
+  AddProxy(*enroll, arguments.proxy);
   enroll->footer(
       "Example: shoal-agent enroll --coordinator fleet.example.org:7600 "
       "--ca ca.pem --invitation TOKEN --state /var/lib/shoal-agent");
@@ -211,9 +226,4 @@ ExitCode Main(int argc, char** argv) {
 }  // namespace
 }  // namespace shoal::client
 
-int main(int argc, char** argv) {
-  // gRPC's own lines say nothing that our errors do not; a user who sets the
-  // variable gets them.
-  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
-  return shoal::client::Main(argc, argv);
-}
+int main(int argc, char** argv) { return shoal::client::Main(argc, argv); }

@@ -31,6 +31,10 @@ absl::StatusOr<Answer> ToAnswer(const v1::AbandonResponse& response) {
                          absl::ZeroDuration()));
 }
 
+absl::StatusOr<Answer> ToAnswer(const v1::EnrollResponse& response) {
+  return Answer(Enrolled{response.certificate_pem()});
+}
+
 // One message each way.
 template <typename Request, typename Response>
 class UnaryCall final : public GrpcCall {
@@ -249,6 +253,18 @@ std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
   request.set_reason(protocol::ToProto(call.reason));
   return std::make_unique<UnaryCall<v1::AbandonRequest, v1::AbandonResponse>>(
       shared, &v1::Fleet::Stub::PrepareAsyncAbandon, std::move(request));
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const EnrollCall& call) {
+  v1::EnrollRequest request;
+  request.mutable_protocol()->set_major(protocol::kProtocolVersion.major);
+  request.mutable_protocol()->set_minor(protocol::kProtocolVersion.minor);
+  request.set_invitation(call.invitation);
+  request.set_certificate_request(call.certificate_request);
+  request.set_device_name(call.device_name);
+  return std::make_unique<UnaryCall<v1::EnrollRequest, v1::EnrollResponse>>(
+      shared, &v1::Fleet::Stub::PrepareAsyncEnroll, std::move(request));
 }
 
 }  // namespace

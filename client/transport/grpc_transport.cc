@@ -6,7 +6,9 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/host_port.h"
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "client/transport/connection_errors.h"
 #include "client/transport/grpc_call.h"
 #include "client/transport/grpc_channel.h"
@@ -127,6 +129,9 @@ std::optional<absl::StatusOr<Answer>> GrpcTransport::Step(absl::Duration wait) {
       if (clock_.Monotonic() < idle_at) return std::nullopt;
       call_->OnIdle();
       Abort();
+      // The connection may be dead without a sign: the next call makes a new
+      // one.
+      Close();
       return NothingMoved(options_.coordinator, idle_at - moved_at_);
     case grpc::CompletionQueue::GOT_EVENT:
       break;
@@ -190,7 +195,15 @@ void GrpcTransport::Close() {
 
 }  // namespace
 
-std::unique_ptr<Transport> MakeGrpcTransport(TransportOptions options) {
+absl::StatusOr<std::unique_ptr<Transport>> MakeGrpcTransport(
+    TransportOptions options) {
+  SHOAL_RETURN_IF_ERROR(ParseHostPort(options.coordinator).status());
+  // Going around it would tell the network more than its owner allows.
+  if (options.proxy.has_value()) {
+    return absl::InvalidArgumentError(
+        "proxy: the SDK over grpc++ goes through none; use shoal/client.h, or "
+        "list the coordinator in no_proxy");
+  }
   return std::make_unique<GrpcTransport>(std::move(options));
 }
 

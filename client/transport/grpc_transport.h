@@ -4,15 +4,18 @@
 
 #include <memory>
 
+#include "absl/status/statusor.h"
 #include "client/transport.h"
 #include "client/transport/transport_options.h"
 
 namespace shoal::client {
 
-// Connects with the first call. gRPC shows progress message by message: a
+// Connects with the first call. INVALID_ARGUMENT when the coordinator's address
+// cannot be used, or a proxy is asked for. gRPC shows progress message by message: a
 // download needs one chunk (256 KiB) within the window; uploads use smaller
 // chunks when the link is slow.
-std::unique_ptr<Transport> MakeGrpcTransport(TransportOptions options);
+absl::StatusOr<std::unique_ptr<Transport>> MakeGrpcTransport(
+    TransportOptions options);
 
 }  // namespace shoal::client
 

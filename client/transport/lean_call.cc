@@ -47,6 +47,12 @@ absl::StatusOr<Answer> DelayOf(const Message& response) {
   return Answer(std::max(delay, absl::ZeroDuration()));
 }
 
+absl::StatusOr<Answer> EnrolledOf(const Message& response) {
+  Enrolled enrolled;
+  protocol::schema::Read(response, "certificate_pem", enrolled.certificate_pem);
+  return Answer(std::move(enrolled));
+}
+
 // A call that is answered with one message.
 class OneAnswerCall : public LeanCall {
  public:
@@ -230,6 +236,19 @@ std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
   Write(request, "reason", call.reason);
   return std::make_unique<UnaryCall>(shared, "Abandon", request,
                                      "AbandonResponse", DelayOf);
+}
+
+std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
+                               const EnrollCall& call) {
+  Message request(TypeNamed("EnrollRequest"));
+  Message& version = protocol::schema::MutablePart(request, "protocol");
+  Write(version, "major", protocol::kProtocolVersion.major);
+  Write(version, "minor", protocol::kProtocolVersion.minor);
+  Write(request, "invitation", call.invitation);
+  Write(request, "certificate_request", call.certificate_request);
+  Write(request, "device_name", call.device_name);
+  return std::make_unique<UnaryCall>(shared, "Enroll", request,
+                                     "EnrollResponse", EnrolledOf);
 }
 
 }  // namespace

@@ -19,15 +19,14 @@ namespace {
 class LeanTransport final : public Transport {
  public:
   LeanTransport(TransportOptions options, HostPort coordinator,
-                std::unique_ptr<lean::TlsContext> tls,
-                std::optional<Proxy> proxy)
+                std::unique_ptr<lean::TlsContext> tls)
       : options_(std::move(options)),
         tls_(std::move(tls)),
-        proxy_(std::move(proxy)),
         window_(options_.idle_window),
-        channel_({.coordinator = std::move(coordinator),
-                  .proxy = proxy_.has_value() ? &*proxy_ : nullptr,
-                  .tls = tls_.get()}) {}
+        channel_(
+            {.coordinator = std::move(coordinator),
+             .proxy = options_.proxy.has_value() ? &*options_.proxy : nullptr,
+             .tls = tls_.get()}) {}
 
   void Start(Call call) override;
   std::optional<absl::StatusOr<Answer>> Step(absl::Duration wait) override;
@@ -47,7 +46,6 @@ class LeanTransport final : public Transport {
 
   const TransportOptions options_;
   const std::unique_ptr<lean::TlsContext> tls_;
-  const std::optional<Proxy> proxy_;
   absl::Duration window_;
   ChunkSize chunk_size_;
   int64_t sent_ = 0;
@@ -61,6 +59,8 @@ lean::GrpcRequest LeanTransport::RequestOf(const LeanCall& call) const {
   request.path = absl::StrCat("/shoal.v1.Fleet/", call.method());
   request.authority = options_.coordinator;
   request.tls = options_.tls.has_value();
+  // A peer that knows of the end of our patience does not work beyond it.
+  if (!call.patience().bytes_count) request.timeout = call.patience().window;
   if (!request.tls) {
     request.metadata = {{kInsecureDeviceMetadata, options_.insecure_device}};
   }
@@ -117,8 +117,13 @@ absl::Status LeanTransport::PeersError() const {
   switch (plain.code()) {
     case absl::StatusCode::kUnavailable:
       return Unreachable(options_.coordinator, plain.message());
-    case absl::StatusCode::kCancelled:
     case absl::StatusCode::kDeadlineExceeded:
+      // It was told the window, and may look at its clock before we do.
+      if (!call_->patience().bytes_count) {
+        return NothingMoved(options_.coordinator, call_->patience().window);
+      }
+      [[fallthrough]];
+    case absl::StatusCode::kCancelled:
       return EndedTheCall(options_.coordinator);
     default:
       return plain;
@@ -138,16 +143,15 @@ void LeanTransport::Close() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Transport>> MakeLeanTransport(
-    TransportOptions options, std::optional<Proxy> proxy) {
+    TransportOptions options) {
   SHOAL_ASSIGN_OR_RETURN(HostPort coordinator,
                          ParseHostPort(options.coordinator));
   std::unique_ptr<lean::TlsContext> tls;
   if (options.tls.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(tls, lean::TlsContext::Create(*options.tls));
   }
-  return std::make_unique<LeanTransport>(std::move(options),
-                                         std::move(coordinator), std::move(tls),
-                                         std::move(proxy));
+  return std::make_unique<LeanTransport>(
+      std::move(options), std::move(coordinator), std::move(tls));
 }
 
 }  // namespace shoal::client

@@ -4,24 +4,21 @@
 #define SHOAL_CLIENT_TRANSPORT_LEAN_TRANSPORT_H_
 
 #include <memory>
-#include <optional>
 
 #include "absl/status/statusor.h"
 #include "client/transport.h"
-#include "client/transport/proxy.h"
 #include "client/transport/transport_options.h"
 
 namespace shoal::client {
 
-// Connects with the first call, through `proxy` where there is one.
-// INVALID_ARGUMENT when the coordinator's address, the keys or the
-// certificates cannot be used.
+// Connects with the first call. INVALID_ARGUMENT when the coordinator's
+// address, the keys or the certificates cannot be used.
 //
 // Bytes count as movement, four KiB at least: a slow link may take longer than
 // the window for a chunk. A step that receives goes on to the end of the 16 KiB
 // that it has read, even if these hold more than one message.
 absl::StatusOr<std::unique_ptr<Transport>> MakeLeanTransport(
-    TransportOptions options, std::optional<Proxy> proxy = std::nullopt);
+    TransportOptions options);
 
 }  // namespace shoal::client
 

@@ -9,6 +9,7 @@
 #include "client/failpoints.h"
 #include "client/transport.h"
 #include "client/transport/channel_tls.h"
+#include "client/transport/proxy.h"
 
 namespace shoal::client {
 
@@ -22,6 +23,7 @@ struct TransportOptions {
   std::string coordinator;        // HOST:PORT
   std::optional<ChannelTls> tls;  // absent: plaintext
   std::string insecure_device;    // the device's name in plaintext
+  std::optional<Proxy> proxy;     // absent: straight to the coordinator
   // Longest time without a byte; the plan of an assignment may shorten it. A
   // receipt may take a minute in any case: nothing moves while the coordinator
   // makes an update durable.

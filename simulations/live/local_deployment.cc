@@ -165,8 +165,12 @@ absl::Status LocalDeployment::AddAgent(const configuration::Scenario& scenario,
   const std::string name = AgentName(index);
   const std::string state = AgentStateFolder(options_.folder, index);
   const std::string config = absl::StrCat(state, ".yaml");
-  SHOAL_RETURN_IF_ERROR(
-      Enroll(address_, ca_pem(), invitation, name, state).status());
+  SHOAL_RETURN_IF_ERROR(Enroll({.coordinator = address_,
+                                .ca_pem = ca_pem(),
+                                .invitation = invitation,
+                                .device_name = name,
+                                .state_folder = state})
+                            .status());
   SHOAL_RETURN_IF_ERROR(WriteFileAtomically(
       config, AgentConfigText(scenario, index, address_, state)));
   SHOAL_ASSIGN_OR_RETURN(

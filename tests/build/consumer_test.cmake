@@ -20,4 +20,7 @@ run(${CMAKE_COMMAND} -S ${SOURCE} -B ${work}/build -G Ninja
     -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_EXE_LINKER_FLAGS=${LINK_FLAGS}")
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/build/consumer)
+if(EXISTS ${work}/build/grpc_consumer)
+  run(${work}/build/grpc_consumer)
+endif()
 file(REMOVE_RECURSE ${work})

@@ -71,8 +71,10 @@ class ClientRunnerTest : public ::testing::Test {
     parts.data =
         std::make_shared<const learning::InMemoryDataset>(SmallExamples());
     parts.connect = [this] {
-      ++connections_;
-      return std::make_unique<FakeTransport>(fleet_);
+      auto transport = std::make_unique<FakeTransport>(fleet_);
+      transport_ = transport.get();
+      ++transports_;
+      return transport;
     };
     parts.stop_grace = absl::ZeroDuration();
     return parts;
@@ -80,7 +82,8 @@ class ClientRunnerTest : public ::testing::Test {
 
   RealClock clock_;
   FakeFleet fleet_;
-  int connections_ = 0;
+  int transports_ = 0;
+  FakeTransport* transport_ = nullptr;  // the last one
 };
 
 TEST_F(ClientRunnerTest, RunOnceContributes) {
@@ -94,16 +97,19 @@ TEST_F(ClientRunnerTest, CloseSessionsShareAConnection) {
   const auto client = MakeClient(Parts());
   SHOAL_ASSERT_OK(client->RunOnce());  // told to come back in 7 s
   SHOAL_ASSERT_OK(client->RunOnce());
-  EXPECT_EQ(connections_, 1);
+  EXPECT_EQ(transports_, 1);
+  EXPECT_EQ(transport_->connections(), 1);
 }
 
-TEST_F(ClientRunnerTest, IdleConnectionIsClosed) {
+// What the next connection can resume is the transport's.
+TEST_F(ClientRunnerTest, IdleConnectionIsClosedAndItsTransportKept) {
   ClientParts parts = Parts();
   parts.session.population = "nobody";  // told to come back in 11 s
   const auto client = MakeClient(std::move(parts));
   SHOAL_ASSERT_OK(client->RunOnce());
   SHOAL_ASSERT_OK(client->RunOnce());
-  EXPECT_EQ(connections_, 2);
+  EXPECT_EQ(transport_->connections(), 2);
+  EXPECT_EQ(transports_, 1);
 }
 
 TEST_F(ClientRunnerTest, LabelOutOfRangeIsAnError) {
@@ -150,6 +156,29 @@ TEST_F(ClientRunnerTest, StopCancelsACallThatHangs) {
   session.join();
   SHOAL_ASSERT_OK(report);
   EXPECT_EQ(report->outcome, SessionReport::kCancelled);
+}
+
+TEST_F(ClientRunnerTest, CancelledTransportIsReplaced) {
+  Event reached;
+  ClientParts parts = Parts();
+  parts.connect = [&]() -> absl::StatusOr<std::unique_ptr<Transport>> {
+    if (++transports_ == 1) return std::make_unique<HangingTransport>(reached);
+    return std::make_unique<FakeTransport>(fleet_);
+  };
+  const auto client = MakeClient(std::move(parts));
+  std::thread session([&] { EXPECT_THAT(client->RunOnce(), testing::IsOk()); });
+  reached.Await();
+  client->Stop();
+  session.join();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+}
+
+TEST_F(ClientRunnerTest, TransportThatCannotBeMadeIsAnError) {
+  ClientParts parts = Parts();
+  parts.connect = [] { return absl::InvalidArgumentError("no transport"); };
+  EXPECT_THAT(MakeClient(std::move(parts))->RunOnce(),
+              StatusIs(absl::StatusCode::kInvalidArgument, "no transport"));
 }
 
 TEST_F(ClientRunnerTest, ClientCanGoOnAfterStop) {
@@ -200,7 +229,7 @@ TEST_F(ClientRunnerTest, RunOnceGoesOnWithATickedSession) {
   SHOAL_ASSERT_OK(client->Tick(absl::ZeroDuration()));
   SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
   EXPECT_EQ(report.outcome, SessionReport::kContributed);
-  EXPECT_EQ(connections_, 1);
+  EXPECT_EQ(transports_, 1);
   EXPECT_EQ(fleet_.counted().size(), 1u);
 }
 

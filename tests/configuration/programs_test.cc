@@ -110,7 +110,8 @@ TEST(AgentConfigTest, EverySettingIsRead) {
                        "insecure: true\n"
                        "log_level: debug\n"
                        "log_json: true\n"
-                       "max_backoff: 2s\n",
+                       "max_backoff: 2s\n"
+                       "proxy: http://proxy:3128\n",
                        "a.yaml"));
   EXPECT_EQ(config.coordinator, "localhost:7600");
   EXPECT_EQ(config.state, "s");
@@ -129,6 +130,7 @@ TEST(AgentConfigTest, EverySettingIsRead) {
   EXPECT_EQ(config.log_level, Severity::kDebug);
   EXPECT_TRUE(config.log_json);
   EXPECT_EQ(config.max_backoff, absl::Seconds(2));
+  EXPECT_EQ(config.proxy, "http://proxy:3128");
 }
 
 TEST(AgentConfigTest, TheShareMustExist) {

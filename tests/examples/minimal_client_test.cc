@@ -53,9 +53,11 @@ class MinimalClientTest : public ::testing::Test {
   }
 
   void EnrollDevice() {
-    SHOAL_ASSERT_OK(Enroll(coordinator_.address(),
-                           coordinator_.ca().ca().certificate_pem, Invite(),
-                           "example", state_));
+    SHOAL_ASSERT_OK(Enroll({.coordinator = coordinator_.address(),
+                            .ca_pem = coordinator_.ca().ca().certificate_pem,
+                            .invitation = Invite(),
+                            .device_name = "example",
+                            .state_folder = state_}));
   }
 
   // Its exit code.

@@ -6,8 +6,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/faults/agent_process.h"
-#include "tests/faults/cutting_proxy.h"
 #include "tests/faults/shoald_process.h"
+#include "tests/support/relay.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::testing {
@@ -24,15 +24,16 @@ TEST_P(ConnectionLossTest, AgentResumesAndIsCountedOnce) {
   TemporaryFolder folder;
   ShoaldProcess shoald;
   SHOAL_ASSERT_OK(shoald.Start());
-  CuttingProxy proxy(shoald.address(), /*cuts=*/2, GetParam());
+  Relay relay(
+      {.target = shoald.address(), .hits = 2, .after_bytes_up = GetParam()});
   SHOAL_ASSERT_OK(shoald.CreateTask(AgentTask(/*agents=*/1, kRounds)));
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string invitation, Invite(shoald, 1));
   AgentProcess agent(folder.path(), 0, 1);
-  SHOAL_ASSERT_OK(agent.Enroll(shoald, invitation, proxy.address()));
+  SHOAL_ASSERT_OK(agent.Enroll(shoald, invitation, relay.address()));
   SHOAL_ASSERT_OK(agent.Start());
 
   SHOAL_ASSERT_OK(shoald.AwaitCompletion("agents", kPatience));
-  EXPECT_EQ(proxy.cuts_made(), 2) << agent.Log();
+  EXPECT_EQ(relay.hits_made(), 2) << agent.Log();
   EXPECT_THAT(agent.Stop(), IsOkAndHolds(0));
   EXPECT_THAT(shoald.Stop(), IsOkAndHolds(0)) << shoald.Log();
   SHOAL_EXPECT_OK(CheckEveryAgentCountedOnce(shoald.database(), 1, kRounds));

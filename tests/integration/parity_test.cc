@@ -121,7 +121,8 @@ class ParityTest : public ::testing::Test {
     options.tls =
         client::ChannelTls{coordinator.ca().ca().certificate_pem,
                            identity.key_pem.Copy(), identity.certificate_pem};
-    const auto transport = client::MakeGrpcTransport(std::move(options));
+    const auto transport =
+        client::MakeGrpcTransport(std::move(options)).value();
     client::MemoryState state;
     const RealClock clock;
     client::SessionRunOptions driver;

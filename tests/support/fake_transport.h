@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "client/transport.h"
 #include "tests/support/fake_fleet.h"
@@ -20,7 +21,14 @@
 namespace shoal::testing {
 
 // In the order of client::Call.
-enum class Rpc { kCheckIn, kFetchModel, kQueryUpload, kUpload, kAbandon };
+enum class Rpc {
+  kCheckIn,
+  kFetchModel,
+  kQueryUpload,
+  kUpload,
+  kAbandon,
+  kEnroll
+};
 
 class FakeTransport final : public client::Transport {
  public:
@@ -173,6 +181,12 @@ class FakeTransport final : public client::Transport {
   Result Move(const client::AbandonCall& call) {
     if (!failure_.ok()) return failure_;
     return ToResult(fleet_.Abandon(call.token, call.reason));
+  }
+
+  Result Move(const client::EnrollCall& call) {
+    if (!failure_.ok()) return failure_;
+    return client::Answer(
+        client::Enrolled{absl::StrCat("certificate of ", call.device_name)});
   }
 
   FakeFleet& fleet_;

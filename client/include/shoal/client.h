@@ -71,6 +71,9 @@ struct ClientOptions {
   std::string coordinator;   // HOST:PORT
   std::string state_folder;  // keys, models, unfinished uploads; mode 0700
   std::string population;
+  // http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy on the way; empty: as the
+  // environment's https_proxy and no_proxy say.
+  std::string proxy;
   uint64_t seed = 0;         // orders the local examples
   int64_t memory_bytes = 0;  // what training may use; 0: not limited
   bool insecure = false;     // plaintext; for experiments on one machine
@@ -189,17 +192,23 @@ class Client {
       absl::Span<const float> features) = 0;
 };
 
+struct EnrollOptions {
+  std::string coordinator;   // HOST:PORT
+  std::string ca_pem;        // of the coordinator's CA
+  std::string invitation;    // from an operator
+  std::string device_name;   // for people
+  std::string state_folder;  // as that of ClientOptions
+  std::string proxy = "";    // likewise
+};
+
 // Makes a key in `state_folder` (if there is none), has its certificate signed
-// against an invitation and stores it. The key never leaves the folder.
-// `ca_pem` is the coordinator's CA. Returns the device's id.
-// INVALID_ARGUMENT when it is no certificate or not of the CA that signs the
-// devices', `state_folder` is no folder, or the key in it is none;
-// PERMISSION_DENIED when the invitation is not valid.
-absl::StatusOr<std::string> Enroll(const std::string& coordinator,
-                                   const std::string& ca_pem,
-                                   const std::string& invitation,
-                                   const std::string& device_name,
-                                   const std::string& state_folder);
+// against the invitation and stores it. The key never leaves the folder.
+// Returns the device's id. INVALID_ARGUMENT when `ca_pem` is no certificate or
+// not of the CA that signs the devices', `state_folder` is no folder, the key
+// in it is none, or coordinator or proxy are no addresses; PERMISSION_DENIED
+// when the invitation is not valid; UNAVAILABLE when the coordinator cannot be
+// reached.
+absl::StatusOr<std::string> Enroll(const EnrollOptions& options);
 
 }  // namespace shoal
 

@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,9 @@ class TlsContext {
   // fails its handshake. The context must outlive it.
   std::unique_ptr<ByteStream> Wrap(std::unique_ptr<Socket> socket,
                                    const HostPort& peer);
+
+  // Handshakes so far that resumed an earlier connection.
+  int64_t resumed() const { return SSL_CTX_sess_hits(context_.get()); }
 
  private:
   TlsContext() = default;

@@ -16,6 +16,7 @@
 #include "protocol/certificates.h"
 #include "protocol/exit_code.h"
 #include "tests/client/transport/fleet_server.h"
+#include "tests/support/relay.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::testing {
@@ -46,11 +47,12 @@ class AgentProgramTest : public ::testing::Test {
   }
 
   // `now`: when the certificates are made, for an hour.
-  void ServeTls(absl::Time now = absl::Now()) {
+  void ServeTls(absl::Time now = absl::Now(),
+                const std::string& host = "127.0.0.1") {
     ca_ = *protocol::MakeCa("test", now, absl::Hours(1));
     certificate_ =
         *protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
-                         {"127.0.0.1"}, now, absl::Hours(1));
+                         {host}, now, absl::Hours(1));
     fleet_ = std::make_unique<FakeFleet>(HandwritingPlan());
     service_ = std::make_unique<FleetService>(*fleet_);
     service_->set_enrollment_ca({ca_.key_pem.Copy(), ca_.certificate_pem});
@@ -67,7 +69,7 @@ class AgentProgramTest : public ::testing::Test {
   void Configure(const std::string& more) {
     SHOAL_ASSERT_OK(ReplaceFile(
         ConfigPath(),
-        absl::StrCat("coordinator: ", server_->address(), "\nstate: ", State(),
+        absl::StrCat("coordinator: ", Coordinator(), "\nstate: ", State(),
                      "\npopulation: ", population_,
                      "\ndata: {handwriting: {mean_examples: 20}}\n",
                      "share: {index: 1, devices: 2}\nmax_backoff: 100ms\n",
@@ -80,7 +82,8 @@ class AgentProgramTest : public ::testing::Test {
     options.command = {ExecutableFolder() + "/../bin/shoal-agent"};
     options.command.insert(options.command.end(), arguments.begin(),
                            arguments.end());
-    options.environment = {"SHOAL_AGENT_FAILPOINT=" + failpoint};
+    options.environment = environment_;
+    options.environment.push_back("SHOAL_AGENT_FAILPOINT=" + failpoint);
     options.log_path = folder_.path() + "/log";
     auto child = ChildProcess::Start(options);
     EXPECT_THAT(child, IsOk());
@@ -96,10 +99,21 @@ class AgentProgramTest : public ::testing::Test {
     return exit.has_value() && exit->signal == 0 ? exit->code : -1;
   }
   int RunOnce() { return Run({"run", "--config", ConfigPath(), "--once"}); }
-  int Enroll(const std::string& invitation) {
-    return Run({"enroll", "--coordinator", server_->address(), "--ca",
-                folder_.path() + "/ca.pem", "--invitation", invitation,
-                "--state", State(), "--name", "device-1"});
+  int Enroll(const std::string& invitation,
+             const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"enroll",
+                                          "--coordinator",
+                                          Coordinator(),
+                                          "--ca",
+                                          folder_.path() + "/ca.pem",
+                                          "--invitation",
+                                          invitation,
+                                          "--state",
+                                          State(),
+                                          "--name",
+                                          "device-1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(arguments);
   }
 
   // SIGTERM ends the process cleanly and in time.
@@ -111,11 +125,17 @@ class AgentProgramTest : public ::testing::Test {
     EXPECT_EQ(exit->code, protocol::kExitOk) << Log();
   }
 
+  // Where the agent believes it to be.
+  std::string Coordinator() const {
+    return coordinator_.empty() ? server_->address() : coordinator_;
+  }
   std::string State() const { return folder_.path() + "/state"; }
   std::string ConfigPath() const { return folder_.path() + "/agent.yaml"; }
   std::string Log() const { return TailOfFile(folder_.path() + "/log", 50); }
 
   TemporaryFolder folder_;
+  std::string coordinator_;  // empty: that of server_
+  std::vector<std::string> environment_;
   std::string population_ = FakeFleet::kPopulation;
   protocol::KeyAndCertificate ca_;
   protocol::KeyAndCertificate certificate_;
@@ -200,6 +220,35 @@ TEST_F(AgentProgramTest, EnrolledDeviceContributesOverTls) {
   ASSERT_EQ(Enroll("welcome"), protocol::kExitOk) << Log();
   EXPECT_EQ(RunOnce(), protocol::kExitOk) << Log();
   EXPECT_EQ(fleet_->counted().size(), 1u);
+}
+
+// Nobody but the proxy knows a fleet.invalid.
+TEST_F(AgentProgramTest, DeviceBehindAProxyEnrolsAndContributes) {
+  ServeTls(absl::Now(), "fleet.invalid");
+  const Relay proxy({.target = server_->address(), .is_http_proxy = true});
+  const std::string url = absl::StrCat("http://", proxy.address());
+  coordinator_ = "fleet.invalid:7600";
+  Configure(absl::StrCat("proxy: ", url, "\n"));
+  ASSERT_EQ(Enroll("welcome", {"--proxy", url}), protocol::kExitOk) << Log();
+  ASSERT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  Configure("");
+  ASSERT_EQ(Run({"run", "--config", ConfigPath(), "--once", "--proxy", url}),
+            protocol::kExitOk)
+      << Log();
+  environment_ = {"https_proxy=" + url};
+  ASSERT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 3u);
+  EXPECT_EQ(proxy.connections(), 4);
+  environment_.push_back("no_proxy=.invalid");
+  EXPECT_EQ(RunOnce(), protocol::kExitUnreachable) << Log();
+  EXPECT_EQ(proxy.connections(), 4);
+}
+
+TEST_F(AgentProgramTest, ProxyThatIsNoneIsWrongInput) {
+  Serve();
+  EXPECT_EQ(Run({"run", "--config", ConfigPath(), "--once", "--proxy", "p:1"}),
+            protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("proxy: the proxy's address does not start"));
 }
 
 TEST_F(AgentProgramTest, InvalidInvitationIsARefusal) {

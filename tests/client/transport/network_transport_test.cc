@@ -3,7 +3,10 @@
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "base/host_port.h"
 #include "client/transport/grpc_transport.h"
+#include "client/transport/lean/channel.h"
+#include "client/transport/lean/tls.h"
 #include "client/transport/lean_transport.h"
 #include "protocol/certificates.h"
 #include "tests/client/transport/fleet_server.h"
@@ -13,7 +16,6 @@ namespace shoal::testing {
 namespace {
 
 using client::ChannelTls;
-using client::MakeGrpcTransport;
 using client::Transport;
 using client::TransportOptions;
 using ::testing::AllOf;
@@ -22,7 +24,9 @@ using ::testing::HasSubstr;
 using MakeTransport = std::unique_ptr<Transport> (*)(TransportOptions);
 
 std::unique_ptr<Transport> MakeGrpc(TransportOptions options) {
-  return client::MakeGrpcTransport(std::move(options));
+  auto transport = client::MakeGrpcTransport(std::move(options));
+  EXPECT_THAT(transport, IsOk());
+  return *std::move(transport);
 }
 
 std::unique_ptr<Transport> MakeLean(TransportOptions options) {
@@ -178,6 +182,30 @@ TEST_P(NetworkTransportTest, PlaintextNamesTheDevice) {
   EXPECT_EQ(service_.insecure_device(), "device-1");
 }
 
+TEST_P(NetworkTransportTest, EnrolmentBringsACertificate) {
+  const Certificates certificates = MakeCertificates();
+  service_.set_enrollment_ca(
+      {certificates.ca.key_pem.Copy(), certificates.ca.certificate_pem});
+  FleetServer server(service_, &certificates.coordinator,
+                     certificates.ca.certificate_pem);
+  TransportOptions options = OptionsFor(server, certificates);
+  options.tls->key_pem = Secret();
+  const auto transport = Make(std::move(options));
+  client::EnrollCall call = {
+      "welcome", *protocol::MakeRequest(certificates.device.key_pem, "kitchen"),
+      "kitchen"};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const client::Enrolled enrolled,
+                             PerformFor<client::Enrolled>(*transport, call));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto identity,
+                             protocol::ReadIdentity(enrolled.certificate_pem));
+  EXPECT_EQ(identity.name, "kitchen");
+  call.invitation = "forged";
+  const auto refusal = protocol::RefusalOf(
+      PerformFor<client::Enrolled>(*transport, call).status());
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->code, protocol::RefusalCode::kInvitationInvalid);
+}
+
 TEST_P(NetworkTransportTest, SilentCoordinatorIsUnavailableAfterTheWindow) {
   service_.set_silent_check_in();
   FleetServer server(service_, nullptr);
@@ -243,6 +271,35 @@ TEST_P(NetworkTransportTest, CoordinatorOfAnotherNameIsNamed) {
   EXPECT_THAT(CheckIn(*transport, Greeting()),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("is not valid for the name")));
+}
+
+// Two round trips and both certificates less for every session after the first.
+TEST(LeanTlsTest, CoordinatorResumesTheLastConnection) {
+  const Certificates certificates = MakeCertificates();
+  FakeFleet fleet;
+  FleetService service(fleet);
+  FleetServer server(service, &certificates.coordinator,
+                     certificates.ca.certificate_pem);
+  const TransportOptions options = OptionsFor(server, certificates);
+  const auto tls = client::lean::TlsContext::Create(*options.tls).value();
+  client::lean::Channel channel(
+      {.coordinator = *ParseHostPort(server.address()), .tls = tls.get()});
+  for (int i = 0; i < 3; ++i) {
+    client::lean::GrpcCall call(
+        1000, {[](absl::string_view) { return absl::OkStatus(); }, {}});
+    call.Send("");
+    call.CloseSending();
+    channel.Start({.path = "/shoal.v1.Fleet/CheckIn",
+                   .authority = server.address(),
+                   .metadata = {}},
+                  call, {.window = absl::Seconds(20),
+                         .window_after_sending = absl::Seconds(20)});
+    std::optional<absl::Status> ended;
+    while (!ended.has_value()) ended = channel.Step(absl::InfiniteDuration());
+    SHOAL_ASSERT_OK(*ended);
+    channel.Close();
+    EXPECT_EQ(tls->resumed(), i);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, NetworkTransportTest,

@@ -45,5 +45,62 @@ TEST(ProxyTest, ErrorsKeepThePassword) {
       StatusIs(absl::StatusCode::kInvalidArgument, Not(HasSubstr("secret"))));
 }
 
+// "HOST:PORT" of the proxy chosen; "": none.
+std::string Chosen(const std::string& coordinator, const std::string& option,
+                   const ProxyEnvironment& environment) {
+  const auto proxy = ChooseProxy(coordinator, option, environment);
+  EXPECT_THAT(proxy, ::shoal::testing::IsOk());
+  if (!proxy.ok() || !proxy->has_value()) return "";
+  return (*proxy)->address.ToString();
+}
+
+TEST(ChooseProxyTest, OptionComesBeforeTheEnvironment) {
+  const ProxyEnvironment environment = {"http://other:1", "*"};
+  EXPECT_EQ(Chosen("fleet:7600", "http://proxy:3128", environment),
+            "proxy:3128");
+}
+
+TEST(ChooseProxyTest, EnvironmentIsAskedWithoutAnOption) {
+  EXPECT_EQ(Chosen("fleet:7600", "", {"http://other:1", ""}), "other:1");
+  EXPECT_EQ(Chosen("fleet:7600", "", {}), "");
+}
+
+TEST(ChooseProxyTest, ThisMachineIsReachedWithoutTheEnvironmentsProxy) {
+  for (const char* here : {"localhost:1", "127.0.0.1:1", "[::1]:1"}) {
+    EXPECT_EQ(Chosen(here, "", {"http://other:1", ""}), "") << here;
+  }
+}
+
+TEST(ChooseProxyTest, ListedHostsAreReachedWithoutIt) {
+  const auto is_direct = [](const char* no_proxy) {
+    return Chosen("fleet.example.org:7600", "", {"http://other:1", no_proxy})
+        .empty();
+  };
+  for (const char* list :
+       {"*", "fleet.example.org", "FLEET.example.org", "example.org",
+        ".example.org", "*.example.org", "a.org, example.org",
+        "fleet.example.org:7600", "org"}) {
+    EXPECT_TRUE(is_direct(list)) << list;
+  }
+  for (const char* list : {"", ",", ".", "fleet", "leet.example.org",
+                           "fleet.example.org:7601", "10.0.0.1"}) {
+    EXPECT_FALSE(is_direct(list)) << list;
+  }
+  EXPECT_EQ(Chosen("10.0.0.1:7600", "", {"http://other:1", "10.0.0.1"}), "");
+  EXPECT_EQ(Chosen("10.0.0.1:7600", "", {"http://other:1", "0.0.1"}),
+            "other:1");
+  EXPECT_EQ(Chosen("[fd00::1]:7600", "", {"http://other:1", "fd00::1"}), "");
+  EXPECT_EQ(Chosen("[fd00::1]:7600", "", {"http://other:1", "[fd00::1]"}), "");
+}
+
+TEST(ChooseProxyTest, ErrorsNameWhereTheProxyComesFrom) {
+  EXPECT_THAT(ChooseProxy("fleet:1", "proxy", {}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       ::testing::StartsWith("proxy: ")));
+  EXPECT_THAT(ChooseProxy("fleet:1", "", {"socks5://proxy:1", ""}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       ::testing::StartsWith("https_proxy: ")));
+}
+
 }  // namespace
 }  // namespace shoal::client

@@ -1,0 +1,164 @@
+#include "client/transport/device_client.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "client/client_options.h"
+#include "client/client_runner.h"
+#include "client/example_dataset.h"
+#include "client/file_state.h"
+#include "client/identity.h"
+#include "client/transport/proxy.h"
+#include "protocol/certificates.h"
+#include "protocol/credentials.h"
+
+namespace shoal::client {
+namespace {
+
+constexpr absl::Duration kEnrollTimeout = absl::Seconds(30);
+
+// How to connect: with the folder's identity, or in plaintext.
+struct Connector {
+  TransportMaker make_transport;
+  std::string coordinator;
+  std::optional<Proxy> proxy;
+  absl::Duration idle_window;
+  Failpoints failpoints;
+  bool insecure = false;
+  DeviceIdentity identity;
+  std::string insecure_name;
+  RealClock clock;
+
+  absl::StatusOr<std::unique_ptr<Transport>> Connect() const {
+    TransportOptions options;
+    options.coordinator = coordinator;
+    options.idle_window = idle_window;
+    options.failpoints = failpoints;
+    options.insecure_device = insecure_name;
+    if (proxy.has_value()) options.proxy = proxy->Copy();
+    if (!insecure) {
+      options.tls = ChannelTls{identity.ca_pem, identity.key_pem.Copy(),
+                               identity.certificate_pem};
+    }
+    return make_transport(std::move(options));
+  }
+};
+
+absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
+    const ClientOptions& options, TransportMaker make_transport,
+    Failpoints failpoints, SecureRng& rng) {
+  auto connector = std::make_shared<Connector>();
+  connector->make_transport = make_transport;
+  connector->coordinator = options.coordinator;
+  connector->idle_window = options.idle_window;
+  connector->failpoints = failpoints;
+  connector->insecure = options.insecure;
+  // The environment's proxy is for TLS.
+  if (!options.insecure || !options.proxy.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(connector->proxy,
+                           ChooseProxy(options.coordinator, options.proxy,
+                                       ProxyEnvironment::OfProcess()));
+  }
+  if (options.insecure) {
+    SHOAL_ASSIGN_OR_RETURN(connector->insecure_name,
+                           LoadOrMakeInsecureName(options.state_folder, rng));
+  } else {
+    SHOAL_ASSIGN_OR_RETURN(connector->identity,
+                           LoadIdentity(options.state_folder, absl::Now()));
+  }
+  // What is wrong with it is known now, not in the first session.
+  SHOAL_RETURN_IF_ERROR(connector->Connect().status());
+  return connector;
+}
+
+// What the coordinator has signed for `key`.
+absl::StatusOr<std::string> AskForCertificate(const EnrollOptions& options,
+                                              std::optional<Proxy> proxy,
+                                              const Secret& key,
+                                              TransportMaker make_transport) {
+  EnrollCall call;
+  call.invitation = options.invitation;
+  call.device_name = options.device_name;
+  SHOAL_ASSIGN_OR_RETURN(call.certificate_request,
+                         protocol::MakeRequest(key, options.device_name));
+  TransportOptions transport_options;
+  transport_options.coordinator = options.coordinator;
+  transport_options.tls = ChannelTls{options.ca_pem, Secret(), ""};
+  transport_options.proxy = std::move(proxy);
+  transport_options.idle_window = kEnrollTimeout;
+  SHOAL_ASSIGN_OR_RETURN(const auto transport,
+                         make_transport(std::move(transport_options)));
+  SHOAL_ASSIGN_OR_RETURN(Answer answer, Perform(*transport, std::move(call)));
+  return std::get<Enrolled>(std::move(answer)).certificate_pem;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
+    const ClientOptions& options, const ClientDependencies& dependencies,
+    TransportMaker make_transport) {
+  if (dependencies.examples == nullptr) {
+    return absl::InvalidArgumentError("examples: is null, expected a source");
+  }
+  DeviceClientParts parts;
+  parts.data = std::make_shared<ExampleDataset>(*dependencies.examples);
+  parts.on_event = dependencies.on_event;
+  return MakeDeviceClient(options, std::move(parts), make_transport);
+}
+
+absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
+    const ClientOptions& options, DeviceClientParts parts,
+    TransportMaker make_transport) {
+  SHOAL_RETURN_IF_ERROR(CheckOptions(options));
+  SystemRng rng;
+  ClientParts made;
+  SHOAL_ASSIGN_OR_RETURN(made.lock, FolderLock::Take(options.state_folder));
+  SHOAL_ASSIGN_OR_RETURN(auto connector, MakeConnector(options, make_transport,
+                                                       parts.failpoints, rng));
+  SHOAL_ASSIGN_OR_RETURN(made.state, OpenFileState(options.state_folder));
+  made.session.population = options.population;
+  made.session.seed = options.seed;
+  made.session.memory_bytes = options.memory_bytes;
+  made.session.max_backoff = options.max_backoff;
+  made.session.failpoints = parts.failpoints;
+  made.session.clock = &connector->clock;
+  made.on_event = std::move(parts.on_event);
+  made.data = std::move(parts.data);
+  made.jitter_seed = rng.Uint64();
+  // Shared, because std::function wants to copy what it holds.
+  made.connect = [connector] { return connector->Connect(); };
+  return MakeClient(std::move(made));
+}
+
+absl::StatusOr<std::string> EnrollDevice(const EnrollOptions& options,
+                                         TransportMaker make_transport) {
+  SHOAL_RETURN_IF_ERROR(CheckAddress(options.coordinator));
+  SHOAL_ASSIGN_OR_RETURN(std::optional<Proxy> proxy,
+                         ChooseProxy(options.coordinator, options.proxy,
+                                     ProxyEnvironment::OfProcess()));
+  if (const absl::Status ca = protocol::CheckCertificate(options.ca_pem);
+      !ca.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("ca_pem: ", ca.message()));
+  }
+  SHOAL_ASSIGN_OR_RETURN(const auto lock,
+                         FolderLock::Take(options.state_folder));
+  SHOAL_ASSIGN_OR_RETURN(const Secret key, LoadOrMakeKey(options.state_folder));
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::string certificate,
+      AskForCertificate(options, std::move(proxy), key, make_transport));
+  absl::StatusOr<std::string> id =
+      StoreCertificate(options.state_folder, key, certificate, options.ca_pem);
+  if (id.ok()) return id;
+  return absl::Status(id.status().code(),
+                      absl::StrCat("coordinator ", options.coordinator,
+                                   " answered with an unusable certificate: ",
+                                   id.status().message()));
+}
+
+}  // namespace shoal::client

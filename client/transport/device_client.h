@@ -1,0 +1,44 @@
+// shoal::Client and enrolment over a network transport: all that the two
+// transports have in common (sdk.cc and grpc_client.cc choose one).
+#ifndef SHOAL_CLIENT_TRANSPORT_DEVICE_CLIENT_H_
+#define SHOAL_CLIENT_TRANSPORT_DEVICE_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/failpoints.h"
+#include "client/include/shoal/client.h"
+#include "client/transport.h"
+#include "client/transport/transport_options.h"
+#include "learning/dataset.h"
+
+namespace shoal::client {
+
+// Makes a transport. INVALID_ARGUMENT for options that cannot be used.
+using TransportMaker =
+    absl::StatusOr<std::unique_ptr<Transport>> (*)(TransportOptions options);
+
+// What the public SDK does not show.
+struct DeviceClientParts {
+  std::shared_ptr<const learning::Dataset> data;     // required
+  std::function<void(const ClientEvent&)> on_event;  // may be empty
+  Failpoints failpoints;
+};
+
+// As shoal::Client::Create.
+absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
+    const ClientOptions& options, const ClientDependencies& dependencies,
+    TransportMaker make_transport);
+absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
+    const ClientOptions& options, DeviceClientParts parts,
+    TransportMaker make_transport);
+
+// As shoal::Enroll.
+absl::StatusOr<std::string> EnrollDevice(const EnrollOptions& options,
+                                         TransportMaker make_transport);
+
+}  // namespace shoal::client
+
+#endif  // SHOAL_CLIENT_TRANSPORT_DEVICE_CLIENT_H_

@@ -1,0 +1,18 @@
+// What shoal/client.h promises, over the lean transport.
+#include "client/include/shoal/client.h"
+#include "client/transport/device_client.h"
+#include "client/transport/lean_transport.h"
+
+namespace shoal {
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(
+    const ClientOptions& options, const ClientDependencies& dependencies) {
+  return client::MakeDeviceClient(options, dependencies,
+                                  client::MakeLeanTransport);
+}
+
+absl::StatusOr<std::string> Enroll(const EnrollOptions& options) {
+  return client::EnrollDevice(options, client::MakeLeanTransport);
+}
+
+}  // namespace shoal
