@@ -115,6 +115,12 @@ void PeerConnection::AwaitClose() {
   }
 }
 
+void PeerConnection::StopReading() const {
+  const RealClock clock;
+  const absl::Duration end = clock.Monotonic() + kPatience;
+  while (!stopping_ && clock.Monotonic() < end) poll(nullptr, 0, kPollMs);
+}
+
 void PeerConnection::Reset() {
   const linger hard = {1, 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);

@@ -36,6 +36,8 @@ class PeerConnection {
   uint32_t AwaitCall();
   // Reads until the client has gone.
   void AwaitClose();
+  // Reads nothing until the peer is destroyed.
+  void StopReading() const;
   // Closes with a reset instead of a goodbye.
   void Reset();
   // Says no more; still reads.

@@ -106,10 +106,10 @@ absl::StatusOr<bool> TlsStream::Handshake() {
   ERR_clear_error();
   const int result = SSL_connect(ssl_.get());
   if (result != 1) {
-    SHOAL_RETURN_IF_ERROR(IsForLater(result).status());
+    SHOAL_RETURN_IF_ERROR(RepeatLater(result, write_wants_write_));
     return false;
   }
-  wants_write_ = false;
+  write_wants_write_ = false;
   const unsigned char* protocol = nullptr;
   unsigned int size = 0;
   SSL_get0_alpn_selected(ssl_.get(), &protocol, &size);
@@ -123,8 +123,9 @@ absl::StatusOr<bool> TlsStream::Handshake() {
 absl::StatusOr<size_t> TlsStream::Read(absl::Span<char> out) {
   ERR_clear_error();
   const int size = SSL_read(ssl_.get(), out.data(), AsInt(out.size()));
+  read_wants_write_ = false;
   if (size > 0) return static_cast<size_t>(size);
-  SHOAL_RETURN_IF_ERROR(IsForLater(size).status());
+  SHOAL_RETURN_IF_ERROR(RepeatLater(size, read_wants_write_));
   return 0;
 }
 
@@ -132,17 +133,17 @@ absl::StatusOr<size_t> TlsStream::Write(absl::string_view bytes) {
   ERR_clear_error();
   const int size = SSL_write(ssl_.get(), bytes.data(), AsInt(bytes.size()));
   if (size > 0) {
-    wants_write_ = static_cast<size_t>(size) < bytes.size();
+    write_wants_write_ = static_cast<size_t>(size) < bytes.size();
     return static_cast<size_t>(size);
   }
-  SHOAL_RETURN_IF_ERROR(IsForLater(size).status());
+  SHOAL_RETURN_IF_ERROR(RepeatLater(size, write_wants_write_));
   return 0;
 }
 
-absl::StatusOr<bool> TlsStream::IsForLater(int result) {
+absl::Status TlsStream::RepeatLater(int result, bool& wants_write) {
   const int error = SSL_get_error(ssl_.get(), result);
-  wants_write_ = error == SSL_ERROR_WANT_WRITE;
-  if (wants_write_ || error == SSL_ERROR_WANT_READ) return true;
+  wants_write = error == SSL_ERROR_WANT_WRITE;
+  if (wants_write || error == SSL_ERROR_WANT_READ) return absl::OkStatus();
   if (error == SSL_ERROR_ZERO_RETURN) {
     return Unreachable(peer_, "it has closed the connection");
   }

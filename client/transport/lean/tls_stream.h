@@ -25,7 +25,9 @@ class TlsStream final : public ByteStream {
   absl::StatusOr<size_t> Read(absl::Span<char> out) override;
   absl::StatusOr<size_t> Write(absl::string_view bytes) override;
   int fd() const override { return socket_->fd(); }
-  bool wants_write() const override { return wants_write_; }
+  bool wants_write() const override {
+    return read_wants_write_ || write_wants_write_;
+  }
 
  private:
   // OpenSSL's callbacks: it reads and writes through these.
@@ -34,15 +36,19 @@ class TlsStream final : public ByteStream {
   static int WriteSocket(BIO* bio, const char* bytes, int size);
   static long Control(BIO* bio, int command, long number, void* pointer);
 
-  // Of a call of OpenSSL that has returned `result`: whether it is to be
-  // repeated later, or the error.
-  absl::StatusOr<bool> IsForLater(int result);
+  // Of a call of OpenSSL that has returned `result`: OK when it is to be
+  // repeated later, once there is something to read or, as `wants_write` says,
+  // room to write; otherwise the error.
+  absl::Status RepeatLater(int result, bool& wants_write);
   absl::Status Failure();
 
   std::unique_ptr<SSL, SslFreer> ssl_;
   std::unique_ptr<Socket> socket_;
   const std::string peer_;
-  bool wants_write_ = false;
+  // One for each direction: a read that has nothing to read says nothing about
+  // a write that waits for room.
+  bool read_wants_write_ = false;
+  bool write_wants_write_ = false;
   bool failed_ = false;
   absl::Status lost_;  // why the socket failed, OpenSSL's callbacks cannot say
 };

@@ -2,9 +2,12 @@
 // its steps go. (What it does with real ones: network_transport_test.cc.)
 #include "client/transport/lean_transport.h"
 
+#include <atomic>
 #include <string>
+#include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "protocol/codec.h"
@@ -183,6 +186,85 @@ TEST(LeanTransportTest, StepEndsAfterOneChunkOfAnUpload) {
   }
   transport->Drop();
 }
+
+struct Hostility {
+  const char* name;
+  std::string bytes;  // instead of an answer to the first call
+};
+
+std::string Repeated(int count, const std::string& bytes) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += bytes;
+  return all;
+}
+
+std::vector<Hostility> Hostilities() {
+  const std::string header = http2::Headers(1, http2::GrpcHeader());
+  const std::string message = http2::GrpcMessage("model");
+  return {
+      {"NoHttp2", std::string(64, '\xff')},
+      {"Http1", "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"},
+      {"LargeFrame", http2::FrameHeader((1 << 24) - 1, http2::kData, 0, 1)},
+      {"LargeHeader",
+       http2::Headers(1, {{"grpc-message", std::string(1 << 14, 'x')}})},
+      {"EndlessHeader",
+       http2::Frame(http2::kHeaders, 0, 1, "") +
+           Repeated(1000, http2::Frame(http2::kContinuation, 0, 1,
+                                       http2::HeaderBlock({{"x", "y"}})))},
+      {"ContinuationOfNothing",
+       http2::Frame(http2::kContinuation, http2::kEndHeaders, 1, "")},
+      {"PingFlood", Repeated(200'000, http2::Ping())},
+      {"SettingsFlood", Repeated(200'000, http2::Settings())},
+      {"WindowOverflow", http2::Frame(http2::kWindowUpdate, 0, 0,
+                                      http2::BigEndian(0x7fffffff, 4))},
+      {"Push", http2::Frame(http2::kSettings, http2::kAck, 0, "") +
+                   http2::Frame(http2::kPushPromise, http2::kEndHeaders, 1,
+                            http2::BigEndian(2, 4))},
+      {"DataWithoutAHeader", http2::Data(1, message)},
+      {"DataOfAnotherStream", header + http2::Data(7, message)},
+      {"DataBeyondTheWindow",
+       header + Repeated(20, http2::Data(1, std::string(16'000, 'x')))},
+      {"Reset", http2::RstStream(1, 2)},
+      {"Goaway", http2::Goaway(0, 11)},
+      {"CompressedMessage",
+       header + http2::Data(1, "\1" + http2::BigEndian(5, 4) + "model")},
+      {"MessageOfFourGigabytes",
+       header + http2::Data(1, http2::BigEndian(0xffffffff, 5))},
+      {"HalfAMessage", header + http2::Data(1, message.substr(0, 7)) +
+                           http2::GrpcTrailer(1, 0)},
+      {"EndWithoutAStatus",
+       header + http2::Data(1, message, http2::kEndStream)},
+      {"StatusThatIsNone",
+       header + http2::Headers(1, {{"grpc-status", "well"}}, true)},
+  };
+}
+
+class HostilePeerTest : public ::testing::TestWithParam<Hostility> {};
+
+// The peer keeps the connection open: it is for the device to end the call.
+TEST_P(HostilePeerTest, EndsTheCallAndNotTheTransport) {
+  std::atomic<int> calls = 0;
+  const ScriptedPeer peer([&](PeerConnection& connection) {
+    while (const uint32_t stream = connection.AwaitCall()) {
+      if (calls++ == 0) {
+        connection.Send(GetParam().bytes);
+      } else {
+        connection.Send(http2::Headers(stream, http2::GrpcHeader()) +
+                        http2::GrpcTrailer(stream, 0));
+      }
+    }
+  });
+  const auto transport = TransportTo(peer);
+  const absl::Status status = Fetch(*transport, Digest(), 0).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_FALSE(absl::StrContains(status.message(), "nothing has moved"))
+      << status;
+  SHOAL_EXPECT_OK(Fetch(*transport, Digest(), 0).status());
+}
+
+INSTANTIATE_TEST_SUITE_P(Peers, HostilePeerTest,
+                         ::testing::ValuesIn(Hostilities()),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace shoal::testing

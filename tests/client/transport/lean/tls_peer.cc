@@ -23,6 +23,7 @@ int ChooseHttp2(SSL*, const unsigned char** chosen, unsigned char* size,
 TlsPeer::TlsPeer(const protocol::KeyAndCertificate& leaf,
                  const TlsPeerOptions& options)
     : context_(MakeContext(leaf, options)),
+      reads_(options.reads),
       peer_([this](PeerConnection& connection) { Echo(connection); }) {}
 
 TlsPeer::~TlsPeer() { SSL_CTX_free(context_); }
@@ -81,6 +82,10 @@ void TlsPeer::Echo(PeerConnection& connection) {
     }
     while ((size = BIO_read(out, buffer, sizeof buffer)) > 0) {
       open = connection.Send(absl::string_view(buffer, size)) && open;
+    }
+    if (greeted && !reads_) {
+      connection.StopReading();
+      break;
     }
     open = open && connection.AwaitBytes(fed + 1);
     const absl::string_view more =

@@ -15,10 +15,11 @@ namespace shoal::testing {
 struct TlsPeerOptions {
   int max_version = TLS1_3_VERSION;
   bool http2 = true;                // offers it by ALPN
+  bool reads = true;                // after the handshake
   const char* client_ca = nullptr;  // PEM: asks for a certificate of it
 };
 
-// Every connection gets back what it sends.
+// Every connection gets back what it sends, if it is read.
 class TlsPeer {
  public:
   TlsPeer(const protocol::KeyAndCertificate& leaf,
@@ -36,6 +37,7 @@ class TlsPeer {
   void Echo(PeerConnection& connection);
 
   SSL_CTX* const context_;
+  const bool reads_;
   std::atomic<int> resumed_ = 0;
   std::atomic<int> with_certificate_ = 0;
   ScriptedPeer peer_;  // last: its thread uses the rest

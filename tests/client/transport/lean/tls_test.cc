@@ -62,6 +62,21 @@ TEST_F(TlsTest, BytesTravelBothWays) {
   EXPECT_THAT(testing::Echo(*stream, bytes), IsOkAndHolds(bytes));
 }
 
+// Nothing but room to write moves such a stream on.
+TEST_F(TlsTest, WriteThatWaitsForRoomSurvivesAReadWithNothingToRead) {
+  TlsPeer peer(coordinator_, {.reads = false});
+  const auto context = Trusting();
+  const auto stream = Connect(*context, peer.address());
+  SHOAL_ASSERT_OK(testing::Handshake(*stream));
+  const std::string bytes(100'000, 'x');
+  absl::StatusOr<size_t> written = 1;
+  while (written.ok() && *written > 0) written = stream->Write(bytes);
+  SHOAL_ASSERT_OK(written.status());
+  char buffer[10];
+  EXPECT_THAT(stream->Read(absl::MakeSpan(buffer)), IsOkAndHolds(0u));
+  EXPECT_TRUE(stream->wants_write());
+}
+
 TEST_F(TlsTest, SecondConnectionResumesTheFirst) {
   TlsPeer peer(coordinator_);
   const auto context = Trusting();
