@@ -17,6 +17,7 @@
 #include "protocol/certificates.h"
 #include "protocol/refusal.h"
 #include "protocol/wire.h"
+#include "tests/fuzz/transport_inputs.h"
 
 namespace shoal::testing {
 namespace {
@@ -244,6 +245,14 @@ std::vector<std::string> ValidConfigurations() {
       "share: {index: 0, devices: 1}\n"};
 }
 
+std::vector<std::string> ValidAnswersBySchema() {
+  return ValidSchemaMessages(
+      {protocol::ToSchema(Answer()),
+       protocol::ToSchema(
+           protocol::UploadReceipt{7, Sha256("u"), 5, absl::Minutes(1)}),
+       protocol::ToSchema(protocol::UploadProgress{1, std::nullopt})});
+}
+
 constexpr FuzzTarget kTargets[] = {
     {"assignment_token", FuzzAssignmentToken, ValidTokens},
     {"wire_message", FuzzWireMessage, ValidWireMessages},
@@ -254,6 +263,9 @@ constexpr FuzzTarget kTargets[] = {
     {"model_spec", FuzzModelSpec, ValidModelSpecs},
     {"onnx", FuzzOnnx, ValidOnnxFiles},
     {"configuration", FuzzConfiguration, ValidConfigurations},
+    {"http2_answer", FuzzHttp2Answer, ValidHttp2Answers},
+    {"grpc_messages", FuzzGrpcMessages, ValidGrpcMessages},
+    {"schema_message", FuzzSchemaMessage, ValidAnswersBySchema},
 };
 
 }  // namespace

@@ -31,6 +31,15 @@ void FuzzModelSpec(absl::string_view data);
 void FuzzOnnx(absl::string_view data);
 // A file of every kind. Promise: every error names file and line.
 void FuzzConfiguration(absl::string_view data);
+// What a coordinator sends on a connection with one call: a byte that says in
+// pieces of which size (0: at once), then the bytes. Promise: no message is
+// longer than allowed, and memory stays below its cap.
+void FuzzHttp2Answer(absl::string_view data);
+// The body of a call, likewise in pieces. Promise: pieces do not matter.
+void FuzzGrpcMessages(absl::string_view data);
+// A message along the tables: a byte that says which, then its bytes. Promise:
+// what is accepted serialises to bytes that come back as they are.
+void FuzzSchemaMessage(absl::string_view data);
 
 struct FuzzTarget {
   absl::string_view name;  // "assignment_token"
