@@ -10,8 +10,6 @@
 #include "base/version.h"
 #include "client/agent/share.h"
 #include "client/session_run.h"
-#include "client/transport/device_client.h"
-#include "client/transport/lean_transport.h"
 
 namespace shoal::client {
 namespace {
@@ -71,8 +69,8 @@ absl::Status Agent::Prepare() {
     session_log_.OnEvent(event);
   };
   parts.failpoints = options_.failpoints;
-  absl::StatusOr<std::unique_ptr<Client>> client =
-      MakeDeviceClient(OptionsOf(config), std::move(parts), MakeLeanTransport);
+  absl::StatusOr<std::unique_ptr<Client>> client = MakeDeviceClient(
+      OptionsOf(config), std::move(parts), options_.make_transport);
   // Starting again does not enrol the device.
   if (absl::IsNotFound(client.status())) {
     return protocol::AsWrongInput(client.status());

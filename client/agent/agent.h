@@ -13,6 +13,8 @@
 #include "client/agent/session_log.h"
 #include "client/failpoints.h"
 #include "client/include/shoal/client.h"
+#include "client/transport/device_client.h"
+#include "client/transport/lean_transport.h"
 #include "configuration/programs.h"
 #include "protocol/exit_code.h"
 
@@ -22,6 +24,7 @@ struct AgentOptions {
   configuration::AgentConfig config;
   std::optional<int64_t> max_sessions;  // absent: until it is stopped
   Failpoints failpoints;
+  TransportMaker make_transport = MakeLeanTransport;
 };
 
 // Thread-safe.

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -304,6 +305,59 @@ TEST_F(AgentProgramTest, EveryCommandHasAnExample) {
     ASSERT_EQ(Run({command, "--help"}), protocol::kExitOk);
     EXPECT_THAT(Log(), HasSubstr("Example: shoal-agent " + command));
   }
+}
+
+// What a process has and does, as the kernel counts it.
+struct ProcessCounts {
+  int threads = 0;
+  int sockets = 0;
+  int64_t sleeps = 0;  // of all threads, of their own accord
+};
+ProcessCounts CountsOf(pid_t pid) {
+  namespace fs = std::filesystem;
+  ProcessCounts counts;
+  const std::string folder = absl::StrCat("/proc/", pid);
+  for (const auto& entry : fs::directory_iterator(folder + "/fd")) {
+    std::error_code gone;
+    if (fs::read_symlink(entry, gone).native().starts_with("socket:")) {
+      ++counts.sockets;
+    }
+  }
+  for (const auto& entry : fs::directory_iterator(folder + "/task")) {
+    ++counts.threads;
+    std::ifstream status(entry.path() / "status");
+    std::string name;
+    while (status >> name) {
+      int64_t number = 0;
+      if (name == "voluntary_ctxt_switches:" && status >> number) {
+        counts.sleeps += number;
+      }
+    }
+  }
+  return counts;
+}
+
+// Between sessions: the thread of the sessions, and the one that waits for
+// signals.
+TEST_F(AgentProgramTest, IdleAgentSleepsWithoutAConnection) {
+  population_ = "nobody";  // told to come back in 11 s
+  Serve();
+  const auto agent = Start({"run", "--config", ConfigPath()});
+  ASSERT_NE(agent, nullptr);
+  const absl::Time end = absl::Now() + kPatience;
+  while (!std::filesystem::exists(State() + "/status.json") ||
+         CountsOf(agent->pid()).sockets > 0) {
+    ASSERT_LT(absl::Now(), end) << Log();
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  absl::SleepFor(absl::Milliseconds(200));  // what ends a session
+  const ProcessCounts before = CountsOf(agent->pid());
+  absl::SleepFor(absl::Milliseconds(500));
+  const ProcessCounts after = CountsOf(agent->pid());
+  EXPECT_EQ(after.threads, 2);
+  EXPECT_EQ(after.sockets, 0);
+  EXPECT_EQ(after.sleeps, before.sleeps);
+  ExpectStops(*agent);
 }
 
 TEST_F(AgentProgramTest, MissingDataAreWrongInput) {
