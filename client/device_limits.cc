@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/clock.h"
 #include "base/status_macros.h"
 #include "client/limits/moment.h"
 #include "client/limits/record.h"
@@ -95,8 +94,10 @@ absl::StatusOr<std::unique_ptr<EnergyMeter>> MeterFrom(
 class DeviceOpenLimits final : public OpenLimits {
  public:
   DeviceOpenLimits(const DeviceSensors& sensors, const std::string& folder,
+                   const Clock& clock,
                    std::function<void(DeviceReadings&)> complete)
-      : moments_(sensors.proc_root),
+      : clock_(clock),
+        moments_(sensors.proc_root),
         ledger_(folder + "/budgets.bin", FileRecord::kSynced),
         learned_(folder + "/costs.bin", FileRecord::kUnsynced),
         readings_(ReadingsFrom(sensors), std::move(complete)) {}
@@ -130,7 +131,7 @@ class DeviceOpenLimits final : public OpenLimits {
   Limits& limits() override { return *limits_; }
 
  private:
-  const RealClock clock_;
+  const Clock& clock_;
   const SystemMoments moments_;
   FileRecord ledger_;
   FileRecord learned_;
@@ -148,9 +149,9 @@ std::optional<double> IfLimited(double limit, double left) {
 
 absl::StatusOr<std::unique_ptr<OpenLimits>> OpenDeviceLimits(
     const DeviceLimits& options, const std::string& state_folder,
-    DeviceCallbacks callbacks) {
+    const Clock& clock, DeviceCallbacks callbacks) {
   auto opened = std::make_unique<DeviceOpenLimits>(
-      options.sensors, state_folder, std::move(callbacks.device_state));
+      options.sensors, state_folder, clock, std::move(callbacks.device_state));
   SHOAL_RETURN_IF_ERROR(opened->Open(options, std::move(callbacks.joules)));
   return opened;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "client/include/shoal/client.h"
 #include "client/limits/limits.h"
 
@@ -27,11 +28,13 @@ class OpenLimits {
 };
 
 // Keeps its books in budgets.bin and costs.bin of `state_folder`, whose lock
-// the caller holds. INVALID_ARGUMENT names the setting that is wrong, a meter
-// that is not there included; else errors of the storage.
+// the caller holds. `clock`, which must outlive the result, tells sessions and
+// conditions the time; days are told by the system's clocks. INVALID_ARGUMENT
+// names the setting that is wrong, a meter that is not there included; else
+// errors of the storage.
 absl::StatusOr<std::unique_ptr<OpenLimits>> OpenDeviceLimits(
     const DeviceLimits& options, const std::string& state_folder,
-    DeviceCallbacks callbacks);
+    const Clock& clock, DeviceCallbacks callbacks);
 
 // For people and scripts.
 BudgetStatus StatusOf(const LimitsReport& report);

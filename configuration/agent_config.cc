@@ -33,6 +33,9 @@ AgentConfig AgentConfigFrom(const Message& message) {
   Read(message, "log_json", config.log_json);
   Read(message, "max_backoff", config.max_backoff);
   Read(message, "proxy", config.proxy);
+  if (protocol::schema::Has(message, "limits")) {
+    config.limits = Part(message, "limits");
+  }
   return config;
 }
 

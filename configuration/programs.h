@@ -13,6 +13,7 @@
 #include "base/logging.h"
 #include "configuration/task.h"
 #include "learning/data/data_source.h"
+#include "protocol/schema/message.h"
 
 namespace shoal::configuration {
 
@@ -59,6 +60,8 @@ struct AgentConfig {
   bool log_json = false;
   absl::Duration max_backoff = absl::Minutes(5);
   std::string proxy;  // a URL; empty: as the environment says
+  // AgentLimits, as far as the file has them (client/agent/agent_limits.h).
+  std::optional<protocol::schema::Message> limits;
 };
 
 struct Scenario {

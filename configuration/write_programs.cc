@@ -96,6 +96,9 @@ std::string AgentConfigYaml(const AgentConfig& config) {
   Write(message, "log_json", config.log_json);
   Write(message, "max_backoff", config.max_backoff);
   if (!config.proxy.empty()) Write(message, "proxy", config.proxy);
+  if (config.limits.has_value()) {
+    MutablePart(message, "limits") = *config.limits;
+  }
   return WriteYaml(message);
 }
 

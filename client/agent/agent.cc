@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "client/agent/agent_limits.h"
 #include "client/agent/share.h"
 #include "client/session_run.h"
 
@@ -29,6 +30,9 @@ ClientOptions OptionsOf(const AgentConfig& config) {
   options.memory_bytes = config.memory_bytes.value_or(0);
   options.insecure = config.insecure;
   options.max_backoff = config.max_backoff;
+  if (config.limits.has_value()) {
+    options.limits = DeviceLimitsFrom(*config.limits);
+  }
   return options;
 }
 

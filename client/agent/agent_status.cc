@@ -1,14 +1,17 @@
 #include "client/agent/agent_status.h"
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/file_state.h"
+#include "client/limits/budget.h"
 
 namespace shoal::client {
 namespace {
@@ -17,6 +20,24 @@ using Json = nlohmann::ordered_json;
 
 std::string StatusPath(const std::string& state_folder) {
   return state_folder + "/status.json";
+}
+
+Json ToJson(const BudgetStatus& budgets) {
+  Json json;
+  if (budgets.joules_left.has_value()) {
+    json["joules_left"] = *budgets.joules_left;
+  }
+  if (budgets.metered_bytes_left.has_value()) {
+    json["metered_bytes_left"] = *budgets.metered_bytes_left;
+  }
+  json["joules_spent"] = budgets.joules_spent;
+  json["metered_bytes_spent"] = budgets.metered_bytes_spent;
+  json["meter"] = budgets.meter;
+  if (budgets.energy_error_p90.has_value()) {
+    json["energy_error_p90"] = *budgets.energy_error_p90;
+  }
+  json["note"] = budgets.note;
+  return json;
 }
 
 Json ToJson(const SessionReport& report) {
@@ -34,6 +55,10 @@ Json ToJson(const SessionReport& report) {
   json["bytes_sent"] = report.bytes_sent;
   json["bytes_received"] = report.bytes_received;
   json["next_check_in_seconds"] = absl::ToDoubleSeconds(report.next_check_in);
+  if (report.energy_joules.has_value()) {
+    json["energy_joules"] = *report.energy_joules;
+  }
+  if (report.budgets.has_value()) json["budgets"] = ToJson(*report.budgets);
   return json;
 }
 
@@ -48,6 +73,37 @@ std::string Wait(const Json& session) {
   const auto seconds = session.find("next_check_in_seconds");
   if (seconds == session.end() || !seconds->is_number()) return "-";
   return HumanDuration(absl::Seconds(seconds->get<double>()));
+}
+
+double Number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number()) return 0;
+  return found->get<double>();
+}
+
+// "left today 5.2 J, 1.2 MB; spent 812 J; meter powercap (package-0)".
+std::string BudgetsText(const Json& budgets) {
+  std::vector<std::string> left;
+  if (budgets.contains("joules_left")) {
+    left.push_back(JoulesText(Number(budgets, "joules_left")));
+  }
+  if (budgets.contains("metered_bytes_left")) {
+    left.push_back(BytesText(Number(budgets, "metered_bytes_left")));
+  }
+  std::string text =
+      left.empty() ? "no limit of the day"
+                   : absl::StrCat("left today ", absl::StrJoin(left, ", "));
+  absl::StrAppend(&text, "; spent ",
+                  JoulesText(Number(budgets, "joules_spent")), ", ",
+                  BytesText(Number(budgets, "metered_bytes_spent")),
+                  " metered; meter: ", Text(budgets, "meter"));
+  if (budgets.contains("energy_error_p90")) {
+    absl::StrAppendFormat(&text, ", calculation within %.0f %%",
+                          100 * Number(budgets, "energy_error_p90"));
+  }
+  const std::string note = Text(budgets, "note");
+  if (!note.empty() && note != "-") absl::StrAppend(&text, " (", note, ")");
+  return text;
 }
 
 std::string Table(const Json& status) {
@@ -71,6 +127,12 @@ std::string Table(const Json& status) {
   row("", absl::StrCat(Text(*last, "bytes_sent"), " bytes sent, ",
                        Text(*last, "bytes_received"), " received; next in ",
                        Wait(*last)));
+  const auto budgets = last->find("budgets");
+  if (budgets == last->end() || !budgets->is_object()) return out;
+  if (last->contains("energy_joules")) {
+    row("", absl::StrCat(JoulesText(Number(*last, "energy_joules")), " spent"));
+  }
+  row("budgets", BudgetsText(*budgets));
   return out;
 }
 

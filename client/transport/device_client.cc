@@ -100,15 +100,22 @@ absl::StatusOr<std::string> AskForCertificate(const EnrollOptions& options,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
-    const ClientOptions& options, const ClientDependencies& dependencies,
-    TransportMaker make_transport) {
+absl::StatusOr<DeviceClientParts> PartsFrom(
+    const ClientDependencies& dependencies) {
   if (dependencies.examples == nullptr) {
     return absl::InvalidArgumentError("examples: is null, expected a source");
   }
   DeviceClientParts parts;
   parts.data = std::make_shared<ExampleDataset>(*dependencies.examples);
   parts.on_event = dependencies.on_event;
+  parts.device = {dependencies.device_state, dependencies.joules};
+  return parts;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
+    const ClientOptions& options, const ClientDependencies& dependencies,
+    TransportMaker make_transport) {
+  SHOAL_ASSIGN_OR_RETURN(DeviceClientParts parts, PartsFrom(dependencies));
   return MakeDeviceClient(options, std::move(parts), make_transport);
 }
 
@@ -116,7 +123,8 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
     const ClientOptions& options, DeviceClientParts parts,
     TransportMaker make_transport) {
   SHOAL_RETURN_IF_ERROR(CheckOptions(options));
-  SystemRng rng;
+  SystemRng system_rng;
+  SecureRng& rng = parts.rng != nullptr ? *parts.rng : system_rng;
   ClientParts made;
   SHOAL_ASSIGN_OR_RETURN(made.lock, FolderLock::Take(options.state_folder));
   SHOAL_ASSIGN_OR_RETURN(auto connector, MakeConnector(options, make_transport,
@@ -127,7 +135,13 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   made.session.memory_bytes = options.memory_bytes;
   made.session.max_backoff = options.max_backoff;
   made.session.failpoints = parts.failpoints;
-  made.session.clock = &connector->clock;
+  made.session.clock = parts.clock != nullptr ? parts.clock : &connector->clock;
+  if (options.limits.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(
+        made.limits,
+        OpenDeviceLimits(*options.limits, options.state_folder,
+                         *made.session.clock, std::move(parts.device)));
+  }
   made.on_event = std::move(parts.on_event);
   made.data = std::move(parts.data);
   made.jitter_seed = rng.Uint64();

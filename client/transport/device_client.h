@@ -8,6 +8,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "client/device_limits.h"
 #include "client/failpoints.h"
 #include "client/include/shoal/client.h"
 #include "client/transport.h"
@@ -24,8 +27,16 @@ using TransportMaker =
 struct DeviceClientParts {
   std::shared_ptr<const learning::Dataset> data;     // required
   std::function<void(const ClientEvent&)> on_event;  // may be empty
+  DeviceCallbacks device;  // for ClientOptions::limits
+  const Clock* clock =
+      nullptr;               // of sessions and conditions; null: the system's
+  SecureRng* rng = nullptr;  // null: the system's
   Failpoints failpoints;
 };
+
+// Those of the public SDK. INVALID_ARGUMENT when there are no examples.
+absl::StatusOr<DeviceClientParts> PartsFrom(
+    const ClientDependencies& dependencies);
 
 // As shoal::Client::Create.
 absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(

@@ -11,9 +11,9 @@
 namespace shoal::client {
 
 // Connects with the first call. INVALID_ARGUMENT when the coordinator's address
-// cannot be used, or a proxy is asked for. gRPC shows progress message by message: a
-// download needs one chunk (256 KiB) within the window; uploads use smaller
-// chunks when the link is slow.
+// cannot be used, or a proxy is asked for. gRPC shows progress message by
+// message: a download needs one chunk (256 KiB) within the window; uploads use
+// smaller chunks when the link is slow.
 absl::StatusOr<std::unique_ptr<Transport>> MakeGrpcTransport(
     TransportOptions options);
 

@@ -46,6 +46,14 @@ void Read(const Message& message, absl::string_view name,
 }
 
 void Read(const Message& message, absl::string_view name,
+          std::vector<std::string>& values) {
+  const Field& field = FieldNamed(message.type(), name);
+  for (const Value& value : message.values()) {
+    if (value.field == &field) values.push_back(value.text);
+  }
+}
+
+void Read(const Message& message, absl::string_view name,
           std::vector<int>& values) {
   for (const int64_t number :
        message.NumbersOf(FieldNamed(message.type(), name))) {

@@ -21,6 +21,8 @@ void Read(const Message& message, absl::string_view name, std::string& value);
 void Read(const Message& message, absl::string_view name,
           absl::Duration& value);
 void Read(const Message& message, absl::string_view name,
+          std::vector<std::string>& values);
+void Read(const Message& message, absl::string_view name,
           std::vector<int>& values);
 void Read(const Message& message, absl::string_view name,
           std::vector<double>& values);

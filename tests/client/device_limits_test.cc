@@ -29,7 +29,7 @@ class DeviceLimitsTest : public ::testing::Test {
   }
 
   absl::StatusOr<std::unique_ptr<OpenLimits>> Open() {
-    return OpenDeviceLimits(limits_, folder_.path(), callbacks_);
+    return OpenDeviceLimits(limits_, folder_.path(), clock_, callbacks_);
   }
   void ExpectWrong(const char* sentence) {
     EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kInvalidArgument,

@@ -219,7 +219,7 @@ std::vector<Hostility> Hostilities() {
                                       http2::BigEndian(0x7fffffff, 4))},
       {"Push", http2::Frame(http2::kSettings, http2::kAck, 0, "") +
                    http2::Frame(http2::kPushPromise, http2::kEndHeaders, 1,
-                            http2::BigEndian(2, 4))},
+                                http2::BigEndian(2, 4))},
       {"DataWithoutAHeader", http2::Data(1, message)},
       {"DataOfAnotherStream", header + http2::Data(7, message)},
       {"DataBeyondTheWindow",

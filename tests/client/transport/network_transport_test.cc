@@ -292,8 +292,9 @@ TEST(LeanTlsTest, CoordinatorResumesTheLastConnection) {
     channel.Start({.path = "/shoal.v1.Fleet/CheckIn",
                    .authority = server.address(),
                    .metadata = {}},
-                  call, {.window = absl::Seconds(20),
-                         .window_after_sending = absl::Seconds(20)});
+                  call,
+                  {.window = absl::Seconds(20),
+                   .window_after_sending = absl::Seconds(20)});
     std::optional<absl::Status> ended;
     while (!ended.has_value()) ended = channel.Step(absl::InfiniteDuration());
     SHOAL_ASSERT_OK(*ended);

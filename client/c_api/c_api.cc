@@ -1,0 +1,263 @@
+// The C interface over shoal::Client.
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "client/c_api/callbacks.h"
+#include "client/c_api/structs.h"
+#include "client/include/shoal.h"
+#include "client/include/shoal/client.h"
+#include "client/transport/device_client.h"
+#include "client/transport/lean_transport.h"
+
+struct shoal_client {
+  std::unique_ptr<shoal::Clock> clock;  // may be null
+  std::unique_ptr<shoal::SecureRng> rng;
+  std::unique_ptr<shoal::ExampleSource> examples;
+  std::unique_ptr<shoal::Client> client;  // uses those before it
+  std::optional<shoal::SessionReport> last;
+};
+
+namespace shoal::client {
+namespace {
+
+int32_t Return(const absl::Status& status, shoal_error* error) {
+  if (status.ok()) return SHOAL_OK;
+  shoal_error filled = {};
+  filled.code = static_cast<int32_t>(status.code());
+  CopyText(status.message(), filled.message);
+  WriteStruct(filled, error);
+  return static_cast<int32_t>(status.code());
+}
+
+std::string Text(const char* text) { return text == nullptr ? "" : text; }
+
+std::vector<std::string> ListFrom(const char* text) {
+  if (text == nullptr) return {};
+  return absl::StrSplit(text, ',', absl::SkipWhitespace());
+}
+
+template <typename T>
+std::optional<T> IfSet(T value) {
+  if (value == 0) return std::nullopt;
+  return value;
+}
+
+DeviceLimits LimitsFrom(const shoal_limits& c) {
+  DeviceLimits limits;
+  limits.budgets.joules_per_day = IfSet(c.joules_per_day);
+  limits.budgets.joules_per_round = IfSet(c.joules_per_round);
+  limits.budgets.metered_bytes_per_day = IfSet(c.metered_bytes_per_day);
+  limits.budgets.metered_bytes_per_round = IfSet(c.metered_bytes_per_round);
+  DeviceConditions& conditions = limits.conditions;
+  conditions.min_battery_fraction = IfSet(c.min_battery_fraction);
+  conditions.max_celsius = IfSet(c.max_celsius);
+  conditions.max_memory_pressure = IfSet(c.max_memory_pressure);
+  conditions.min_available_memory_bytes = IfSet(c.min_available_memory_bytes);
+  conditions.external_power = c.external_power != 0;
+  conditions.unmetered_network = c.unmetered_network != 0;
+  conditions.user_idle = c.user_idle != 0;
+  conditions.windows = ListFrom(c.windows);
+  if (c.meter != nullptr) limits.sensors.meter = c.meter;
+  limits.sensors.metered_interfaces = ListFrom(c.metered_interfaces);
+  return limits;
+}
+
+absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options* given) {
+  SHOAL_ASSIGN_OR_RETURN(const shoal_options c, ReadStruct(given, "options"));
+  ClientOptions options;
+  options.coordinator = Text(c.coordinator);
+  options.state_folder = Text(c.state_folder);
+  options.population = Text(c.population);
+  options.proxy = Text(c.proxy);
+  options.seed = c.seed;
+  options.memory_bytes = c.memory_bytes;
+  options.insecure = c.insecure != 0;
+  if (c.max_backoff_ms != 0) {
+    options.max_backoff = absl::Milliseconds(c.max_backoff_ms);
+  }
+  if (c.idle_window_ms != 0) {
+    options.idle_window = absl::Milliseconds(c.idle_window_ms);
+  }
+  if (c.limits != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(const shoal_limits limits,
+                           ReadStruct(c.limits, "options.limits"));
+    options.limits = LimitsFrom(limits);
+  }
+  return options;
+}
+
+absl::StatusOr<std::unique_ptr<shoal_client>> Create(
+    const shoal_options* options, const shoal_examples* examples,
+    const shoal_callbacks* callbacks) {
+  SHOAL_ASSIGN_OR_RETURN(const ClientOptions client_options,
+                         OptionsFrom(options));
+  SHOAL_ASSIGN_OR_RETURN(const shoal_examples source,
+                         ReadStruct(examples, "examples"));
+  shoal_callbacks known = {};
+  if (callbacks != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(known, ReadStruct(callbacks, "callbacks"));
+  }
+  auto client = std::make_unique<shoal_client>();
+  SHOAL_ASSIGN_OR_RETURN(client->examples, ExamplesFrom(source));
+  SHOAL_ASSIGN_OR_RETURN(client->clock, ClockFrom(known));
+  client->rng = RngFrom(known);
+  ClientDependencies dependencies;
+  dependencies.examples = client->examples.get();
+  dependencies.on_event = EventsFrom(known);
+  dependencies.device_state = DeviceStateFrom(known);
+  dependencies.joules = JoulesFrom(known);
+  SHOAL_ASSIGN_OR_RETURN(DeviceClientParts parts, PartsFrom(dependencies));
+  parts.clock = client->clock.get();
+  parts.rng = client->rng.get();
+  SHOAL_ASSIGN_OR_RETURN(
+      client->client,
+      MakeDeviceClient(client_options, std::move(parts), MakeLeanTransport));
+  return client;
+}
+
+double OrNan(const std::optional<double>& value) {
+  return value.value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+shoal_report ToC(const SessionReport& report) {
+  shoal_report c = {};
+  c.outcome = report.outcome;
+  c.next_check_in_ms = absl::ToInt64Milliseconds(report.next_check_in);
+  CopyText(report.task, c.task);
+  c.round_id = report.round_id;
+  c.model_version = report.model_version;
+  c.base_loss = report.base_loss;
+  c.base_accuracy = OrNan(report.base_accuracy);
+  c.num_steps = report.num_steps;
+  c.bytes_sent = report.bytes_sent;
+  c.bytes_received = report.bytes_received;
+  c.energy_joules = OrNan(report.energy_joules);
+  c.joules_left = OrNan(report.budgets.has_value() ? report.budgets->joules_left
+                                                   : std::nullopt);
+  CopyText(report.explanation, c.explanation);
+  return c;
+}
+
+// Rounds up: whoever comes too early comes twice.
+int64_t Milliseconds(absl::Duration duration) {
+  return absl::ToInt64Milliseconds(
+      absl::Ceil(duration, absl::Milliseconds(1)));
+}
+
+absl::Status Tick(shoal_client& client, int64_t max_wait_ms,
+                  shoal_tick_result* result) {
+  SHOAL_ASSIGN_OR_RETURN(
+      const TickResult tick,
+      client.client->Tick(absl::Milliseconds(max_wait_ms)));
+  if (tick.report.has_value()) client.last = tick.report;
+  shoal_tick_result c = {};
+  c.next_ms = Milliseconds(tick.next);
+  c.session_ended = tick.report.has_value();
+  WriteStruct(c, result);
+  return absl::OkStatus();
+}
+
+absl::Status RunOnce(shoal_client& client, shoal_report* report) {
+  SHOAL_ASSIGN_OR_RETURN(client.last, client.client->RunOnce());
+  WriteStruct(ToC(*client.last), report);
+  return absl::OkStatus();
+}
+
+absl::Status LastReport(const shoal_client& client, shoal_report* report) {
+  if (!client.last.has_value()) {
+    return absl::FailedPreconditionError("no session has ended yet");
+  }
+  WriteStruct(ToC(*client.last), report);
+  return absl::OkStatus();
+}
+
+absl::Status Predict(shoal_client& client, absl::Span<const float> features,
+                     absl::Span<float> out, size_t* count) {
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<float> values,
+                         client.client->Predict(features));
+  std::copy_n(values.begin(), std::min(values.size(), out.size()), out.begin());
+  if (count != nullptr) *count = values.size();
+  return absl::OkStatus();
+}
+
+absl::Status EnrollWith(const shoal_enroll_options* given,
+                        char device_id[65]) {
+  SHOAL_ASSIGN_OR_RETURN(const shoal_enroll_options c,
+                         ReadStruct(given, "options"));
+  EnrollOptions options;
+  options.coordinator = Text(c.coordinator);
+  options.ca_pem = Text(c.ca_pem);
+  options.invitation = Text(c.invitation);
+  options.device_name = Text(c.device_name);
+  options.state_folder = Text(c.state_folder);
+  options.proxy = Text(c.proxy);
+  SHOAL_ASSIGN_OR_RETURN(const std::string id, Enroll(options));
+  if (device_id != nullptr) {
+    std::snprintf(device_id, 65, "%s", id.c_str());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace shoal::client
+
+const char* shoal_version(void) {
+  static const std::string* const version =
+      new std::string(shoal::Version());
+  return version->c_str();
+}
+
+int32_t shoal_enroll(const shoal_enroll_options* options, char device_id[65],
+                     shoal_error* error) {
+  return shoal::client::Return(shoal::client::EnrollWith(options, device_id),
+                               error);
+}
+
+int32_t shoal_client_create(const shoal_options* options,
+                            const shoal_examples* examples,
+                            const shoal_callbacks* callbacks,
+                            shoal_client** client, shoal_error* error) {
+  auto made = shoal::client::Create(options, examples, callbacks);
+  *client = made.ok() ? made->release() : nullptr;
+  return shoal::client::Return(made.status(), error);
+}
+
+int32_t shoal_tick(shoal_client* client, int64_t max_wait_ms,
+                   shoal_tick_result* result, shoal_error* error) {
+  return shoal::client::Return(
+      shoal::client::Tick(*client, max_wait_ms, result), error);
+}
+
+int32_t shoal_run_once(shoal_client* client, shoal_report* report,
+                       shoal_error* error) {
+  return shoal::client::Return(shoal::client::RunOnce(*client, report), error);
+}
+
+int32_t shoal_last_report(const shoal_client* client, shoal_report* report,
+                          shoal_error* error) {
+  return shoal::client::Return(shoal::client::LastReport(*client, report),
+                               error);
+}
+
+void shoal_stop(shoal_client* client) { client->client->Stop(); }
+
+int32_t shoal_predict(shoal_client* client, const float* features,
+                      size_t num_features, float* out, size_t capacity,
+                      size_t* count, shoal_error* error) {
+  return shoal::client::Return(
+      shoal::client::Predict(*client, {features, num_features},
+                             {out, capacity}, count),
+      error);
+}
+
+void shoal_client_destroy(shoal_client* client) { delete client; }

@@ -1,0 +1,285 @@
+/* The device SDK for C: take part in a federation from your own loop.
+ *
+ *   shoal_options options = {sizeof options};
+ *   options.coordinator = "fleet.example.org:7600";
+ *   options.state_folder = "/var/lib/my-product/shoal";
+ *   options.population = "handwriting";
+ *   shoal_client *client = NULL;
+ *   if (shoal_client_create(&options, &my_examples, NULL, &client, &error)) …
+ *   for (;;) {
+ *     shoal_tick_result tick = {sizeof tick};
+ *     shoal_tick(client, 0, &tick, &error);
+ *     … other work, for up to tick.next_ms …
+ *   }
+ *
+ * This is the interface that is kept: programs built against one version run
+ * with every later one of the same major number. A structure begins with its
+ * size, so that later versions may append members; set it to sizeof, and what
+ * is not used to zero. All memory is the caller's: strings and structures are
+ * read during the call only, callbacks and their contexts must live as long as
+ * the client. Functions return a shoal_code. Nothing here starts a thread, and
+ * no exception leaves a function. A client is used by one thread at a time.
+ */
+#ifndef SHOAL_H_
+#define SHOAL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define SHOAL_API __attribute__((visibility("default")))
+#else
+#define SHOAL_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SHOAL_VERSION_MAJOR 1
+
+typedef struct shoal_client shoal_client;
+
+/* The numbers are those of gRPC's status codes. */
+typedef enum shoal_code {
+  SHOAL_OK = 0,
+  SHOAL_CANCELLED = 1,
+  SHOAL_UNKNOWN = 2,
+  SHOAL_INVALID_ARGUMENT = 3,
+  SHOAL_DEADLINE_EXCEEDED = 4,
+  SHOAL_NOT_FOUND = 5,
+  SHOAL_ALREADY_EXISTS = 6,
+  SHOAL_PERMISSION_DENIED = 7,
+  SHOAL_RESOURCE_EXHAUSTED = 8,
+  SHOAL_FAILED_PRECONDITION = 9,
+  SHOAL_ABORTED = 10,
+  SHOAL_OUT_OF_RANGE = 11,
+  SHOAL_UNIMPLEMENTED = 12,
+  SHOAL_INTERNAL = 13,
+  SHOAL_UNAVAILABLE = 14,
+  SHOAL_DATA_LOSS = 15,
+  SHOAL_UNAUTHENTICATED = 16
+} shoal_code;
+
+/* Filled in by a function that returns another code than SHOAL_OK. Every
+ * function takes NULL for it. */
+typedef struct shoal_error {
+  size_t struct_size;
+  int32_t code;
+  char message[500]; /* one sentence, UTF-8, cut where it is longer */
+} shoal_error;
+
+/* The device's own examples: all have the same shape, and do not change while
+ * a session runs. What a model says about an example is a class (num_classes
+ * and labels), a class at every position (labels_per_example too), or values
+ * (num_targets and targets); of a model that reconstructs its input none. */
+typedef struct shoal_examples {
+  size_t struct_size;
+  void *context; /* handed to the functions */
+  int64_t (*count)(void *context);
+  int32_t num_features;
+  int32_t num_classes;        /* 0: no classes */
+  int32_t labels_per_example; /* 0 counts as 1 */
+  int32_t num_targets;        /* 0: no values */
+  /* Each writes the values of one example, `size` of them. A feature that is
+   * NaN is missing, for models that impute. */
+  void (*features)(void *context, int64_t index, float *out, size_t size);
+  void (*labels)(void *context, int64_t index, int32_t *out, size_t size);
+  void (*targets)(void *context, int64_t index, float *out, size_t size);
+} shoal_examples;
+
+typedef enum shoal_event_kind {
+  SHOAL_EVENT_CHECKED_IN = 0,
+  SHOAL_EVENT_ASSIGNED = 1,
+  SHOAL_EVENT_FETCHED = 2,
+  SHOAL_EVENT_TRAINED = 3,
+  SHOAL_EVENT_UPLOADED = 4, /* the receipt is here */
+  SHOAL_EVENT_ABANDONED = 5,
+  SHOAL_EVENT_RETRYING = 6,
+  SHOAL_EVENT_PAUSED = 7, /* conditions do not allow work; what is there stays */
+  SHOAL_EVENT_RESUMED = 8,
+  SHOAL_EVENT_ENDED = 9
+} shoal_event_kind;
+
+typedef enum shoal_network {
+  SHOAL_NETWORK_UNKNOWN = -1,
+  SHOAL_NETWORK_NONE = 0,
+  SHOAL_NETWORK_METERED = 1,
+  SHOAL_NETWORK_UNMETERED = 2
+} shoal_network;
+
+/* The device's surroundings at one moment. Comes filled in as far as the system
+ * tells; change what you know better. Negative: nobody can tell, and a
+ * condition that asks for it does not hold. */
+typedef struct shoal_device_state {
+  size_t struct_size;
+  double battery_fraction; /* [0, 1] */
+  int32_t external_power;  /* 0 or 1 */
+  int32_t user_idle;       /* 0 or 1 */
+  double celsius;          /* of the warmest part; below absolute zero: unknown */
+  int32_t network;         /* shoal_network */
+  double memory_pressure;  /* [0, 1] */
+  int64_t available_memory_bytes;
+  /* Why not to work now, as half a sentence: "a call is going on". NULL: you
+   * do not mind. Must live until the next call of the callback. */
+  const char *veto;
+} shoal_device_state;
+
+/* What the product brings; each may be NULL, then the system's is used. */
+typedef struct shoal_callbacks {
+  size_t struct_size;
+  void *context; /* handed to all of them */
+  /* What happens, as it happens; `detail` is for people and logs. */
+  void (*event)(void *context, shoal_event_kind kind, const char *detail);
+  /* With limits only: completes or overrules what was read. */
+  void (*device_state)(void *context, shoal_device_state *state);
+  /* With limits only: writes the joules that the device has spent, from any
+   * start. Not 0: nothing can be told now. */
+  int32_t (*joules)(void *context, double *joules);
+  /* Nanoseconds since any start, never going back; and since 1970. Both or
+   * none. TLS checks certificates against the system's clock in any case. */
+  int64_t (*monotonic_ns)(void *context);
+  int64_t (*wall_ns)(void *context);
+  /* Cryptographic randomness for what the SDK draws itself. Keys and TLS use
+   * OpenSSL's generator in any case. */
+  void (*random)(void *context, uint8_t *out, size_t size);
+} shoal_callbacks;
+
+/* Budgets and conditions of a device; zero: no limit, no rule. */
+typedef struct shoal_limits {
+  size_t struct_size;
+  double joules_per_day; /* refill evenly over a day, up to a day's worth */
+  double joules_per_round;
+  double metered_bytes_per_day;
+  double metered_bytes_per_round;
+  double min_battery_fraction;
+  double max_celsius;
+  double max_memory_pressure;
+  int64_t min_available_memory_bytes;
+  int32_t external_power;    /* 1: only with it; likewise the next two */
+  int32_t unmetered_network;
+  int32_t user_idle;
+  const char *windows; /* "22:00-06:00,12:00-13:00", local time */
+  const char *meter;   /* "hwmon", "powercap", "battery", "none"; NULL: auto */
+  /* "wwan0,ppp0": the network is metered while the default route leads over
+   * one of them. NULL: nothing is known, and all bytes count as metered. */
+  const char *metered_interfaces;
+} shoal_limits;
+
+typedef struct shoal_options {
+  size_t struct_size;
+  const char *coordinator;  /* HOST:PORT */
+  const char *state_folder; /* keys, models, unfinished uploads; mode 0700 */
+  const char *population;
+  const char *proxy; /* http://HOST:PORT; NULL: as the environment says */
+  uint64_t seed;     /* orders the local examples */
+  int64_t memory_bytes;   /* what training may use; 0: not limited */
+  int64_t max_backoff_ms; /* between attempts; 0: 5 minutes */
+  int64_t idle_window_ms; /* longest time without a byte; 0: 30 s */
+  int32_t insecure;       /* 1: plaintext; for experiments on one machine */
+  const shoal_limits *limits; /* NULL: none */
+} shoal_options;
+
+typedef struct shoal_enroll_options {
+  size_t struct_size;
+  const char *coordinator;  /* HOST:PORT */
+  const char *ca_pem;       /* the text of the coordinator's CA certificate */
+  const char *invitation;   /* from an operator */
+  const char *device_name;  /* for people */
+  const char *state_folder; /* as that of shoal_options */
+  const char *proxy;        /* likewise */
+} shoal_enroll_options;
+
+typedef enum shoal_outcome {
+  SHOAL_OUTCOME_CONTRIBUTED = 0,
+  SHOAL_OUTCOME_NOT_ASSIGNED = 1,
+  SHOAL_OUTCOME_ABANDONED = 2,
+  SHOAL_OUTCOME_REFUSED = 3,
+  SHOAL_OUTCOME_UNREACHABLE = 4,
+  SHOAL_OUTCOME_CANCELLED = 5,
+  SHOAL_OUTCOME_HELD_BACK = 6 /* the device's own limits do not allow it */
+} shoal_outcome;
+
+/* How one session went. */
+typedef struct shoal_report {
+  size_t struct_size;
+  int32_t outcome; /* shoal_outcome */
+  int64_t next_check_in_ms;
+  char task[64];
+  int64_t round_id;
+  int64_t model_version; /* that was trained from */
+  double base_loss;      /* of that model on the device's examples */
+  double base_accuracy;  /* NaN without classes */
+  int64_t num_steps;
+  int64_t bytes_sent;
+  int64_t bytes_received;
+  double energy_joules;  /* spent; NaN without limits */
+  double joules_left;    /* of the day; NaN: not limited */
+  char explanation[500]; /* one sentence for people */
+} shoal_report;
+
+typedef struct shoal_tick_result {
+  size_t struct_size;
+  int64_t next_ms;       /* call again after so long; 0: at once */
+  int32_t session_ended; /* 1: shoal_last_report tells how */
+} shoal_tick_result;
+
+/* "0.1.0": of the library that runs. */
+SHOAL_API const char *shoal_version(void);
+
+/* Makes a key in the state folder, if there is none, and has its certificate
+ * signed against the invitation; blocks until the coordinator has answered, for
+ * half a minute at most. Writes the device's id, 64 digits and a zero, when
+ * `device_id` is not NULL. SHOAL_INVALID_ARGUMENT names the option that is
+ * wrong; SHOAL_PERMISSION_DENIED: the invitation is not valid;
+ * SHOAL_UNAVAILABLE: the coordinator cannot be reached. */
+SHOAL_API int32_t shoal_enroll(const shoal_enroll_options *options,
+                               char device_id[65], shoal_error *error);
+
+/* SHOAL_INVALID_ARGUMENT names the option that is wrong; SHOAL_NOT_FOUND: the
+ * device is not enrolled; SHOAL_FAILED_PRECONDITION: another client uses the
+ * folder. `callbacks` may be NULL. */
+SHOAL_API int32_t shoal_client_create(const shoal_options *options,
+                                      const shoal_examples *examples,
+                                      const shoal_callbacks *callbacks,
+                                      shoal_client **client,
+                                      shoal_error *error);
+
+/* Does one bounded piece of work: a mini-batch, a chunk of a transfer, a step
+ * between them; or none when it is not time yet. Waits for the network up to
+ * `max_wait_ms`; 0: not at all. An error means that nothing could be tried;
+ * refusals and lost connections are outcomes of sessions. */
+SHOAL_API int32_t shoal_tick(shoal_client *client, int64_t max_wait_ms,
+                             shoal_tick_result *result, shoal_error *error);
+
+/* Runs one session to its end, or goes on with the one that ticks have begun.
+ * `report` may be NULL. */
+SHOAL_API int32_t shoal_run_once(shoal_client *client, shoal_report *report,
+                                 shoal_error *error);
+
+/* The last session that ended. SHOAL_FAILED_PRECONDITION before the first. */
+SHOAL_API int32_t shoal_last_report(const shoal_client *client,
+                                    shoal_report *report, shoal_error *error);
+
+/* Ends the session that is under way, between two mini-batches: what it has is
+ * resumed later, or given back to the round. */
+SHOAL_API void shoal_stop(shoal_client *client);
+
+/* What the newest model says about one example: class probabilities (of one
+ * position after the other), or values. Writes the first `capacity` of them and
+ * the number that there are. SHOAL_FAILED_PRECONDITION before a model has come;
+ * SHOAL_INVALID_ARGUMENT: `num_features` is not the model's, or a value is
+ * none. */
+SHOAL_API int32_t shoal_predict(shoal_client *client, const float *features,
+                                size_t num_features, float *out,
+                                size_t capacity, size_t *count,
+                                shoal_error *error);
+
+/* Stops it first. NULL is none. */
+SHOAL_API void shoal_client_destroy(shoal_client *client);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* SHOAL_H_ */
