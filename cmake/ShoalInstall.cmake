@@ -1,20 +1,29 @@
 # Installs the device SDK (headers, libraries, CMake package) and the programs:
 #   find_package(Shoal REQUIRED)
-#   target_link_libraries(app PRIVATE Shoal::client_sdk)
+#   target_link_libraries(app PRIVATE Shoal::client_sdk)  # C++17, static
+#   target_link_libraries(app PRIVATE Shoal::shoal)       # C11, shared
+# or, for the shared library, pkg-config --cflags --libs shoal.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # The libraries behind the SDK's public headers, and what they link.
 set(sdk base learning_kernels learning_layers learning protocol_schema protocol
         client_meters client_limits client_menu client client_transport
-        client_lean lean_transport client_sdk)
+        client_lean lean_transport client_sdk client_c)
 if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()
 list(TRANSFORM sdk PREPEND shoal_)
 
-install(TARGETS ${sdk} EXPORT ShoalTargets
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${sdk} shoal_shared EXPORT ShoalTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES client/include/shoal.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+file(RELATIVE_PATH SHOAL_PC_TO_INCLUDE /${CMAKE_INSTALL_LIBDIR}/pkgconfig
+     /${CMAKE_INSTALL_INCLUDEDIR})
+configure_file(cmake/shoal.pc.in ${CMAKE_BINARY_DIR}/shoal.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/shoal.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES client/include/shoal/client.h client/include/shoal/limits.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shoal)
 if(SHOAL_BUILD_GRPC)

@@ -16,7 +16,8 @@ using protocol::schema::Read;
 template <typename T>
 void ReadOptional(const Message& message, absl::string_view name,
                   std::optional<T>& value) {
-  if (protocol::schema::Has(message, name)) Read(message, name, value.emplace());
+  if (protocol::schema::Has(message, name))
+    Read(message, name, value.emplace());
 }
 
 DeviceBudgets BudgetsFrom(const Message& message) {

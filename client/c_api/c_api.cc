@@ -150,15 +150,13 @@ shoal_report ToC(const SessionReport& report) {
 
 // Rounds up: whoever comes too early comes twice.
 int64_t Milliseconds(absl::Duration duration) {
-  return absl::ToInt64Milliseconds(
-      absl::Ceil(duration, absl::Milliseconds(1)));
+  return absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1)));
 }
 
 absl::Status Tick(shoal_client& client, int64_t max_wait_ms,
                   shoal_tick_result* result) {
-  SHOAL_ASSIGN_OR_RETURN(
-      const TickResult tick,
-      client.client->Tick(absl::Milliseconds(max_wait_ms)));
+  SHOAL_ASSIGN_OR_RETURN(const TickResult tick,
+                         client.client->Tick(absl::Milliseconds(max_wait_ms)));
   if (tick.report.has_value()) client.last = tick.report;
   shoal_tick_result c = {};
   c.next_ms = Milliseconds(tick.next);
@@ -190,8 +188,7 @@ absl::Status Predict(shoal_client& client, absl::Span<const float> features,
   return absl::OkStatus();
 }
 
-absl::Status EnrollWith(const shoal_enroll_options* given,
-                        char device_id[65]) {
+absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
   SHOAL_ASSIGN_OR_RETURN(const shoal_enroll_options c,
                          ReadStruct(given, "options"));
   EnrollOptions options;
@@ -212,8 +209,7 @@ absl::Status EnrollWith(const shoal_enroll_options* given,
 }  // namespace shoal::client
 
 const char* shoal_version(void) {
-  static const std::string* const version =
-      new std::string(shoal::Version());
+  static const std::string* const version = new std::string(shoal::Version());
   return version->c_str();
 }
 
@@ -255,8 +251,8 @@ int32_t shoal_predict(shoal_client* client, const float* features,
                       size_t num_features, float* out, size_t capacity,
                       size_t* count, shoal_error* error) {
   return shoal::client::Return(
-      shoal::client::Predict(*client, {features, num_features},
-                             {out, capacity}, count),
+      shoal::client::Predict(*client, {features, num_features}, {out, capacity},
+                             count),
       error);
 }
 

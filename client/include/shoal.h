@@ -96,7 +96,8 @@ typedef enum shoal_event_kind {
   SHOAL_EVENT_UPLOADED = 4, /* the receipt is here */
   SHOAL_EVENT_ABANDONED = 5,
   SHOAL_EVENT_RETRYING = 6,
-  SHOAL_EVENT_PAUSED = 7, /* conditions do not allow work; what is there stays */
+  SHOAL_EVENT_PAUSED =
+      7, /* conditions do not allow work; what is there stays */
   SHOAL_EVENT_RESUMED = 8,
   SHOAL_EVENT_ENDED = 9
 } shoal_event_kind;
@@ -116,9 +117,9 @@ typedef struct shoal_device_state {
   double battery_fraction; /* [0, 1] */
   int32_t external_power;  /* 0 or 1 */
   int32_t user_idle;       /* 0 or 1 */
-  double celsius;          /* of the warmest part; below absolute zero: unknown */
-  int32_t network;         /* shoal_network */
-  double memory_pressure;  /* [0, 1] */
+  double celsius;  /* of the warmest part; below absolute zero: unknown */
+  int32_t network; /* shoal_network */
+  double memory_pressure; /* [0, 1] */
   int64_t available_memory_bytes;
   /* Why not to work now, as half a sentence: "a call is going on". NULL: you
    * do not mind. Must live until the next call of the callback. */
@@ -156,7 +157,7 @@ typedef struct shoal_limits {
   double max_celsius;
   double max_memory_pressure;
   int64_t min_available_memory_bytes;
-  int32_t external_power;    /* 1: only with it; likewise the next two */
+  int32_t external_power; /* 1: only with it; likewise the next two */
   int32_t unmetered_network;
   int32_t user_idle;
   const char *windows; /* "22:00-06:00,12:00-13:00", local time */
@@ -171,8 +172,8 @@ typedef struct shoal_options {
   const char *coordinator;  /* HOST:PORT */
   const char *state_folder; /* keys, models, unfinished uploads; mode 0700 */
   const char *population;
-  const char *proxy; /* http://HOST:PORT; NULL: as the environment says */
-  uint64_t seed;     /* orders the local examples */
+  const char *proxy;      /* http://HOST:PORT; NULL: as the environment says */
+  uint64_t seed;          /* orders the local examples */
   int64_t memory_bytes;   /* what training may use; 0: not limited */
   int64_t max_backoff_ms; /* between attempts; 0: 5 minutes */
   int64_t idle_window_ms; /* longest time without a byte; 0: 30 s */

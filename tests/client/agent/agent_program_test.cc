@@ -165,6 +165,25 @@ TEST_F(AgentProgramTest, StatusTellsOfTheLastSession) {
   EXPECT_EQ(status["pending_upload"], false);
 }
 
+TEST_F(AgentProgramTest, VetoHoldsSessionsBackAndStatusSaysWhy) {
+  Serve();
+  const std::string veto = folder_.path() + "/veto";
+  SHOAL_ASSERT_OK(ReplaceFile(veto, "the arm is moving\n"));
+  Configure(
+      absl::StrCat("insecure: true\nlimits:\n  sensors: {meter: none, "
+                   "veto_file: ",
+                   veto, "}\n  budgets: {energy_per_day: 1kJ}\n"));
+  EXPECT_EQ(Run({"run", "--config", ConfigPath(), "--once"}), 0) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 0u);
+  Run({"status", "--state", State()});
+  EXPECT_THAT(Log(), HasSubstr("held_back: "));
+  EXPECT_THAT(Log(), HasSubstr("the arm is moving"));
+  EXPECT_THAT(Log(), HasSubstr("left today 1 kJ"));
+  std::filesystem::remove(veto);
+  EXPECT_EQ(Run({"run", "--config", ConfigPath(), "--once"}), 0) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+}
+
 TEST_F(AgentProgramTest, StatusBeforeTheFirstSessionIsAnError) {
   EXPECT_EQ(Run({"status", "--state", State()}), protocol::kExitFailure);
 }

@@ -26,5 +26,29 @@ TEST(AgentStatusTest, AccuracyIsThereOnlyWithClasses) {
   EXPECT_EQ(last()["base_accuracy"], 0.75);
 }
 
+TEST(AgentStatusTest, BudgetsAreShownToPeopleAndScripts) {
+  const TemporaryFolder folder;
+  AgentStatus status;
+  status.last = SessionReport();
+  status.last->energy_joules = 1.5;
+  status.last->budgets = BudgetStatus();
+  status.last->budgets->joules_left = 20;
+  status.last->budgets->joules_spent = 1200;
+  status.last->budgets->meter = "powercap (package-0)";
+  status.last->budgets->energy_error_p90 = 0.25;
+  SHOAL_ASSERT_OK(WriteAgentStatus(folder.path(), status));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string text,
+                             ShowAgentStatus(folder.path(), /*json=*/false));
+  EXPECT_THAT(text, ::testing::HasSubstr("1.5 J spent"));
+  EXPECT_THAT(text, ::testing::HasSubstr(
+                        "budgets         left today 20 J; spent 1.2 kJ, 0 "
+                        "bytes metered; meter: powercap (package-0), "
+                        "calculation within 25 %"));
+  const auto json = nlohmann::json::parse(
+      ShowAgentStatus(folder.path(), /*json=*/true).value());
+  EXPECT_EQ(json["last"]["budgets"]["joules_left"], 20);
+  EXPECT_FALSE(json["last"]["budgets"].contains("metered_bytes_left"));
+}
+
 }  // namespace
 }  // namespace shoal::client

@@ -1,0 +1,222 @@
+// The C interface, with a real gRPC server at the other end.
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "base/file.h"
+#include "client/c_api/structs.h"
+#include "client/include/shoal.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "protocol/certificates.h"
+#include "tests/client/transport/fleet_server.h"
+#include "tests/support/small_examples.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+template <typename T>
+T Sized() {
+  T made = {};
+  made.struct_size = sizeof(T);
+  return made;
+}
+
+class CApiTest : public ::testing::Test {
+ protected:
+  CApiTest() {
+    service_.set_enrollment_ca({ca_.key_pem.Copy(), ca_.certificate_pem});
+    options_.coordinator = server_.address().c_str();
+    options_.state_folder = state_.c_str();
+    options_.population = FakeFleet::kPopulation;
+    examples_.context = &data_;
+    examples_.num_features = data_.num_features();
+    examples_.num_classes = data_.num_classes();
+    examples_.count = [](void* data) { return Data(data).num_examples(); };
+    examples_.features = [](void* data, int64_t index, float* out,
+                            size_t size) {
+      Data(data).CopyFeatures(index, {out, size});
+    };
+    examples_.labels = [](void* data, int64_t index, int32_t* out, size_t) {
+      *out = Data(data).label(index);
+    };
+    callbacks_.context = this;
+    callbacks_.event = [](void* test, shoal_event_kind kind, const char*) {
+      static_cast<CApiTest*>(test)->events_.push_back(kind);
+    };
+  }
+  ~CApiTest() override { shoal_client_destroy(client_); }
+
+  static const learning::InMemoryDataset& Data(void* data) {
+    return *static_cast<learning::InMemoryDataset*>(data);
+  }
+  int32_t Enroll() {
+    auto enroll = Sized<shoal_enroll_options>();
+    enroll.coordinator = options_.coordinator;
+    enroll.ca_pem = ca_.certificate_pem.c_str();
+    enroll.invitation = "welcome";
+    enroll.device_name = "device-1";
+    enroll.state_folder = options_.state_folder;
+    return shoal_enroll(&enroll, id_, &error_);
+  }
+  int32_t Create() {
+    return shoal_client_create(&options_, &examples_, &callbacks_, &client_,
+                               &error_);
+  }
+
+  const absl::Time now_ = absl::Now();
+  const protocol::KeyAndCertificate ca_ =
+      *protocol::MakeCa("test", now_, absl::Hours(1));
+  const protocol::KeyAndCertificate coordinator_ =
+      *protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
+                       {"127.0.0.1"}, now_, absl::Hours(1));
+  TemporaryFolder folder_;
+  const std::string state_ = folder_.path() + "/state";
+  FakeFleet fleet_;
+  FleetService service_{fleet_};
+  FleetServer server_{service_, &coordinator_, ca_.certificate_pem};
+  learning::InMemoryDataset data_ = SmallExamples();
+  std::vector<shoal_event_kind> events_;
+
+  shoal_options options_ = Sized<shoal_options>();
+  shoal_examples examples_ = Sized<shoal_examples>();
+  shoal_callbacks callbacks_ = Sized<shoal_callbacks>();
+  shoal_error error_ = Sized<shoal_error>();
+  shoal_client* client_ = nullptr;
+  char id_[65] = {};
+};
+
+TEST_F(CApiTest, TicksContributeAndPredict) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  EXPECT_EQ(std::strlen(id_), 64u);
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  auto tick = Sized<shoal_tick_result>();
+  for (int i = 0; !tick.session_ended; ++i) {
+    ASSERT_LT(i, 100000);
+    ASSERT_EQ(shoal_tick(client_, 10, &tick, &error_), SHOAL_OK);
+  }
+  EXPECT_GT(tick.next_ms, 0);
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_last_report(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_CONTRIBUTED) << report.explanation;
+  EXPECT_GT(report.num_steps, 0);
+  EXPECT_TRUE(std::isnan(report.energy_joules));
+  EXPECT_THAT(events_, Contains(SHOAL_EVENT_UPLOADED));
+  std::vector<float> features(examples_.num_features);
+  float out[2] = {};
+  size_t count = 0;
+  ASSERT_EQ(shoal_predict(client_, features.data(), features.size(), out, 2,
+                          &count, &error_),
+            SHOAL_OK);
+  EXPECT_EQ(count, static_cast<size_t>(examples_.num_classes));
+  EXPECT_GT(out[0], 0);
+}
+
+TEST_F(CApiTest, LimitsAndCallbacksReachTheSession) {
+  ASSERT_EQ(Enroll(), SHOAL_OK);
+  auto limits = Sized<shoal_limits>();
+  limits.joules_per_day = 100;
+  limits.max_celsius = 60;
+  options_.limits = &limits;
+  callbacks_.device_state = [](void*, shoal_device_state* state) {
+    state->celsius = 75;
+  };
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_HELD_BACK);
+  EXPECT_THAT(report.explanation, HasSubstr("75"));
+  EXPECT_NEAR(report.joules_left, 100, 1);
+}
+
+TEST_F(CApiTest, TheProductsClockAndRandomnessAreUsed) {
+  static int64_t clock_calls, random_calls;
+  clock_calls = random_calls = 0;
+  ASSERT_EQ(Enroll(), SHOAL_OK);
+  callbacks_.monotonic_ns = [](void*) { return ++clock_calls * 1000; };
+  callbacks_.wall_ns = [](void*) { return absl::ToUnixNanos(absl::Now()); };
+  callbacks_.random = [](void*, uint8_t* out, size_t size) {
+    ++random_calls;
+    std::memset(out, 7, size);
+  };
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  EXPECT_EQ(shoal_run_once(client_, nullptr, nullptr), SHOAL_OK);
+  EXPECT_GT(clock_calls, 0);
+  EXPECT_GT(random_calls, 0);
+}
+
+TEST_F(CApiTest, WrongInputIsNamed) {
+  EXPECT_EQ(Create(), SHOAL_NOT_FOUND) << "not enrolled";
+  EXPECT_EQ(client_, nullptr);
+  EXPECT_EQ(error_.code, SHOAL_NOT_FOUND);
+  examples_.labels = nullptr;
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("examples.labels: is NULL"));
+  examples_.num_features = 0;
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("examples.num_features: 0"));
+  examples_.struct_size = 1;
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("examples.struct_size: 1"));
+  EXPECT_EQ(shoal_client_create(nullptr, &examples_, nullptr, &client_,
+                                nullptr),
+            SHOAL_INVALID_ARGUMENT);
+}
+
+TEST_F(CApiTest, ReportComesAfterTheFirstSession) {
+  ASSERT_EQ(Enroll(), SHOAL_OK);
+  ASSERT_EQ(Create(), SHOAL_OK);
+  auto report = Sized<shoal_report>();
+  EXPECT_EQ(shoal_last_report(client_, &report, &error_),
+            SHOAL_FAILED_PRECONDITION);
+}
+
+// A program of an older version has shorter structures, one of a newer longer.
+struct Newer {
+  shoal_tick_result known;
+  int64_t more;
+};
+
+TEST(CStructTest, ShorterStructuresAreReadAndWrittenAsFarAsTheyGo) {
+  shoal_tick_result given = {};
+  given.next_ms = 7;
+  given.session_ended = 1;
+  given.struct_size = offsetof(shoal_tick_result, session_ended);
+  const auto read = client::ReadStruct(&given, "tick");
+  SHOAL_ASSERT_OK(read);
+  EXPECT_EQ(read->next_ms, 7);
+  EXPECT_EQ(read->session_ended, 0);
+  shoal_tick_result values = {};
+  values.next_ms = 9;
+  values.session_ended = 2;
+  client::WriteStruct(values, &given);
+  EXPECT_EQ(given.next_ms, 9);
+  EXPECT_EQ(given.session_ended, 1);
+}
+
+TEST(CStructTest, LongerStructuresMustNotAskForWhatIsNotKnown) {
+  Newer newer = {};
+  newer.known.struct_size = sizeof newer;
+  SHOAL_EXPECT_OK(client::ReadStruct(&newer.known, "tick").status());
+  newer.more = 1;
+  EXPECT_THAT(client::ReadStruct(&newer.known, "tick"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("tick: sets a member")));
+}
+
+TEST(CStructTest, TextIsCutBetweenCharacters) {
+  char out[5];
+  client::CopyText("abcd", out);
+  EXPECT_STREQ(out, "abcd");
+  client::CopyText("abcü", out);  // five bytes
+  EXPECT_STREQ(out, "abc");
+}
+
+}  // namespace
+}  // namespace shoal::testing
