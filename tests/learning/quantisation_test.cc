@@ -119,7 +119,7 @@ TEST(QuantisedModelFormatTest, BytesAreAsDocumented) {
   for (float step : {1.0f, 2.0f}) {
     expected.append(reinterpret_cast<const char*>(&step), sizeof step);
   }
-  expected += {127, 127, 3, -2};
+  expected += "\x7f\x7f\x03\xfe";
   for (float value : {0.1f, -7.0f}) {
     expected.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
