@@ -237,7 +237,7 @@ TEST_F(SessionRunTest, WhatWasGivenUpForMemoryIsToldWithTheTraining) {
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const learning::MemoryPlan whole,
       learning::PlanLocalUpdate(*model, plan.training, 20, std::nullopt));
-  options_.memory_bytes = PeakMemoryBytes(*model, whole) - 1;
+  options_.memory_bytes = learning::PeakMemoryBytes(*model, whole) - 1;
   EXPECT_EQ(Run().outcome, SessionReport::kContributed) << details_;
   EXPECT_THAT(details_, HasSubstr("steps on 20 examples, to fit into memory "
                                   "computes activations again"));
