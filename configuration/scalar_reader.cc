@@ -113,7 +113,7 @@ std::string SetText(Message& message, const Field& field,
                         "' is no UTF-8 text, expected ",
                         protocol::schema::Expectation(field));
   }
-  message.Set(field).text = scalar.text;
+  (field.is_list ? message.Add(field) : message.Set(field)).text = scalar.text;
   return "";
 }
 

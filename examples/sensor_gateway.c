@@ -70,13 +70,13 @@ static void other_work(int64_t ms) {
 }
 
 int main(int argc, char **argv) {
-  struct history history = {0};
-  shoal_options options = {sizeof options};
-  shoal_examples examples = {sizeof examples};
-  shoal_callbacks callbacks = {sizeof callbacks};
-  shoal_tick_result tick = {sizeof tick};
-  shoal_report report = {sizeof report};
-  shoal_error error = {sizeof error};
+  struct history history = {.count = 0};
+  shoal_options options = {.struct_size = sizeof options};
+  shoal_examples examples = {.struct_size = sizeof examples};
+  shoal_callbacks callbacks = {.struct_size = sizeof callbacks};
+  shoal_tick_result tick = {.struct_size = sizeof tick};
+  shoal_report report = {.struct_size = sizeof report};
+  shoal_error error = {.struct_size = sizeof error};
   shoal_client *client = NULL;
   float odds[2];
   size_t num_odds;

@@ -1,13 +1,13 @@
 /* The device SDK for C: take part in a federation from your own loop.
  *
- *   shoal_options options = {sizeof options};
+ *   shoal_options options = {.struct_size = sizeof options};
  *   options.coordinator = "fleet.example.org:7600";
  *   options.state_folder = "/var/lib/my-product/shoal";
  *   options.population = "handwriting";
  *   shoal_client *client = NULL;
  *   if (shoal_client_create(&options, &my_examples, NULL, &client, &error)) …
  *   for (;;) {
- *     shoal_tick_result tick = {sizeof tick};
+ *     shoal_tick_result tick = {.struct_size = sizeof tick};
  *     shoal_tick(client, 0, &tick, &error);
  *     … other work, for up to tick.next_ms …
  *   }

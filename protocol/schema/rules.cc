@@ -75,6 +75,8 @@ class Walk {
         CheckNumber(field, element, static_cast<double>(value.number));
       } else if (field.kind == Kind::kDouble) {
         CheckNumber(field, element, value.AsDouble());
+      } else if (field.kind == Kind::kText) {
+        CheckPattern(field, element, value.text);
       }  // no rule speaks about elements of other kinds
     }
   }
@@ -149,9 +151,13 @@ class Walk {
       return;
     }
     if (!CheckSize(field, path, text.size(), "bytes")) return;
+    if (!text.empty() || present) CheckPattern(field, path, text);
+  }
+
+  void CheckPattern(const Field& field, const std::string& path,
+                    const std::string& text) {
     const absl::string_view pattern = PatternOf(field);
-    if (pattern.empty() || (text.empty() && !present)) return;
-    if (Matches(text, pattern)) return;
+    if (pattern.empty() || Matches(text, pattern)) return;
     Add(path, absl::StrCat(Quoted(text), " does not match, expected ",
                            Expectation(field)));
   }

@@ -1,4 +1,4 @@
-// The example device against a coordinator in this process.
+// The example devices against a coordinator in this process.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -61,11 +61,12 @@ class MinimalClientTest : public ::testing::Test {
   }
 
   // Its exit code.
-  int Run(const std::vector<std::string>& arguments) {
+  int Run(const std::vector<std::string>& arguments,
+          const std::string& program = "minimal_client") {
     std::vector<std::string> command = {
         std::filesystem::path(ExecutableFolder())
             .parent_path()
-            .append("bin/minimal_client")};
+            .append("bin/" + program)};
     command.insert(command.end(), arguments.begin(), arguments.end());
     const auto process = ChildProcess::Start(
         {.command = command, .environment = {}, .log_path = log_});
@@ -94,6 +95,17 @@ TEST_F(MinimalClientTest, EnrolledDeviceContributesAndPredicts) {
                                         "(0.9, 0.1) class 1 with 0.50")));
   const auto rounds = coordinator_.store().ListRounds("points", 1, 0);
   SHOAL_ASSERT_OK(rounds);
+  EXPECT_EQ(coordinator_.store().ListContributions(1)->size(), 1u);
+}
+
+TEST_F(MinimalClientTest, GatewayInCContributesFromItsOwnLoop) {
+  CreateTask(4);
+  EnrollDevice();
+  EXPECT_EQ(Run({coordinator_.address(), state_, "points"}, "sensor_gateway"),
+            0)
+      << Output();
+  EXPECT_THAT(Output(), AllOf(HasSubstr("; come back in "),
+                              HasSubstr("the window rises with 0.50")));
   EXPECT_EQ(coordinator_.store().ListContributions(1)->size(), 1u);
 }
 

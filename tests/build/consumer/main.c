@@ -5,8 +5,8 @@
 #include "shoal.h"
 
 int main(void) {
-  shoal_options options = {sizeof options};
-  shoal_error error = {sizeof error};
+  shoal_options options = {.struct_size = sizeof options};
+  shoal_error error = {.struct_size = sizeof error};
   shoal_client *client = NULL;
   const int32_t code =
       shoal_client_create(&options, NULL, NULL, &client, &error);

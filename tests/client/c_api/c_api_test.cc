@@ -32,7 +32,7 @@ class CApiTest : public ::testing::Test {
  protected:
   CApiTest() {
     service_.set_enrollment_ca({ca_.key_pem.Copy(), ca_.certificate_pem});
-    options_.coordinator = server_.address().c_str();
+    options_.coordinator = address_.c_str();
     options_.state_folder = state_.c_str();
     options_.population = FakeFleet::kPopulation;
     examples_.context = &data_;
@@ -81,6 +81,7 @@ class CApiTest : public ::testing::Test {
   FakeFleet fleet_;
   FleetService service_{fleet_};
   FleetServer server_{service_, &coordinator_, ca_.certificate_pem};
+  const std::string address_ = server_.address();
   learning::InMemoryDataset data_ = SmallExamples();
   std::vector<shoal_event_kind> events_;
 
@@ -119,7 +120,7 @@ TEST_F(CApiTest, TicksContributeAndPredict) {
 }
 
 TEST_F(CApiTest, LimitsAndCallbacksReachTheSession) {
-  ASSERT_EQ(Enroll(), SHOAL_OK);
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
   auto limits = Sized<shoal_limits>();
   limits.joules_per_day = 100;
   limits.max_celsius = 60;
@@ -138,7 +139,7 @@ TEST_F(CApiTest, LimitsAndCallbacksReachTheSession) {
 TEST_F(CApiTest, TheProductsClockAndRandomnessAreUsed) {
   static int64_t clock_calls, random_calls;
   clock_calls = random_calls = 0;
-  ASSERT_EQ(Enroll(), SHOAL_OK);
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
   callbacks_.monotonic_ns = [](void*) { return ++clock_calls * 1000; };
   callbacks_.wall_ns = [](void*) { return absl::ToUnixNanos(absl::Now()); };
   callbacks_.random = [](void*, uint8_t* out, size_t size) {
@@ -164,13 +165,13 @@ TEST_F(CApiTest, WrongInputIsNamed) {
   examples_.struct_size = 1;
   EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
   EXPECT_THAT(error_.message, HasSubstr("examples.struct_size: 1"));
-  EXPECT_EQ(shoal_client_create(nullptr, &examples_, nullptr, &client_,
-                                nullptr),
-            SHOAL_INVALID_ARGUMENT);
+  EXPECT_EQ(
+      shoal_client_create(nullptr, &examples_, nullptr, &client_, nullptr),
+      SHOAL_INVALID_ARGUMENT);
 }
 
 TEST_F(CApiTest, ReportComesAfterTheFirstSession) {
-  ASSERT_EQ(Enroll(), SHOAL_OK);
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
   ASSERT_EQ(Create(), SHOAL_OK);
   auto report = Sized<shoal_report>();
   EXPECT_EQ(shoal_last_report(client_, &report, &error_),

@@ -66,7 +66,11 @@ void FillField(ProtoMessage& message, const FieldDescriptor& field, int depth,
                               static_cast<int>(rng.Below(9)) - 1);
       return;
     case FieldDescriptor::TYPE_STRING:
-      reflection.SetString(&message, &field, RandomText(rng));
+      if (field.is_repeated()) {
+        reflection.AddString(&message, &field, RandomText(rng));
+      } else {
+        reflection.SetString(&message, &field, RandomText(rng));
+      }
       return;
     case FieldDescriptor::TYPE_BYTES: {
       SeededRng bytes(rng.Uint64());

@@ -41,7 +41,7 @@ TEST(SchemaTest, RulesAreThoseOfTheSchema) {
   EXPECT_FALSE(IsIn(RangeOf(rate), 1000.5));
   EXPECT_EQ(TypeNamed("CheckInResponse").oneof(), "answer");
   EXPECT_EQ(PatternOf(FieldNamed(TypeNamed("Layer"), "name")),
-            "[a-z0-9_]{1,64}");
+            "[a-z0-9_]{1,63}");
   EXPECT_EQ(FieldNamed(TypeNamed("Layer"), "residual").max_nesting, 4);
 }
 
