@@ -1,5 +1,5 @@
 // grpc_agent CONFIG: what `shoal-agent run --config CONFIG` does, over grpc++.
-// What script/footprint compares the agent with; a signal kills it.
+// What script/footprint compares the agent with.
 #include <cstdio>
 
 #include "base/logging.h"
@@ -18,9 +18,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", config.status().ToString().c_str());
     return 2;
   }
+  shoal::client::StopSignals signals;
   shoal::StderrLogger log(config->log_level, config->log_json);
   shoal::client::AgentOptions options;
   options.config = *std::move(config);
   options.make_transport = shoal::client::MakeGrpcTransport;
-  return shoal::client::Agent(std::move(options), log).Run();
+  return shoal::client::Agent(std::move(options), signals, log).Run();
 }

@@ -30,7 +30,7 @@ class ClientRunner final : public Client {
   absl::StatusOr<TickResult> Tick(absl::Duration max_wait) override
       SHOAL_EXCLUDES(mutex_);
   absl::Status Start() override SHOAL_EXCLUDES(mutex_);
-  void Stop() override SHOAL_EXCLUDES(mutex_);
+  std::optional<SessionReport> Stop() override SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<std::vector<float>> Predict(
       absl::Span<const float> features) override {
     return predictor_.Predict(features);
@@ -48,7 +48,7 @@ class ClientRunner final : public Client {
   absl::StatusOr<TickResult> TickNow(absl::Duration max_wait)
       SHOAL_EXCLUDES(mutex_);
   // Ends the session that ticks have left under way. REQUIRES: stopping_.
-  void EndTickedSession() SHOAL_EXCLUDES(mutex_);
+  std::optional<SessionReport> EndTickedSession() SHOAL_EXCLUDES(mutex_);
   // The transport; a new one when there is none that makes calls.
   absl::StatusOr<Transport*> Connected() SHOAL_EXCLUDES(mutex_);
   // Ends the running call. REQUIRES: there is a transport.
@@ -232,11 +232,11 @@ void ClientRunner::Loop() {
   }
 }
 
-void ClientRunner::Stop() {
+std::optional<SessionReport> ClientRunner::Stop() {
   std::thread loop;
   {
     MutexLock lock(mutex_);
-    if (!running_ && !looping_ && run_ == nullptr) return;
+    if (!running_ && !looping_ && run_ == nullptr) return std::nullopt;
     stopping_ = true;
     changed_.NotifyAll();
     AwaitIdle(parts_.stop_grace);
@@ -245,14 +245,16 @@ void ClientRunner::Stop() {
     loop = std::move(loop_);
   }
   if (loop.joinable()) loop.join();
-  EndTickedSession();
+  std::optional<SessionReport> ended = EndTickedSession();
   MutexLock lock(mutex_);
   looping_ = false;
   stopping_ = false;
+  return ended;
 }
 
-void ClientRunner::EndTickedSession() {
+std::optional<SessionReport> ClientRunner::EndTickedSession() {
   constexpr absl::Duration kPiece = absl::Milliseconds(10);
+  std::optional<SessionReport> ended;
   Enter();
   if (run_ != nullptr) {
     const Clock& clock = *parts_.session.clock;
@@ -264,11 +266,15 @@ void ClientRunner::EndTickedSession() {
       }
       run_->Tick(kPiece);
     }
-    // The session has told how it ended; an error of its storage shows again
-    // in the next.
-    EndSession().IgnoreError();
+    absl::StatusOr<SessionReport> report = EndSession();
+    if (report.ok()) {
+      ended = *std::move(report);
+    } else {
+      Tell({ClientEvent::kEnded, std::string(report.status().message())});
+    }
   }
   Leave();
+  return ended;
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/agent/agent_limits.h"
@@ -18,7 +17,8 @@ namespace {
 using configuration::AgentConfig;
 using protocol::ExitCode;
 
-constexpr absl::Duration kStopInterval = absl::Milliseconds(20);
+// How long a call may keep the agent from looking for signals.
+constexpr absl::Duration kSignalInterval = absl::Milliseconds(200);
 
 ClientOptions OptionsOf(const AgentConfig& config) {
   ClientOptions options;
@@ -55,8 +55,11 @@ ExitCode ExitCodeOf(SessionReport::Outcome outcome) {
 
 }  // namespace
 
-Agent::Agent(AgentOptions options, Logger& log)
-    : options_(std::move(options)), log_(log), session_log_(log) {
+Agent::Agent(AgentOptions options, StopSignals& signals, Logger& log)
+    : options_(std::move(options)),
+      signals_(signals),
+      log_(log),
+      session_log_(log) {
   status_.version = Version();
   status_.coordinator = options_.config.coordinator;
   status_.population = options_.config.population;
@@ -90,52 +93,55 @@ absl::Status Agent::Prepare() {
   if (config.insecure) {
     log_.Warning("insecure: the connection is plaintext, anybody can read it");
   }
-  MutexLock lock(mutex_);
   client_ = *std::move(client);
   return absl::OkStatus();
 }
 
 ExitCode Agent::Run() {
-  const ExitCode code = RunSessions();
-  MutexLock lock(mutex_);
-  finished_ = true;
-  changed_.NotifyAll();
-  return code;
-}
-
-ExitCode Agent::RunSessions() {
   const absl::Status prepared = Prepare();
   if (!prepared.ok()) {
     log_.Error("agent cannot start", {{"error", prepared.message()}});
     return protocol::ExitCodeOf(prepared);
   }
-  ExitCode code = protocol::kExitOk;
-  do {
-    code = RunSession();
-    if (options_.max_sessions.has_value() &&
-        status_.sessions >= *options_.max_sessions) {
-      return code;
-    }
-  } while (Wait(next_wait_));
+  signals_.Hold();
+  return RunSessions();
+}
+
+ExitCode Agent::RunSessions() {
+  absl::Duration next;
+  while (!signals_.Await(next)) {
+    next = Tick();
+    if (IsLastSession()) return code_;
+  }
+  const std::optional<SessionReport> interrupted = client_->Stop();
+  if (interrupted.has_value()) OnSessionOver(*interrupted);
   log_.Info("agent stopped", {{"sessions", status_.sessions}});
   return protocol::kExitOk;
 }
 
-ExitCode Agent::RunSession() {
-  Client* client = nullptr;
-  {
-    MutexLock lock(mutex_);
-    client = client_.get();  // set once, and lives as long as the agent
-    if (stopping_) return protocol::kExitOk;
+bool Agent::IsLastSession() const {
+  return options_.max_sessions.has_value() &&
+         status_.sessions >= *options_.max_sessions;
+}
+
+absl::Duration Agent::Tick() {
+  const absl::StatusOr<TickResult> tick = client_->Tick(kSignalInterval);
+  if (!tick.ok()) {
+    OnSessionOver(tick.status());
+    return options_.config.max_backoff;
   }
-  const absl::StatusOr<SessionReport> report = client->RunOnce();
+  if (tick->report.has_value()) OnSessionOver(*tick->report);
+  return tick->next;
+}
+
+void Agent::OnSessionOver(const absl::StatusOr<SessionReport>& report) {
   ++status_.sessions;
   if (!report.ok()) {
     log_.Error("session failed", {{"error", report.status().message()}});
-    next_wait_ = options_.config.max_backoff;
-    return protocol::kExitFailure;
+    code_ = protocol::kExitFailure;
+    return;
   }
-  next_wait_ = report->next_check_in;
+  code_ = ExitCodeOf(report->outcome);
   session_log_.OnSessionOver(*report);
   if (report->outcome == SessionReport::kContributed) ++status_.contributions;
   if (report->num_steps > 0) status_.model_version = report->model_version;
@@ -145,36 +151,6 @@ ExitCode Agent::RunSession() {
   if (!written.ok()) {
     log_.Warning("status not written", {{"error", written.message()}});
   }
-  return ExitCodeOf(report->outcome);
-}
-
-bool Agent::Wait(absl::Duration delay) {
-  const RealClock clock;
-  const absl::Duration end = clock.Monotonic() + delay;
-  MutexLock lock(mutex_);
-  while (!stopping_) {
-    const absl::Duration left = end - clock.Monotonic();
-    if (left <= absl::ZeroDuration()) return true;
-    changed_.WaitFor(mutex_, left);
-  }
-  return false;
-}
-
-bool Agent::Stop() {
-  MutexLock lock(mutex_);
-  stopping_ = true;
-  changed_.NotifyAll();
-  if (client_ == nullptr) return false;
-  // Again when a session was about to start: the client knows only of those
-  // that run.
-  while (!finished_) {
-    Client& client = *client_;
-    mutex_.Unlock();
-    client.Stop();
-    mutex_.Lock();
-    if (!finished_) changed_.WaitFor(mutex_, kStopInterval);
-  }
-  return true;
 }
 
 }  // namespace shoal::client

@@ -7,10 +7,11 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/logging.h"
-#include "base/mutex.h"
 #include "client/agent/agent_status.h"
 #include "client/agent/session_log.h"
+#include "client/agent/stop_signals.h"
 #include "client/failpoints.h"
 #include "client/include/shoal/client.h"
 #include "client/transport/device_client.h"
@@ -27,40 +28,33 @@ struct AgentOptions {
   TransportMaker make_transport = MakeLeanTransport;
 };
 
-// Thread-safe.
+// One thread, and no other.
 class Agent {
  public:
-  // `log` must outlive the agent.
-  Agent(AgentOptions options, Logger& log);
+  // `signals` and `log` must outlive the agent.
+  Agent(AgentOptions options, StopSignals& signals, Logger& log);
 
-  // Loads the device's share of the data, then runs sessions until Stop() or
-  // the last one. The exit code tells how the last session went.
-  protocol::ExitCode Run() SHOAL_EXCLUDES(mutex_);
-
-  // From another thread: ends Run() within a second. False when the data are
-  // still being loaded, which cannot be interrupted; nothing has been done
-  // then that needs an end.
-  bool Stop() SHOAL_EXCLUDES(mutex_);
+  // Loads the device's share of the data, then runs sessions until a signal or
+  // the last one. A signal ends the running session within a second, unless a
+  // mini-batch takes longer. The exit code tells how the last session went.
+  protocol::ExitCode Run();
 
  private:
-  absl::Status Prepare() SHOAL_EXCLUDES(mutex_);
-  protocol::ExitCode RunSessions() SHOAL_EXCLUDES(mutex_);
-  // Runs one session and keeps its report in the status.
-  protocol::ExitCode RunSession() SHOAL_EXCLUDES(mutex_);
-  // False when it is time to end.
-  bool Wait(absl::Duration delay) SHOAL_EXCLUDES(mutex_);
+  absl::Status Prepare();
+  protocol::ExitCode RunSessions();
+  // Does one piece of work; returns when the next one is due.
+  absl::Duration Tick();
+  // Keeps a session's report in the status.
+  void OnSessionOver(const absl::StatusOr<SessionReport>& report);
+  bool IsLastSession() const;
 
   const AgentOptions options_;
+  StopSignals& signals_;
   Logger& log_;
-  SessionLog session_log_;    // of the thread in Run()
-  AgentStatus status_;        // of the thread in Run()
-  absl::Duration next_wait_;  // of the thread in Run()
-
-  Mutex mutex_;
-  CondVar changed_;
-  bool stopping_ SHOAL_GUARDED_BY(mutex_) = false;
-  bool finished_ SHOAL_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<Client> client_ SHOAL_GUARDED_BY(mutex_);
+  SessionLog session_log_;
+  AgentStatus status_;
+  protocol::ExitCode code_ = protocol::kExitOk;  // of the last session
+  std::unique_ptr<Client> client_;
 };
 
 }  // namespace shoal::client

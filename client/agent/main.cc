@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <thread>
 
 #include "base/logging.h"
 #include "base/program_error.h"
@@ -54,18 +53,6 @@ ExitCode Fail(const absl::Status& status) {
   return protocol::ExitCodeOf(status);
 }
 
-// Runs the agent beside the wait for signals.
-ExitCode RunUntilStopped(Agent& agent, StopSignals& signals) {
-  ExitCode code = protocol::kExitOk;
-  std::thread sessions([&] {
-    code = agent.Run();
-    signals.Release();
-  });
-  if (signals.Wait() && !agent.Stop()) std::_Exit(protocol::kExitOk);
-  sessions.join();
-  return code;
-}
-
 ExitCode Run(const RunArguments& arguments) {
   StopSignals signals;
   AgentOptions options;
@@ -82,8 +69,7 @@ ExitCode Run(const RunArguments& arguments) {
   if (!failpoints.ok()) return Fail(failpoints.status());
   options.failpoints = *failpoints;
   StderrLogger log(options.config.log_level, options.config.log_json);
-  Agent agent(std::move(options), log);
-  return RunUntilStopped(agent, signals);
+  return Agent(std::move(options), signals, log).Run();
 }
 
 std::string HostName() {

@@ -2,29 +2,29 @@
 #ifndef SHOAL_CLIENT_AGENT_STOP_SIGNALS_H_
 #define SHOAL_CLIENT_AGENT_STOP_SIGNALS_H_
 
-#include <pthread.h>
 #include <signal.h>
+
+#include "absl/time/time.h"
 
 namespace shoal::client {
 
-// Make one in main, before any thread: it blocks the signals for this thread
-// and for those that are started later.
+// Make one in main, before any thread. Until Hold() a signal ends the process
+// at once, as a success: there is nothing yet that needs an end. One thread.
 class StopSignals {
  public:
   StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // Waits, on the thread that made this object. True: a signal has come, and
-  // the next one ends the process at once. False: Release() was called.
-  bool Wait();
-  // From any thread.
-  void Release();
+  // From now on signals are waited for.
+  void Hold();
+  // Whether a signal has come; waits for it up to `wait`. After the first one
+  // the next ends the process at once. REQUIRES: Hold() was called.
+  bool Await(absl::Duration wait);
 
  private:
-  const pthread_t waiter_;
-  sigset_t stop_;     // SIGTERM, SIGINT
-  sigset_t awaited_;  // and SIGUSR1, which stands for Release()
+  sigset_t signals_;
+  bool has_come_ = false;
 };
 
 }  // namespace shoal::client

@@ -245,7 +245,10 @@ int32_t shoal_last_report(const shoal_client* client, shoal_report* report,
                                error);
 }
 
-void shoal_stop(shoal_client* client) { client->client->Stop(); }
+void shoal_stop(shoal_client* client) {
+  std::optional<shoal::SessionReport> ended = client->client->Stop();
+  if (ended.has_value()) client->last = std::move(ended);
+}
 
 int32_t shoal_predict(shoal_client* client, const float* features,
                       size_t num_features, float* out, size_t capacity,

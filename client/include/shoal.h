@@ -263,7 +263,7 @@ SHOAL_API int32_t shoal_last_report(const shoal_client *client,
                                     shoal_report *report, shoal_error *error);
 
 /* Ends the session that is under way, between two mini-batches: what it has is
- * resumed later, or given back to the round. */
+ * resumed later, or given back to the round. shoal_last_report tells how. */
 SHOAL_API void shoal_stop(shoal_client *client);
 
 /* What the newest model says about one example: class probabilities (of one

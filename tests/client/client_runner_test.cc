@@ -244,7 +244,9 @@ TEST_F(ClientRunnerTest, StopEndsATickedSession) {
   while (events.empty() || events.back() != ClientEvent::kFetched) {
     SHOAL_ASSERT_OK(client->Tick(absl::ZeroDuration()));
   }
-  client->Stop();
+  const std::optional<SessionReport> report = client->Stop();
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->outcome, SessionReport::kCancelled);
   EXPECT_THAT(events,
               IsSupersetOf({ClientEvent::kAbandoned, ClientEvent::kEnded}));
   // The round has its place back; another session may begin at once.

@@ -160,8 +160,11 @@ void ScriptedPeer::Run() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
     ++connections_;
-    PeerConnection connection(fd, stopping_);
-    script_(connection);
+    {
+      PeerConnection connection(fd, stopping_);
+      script_(connection);
+    }
+    ++closed_;
   }
 }
 

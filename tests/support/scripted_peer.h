@@ -66,6 +66,8 @@ class ScriptedPeer {
 
   std::string address() const;
   int connections() const { return connections_; }
+  // Those that the peer has closed: its goodbye has been sent.
+  int closed() const { return closed_; }
 
  private:
   void Run();
@@ -73,6 +75,7 @@ class ScriptedPeer {
   const std::function<void(PeerConnection&)> script_;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> connections_ = 0;
+  std::atomic<int> closed_ = 0;
   int listener_ = -1;
   int port_ = 0;
   std::thread thread_;

@@ -181,8 +181,9 @@ class Client {
   // Ends the running session, between two mini-batches (or parts of one, with
   // training.micro_batch_size): within a second, unless one takes longer. Its
   // work so far is resumed or abandoned, never lost silently. The client can
-  // be used again afterwards. Not to be called from `on_event`.
-  virtual void Stop() = 0;
+  // be used again afterwards. Returns the report of a session that Tick had
+  // begun. Not to be called from `on_event`.
+  virtual std::optional<SessionReport> Stop() = 0;
 
   // What the newest model that was fetched says about one example: class
   // probabilities (of one position after the other), or values.

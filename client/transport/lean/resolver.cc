@@ -6,7 +6,9 @@
 #include <cstring>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace shoal::client::lean {
 namespace {
@@ -46,10 +48,27 @@ std::vector<SocketAddress> NumericAddress(const HostPort& target) {
   return addresses;
 }
 
+// RFC 6761, 6.3: names below "localhost" mean the loopback, and no server is
+// asked for them. Nothing for any other host.
+std::vector<SocketAddress> LoopbackAddresses(const HostPort& target) {
+  const absl::string_view name = absl::StripSuffix(target.host, ".");
+  if (!absl::EqualsIgnoreCase(name, "localhost") &&
+      !absl::EndsWithIgnoreCase(name, ".localhost")) {
+    return {};
+  }
+  std::vector<SocketAddress> addresses = NumericAddress({"::1", target.port});
+  for (const SocketAddress& address :
+       NumericAddress({"127.0.0.1", target.port})) {
+    addresses.push_back(address);
+  }
+  return addresses;
+}
+
 }  // namespace
 
 Resolver::Resolver(const HostPort& target)
     : target_(target), addresses_(NumericAddress(target)) {
+  if (addresses_.empty()) addresses_ = LoopbackAddresses(target);
   done_ = !addresses_.empty();
   if (done_) return;
   // On Unix it only counts; there is no matching clean-up to do.

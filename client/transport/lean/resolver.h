@@ -18,7 +18,7 @@ namespace shoal::client::lean {
 // Addresses come in the order in which RFC 6724 prefers them. One thread.
 class Resolver {
  public:
-  // Begins. Numeric hosts are answered at once.
+  // Begins. Numeric hosts and "localhost" are answered at once.
   explicit Resolver(const HostPort& target);
   ~Resolver();
   Resolver(const Resolver&) = delete;

@@ -356,8 +356,7 @@ ProcessCounts CountsOf(pid_t pid) {
   return counts;
 }
 
-// Between sessions: the thread of the sessions, and the one that waits for
-// signals.
+// One thread, which waits for signals between sessions.
 TEST_F(AgentProgramTest, IdleAgentSleepsWithoutAConnection) {
   population_ = "nobody";  // told to come back in 11 s
   Serve();
@@ -373,7 +372,7 @@ TEST_F(AgentProgramTest, IdleAgentSleepsWithoutAConnection) {
   const ProcessCounts before = CountsOf(agent->pid());
   absl::SleepFor(absl::Milliseconds(500));
   const ProcessCounts after = CountsOf(agent->pid());
-  EXPECT_EQ(after.threads, 2);
+  EXPECT_EQ(after.threads, 1);
   EXPECT_EQ(after.sockets, 0);
   EXPECT_EQ(after.sleeps, before.sleeps);
   ExpectStops(*agent);

@@ -95,7 +95,7 @@ TEST(ChannelTest, ConnectionThatThePeerHasClosedIsMadeAnew) {
   for (int i = 0; i < 3; ++i) {
     Call call;
     SHOAL_ASSERT_OK(Perform(channel, call));
-    while (peer.connections() < i + 1) std::this_thread::yield();
+    while (peer.closed() < i + 1) std::this_thread::yield();
   }
   EXPECT_EQ(peer.connections(), 3);
 }
