@@ -47,7 +47,11 @@ class UnaryCall final : public GrpcCall {
       : GrpcCall(shared), method_(method), request_(std::move(request)) {}
 
   void Begin() override {
-    reader_ = (shared_.stub->*method_)(&context_, request_, shared_.queue);
+    // In locals: gcc 12's vptr sanitizer takes the stub's table for an object
+    // where a pointer to a virtual member is itself a member.
+    v1::Fleet::Stub& stub = *shared_.stub;
+    const Method method = method_;
+    reader_ = (stub.*method)(&context_, request_, shared_.queue);
     reader_->StartCall();
     reader_->Finish(&response_, &status_, tag());
   }
