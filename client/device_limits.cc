@@ -1,6 +1,7 @@
 #include "client/device_limits.h"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,12 +38,17 @@ absl::StatusOr<MeterKind> MeterKindFrom(absl::string_view word) {
                                  })));
 }
 
+template <typename Number>
+double LimitFrom(std::optional<Number> limit) {
+  return limit.has_value() ? static_cast<double>(*limit) : kUnlimited;
+}
+
 BudgetLimits BudgetsFrom(const DeviceBudgets& budgets) {
   BudgetLimits limits;
-  limits.per_day = {budgets.joules_per_day.value_or(kUnlimited),
-                    budgets.metered_bytes_per_day.value_or(kUnlimited)};
-  limits.per_round = {budgets.joules_per_round.value_or(kUnlimited),
-                      budgets.metered_bytes_per_round.value_or(kUnlimited)};
+  limits.per_day = {LimitFrom(budgets.joules_per_day),
+                    LimitFrom(budgets.metered_bytes_per_day)};
+  limits.per_round = {LimitFrom(budgets.joules_per_round),
+                      LimitFrom(budgets.metered_bytes_per_round)};
   return limits;
 }
 

@@ -24,16 +24,9 @@ DeviceBudgets BudgetsFrom(const Message& message) {
   DeviceBudgets budgets;
   ReadOptional(message, "energy_per_day", budgets.joules_per_day);
   ReadOptional(message, "energy_per_round", budgets.joules_per_round);
-  std::optional<uint64_t> bytes;
-  ReadOptional(message, "metered_bytes_per_day", bytes);
-  if (bytes.has_value()) {
-    budgets.metered_bytes_per_day = static_cast<double>(*bytes);
-  }
-  bytes.reset();
-  ReadOptional(message, "metered_bytes_per_round", bytes);
-  if (bytes.has_value()) {
-    budgets.metered_bytes_per_round = static_cast<double>(*bytes);
-  }
+  ReadOptional(message, "metered_bytes_per_day", budgets.metered_bytes_per_day);
+  ReadOptional(message, "metered_bytes_per_round",
+               budgets.metered_bytes_per_round);
   return budgets;
 }
 

@@ -151,8 +151,8 @@ typedef struct shoal_limits {
   size_t struct_size;
   double joules_per_day; /* refill evenly over a day, up to a day's worth */
   double joules_per_round;
-  double metered_bytes_per_day;
-  double metered_bytes_per_round;
+  int64_t metered_bytes_per_day;
+  int64_t metered_bytes_per_round;
   double min_battery_fraction;
   double max_celsius;
   double max_memory_pressure;

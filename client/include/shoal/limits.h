@@ -15,10 +15,11 @@ namespace shoal {
 // need is set aside before the work and settled after it, so that not even a
 // power cut makes a device spend more. Absent: not limited.
 struct DeviceBudgets {
-  std::optional<double> joules_per_day;           // > 0, as all here
-  std::optional<double> joules_per_round;         // of one task
-  std::optional<double> metered_bytes_per_day;    // over networks
-  std::optional<double> metered_bytes_per_round;  // that cost money
+  std::optional<double> joules_per_day;  // > 0, as all here
+  std::optional<double> joules_per_round;
+  // Over networks that cost money.
+  std::optional<int64_t> metered_bytes_per_day;
+  std::optional<int64_t> metered_bytes_per_round;
 };
 
 // When a device may work at all. Each has hysteresis. A rule that asks for
