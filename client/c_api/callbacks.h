@@ -2,6 +2,7 @@
 #ifndef SHOAL_CLIENT_C_API_CALLBACKS_H_
 #define SHOAL_CLIENT_C_API_CALLBACKS_H_
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"

@@ -27,10 +27,10 @@ using TransportMaker =
 struct DeviceClientParts {
   std::shared_ptr<const learning::Dataset> data;     // required
   std::function<void(const ClientEvent&)> on_event;  // may be empty
-  DeviceCallbacks device;  // for ClientOptions::limits
-  const Clock* clock =
-      nullptr;               // of sessions and conditions; null: the system's
-  SecureRng* rng = nullptr;  // null: the system's
+  DeviceCallbacks device;                            // for limits
+  // Of sessions and conditions; null: the system's. Must outlive the client.
+  const Clock* clock = nullptr;
+  SecureRng* rng = nullptr;  // while it is made; null: the system's
   Failpoints failpoints;
 };
 
