@@ -114,6 +114,11 @@ absl::int128 InLossUnits(double loss, const FixedPointRange& range) {
   return std::min(absl::int128(std::nearbyint(units)), range.MaxLoss());
 }
 
+absl::int128 InDivisorUnits(double divisor) {
+  SHOAL_CHECK(divisor > 0 && divisor <= kMaxDivisor);
+  return static_cast<int64_t>(std::nearbyint(divisor / kDivisorUnit));
+}
+
 std::string Describe(const Accumulator& sum) {
   return absl::StrCat(sum.sums().size(), " values with scale ",
                       sum.range().Scale(), " and ",
@@ -187,6 +192,7 @@ void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
     totals_.base_num_correct +=
         std::min(update.report.base_num_correct, range_.MaxCorrect());
     totals_.base_loss += InLossUnits(update.report.base_loss_sum, range_);
+    totals_.divisors += update.weight * InDivisorUnits(update.report.divisor);
   }
   const int64_t num_values = sums_.size();
   if (num_values * num_updates < kMinParallelValues) pool = nullptr;
@@ -215,6 +221,7 @@ absl::Status Accumulator::Merge(const Accumulator& other) {
   totals_.num_examples += other.totals_.num_examples;
   totals_.base_num_correct += other.totals_.base_num_correct;
   totals_.base_loss += other.totals_.base_loss;
+  totals_.divisors += other.totals_.divisors;
   for (size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
   return absl::OkStatus();
 }
@@ -245,6 +252,12 @@ void Accumulator::Mean(absl::Span<double> out,
                              : static_cast<double>(sums_[i]) * unit /
                                    static_cast<double>(weights[i]);
   }
+}
+
+double Accumulator::MeanDivisor() const {
+  SHOAL_CHECK(totals_.weight > 0);
+  return static_cast<double>(totals_.divisors) * kDivisorUnit /
+         static_cast<double>(totals_.weight);
 }
 
 }  // namespace shoal::aggregation

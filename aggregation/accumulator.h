@@ -58,7 +58,7 @@ inline constexpr int64_t kMaxExamples = int64_t{1} << 32;
 struct WeightedUpdate {
   absl::Span<const float> delta;  // [num_parameters]
   int64_t weight = 0;             // [1, max_weight]
-  learning::UpdateReport report;  // num_examples <= 2^32
+  learning::UpdateReport report;  // num_examples <= 2^32, divisor <= 2^30
   // 0: of the whole model; k: of sub-model k, zero where that has nothing.
   int shape = 0;
 };
@@ -67,6 +67,11 @@ struct WeightedUpdate {
 // unit, so that the sum has 128 bits.
 inline constexpr double kLossUnit = 0x1p-40;
 
+// What updates have been divided by is summed in this unit, up to so much of
+// each.
+inline constexpr double kDivisorUnit = 0x1p-20;
+inline constexpr double kMaxDivisor = 0x1p30;
+
 // The totals beside the vector, all integers.
 struct SumTotals {
   int64_t num_updates = 0;
@@ -74,6 +79,7 @@ struct SumTotals {
   int64_t num_examples = 0;
   int64_t base_num_correct = 0;  // each at most 2^62 / max_updates
   absl::int128 base_loss = 0;    // each at most 2^126 / max_updates
+  absl::int128 divisors = 0;     // weight * divisor, in kDivisorUnit
   // [sub-models]: the part of `weight` that belongs to updates of each.
   std::vector<int64_t> sub_model_weights = {};
   friend bool operator==(const SumTotals&, const SumTotals&) = default;
@@ -106,6 +112,10 @@ class Accumulator {
   // as many as there are weights.
   void Mean(absl::Span<double> out,
             const learning::SubModels& sub_models = {}) const;
+
+  // The weighted mean of what the updates have been divided by: tau_eff of
+  // Wang et al. 2020, equation 9; 1 when none was. REQUIRES: as Mean.
+  double MeanDivisor() const;
 
   // A segment's bytes; docs/reference/formats.md.
   std::string Serialize() const;

@@ -13,8 +13,10 @@ namespace shoal::aggregation {
 namespace {
 
 constexpr absl::string_view kMagic = "SHSG";
-constexpr uint32_t kFormatVersion = 3;
-constexpr uint32_t kMaxSubModels = 8;
+constexpr uint32_t kFormatVersion = 4;
+constexpr uint32_t kMaxSubModels = 16;
+
+constexpr double kMostDivisorUnits = kMaxDivisor / kDivisorUnit;
 
 absl::Status Broken(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("segment: ", what));
@@ -47,7 +49,9 @@ absl::Status CheckTotals(const FixedPointRange& range,
       !within(totals.base_num_correct,
               totals.num_updates * range.MaxCorrect()) ||
       !WeightsFit(totals) ||
-      !within(totals.base_loss, totals.num_updates * range.MaxLoss())) {
+      !within(totals.base_loss, totals.num_updates * range.MaxLoss()) ||
+      !within(totals.divisors,
+              totals.weight * absl::int128(kMostDivisorUnits))) {
     return Broken("its totals contradict its number of updates");
   }
   return absl::OkStatus();
@@ -110,9 +114,10 @@ std::string Accumulator::Serialize() const {
         static_cast<int64_t>(sums_.size())}) {
     AppendU64(bytes, static_cast<uint64_t>(value));
   }
-  AppendU64(bytes, absl::Int128Low64(totals_.base_loss));
-  AppendU64(bytes,
-            static_cast<uint64_t>(absl::Int128High64(totals_.base_loss)));
+  for (const absl::int128 value : {totals_.base_loss, totals_.divisors}) {
+    AppendU64(bytes, absl::Int128Low64(value));
+    AppendU64(bytes, static_cast<uint64_t>(absl::Int128High64(value)));
+  }
   AppendU32(bytes, static_cast<uint32_t>(totals_.sub_model_weights.size()));
   for (const int64_t weight : totals_.sub_model_weights) {
     AppendU64(bytes, static_cast<uint64_t>(weight));
@@ -143,8 +148,10 @@ absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
   totals.num_examples = number();
   totals.base_num_correct = number();
   const uint64_t num_values = reader.U64();
-  const uint64_t low_loss = reader.U64();
-  totals.base_loss = absl::MakeInt128(number(), low_loss);
+  for (absl::int128* value : {&totals.base_loss, &totals.divisors}) {
+    const uint64_t low = reader.U64();
+    *value = absl::MakeInt128(number(), low);
+  }
   const uint32_t num_sub_models = reader.U32();
   if (num_sub_models > kMaxSubModels) {
     return Broken(absl::StrCat("has ", num_sub_models,

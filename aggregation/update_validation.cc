@@ -7,6 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "aggregation/accumulator.h"
+#include "base/status_macros.h"
+#include "learning/step_sum.h"
 #include "protocol/refusal.h"
 
 namespace shoal::aggregation {
@@ -50,6 +53,34 @@ absl::Status NotFinite(absl::Span<const float> values) {
 int64_t BytesOf(int64_t num_parameters) {
   return learning::EncodedUpdateBytes(learning::UpdateCodec::kFloat32,
                                       num_parameters);
+}
+
+absl::Status CheckDivisor(const learning::UpdateReport& report,
+                          const UpdateBounds& bounds) {
+  if (bounds.divided_steps == nullptr) {
+    if (report.divisor == 1) return absl::OkStatus();
+    return RefusalError(
+        RefusalCode::kUpdateMalformed,
+        absl::StrCat("update: divisor is ", report.divisor,
+                     ", expected 1: the task's algorithm divides by nothing"));
+  }
+  const int64_t max_steps = bounds.max_epochs * report.num_examples;
+  if (report.num_steps > max_steps) {
+    return RefusalError(RefusalCode::kUpdateMalformed,
+                        absl::StrCat("update: num_steps is ", report.num_steps,
+                                     ", expected at most ", max_steps, " in ",
+                                     bounds.max_epochs, " epochs of ",
+                                     report.num_examples, " examples"));
+  }
+  // A ten-thousandth for what is rounded on the way.
+  const double most = std::min(
+      learning::MaxStepSum(*bounds.divided_steps, report.num_steps) * 1.0001,
+      kMaxDivisor);
+  if (report.divisor <= most) return absl::OkStatus();
+  return RefusalError(
+      RefusalCode::kUpdateMalformed,
+      absl::StrCat("update: divisor is ", report.divisor, ", expected at most ",
+                   most, " for ", report.num_steps, " steps"));
 }
 
 }  // namespace
@@ -96,6 +127,7 @@ absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
                      ", expected at most the ", predictions, " predictions of ",
                      update.weight, " examples"));
   }
+  SHOAL_RETURN_IF_ERROR(CheckDivisor(update.decoded.report, bounds));
   update.norm = Norm(update.decoded.delta);
   if (!std::isfinite(update.norm)) return NotFinite(update.decoded.delta);
   if (update.norm > bounds.norm_bound) {

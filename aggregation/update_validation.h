@@ -8,17 +8,22 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "learning/local_optimizer.h"
 #include "learning/update_codec.h"
 
 namespace shoal::aggregation {
 
 struct UpdateBounds {
-  // Of the model, then of its sub-models: falling. At least one.
+  // Of the model, then of its sub-models: each of its own. At least one.
   std::vector<int64_t> num_parameters;
   double norm_bound = 0;
   int64_t max_examples = 0;
   // More than 1 for sequences that have a label at every position.
   int64_t predictions_per_example = 1;
+  // Passes over the examples, each of at most as many steps as examples.
+  int max_epochs = 1;
+  // With FedNova, of the devices; null: updates are not divided by anything.
+  const learning::SgdOptimizer* divided_steps = nullptr;
 };
 
 struct ValidUpdate {
@@ -28,7 +33,8 @@ struct ValidUpdate {
   int64_t weight = 0;               // aggregation weight
 };
 
-// Refusals (protocol/refusal.h): kUpdateMalformed, kUpdateShape,
+// Refusals (protocol/refusal.h): kUpdateMalformed (also for steps
+// or a divisor that cannot be), kUpdateShape,
 // kUpdateNotFinite (with the index), kNormBound and kWeightBound (with value
 // and bound).
 absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,

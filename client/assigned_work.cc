@@ -10,6 +10,7 @@
 #include "client/model_fetch.h"
 #include "client/private_values.h"
 #include "learning/device_memory.h"
+#include "learning/sub_model.h"
 #include "learning/update_codec.h"
 
 namespace shoal::client {
@@ -111,14 +112,24 @@ Objection AssignedWork::Finish() {
   return Keep();
 }
 
+absl::Span<const float> AssignedWork::SentValues() const {
+  const absl::Span<const float> delta = update_.delta;
+  const int layers = plan_.training.last_layers;
+  if (layers == assignment_.plan.training.last_layers) return delta;
+  const auto part = learning::SubModel::LastLayers(model_->model(), layers);
+  SHOAL_CHECK(part.ok());
+  return delta.last((*part)->num_values());
+}
+
 Objection AssignedWork::Keep() {
   const learning::UpdateReport report = {
       .num_examples = update_.num_examples,
       .num_steps = update_.num_steps,
+      .divisor = update_.divisor,
       .base_loss_sum = update_.base_score.loss_sum,
       .base_num_correct = update_.base_score.num_correct.value_or(0)};
   encoded_ =
-      learning::EncodeUpdate(assignment_.plan.codec, report, update_.delta);
+      learning::EncodeUpdate(assignment_.plan.codec, report, SentValues());
   const absl::Duration left = deadline_ - site_.clock.Monotonic();
   pending_ = {.token = assignment_.token,
               .task = assignment_.task,

@@ -69,6 +69,9 @@ class AssignedWork {
   const std::string& less() const { return plan_.less; }
 
  private:
+  // Of the update: all, or those of the last layers where only they have been
+  // trained.
+  absl::Span<const float> SentValues() const;
   Objection Keep();
 
   const WorkSite site_;

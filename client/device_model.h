@@ -24,7 +24,7 @@ class DeviceModel {
   const learning::Model& whole() const { return *whole_; }
   // What the device trains and predicts with.
   const learning::Model& model() const {
-    return sub_model_ == nullptr ? *whole_ : sub_model_->model();
+    return sub_model_ == nullptr ? *whole_ : *sub_model_->narrow();
   }
   double width() const {
     return sub_model_ == nullptr ? 1 : sub_model_->width();

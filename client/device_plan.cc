@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "learning/device_memory.h"
 #include "learning/local_update.h"
+#include "learning/sub_model.h"
 #include "learning/update_codec.h"
 
 namespace shoal::client {
@@ -135,6 +136,15 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
       menu.objection = {candidate.status(), AbandonReason::kTraining};
       return menu;
     }
+    if (width == 1) {
+      const absl::Status parts =
+          learning::MakeSubModels((*candidate)->whole(), plan.training)
+              .status();
+      if (!parts.ok()) {
+        menu.objection = {parts, AbandonReason::kTraining};
+        return menu;
+      }
+    }
     menu.objection = CheckPlan(assignment, **candidate, data, memory_bytes);
     // What is too large may do when it is narrower.
     if (!menu.objection.why.ok() &&
@@ -152,8 +162,7 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
   }
   menu.entries = MakeMenu({.plan = &plan,
                            .num_examples = data.num_examples(),
-                           .fetched_bytes = fetched_bytes,
-                           .fewer_layers = false},
+                           .fetched_bytes = fetched_bytes},
                           models);
   if (!menu.entries.empty()) menu.objection = {};
   SHOAL_CHECK(!menu.entries.empty() || !menu.objection.why.ok());

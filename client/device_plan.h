@@ -39,8 +39,7 @@ struct DeviceMenu {
 // Of the whole model and of the plan's sub-models, those for which the device
 // has room and whose update it may send. `memory_bytes`: what training may use
 // on this device; 0: not limited. `fetched_bytes`: of the model, as far as it
-// is not held yet. Layers that the plan trains are not left out: the zeros in
-// their place would count in the mean.
+// is not held yet.
 DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
                           const learning::Dataset& data, int64_t memory_bytes,
                           int64_t fetched_bytes);

@@ -32,28 +32,37 @@ T Checked(absl::StatusOr<T> value) {
   return *std::move(value);
 }
 
-// An update's size tells which sub-model it is of.
+// What devices may train instead of all of the model; each part is checked by
+// itself first, so that the error names its place.
 void CheckSubModels(const learning::Model& model, const v1::Training& training,
                     std::vector<RuleViolation>& violations) {
-  int64_t wider = model.layout().num_parameters();
+  const size_t before = violations.size();
   for (int i = 0; i < training.sub_model_widths_size(); ++i) {
-    const double width = training.sub_model_widths(i);
-    const std::string path = absl::StrCat("training.sub_model_widths[", i, "]");
-    const auto sub_model = learning::SubModel::Create(model, width);
-    if (!sub_model.ok()) {
-      violations.push_back({path, std::string(sub_model.status().message())});
-      continue;
-    }
-    const int64_t size = (*sub_model)->model().layout().num_parameters();
-    if (size >= wider) {
-      violations.push_back(
-          {path, absl::StrCat(NumberText(width), " leaves ", size,
-                              " parameters, expected fewer than the next wider "
-                              "model's ",
-                              wider)});
-    }
-    wider = size;
+    const absl::Status status =
+        learning::SubModel::Create(model, training.sub_model_widths(i))
+            .status();
+    if (status.ok()) continue;
+    violations.push_back({absl::StrCat("training.sub_model_widths[", i, "]"),
+                          std::string(status.message())});
   }
+  for (int i = 0; i < training.sub_model_layers_size(); ++i) {
+    const absl::Status status =
+        learning::SubModel::LastLayers(
+            model, static_cast<int>(training.sub_model_layers(i)))
+            .status();
+    if (status.ok()) continue;
+    violations.push_back({absl::StrCat("training.sub_model_layers[", i, "]"),
+                          std::string(status.message())});
+  }
+  if (violations.size() > before) return;
+  learning::TrainingOptions options;
+  options.last_layers = static_cast<int>(training.last_layers());
+  options.sub_model_widths.assign(training.sub_model_widths().begin(),
+                                  training.sub_model_widths().end());
+  options.sub_model_layers.assign(training.sub_model_layers().begin(),
+                                  training.sub_model_layers().end());
+  const absl::Status all = learning::MakeSubModels(model, options).status();
+  if (!all.ok()) violations.push_back({"training", std::string(all.message())});
 }
 
 // What only a model made of the definition shows.
@@ -153,6 +162,13 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
   }
   AddBelow("model", protocol::CheckAsAWhole(proto.model()), violations);
   AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
+  if (proto.algorithm().has_fednova() &&
+      (proto.training().optimizer().has_adam() ||
+       proto.training().optimizer().has_adamw())) {
+    violations.push_back({"algorithm.fednova",
+                          "needs training.optimizer.sgd: what the steps of "
+                          "another optimizer add up to is not known"});
+  }
   const auto spec = protocol::FromProto(proto.model());
   if (spec.ok()) CheckModel(*spec, proto.training(), violations);
   return violations;

@@ -37,12 +37,6 @@ double ProximalMu(const LocalAlgorithm& algorithm) {
   return prox != nullptr ? prox->mu : 0;
 }
 
-absl::Status CheckMu(double mu) {
-  if (mu >= 0 && std::isfinite(static_cast<float>(mu))) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("mu is ", mu, ", expected a number of at least 0"));
-}
-
 absl::Status Diverged(int64_t num_steps) {
   return absl::AbortedError(
       absl::StrCat("training became non-finite within ", num_steps, " steps"));
@@ -53,12 +47,12 @@ absl::Status Diverged(int64_t num_steps) {
 LocalTraining::LocalTraining(const Model& model, absl::Span<const float> base,
                              const Dataset& data,
                              const TrainingOptions& training,
-                             double proximal_mu, const LocalRun& run,
-                             int64_t block_bytes)
+                             const LocalAlgorithm& algorithm,
+                             const LocalRun& run, int64_t block_bytes)
     : model_(model),
       data_(data),
       training_(training),
-      proximal_mu_(proximal_mu),
+      proximal_mu_(ProximalMu(algorithm)),
       seed_(run.seed),
       round_(run.round),
       rng_(run.seed),
@@ -67,6 +61,9 @@ LocalTraining::LocalTraining(const Model& model, absl::Span<const float> base,
       block_(block_bytes) {
   std::iota(order_.begin(), order_.end(), int64_t{0});
   update_.num_examples = data.num_examples();
+  if (std::holds_alternative<FedNovaLocal>(algorithm)) {
+    step_sum_.emplace(std::get<SgdOptimizer>(training.optimizer.rule));
+  }
   const int64_t kept = model.private_layout().num_parameters();
   if (kept == 0) return;
   const ParameterVector initial = model.InitialPrivateValues();
@@ -81,8 +78,7 @@ absl::StatusOr<std::unique_ptr<LocalTraining>> LocalTraining::Create(
     const Model& model, absl::Span<const float> base, const Dataset& data,
     const TrainingOptions& training, const LocalAlgorithm& algorithm,
     const LocalRun& run) {
-  const double mu = ProximalMu(algorithm);
-  SHOAL_RETURN_IF_ERROR(CheckMu(mu));
+  SHOAL_RETURN_IF_ERROR(CheckAlgorithm(algorithm, training.optimizer));
   SHOAL_RETURN_IF_ERROR(CheckVectors(model, base, run.private_values));
   SHOAL_RETURN_IF_ERROR(CheckFit(model, data));
   const int64_t num_examples = data.num_examples();
@@ -94,7 +90,7 @@ absl::StatusOr<std::unique_ptr<LocalTraining>> LocalTraining::Create(
       PlanLocalUpdate(model, training, num_examples, run.memory_bytes));
   MemoryPlan evaluation = MemoryPlan::ForPrediction(model, plan.rows());
   auto made = absl::WrapUnique(
-      new LocalTraining(model, base, data, training, mu, run,
+      new LocalTraining(model, base, data, training, algorithm, run,
                         std::max(plan.bytes(), evaluation.bytes())));
   const int64_t batch = plan.batch_rows();
   made->steps_in_all_ = training.epochs * ((num_examples + batch - 1) / batch);
@@ -131,12 +127,16 @@ void LocalTraining::BeginTraining() {
   std::copy(start_.begin(), start_.end(), trainer_->parameters().begin());
 }
 
-StepOptions LocalTraining::OptionsNow() const {
+double LocalTraining::RateNow() const {
   const double fraction = static_cast<double>(update_.num_steps) /
                           static_cast<double>(steps_in_all_);
+  return LearningRate(training_.schedule, training_.learning_rate, round_,
+                      fraction);
+}
+
+StepOptions LocalTraining::OptionsNow() const {
   StepOptions options;
-  options.learning_rate = static_cast<float>(LearningRate(
-      training_.schedule, training_.learning_rate, round_, fraction));
+  options.learning_rate = static_cast<float>(rate_);
   options.proximal_mu = static_cast<float>(proximal_mu_);
   if (proximal_mu_ != 0) options.anchor = start_;
   options.seed = seed_;
@@ -155,6 +155,7 @@ absl::Status LocalTraining::Train() {
   if (next_ < batch_end_) return absl::OkStatus();
   trainer_->FinishStep();
   ++update_.num_steps;
+  if (step_sum_.has_value()) step_sum_->Step(rate_ / training_.learning_rate);
   return std::isfinite(batch_score_.loss_sum) ? absl::OkStatus()
                                               : Diverged(update_.num_steps);
 }
@@ -167,6 +168,7 @@ void LocalTraining::BeginBatch() {
   }
   batch_end_ = std::min(next_ + trainer_->plan().batch_rows(), num_examples);
   batch_score_ = Score();
+  rate_ = RateNow();
   trainer_->StartStep(batch_end_ - next_, OptionsNow());
 }
 
@@ -179,10 +181,15 @@ absl::StatusOr<LocalUpdate> LocalTraining::Finish() {
   const int64_t shared = model_.layout().num_parameters();
   std::copy(trained.begin() + shared, trained.end(),
             update_.private_values.begin());
+  // Where the rate was 0 all the time, nothing has moved.
+  if (step_sum_.has_value() && step_sum_->sum() > 0) {
+    update_.divisor = step_sum_->sum();
+  }
   // The start is needed no more: its memory becomes the difference.
+  const float factor = static_cast<float>(1 / update_.divisor);
   bool finite = true;
   for (size_t i = 0; i < trained.size(); ++i) {
-    start_[i] = trained[i] - start_[i];
+    start_[i] = (trained[i] - start_[i]) * factor;
     finite &= std::isfinite(start_[i]);
   }
   if (!finite) return Diverged(update_.num_steps);

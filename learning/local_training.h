@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,6 +26,7 @@
 #include "learning/model.h"
 #include "learning/parameters.h"
 #include "learning/predictor.h"
+#include "learning/step_sum.h"
 #include "learning/trainer.h"
 
 namespace shoal::learning {
@@ -62,18 +64,21 @@ class LocalTraining {
  private:
   LocalTraining(const Model& model, absl::Span<const float> base,
                 const Dataset& data, const TrainingOptions& training,
-                double proximal_mu, const LocalRun& run, int64_t block_bytes);
+                const LocalAlgorithm& algorithm, const LocalRun& run,
+                int64_t block_bytes);
 
   absl::Status Evaluate();
   void BeginTraining();
   absl::Status Train();
   void BeginBatch();
+  double RateNow() const;
   StepOptions OptionsNow() const;
 
   const Model& model_;
   const Dataset& data_;
   const TrainingOptions training_;
   const double proximal_mu_;
+  std::optional<StepSum> step_sum_;  // of FedNova
   const uint64_t seed_;
   const int64_t round_;
   SeededRng rng_;
@@ -86,6 +91,7 @@ class LocalTraining {
   int64_t evaluated_ = 0;  // examples
   int64_t next_ = 0;       // in order_, of the epoch at work
   int64_t batch_end_ = 0;  // in order_; next_: no mini-batch is begun
+  double rate_ = 0;        // learning rate of the step
   Score batch_score_;      // of its parts so far
   int64_t steps_in_all_ = 0;
   LocalUpdate update_;

@@ -86,6 +86,21 @@ absl::StatusOr<PlanOptions> PlanOptionsOf(const TrainingOptions& training,
 
 }  // namespace
 
+absl::Status CheckAlgorithm(const LocalAlgorithm& algorithm,
+                            const LocalOptimizer& optimizer) {
+  if (std::holds_alternative<FedNovaLocal>(algorithm) &&
+      !std::holds_alternative<SgdOptimizer>(optimizer.rule)) {
+    return absl::InvalidArgumentError(
+        "fednova needs sgd on the devices: what the steps of another "
+        "optimizer add up to is not known");
+  }
+  const auto* prox = std::get_if<FedProxLocal>(&algorithm);
+  const double mu = prox != nullptr ? prox->mu : 0;
+  if (mu >= 0 && std::isfinite(static_cast<float>(mu))) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("mu is ", mu, ", expected a number of at least 0"));
+}
+
 absl::StatusOr<MemoryPlan> PlanLocalUpdate(
     const Model& model, const TrainingOptions& training, int64_t num_examples,
     std::optional<int64_t> memory_bytes) {

@@ -5,6 +5,10 @@
 // from Decentralized Data", AISTATS 2017, algorithm 1 (ClientUpdate).
 // FedProx: Li et al., "Federated Optimization in Heterogeneous Networks",
 // MLSys 2020, equation 2; with partial work, as in its algorithm 2.
+// FedNova: Wang et al., "Tackling the Objective Inconsistency Problem in
+// Heterogeneous Federated Optimization", NeurIPS 2020, equation 9: what a
+// device has learned is divided by what its steps add up to, so that devices
+// that do more of them do not pull the model towards their own optimum.
 #ifndef SHOAL_LEARNING_LOCAL_UPDATE_H_
 #define SHOAL_LEARNING_LOCAL_UPDATE_H_
 
@@ -13,6 +17,7 @@
 #include <optional>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "learning/batch.h"
@@ -40,6 +45,9 @@ struct TrainingOptions {
   // Of the sub-models (learning/sub_model.h) that a device may train instead of
   // the model when that has no room: in (0, 1), falling.
   std::vector<double> sub_model_widths = {};
+  // Numbers of last layers, falling, that a device may train instead of all
+  // when its memory or its budgets do not allow more; it sends these alone.
+  std::vector<int> sub_model_layers = {};
   friend bool operator==(const TrainingOptions&,
                          const TrainingOptions&) = default;
 };
@@ -51,8 +59,16 @@ struct FedProxLocal {
   double mu = 0;  // >= 0
   friend bool operator==(const FedProxLocal&, const FedProxLocal&) = default;
 };
+struct FedNovaLocal {  // only with SgdOptimizer
+  friend bool operator==(const FedNovaLocal&, const FedNovaLocal&) = default;
+};
 // The device's part of a task's algorithm.
-using LocalAlgorithm = std::variant<FedAvgLocal, FedProxLocal>;
+using LocalAlgorithm = std::variant<FedAvgLocal, FedProxLocal, FedNovaLocal>;
+
+// INVALID_ARGUMENT when an option is out of range, or when the algorithm does
+// not go with the optimiser.
+absl::Status CheckAlgorithm(const LocalAlgorithm& algorithm,
+                            const LocalOptimizer& optimizer);
 
 // What a device brings to a round besides its examples.
 struct LocalRun {
@@ -66,10 +82,12 @@ struct LocalRun {
 };
 
 struct LocalUpdate {
-  ParameterVector delta;  // [layout().num_parameters()]: trained - base
+  // [layout().num_parameters()]: (trained - base) / divisor
+  ParameterVector delta;
   ParameterVector private_values;  // [private_layout().num_parameters()]
   int64_t num_examples = 0;        // of the device
   int64_t num_steps = 0;           // steps of the optimiser done
+  double divisor = 1;              // of FedNova (learning/step_sum.h)
   Score base_score;                // of the base model on the device's examples
   bool complete = false;           // false: training was ended early
 };
@@ -90,10 +108,10 @@ absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
 // Trains from `base` ([layout().num_parameters()]) and returns the difference:
 // a loop over LocalTraining (learning/local_training.h). `keep_going` is asked
 // before every mini-batch; when it says no, the work done so far is the result.
-// INVALID_ARGUMENT when an option is out of range, when `base` or the data do
-// not fit the model, or there are no data; RESOURCE_EXHAUSTED as
-// PlanLocalUpdate; ABORTED when training became non-finite, or when it was
-// stopped before its first step.
+// INVALID_ARGUMENT as CheckAlgorithm, when an option is out of range, when
+// `base` or the data do not fit the model, or there are no data;
+// RESOURCE_EXHAUSTED as PlanLocalUpdate; ABORTED when training became
+// non-finite, or when it was stopped before its first step.
 absl::StatusOr<LocalUpdate> ComputeLocalUpdate(
     const Model& model, absl::Span<const float> base, const Dataset& data,
     const TrainingOptions& training, const LocalAlgorithm& algorithm,

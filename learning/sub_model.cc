@@ -1,6 +1,7 @@
 #include "learning/sub_model.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -162,19 +163,73 @@ absl::StatusOr<std::unique_ptr<SubModel>> SubModel::Create(const Model& full,
                      model.status().message()));
   }
   std::unique_ptr<SubModel> sub(new SubModel());
-  sub->model_ = *std::move(model);
+  sub->narrow_ = *std::move(model);
   sub->width_ = width;
+  sub->num_values_ = sub->narrow_->layout().num_parameters();
   sub->num_full_ = full.layout().num_parameters();
-  sub->runs_ = RunsOf(full, *sub->model_);
+  sub->runs_ = RunsOf(full, *sub->narrow_);
+  return sub;
+}
+
+absl::StatusOr<std::unique_ptr<SubModel>> SubModel::LastLayers(
+    const Model& full, int layers) {
+  if (layers < 1 || layers > full.num_trainable_layers()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        layers, " last layers, expected 1 to the ", full.num_trainable_layers(),
+        " trainable layers that the model has"));
+  }
+  const int64_t num_full = full.layout().num_parameters();
+  int64_t first = num_full;
+  int left = layers;
+  for (size_t i = full.nodes().size(); i-- > 0 && left > 0;) {
+    const Node& node = full.nodes()[i];
+    if (!node.trainable()) continue;
+    if (!node.is_private) first = std::min(first, node.parameter_offset);
+    --left;
+  }
+  if (first == num_full) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the last ", layers, " layers are private: nothing of them is sent"));
+  }
+  std::unique_ptr<SubModel> sub(new SubModel());
+  sub->last_layers_ = layers;
+  sub->num_values_ = num_full - first;
+  sub->num_full_ = num_full;
+  sub->runs_ = {{.full = first, .part = 0, .size = num_full - first}};
   return sub;
 }
 
 absl::StatusOr<SubModels> MakeSubModels(const Model& full,
-                                        absl::Span<const double> widths) {
+                                        const TrainingOptions& training) {
   SubModels sub_models;
-  for (const double width : widths) {
-    SHOAL_ASSIGN_OR_RETURN(auto sub_model, SubModel::Create(full, width));
-    sub_models.push_back(std::move(sub_model));
+  std::set<int64_t> sizes = {full.layout().num_parameters()};
+  const auto add = [&](absl::StatusOr<std::unique_ptr<SubModel>> sub_model,
+                       absl::string_view name) -> absl::Status {
+    SHOAL_RETURN_IF_ERROR(sub_model.status());
+    const int64_t size = (*sub_model)->num_values();
+    if (!sizes.insert(size).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " leaves ", size,
+                       " parameters, as another part of the model "
+                       "does, or all of it: expected a number of its own"));
+    }
+    sub_models.push_back(*std::move(sub_model));
+    return absl::OkStatus();
+  };
+  for (const double width : training.sub_model_widths) {
+    SHOAL_RETURN_IF_ERROR(
+        add(SubModel::Create(full, width), absl::StrCat("a width of ", width)));
+  }
+  const int all = full.num_trainable_layers();
+  const int trained = training.last_layers > 0 ? training.last_layers : all;
+  for (const int layers : training.sub_model_layers) {
+    if (layers >= trained) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("training ", layers, " layers, expected fewer than the ",
+                       trained, " that are trained anyway"));
+    }
+    SHOAL_RETURN_IF_ERROR(add(SubModel::LastLayers(full, layers),
+                              absl::StrCat("training ", layers, " layers")));
   }
   return sub_models;
 }
@@ -182,8 +237,7 @@ absl::StatusOr<SubModels> MakeSubModels(const Model& full,
 void SubModel::TakeOut(absl::Span<const float> full,
                        absl::Span<float> part) const {
   SHOAL_CHECK(static_cast<int64_t>(full.size()) == num_full_);
-  SHOAL_CHECK(static_cast<int64_t>(part.size()) ==
-              model_->layout().num_parameters());
+  SHOAL_CHECK(static_cast<int64_t>(part.size()) == num_values_);
   for (const SubModelRun& run : runs_) {
     const float factor = 1 / run.share;
     for (int64_t i = 0; i < run.size; ++i) {
@@ -195,8 +249,7 @@ void SubModel::TakeOut(absl::Span<const float> full,
 void SubModel::PutBack(absl::Span<const float> part,
                        absl::Span<float> full) const {
   SHOAL_CHECK(static_cast<int64_t>(full.size()) == num_full_);
-  SHOAL_CHECK(static_cast<int64_t>(part.size()) ==
-              model_->layout().num_parameters());
+  SHOAL_CHECK(static_cast<int64_t>(part.size()) == num_values_);
   std::fill(full.begin(), full.end(), 0.0f);
   for (const SubModelRun& run : runs_) {
     for (int64_t i = 0; i < run.size; ++i) {

@@ -1,5 +1,6 @@
-// A narrower copy of a model whose tensors are the leading parts of the full
-// ones: what a device trains that has no room for all of it.
+// The part of a model that a device trains which has no room, or no energy, for
+// all of it: a narrower copy whose tensors are the leading parts of the full
+// ones, or the last layers alone.
 //
 // Diao, Ding and Tarokh, "HeteroFL", ICLR 2021, equations 1 to 4: a sub-model
 // of width r has the first r of the units of every hidden layer, and a
@@ -19,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "learning/local_update.h"
 #include "learning/model.h"
 
 namespace shoal::learning {
@@ -31,7 +33,8 @@ struct SubModelRun {
   float share = 1;  // of the inputs of a weight, (0, 1]
 };
 
-// Immutable and thread-safe.
+// A parameter of the full model moves by the mean over those devices that have
+// trained it, with either kind. Immutable and thread-safe.
 class SubModel {
  public:
   // INVALID_ARGUMENT when `width` is not in (0, 1], or when the model cannot
@@ -39,13 +42,23 @@ class SubModel {
   static absl::StatusOr<std::unique_ptr<SubModel>> Create(const Model& full,
                                                           double width);
 
-  const Model& model() const { return *model_; }
-  double width() const { return width_; }
+  // The last `layers` layers that training can move, and what lies between
+  // them; they are trained in the full model. INVALID_ARGUMENT unless layers is
+  // in [1, full.num_trainable_layers()].
+  static absl::StatusOr<std::unique_ptr<SubModel>> LastLayers(const Model& full,
+                                                              int layers);
 
-  // Takes the shared parameters of the sub-model, [model().layout()], out of
-  // the full ones, [full.layout()].
+  // The narrower model; null for last layers.
+  const Model* narrow() const { return narrow_.get(); }
+  double width() const { return width_; }           // 1 for last layers
+  int last_layers() const { return last_layers_; }  // 0 for a narrower model
+  // Shared parameters that it has.
+  int64_t num_values() const { return num_values_; }
+
+  // Takes the sub-model's parameters, [num_values()], out of the full ones,
+  // [full.layout()].
   void TakeOut(absl::Span<const float> full, absl::Span<float> part) const;
-  // The full model's form of a change of the sub-model: zero where the
+  // The full model's form of a change of these parameters: zero where the
   // sub-model has nothing. Every value of `full` is written.
   void PutBack(absl::Span<const float> part, absl::Span<float> full) const;
   // Adds `weight` to the place of every full parameter that the sub-model has.
@@ -54,17 +67,23 @@ class SubModel {
  private:
   SubModel() = default;
 
-  std::unique_ptr<Model> model_;
+  std::unique_ptr<Model> narrow_;
   double width_ = 1;
+  int last_layers_ = 0;
+  int64_t num_values_ = 0;
   int64_t num_full_ = 0;
   std::vector<SubModelRun> runs_;
 };
 
 using SubModels = std::vector<std::shared_ptr<const SubModel>>;
 
-// One for each of `widths`. INVALID_ARGUMENT as SubModel::Create.
+// What devices may train instead of the full model: one for each of the
+// options' sub_model_widths, then of their sub_model_layers. INVALID_ARGUMENT
+// when one cannot be made, when one has no fewer layers than are trained
+// anyway, or when two, or one and the full model, have the same number of
+// values: by that the coordinator tells them apart.
 absl::StatusOr<SubModels> MakeSubModels(const Model& full,
-                                        absl::Span<const double> widths);
+                                        const TrainingOptions& training);
 
 }  // namespace shoal::learning
 

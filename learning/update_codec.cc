@@ -14,9 +14,9 @@ namespace shoal::learning {
 namespace {
 
 constexpr absl::string_view kMagic = "SHUP";
-constexpr uint16_t kFormatVersion = 1;
+constexpr uint16_t kFormatVersion = 2;
 // A multiple of 4, so that values behind it can be used in place.
-constexpr int64_t kHeaderBytes = 48;
+constexpr int64_t kHeaderBytes = 56;
 static_assert(kHeaderBytes % sizeof(float) == 0);
 
 absl::Status Refused(absl::string_view what) {
@@ -31,6 +31,10 @@ absl::Status CheckReport(const UpdateReport& report) {
   if (report.num_steps < 0) {
     return Refused(absl::StrCat("num_steps is ", report.num_steps,
                                 ", expected at least 0"));
+  }
+  if (!std::isfinite(report.divisor) || report.divisor <= 0) {
+    return Refused(absl::StrCat("divisor is ", report.divisor,
+                                ", expected a finite number above 0"));
   }
   if (!std::isfinite(report.base_loss_sum) || report.base_loss_sum < 0) {
     return Refused(absl::StrCat("base_loss_sum is ", report.base_loss_sum,
@@ -92,6 +96,7 @@ std::string EncodeUpdate(UpdateCodec codec, const UpdateReport& report,
   AppendU16(bytes, static_cast<uint16_t>(codec));
   AppendU64(bytes, static_cast<uint64_t>(report.num_examples));
   AppendU64(bytes, static_cast<uint64_t>(report.num_steps));
+  AppendF64(bytes, report.divisor);
   AppendF64(bytes, report.base_loss_sum);
   AppendU64(bytes, static_cast<uint64_t>(report.base_num_correct));
   AppendU64(bytes, delta.size());
@@ -112,6 +117,7 @@ absl::StatusOr<DecodedUpdate> DecodeUpdate(absl::string_view bytes,
   DecodedUpdate update;
   update.report.num_examples = static_cast<int64_t>(reader.U64());
   update.report.num_steps = static_cast<int64_t>(reader.U64());
+  update.report.divisor = reader.F64();
   update.report.base_loss_sum = reader.F64();
   update.report.base_num_correct = static_cast<int64_t>(reader.U64());
   SHOAL_RETURN_IF_ERROR(CheckReport(update.report));

@@ -22,6 +22,9 @@ enum class UpdateCodec : uint32_t {
 struct UpdateReport {
   int64_t num_examples = 0;  // >= 1
   int64_t num_steps = 0;     // >= 0
+  // What the difference has been divided by, finite and > 0; 1 unless the
+  // task's algorithm is FedNova.
+  double divisor = 1;
   // Sums over the predictions that the round's model makes on the device's
   // examples: one of each, or one at every position of a sequence.
   double base_loss_sum = 0;

@@ -167,6 +167,15 @@ std::vector<schema::Violation> CheckTrainingAsAWhole(const Message& training) {
                                        ", expected less than the one before, ",
                                        NumberText(widths[i - 1]))});
   }
+  std::vector<int> layers;
+  Read(training, "sub_model_layers", layers);
+  for (size_t i = 1; i < layers.size(); ++i) {
+    if (layers[i] < layers[i - 1]) continue;
+    violations.push_back(
+        {absl::StrCat("sub_model_layers[", i, "]"),
+         absl::StrCat(layers[i], ", expected less than the one before, ",
+                      layers[i - 1])});
+  }
   return violations;
 }
 
@@ -191,6 +200,7 @@ Message ToSchema(const learning::TrainingOptions& options) {
   }
   Write(training, "keep_order", options.keep_order);
   Write(training, "sub_model_widths", options.sub_model_widths);
+  Write(training, "sub_model_layers", options.sub_model_layers);
   return training;
 }
 
@@ -211,6 +221,7 @@ absl::StatusOr<learning::TrainingOptions> TrainingFrom(
   Read(training, "last_layers", options.last_layers);
   Read(training, "keep_order", options.keep_order);
   Read(training, "sub_model_widths", options.sub_model_widths);
+  Read(training, "sub_model_layers", options.sub_model_layers);
   return options;
 }
 
@@ -221,6 +232,8 @@ Message ToSchema(const learning::LocalAlgorithm& algorithm) {
         using Local = std::decay_t<decltype(local)>;
         if constexpr (std::is_same_v<Local, learning::FedAvgLocal>) {
           MutablePart(message, "fedavg");
+        } else if constexpr (std::is_same_v<Local, learning::FedNovaLocal>) {
+          MutablePart(message, "fednova");
         } else {
           static_assert(std::is_same_v<Local, learning::FedProxLocal>);
           Write(MutablePart(message, "fedprox"), "mu", local.mu);
@@ -236,6 +249,7 @@ absl::StatusOr<learning::LocalAlgorithm> AlgorithmFrom(
   SHOAL_RETURN_IF_ERROR(FirstViolation(CheckRules(algorithm)));
   const absl::string_view chosen = schema::Chosen(algorithm);
   if (chosen == "fedavg") return learning::FedAvgLocal{};
+  if (chosen == "fednova") return learning::FedNovaLocal{};
   SHOAL_CHECK(chosen == "fedprox");  // the rules refuse all others
   learning::FedProxLocal fedprox;
   Read(Part(algorithm, "fedprox"), "mu", fedprox.mu);

@@ -96,7 +96,8 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                    "csv: column of the value to predict");
   live->add_option("--device", options.device,
                    "csv: column that names the device");
-  live->add_option("--algorithm", options.algorithm, "fedavg or fedprox");
+  live->add_option("--algorithm", options.algorithm,
+                   "fedavg, fedprox or fednova");
   live->add_option("--mu", options.mu, "weight of fedprox's proximal term");
   live->add_option("--rounds", options.rounds, "committed rounds")
       ->check(configuration::WholeNumber(1));

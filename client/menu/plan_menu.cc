@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "learning/device_memory.h"
 #include "learning/memory_plan.h"
+#include "learning/sub_model.h"
 #include "learning/training_flops.h"
 #include "learning/update_codec.h"
 
@@ -24,21 +25,6 @@ std::vector<int> Halvings(int most) {
   return result;
 }
 
-// How many layers may be trained, counted from the last.
-std::vector<int> LayerChoices(const learning::Model& model,
-                              const learning::TrainingOptions& training,
-                              bool fewer) {
-  if (!fewer) return {training.last_layers};
-  const int all = model.num_trainable_layers();
-  const int planned =
-      training.last_layers == 0 ? all : std::min(training.last_layers, all);
-  std::vector<int> choices = Halvings(planned);
-  // As it was sent, which may be 0 for all of them.
-  if (choices.empty()) return {training.last_layers};
-  choices.front() = training.last_layers;
-  return choices;
-}
-
 // Makes the entries of one model.
 class Entries {
  public:
@@ -47,31 +33,36 @@ class Entries {
         plan_(*request.plan),
         model_(*model.model),
         option_(model),
-        index_(index),
-        upload_bytes_(learning::EncodedUpdateBytes(
-            plan_.codec, model_.layout().num_parameters())) {}
-
-  bool AllowedToUpload() const {
-    return !plan_.limits.upload_bytes.has_value() ||
-           upload_bytes_ <= *plan_.limits.upload_bytes;
-  }
+        index_(index) {}
 
   // `planned_values`: those that the plan trains.
   void AddTo(std::vector<MenuEntry>& menu, double planned_values) const {
-    for (const int layers :
-         LayerChoices(model_, plan_.training, request_.fewer_layers)) {
-      for (int halvings = 0; halvings <= learning::kMaxBatchHalvings;
-           ++halvings) {
-        const int batch = plan_.training.batch_size >> halvings;
-        if (batch < 1) break;
-        AddEpochs(layers, halvings, planned_values, menu);
-      }
+    AddLayers(plan_.training.last_layers, model_.layout().num_parameters(),
+              planned_values, menu);
+    if (index_ != 0) return;
+    for (const int layers : plan_.training.sub_model_layers) {
+      const auto part = learning::SubModel::LastLayers(model_, layers);
+      SHOAL_CHECK(part.ok());
+      AddLayers(layers, (*part)->num_values(), planned_values, menu);
     }
   }
 
  private:
-  void AddEpochs(int layers, int halvings, double planned_values,
+  void AddLayers(int layers, int64_t sent_values, double planned_values,
                  std::vector<MenuEntry>& menu) const {
+    const int64_t upload_bytes =
+        learning::EncodedUpdateBytes(plan_.codec, sent_values);
+    if (upload_bytes > plan_.limits.upload_bytes.value_or(upload_bytes)) return;
+    for (int halvings = 0; halvings <= learning::kMaxBatchHalvings;
+         ++halvings) {
+      const int batch = plan_.training.batch_size >> halvings;
+      if (batch < 1) break;
+      AddEpochs(layers, halvings, upload_bytes, planned_values, menu);
+    }
+  }
+
+  void AddEpochs(int layers, int halvings, int64_t upload_bytes,
+                 double planned_values, std::vector<MenuEntry>& menu) const {
     MenuEntry entry;
     entry.model = index_;
     entry.training = plan_.training;
@@ -84,6 +75,9 @@ class Entries {
     if (!memory.ok()) return;
     entry.block_bytes = memory->bytes();
     entry.cost = CostOfEpoch(*memory, entry.training);
+    // Training takes long enough for the connection to be closed.
+    entry.cost.upload.connections = 1;
+    entry.cost.upload.bytes_sent = static_cast<double>(upload_bytes);
     const double values =
         static_cast<double>(memory->num_trained_values()) / planned_values;
     const int64_t steps_per_epoch = entry.cost.num_steps;
@@ -98,7 +92,7 @@ class Entries {
     }
   }
 
-  // Of one epoch, and of all around the training.
+  // Of one epoch, and of what comes before the training.
   PlanCost CostOfEpoch(const learning::MemoryPlan& memory,
                        const learning::TrainingOptions& training) const {
     const int64_t rows =
@@ -113,9 +107,6 @@ class Entries {
         learning::FlopsPerExample(model_, memory) * static_cast<double>(rows);
     cost.num_steps =
         (request_.num_examples + training.batch_size - 1) / training.batch_size;
-    // Training takes long enough for the connection to be closed.
-    cost.upload.connections = 1;
-    cost.upload.bytes_sent = static_cast<double>(upload_bytes_);
     return cost;
   }
 
@@ -150,7 +141,6 @@ class Entries {
   const learning::Model& model_;
   const MenuModel& option_;
   const size_t index_;
-  const int64_t upload_bytes_;
 };
 
 // Of the plan as it was sent, on the whole model; at least 1.
@@ -170,8 +160,7 @@ std::vector<MenuEntry> MakeMenu(const MenuRequest& request,
   if (models.empty()) return menu;
   const double planned_values = PlannedValues(request, models.front());
   for (size_t i = 0; i < models.size(); ++i) {
-    const Entries entries(request, models[i], i);
-    if (entries.AllowedToUpload()) entries.AddTo(menu, planned_values);
+    Entries(request, models[i], i).AddTo(menu, planned_values);
   }
   return menu;
 }

@@ -39,9 +39,6 @@ struct MenuRequest {
   const protocol::Plan* plan = nullptr;  // must outlive the menu's making
   int64_t num_examples = 0;              // >= 1
   int64_t fetched_bytes = 0;  // of the model, as far as it is not held yet
-  // Whether layers may be left out that the plan trains: updates hold zeros in
-  // their place.
-  bool fewer_layers = true;
 };
 
 struct MenuEntry {
@@ -63,7 +60,8 @@ struct MenuEntry {
 // the second. Each halving of the mini-batch takes off a fiftieth, so that the
 // plan's own size is kept where it can be afforded. These are preferences and
 // no more: nothing that is guaranteed rests on them.
-// REQUIRES: the first model is the widest.
+// REQUIRES: the first model is the whole one, of which the plan's
+// sub_model_layers can be made.
 std::vector<MenuEntry> MakeMenu(const MenuRequest& request,
                                 absl::Span<const MenuModel> models);
 

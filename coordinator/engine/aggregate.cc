@@ -126,6 +126,8 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
   SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
   std::vector<double> mean(setup.num_parameters());
   sum->Mean(absl::MakeSpan(mean), setup.sub_models);
+  const double divisor = sum->MeanDivisor();
+  for (double& value : mean) value *= divisor;
   SHOAL_RETURN_IF_ERROR(algorithm->Step(mean, absl::MakeSpan(model)));
 
   RoundOutput output;

@@ -96,8 +96,7 @@ std::string TooLittleMemory(const TaskSetup& setup,
   const int64_t own = message.memory_bytes == 0 ? kAny : message.memory_bytes;
   if (std::min(tasks, own) >= setup.least_memory_bytes) return "";
   // With fewer examples than a mini-batch has, less will do.
-  const int64_t least = *learning::LeastMemoryBytes(
-      setup.narrowest(), setup.task.training, message.num_examples);
+  const int64_t least = *LeastMemoryBytes(setup, message.num_examples);
   if (std::min(tasks, own) >= least) return "";
   return absl::StrCat(tasks < own ? "the task's device_limits.memory"
                                   : "the device's memory limit",

@@ -43,12 +43,10 @@ absl::Status CheckRange(const configuration::Task& task) {
 }
 
 // That some device can train within the task's own limit.
-absl::Status CheckMemory(const configuration::Task& task,
-                         const learning::Model& narrowest) {
-  const std::optional<int64_t>& limit = task.device_limits.memory_bytes;
+absl::Status CheckMemory(const TaskSetup& setup) {
+  const std::optional<int64_t>& limit = setup.task.device_limits.memory_bytes;
   SHOAL_ASSIGN_OR_RETURN(const int64_t least,
-                         learning::LeastMemoryBytes(narrowest, task.training,
-                                                    /*num_examples=*/1));
+                         LeastMemoryBytes(setup, /*num_examples=*/1));
   if (!limit.has_value() || *limit >= least) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "device_limits.memory: ", SizeText(*limit),
@@ -57,29 +55,47 @@ absl::Status CheckMemory(const configuration::Task& task,
 
 }  // namespace
 
+absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
+                                         int64_t num_examples) {
+  SHOAL_ASSIGN_OR_RETURN(int64_t least,
+                         learning::LeastMemoryBytes(
+                             *setup.model, setup.task.training, num_examples));
+  for (const auto& sub_model : setup.sub_models) {
+    learning::TrainingOptions training = setup.task.training;
+    if (sub_model->last_layers() > 0) {
+      training.last_layers = sub_model->last_layers();
+    }
+    const learning::Model& model =
+        sub_model->narrow() == nullptr ? *setup.model : *sub_model->narrow();
+    SHOAL_ASSIGN_OR_RETURN(
+        const int64_t bytes,
+        learning::LeastMemoryBytes(model, training, num_examples));
+    least = std::min(least, bytes);
+  }
+  return least;
+}
+
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     const configuration::Task& task) {
   auto setup = std::make_shared<TaskSetup>();
   SHOAL_ASSIGN_OR_RETURN(setup->model, learning::Model::Create(task.model));
   const learning::Model* model = setup->model.get();
   SHOAL_RETURN_IF_ERROR(CheckRange(task));
+  SHOAL_RETURN_IF_ERROR(
+      learning::CheckAlgorithm(task.algorithm, task.training.optimizer));
   setup->task = task;
   setup->layout = model->layout();
   setup->has_classes = model->target() == learning::Target::kLabels;
   setup->predictions_per_example = model->predictions_per_example();
-  SHOAL_ASSIGN_OR_RETURN(
-      setup->sub_models,
-      learning::MakeSubModels(*model, task.training.sub_model_widths));
+  SHOAL_ASSIGN_OR_RETURN(setup->sub_models,
+                         learning::MakeSubModels(*model, task.training));
   setup->update_parameters.push_back(setup->num_parameters());
   for (const auto& sub_model : setup->sub_models) {
-    setup->update_parameters.push_back(
-        sub_model->model().layout().num_parameters());
+    setup->update_parameters.push_back(sub_model->num_values());
   }
-  SHOAL_RETURN_IF_ERROR(CheckMemory(task, setup->narrowest()));
-  SHOAL_ASSIGN_OR_RETURN(
-      setup->least_memory_bytes,
-      learning::LeastMemoryBytes(setup->narrowest(), task.training,
-                                 task.training.batch_size));
+  SHOAL_RETURN_IF_ERROR(CheckMemory(*setup));
+  SHOAL_ASSIGN_OR_RETURN(setup->least_memory_bytes,
+                         LeastMemoryBytes(*setup, task.training.batch_size));
   return setup;
 }
 

@@ -23,25 +23,27 @@ struct TaskSetup {
   configuration::Task task;
   std::unique_ptr<learning::Model> model;
   learning::ParameterLayout layout;
-  learning::SubModels sub_models;  // as training.sub_model_widths asks
-  // Of an update: of the model, then of its sub-models, falling.
+  learning::SubModels sub_models;  // learning::MakeSubModels
+  // Of an update: of the model, then of its sub-models.
   std::vector<int64_t> update_parameters;
-  // The least with which a device can train, the narrowest sub-model if it has
+  // The least with which a device can train, the smallest sub-model if it has
   // to be, if it has a mini-batch of examples or more.
   int64_t least_memory_bytes = 0;
   bool has_classes = false;  // so that there is an accuracy
   int64_t predictions_per_example = 1;
 
   int64_t num_parameters() const { return layout.num_parameters(); }
-  // Of the model and its sub-models.
-  const learning::Model& narrowest() const {
-    return sub_models.empty() ? *model : sub_models.back()->model();
-  }
 };
 
+// The least memory with which a device with so many examples can train the
+// model or one of its sub-models. Errors of learning::LeastMemoryBytes.
+absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
+                                         int64_t num_examples);
+
 // INVALID_ARGUMENT when the model is impossible, when the bounds of its updates
-// leave the fixed-point sum too coarse (kMinScale), or when no device can train
-// within device_limits.memory.
+// leave the fixed-point sum too coarse (kMinScale), when no device can train
+// within device_limits.memory, or when the algorithm does not go with the
+// devices' optimiser.
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     const configuration::Task& task);
 

@@ -62,6 +62,12 @@ class Stream final : public UploadStream {
     bounds.num_parameters = target_.setup->update_parameters;
     bounds.max_examples = target_.setup->task.update_limits.max_examples;
     bounds.predictions_per_example = target_.setup->predictions_per_example;
+    const configuration::Task& task = target_.setup->task;
+    bounds.max_epochs = task.training.epochs;
+    if (std::holds_alternative<learning::FedNovaLocal>(task.algorithm)) {
+      bounds.divided_steps =
+          &std::get<learning::SgdOptimizer>(task.training.optimizer.rule);
+    }
     MutexLock lock(core_.mutex);
     bounds.norm_bound = target_.round->row().norm_bound;
     return bounds;

@@ -76,9 +76,11 @@ absl::Status ApplyAlgorithm(const LiveOptions& options, Scenario& scenario) {
     algorithm = learning::FedAvgLocal{};
   } else if (options.algorithm == "fedprox") {
     algorithm = learning::FedProxLocal{kDefaultMu};
+  } else if (options.algorithm == "fednova") {
+    algorithm = learning::FedNovaLocal{};
   } else if (options.algorithm.has_value()) {
     return Usage(absl::StrCat("--algorithm ", *options.algorithm,
-                              ", expected fedavg or fedprox"));
+                              ", expected fedavg, fedprox or fednova"));
   }
   if (!options.mu.has_value()) return absl::OkStatus();
   auto* prox = std::get_if<learning::FedProxLocal>(&algorithm);

@@ -22,7 +22,7 @@ struct LiveOptions {
   std::string label = {};                // columns of a csv
   std::string target = {};
   std::string device = {};
-  std::optional<std::string> algorithm = {};  // "fedavg" or "fedprox"
+  std::optional<std::string> algorithm = {};  // "fedavg", "fedprox", "fednova"
   std::optional<double> mu = {};              // of fedprox
   std::optional<int64_t> rounds = {};
   std::optional<int> devices = {};

@@ -76,9 +76,11 @@ std::string DescribeData(const LiveOptions& options,
 }
 
 std::string DescribeAlgorithm(const learning::LocalAlgorithm& algorithm) {
-  const auto* prox = std::get_if<learning::FedProxLocal>(&algorithm);
-  return prox == nullptr ? "fedavg"
-                         : absl::StrCat("fedprox (mu ", prox->mu, ")");
+  if (const auto* prox = std::get_if<learning::FedProxLocal>(&algorithm)) {
+    return absl::StrCat("fedprox (mu ", prox->mu, ")");
+  }
+  const bool nova = std::holds_alternative<learning::FedNovaLocal>(algorithm);
+  return nova ? "fednova" : "fedavg";
 }
 
 class LiveRun {

@@ -259,6 +259,7 @@ TEST(AccumulatorTest, TotalsAddUp) {
             3,
             {.num_examples = 3,
              .num_steps = 9,
+             .divisor = 2.5,
              .base_loss_sum = 1.25,
              .base_num_correct = 2}},
            {delta,
@@ -272,17 +273,26 @@ TEST(AccumulatorTest, TotalsAddUp) {
                               .weight = 8,
                               .num_examples = 8,
                               .base_num_correct = 3,
-                              .base_loss = absl::int128(7) << 38};  // 1.75
+                              .base_loss = absl::int128(7) << 38,  // 1.75
+                              // 3 * 2.5 + 5 * 1
+                              .divisors = absl::int128(25) << 19};
   EXPECT_EQ(sum.totals(), expected);
+  EXPECT_EQ(sum.MeanDivisor(), 12.5 / 8);
+  SHOAL_ASSERT_OK_AND_ASSIGN(Accumulator back,
+                             Accumulator::Parse(sum.Serialize()));
+  EXPECT_EQ(back.totals(), expected);
+  SHOAL_ASSERT_OK(back.Merge(Accumulator(sum)));
+  EXPECT_EQ(back.MeanDivisor(), 12.5 / 8);
 }
 
 TEST(AccumulatorTest, MeanIsOverTheUpdatesOfModelsThatHaveTheParameter) {
   // weight [1, 2], bias [2], weight [2, 2], bias [2]; half of it has the first
   // hidden unit.
   const auto model = *learning::Model::Create({learning::MlpSpec{1, {2}, 2}});
-  const double widths[] = {0.5};
+  learning::TrainingOptions training;
+  training.sub_model_widths = {0.5};
   const learning::SubModels sub_models =
-      *learning::MakeSubModels(*model, widths);
+      *learning::MakeSubModels(*model, training);
   std::vector<float> narrow(10);
   sub_models[0]->PutBack(std::vector<float>{4, 4, 4, 4, 4, 4},
                          absl::MakeSpan(narrow));
@@ -310,7 +320,7 @@ TEST(AccumulatorTest, SubModelWeightsBeyondTheWholeAreDataLoss) {
   sum.Add({{delta, 3, {.num_examples = 3}, 2}}, nullptr);
   std::string bytes = sum.Serialize();
   SHOAL_ASSERT_OK(Accumulator::Parse(bytes));
-  bytes[92] = 1;  // of the first sub-model: 1 + 3 is more than 3
+  bytes[108] = 1;  // of the first sub-model: 1 + 3 is more than 3
   EXPECT_THAT(Accumulator::Parse(bytes),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("totals")));
 }
@@ -369,7 +379,7 @@ TEST(AccumulatorTest, SumsOfEveryWidthComeBack) {
         .delta = delta, .weight = 1, .report = {.num_examples = 1}};
     sum.Add({&update, 1}, nullptr);
     const std::string bytes = sum.Serialize();
-    EXPECT_EQ(bytes.size(), 96u + 4 * ((bits + 2 + 7) / 8)) << bits;
+    EXPECT_EQ(bytes.size(), 112u + 4 * ((bits + 2 + 7) / 8)) << bits;
     SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
                                Accumulator::Parse(bytes));
     EXPECT_THAT(back.sums(), ::testing::ElementsAreArray(sum.sums())) << bits;
@@ -421,8 +431,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Damage{"NumCorrect", 56, uint64_t{1} << 60},
                       Damage{"NumValues", 64, uint64_t{1} << 61},
                       Damage{"Loss", 80, uint64_t{1} << 62},
-                      Damage{"SubModels", 88, 9}, Damage{"NoWidth", 92, 0},
-                      Damage{"Width", 92, 9}, Damage{"NarrowerWidth", 92, 1}),
+                      Damage{"Divisors", 96, uint64_t{1} << 62},
+                      Damage{"SubModels", 104, 17}, Damage{"NoWidth", 108, 0},
+                      Damage{"Width", 108, 9}, Damage{"NarrowerWidth", 108, 1}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -123,6 +123,39 @@ TEST(UpdateValidationTest, NothingIsRightMoreOftenThanItIsPredicted) {
               IsRefusal(RefusalCode::kUpdateMalformed, HasSubstr("is 801")));
 }
 
+std::string Divided(double divisor, int64_t num_steps) {
+  return learning::EncodeUpdate(
+      learning::UpdateCodec::kFloat32,
+      {.num_examples = 10, .num_steps = num_steps, .divisor = divisor},
+      std::vector<float>{1, 1, 1});
+}
+
+TEST(UpdateValidationTest, OnlyFedNovaDivides) {
+  SHOAL_EXPECT_OK(ValidateUpdate(Divided(1, 7), kBounds));
+  EXPECT_THAT(ValidateUpdate(Divided(7, 7), kBounds),
+              IsRefusal(RefusalCode::kUpdateMalformed,
+                        HasSubstr("divisor is 7, expected 1")));
+}
+
+TEST(UpdateValidationTest, NothingIsDividedByMoreThanItsStepsAddUpTo) {
+  const learning::SgdOptimizer plain, heavy = {.momentum = 0.5};
+  UpdateBounds bounds = kBounds;
+  bounds.max_epochs = 2;
+  bounds.divided_steps = &plain;
+  SHOAL_EXPECT_OK(ValidateUpdate(Divided(20, 20), bounds));
+  EXPECT_THAT(ValidateUpdate(Divided(20.1, 20), bounds),
+              IsRefusal(RefusalCode::kUpdateMalformed,
+                        HasSubstr("divisor is 20.1, expected at most")));
+  EXPECT_THAT(ValidateUpdate(Divided(5, 21), bounds),
+              IsRefusal(RefusalCode::kUpdateMalformed,
+                        HasSubstr("num_steps is 21, expected at most 20 in 2 "
+                                  "epochs of 10 examples")));
+  bounds.divided_steps = &heavy;
+  SHOAL_EXPECT_OK(ValidateUpdate(Divided(40, 20), bounds));
+  EXPECT_THAT(ValidateUpdate(Divided(40.1, 20), bounds),
+              IsRefusal(RefusalCode::kUpdateMalformed, HasSubstr("40.1")));
+}
+
 TEST(UpdateValidationTest, SizeTellsTheSubModel) {
   UpdateBounds bounds = kBounds;
   bounds.num_parameters = {3, 2};

@@ -289,10 +289,32 @@ TEST_F(SessionRunTest, SubModelIsUploadedWhereTheModelsUpdateIsTooLong) {
   protocol::Plan plan = testing::SmallPlan();
   plan.model.architecture = learning::MlpSpec{4, {64}, 3};
   plan.training.sub_model_widths = {0.5};
-  plan.limits.upload_bytes = 1500;  // of 4 * 64 + 64 + 64 * 3 + 3 values: 2108
+  plan.limits.upload_bytes = 1500;  // of 4 * 64 + 64 + 64 * 3 + 3 values: 2116
   UsePlan(plan);
   EXPECT_EQ(Run().outcome, SessionReport::kContributed);
   EXPECT_LT(fleet_->counted().at(0).size(), 1500u);
+}
+
+TEST_F(SessionRunTest, LastLayersAloneAreUploadedWhereThePlanOffersThem) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.model.architecture = learning::MlpSpec{4, {64}, 3};
+  plan.training.sub_model_layers = {1};
+  plan.limits.upload_bytes = 1500;  // of 4 * 64 + 64 + 64 * 3 + 3 values: 2116
+  UsePlan(plan);
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_THAT(details_, HasSubstr("the last layer"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const learning::DecodedUpdate update,
+      learning::DecodeUpdate(fleet_->counted().at(0), 64 * 3 + 3));
+  EXPECT_GT(update.report.num_steps, 0);
+}
+
+TEST_F(SessionRunTest, SubModelsThatCannotBeAreGivenUp) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.training.sub_model_layers = {9};
+  UsePlan(plan);
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
 }
 
 TEST_F(SessionRunTest, DivergedTrainingIsGivenUp) {

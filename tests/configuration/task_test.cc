@@ -203,12 +203,50 @@ TEST(TaskFileTest, SubModelsHaveFallingSizes) {
   EXPECT_THAT(errors(mlp, "[0.25, 0.5]"),
               HasSubstr("training.sub_model_widths[1]: 0.5, expected less than "
                         "the one before, 0.25"));
-  EXPECT_EQ(errors(mlp, "[0.25, 0.2]"),
-            "t.yaml:4: training.sub_model_widths[1]: 0.2 leaves 13 parameters, "
-            "expected fewer than the next wider model's 13");
-  EXPECT_EQ(errors("logistic: {inputs: 3, outputs: 2}", "[0.5]"),
-            "t.yaml:4: training.sub_model_widths[0]: 0.5 leaves 8 parameters, "
-            "expected fewer than the next wider model's 8");
+  EXPECT_EQ(
+      errors(mlp, "[0.25, 0.2]"),
+      "t.yaml:4: training: a width of 0.2 leaves 13 parameters, as another "
+      "part of the model does, or all of it: expected a number of its "
+      "own");
+  EXPECT_EQ(
+      errors("logistic: {inputs: 3, outputs: 2}", "[0.5]"),
+      "t.yaml:4: training: a width of 0.5 leaves 8 parameters, as another "
+      "part of the model does, or all of it: expected a number of its "
+      "own");
+}
+
+TEST(TaskFileTest, NumbersOfLastLayersFallAndAreFewerThanAreTrained) {
+  const auto errors = [](const std::string& layers) {
+    return ErrorsOf(
+        "name: t\npopulation: p\n"
+        "model: {mlp: {inputs: 8, hidden: [4, 4], outputs: 2}}\n"
+        "training: {learning_rate: 1, sub_model_layers: " +
+        layers + "}\nround: {cohort: 2}\nrounds: 1\n");
+  };
+  EXPECT_EQ(errors("[2, 1]"), "");
+  EXPECT_THAT(errors("[1, 2]"),
+              HasSubstr("t.yaml:4: training.sub_model_layers[1]: 2, expected "
+                        "less than the one before, 1"));
+  EXPECT_THAT(errors("[9]"),
+              HasSubstr("t.yaml:4: training.sub_model_layers[0]: 9 last "
+                        "layers, expected 1 to the 3 trainable layers"));
+  EXPECT_THAT(errors("[3]"),
+              HasSubstr("training 3 layers, expected fewer than the 3"));
+}
+
+TEST(TaskFileTest, FedNovaNeedsSgd) {
+  const auto errors = [](const std::string& optimizer) {
+    return ErrorsOf(
+        "name: t\npopulation: p\n"
+        "model: {logistic: {inputs: 8, outputs: 2}}\n"
+        "training: {learning_rate: 1, optimizer: {" +
+        optimizer +
+        "}}\nalgorithm: {fednova: {}}\nround: {cohort: 2}\nrounds: 1\n");
+  };
+  EXPECT_EQ(errors("sgd: {momentum: 0.9}"), "");
+  EXPECT_THAT(errors("adam: {}"),
+              HasSubstr("t.yaml:5: algorithm.fednova: needs "
+                        "training.optimizer.sgd"));
 }
 
 TEST(TaskFileTest, SettingsThatNeedOthersAreRefusedWithoutThem) {
@@ -266,7 +304,7 @@ TEST(TaskFileTest, AllErrorsAreToldAtOnce) {
       "t.yaml:6: training.batch: unknown key, expected one of epochs, "
       "batch_size, learning_rate, schedule, warmup_rounds, optimizer, "
       "clip_norm, micro_batch_size, last_layers, keep_order, "
-      "sub_model_widths\n"
+      "sub_model_widths, sub_model_layers\n"
       "t.yaml:7: algorithm.fedprox.mu: missing, expected a number from 0 to "
       "1000000\n"
       "t.yaml:8: round.deadline: cannot read '1m', expected a duration such "

@@ -1,4 +1,5 @@
-// Runs whole federations of devices with the device half of FedAvg and FedProx
+// Runs whole federations of devices with the device half of FedAvg, FedProx and
+// FedNova
 // and compares them, round by round, with deterministic traces computed in
 // float64 by a reference implementation (synthetic data of 30 devices, 20
 // rounds of 10 devices, 2 epochs of batches of 10 in file order).
@@ -87,36 +88,45 @@ Score EvaluateAll(const Model& model, const ParameterVector& parameters,
 
 class GoldenTraceTest : public ::testing::Test {
  protected:
-  // The new model: the mean of the updates, weighted by examples.
+  // The new model: the mean of the updates, weighted by examples, times the
+  // mean of what they have been divided by.
   ParameterVector Round(int round, const ParameterVector& base,
                         const LocalAlgorithm& algorithm) {
     std::vector<double> sum(base.size());
     double weight = 0;
-    for (int k : schedule_[round]) {
+    double divisors = 0;
+    for (const auto& [k, epochs] : schedule_[round]) {
       const absl::StatusOr<LocalUpdate> update =
           ComputeLocalUpdate(*model_, base, train_[k],
-                             {.epochs = 2,
+                             {.epochs = epochs,
                               .batch_size = 10,
                               .learning_rate = 0.01,
                               .keep_order = true},
                              algorithm, LocalRun());
       EXPECT_THAT(update, testing::IsOk());
       weight += update->num_examples;
+      divisors += update->num_examples * update->divisor;
       for (size_t i = 0; i < sum.size(); ++i) {
         sum[i] += static_cast<double>(update->num_examples) * update->delta[i];
       }
     }
     ParameterVector next = base;
-    for (size_t i = 0; i < sum.size(); ++i) next[i] += sum[i] / weight;
+    for (size_t i = 0; i < sum.size(); ++i) {
+      next[i] += sum[i] / weight * (divisors / weight);
+    }
     return next;
   }
 
-  void ExpectTrace(const std::string& name, const LocalAlgorithm& algorithm) {
+  // Stragglers, if there are any, do one epoch instead of two.
+  void ExpectTrace(const std::string& name, const LocalAlgorithm& algorithm,
+                   bool stragglers = false) {
     train_ = ReadDevices("train");
     test_ = ReadDevices("test");
     schedule_.resize(kRounds);
     for (const auto& row : ReadCsv("golden_schedule.csv")) {
-      schedule_.at(Number(row[0])).push_back(Number(row[2]));
+      const bool slow = stragglers && Number(row[3]) == 1;
+      schedule_.at(Number(row[0]))
+          .push_back({static_cast<int>(Number(row[2])), slow ? 1 : 2});
     }
     ParameterVector parameters(model_->layout().num_parameters());
     int rounds = 0;
@@ -149,7 +159,11 @@ class GoldenTraceTest : public ::testing::Test {
       *Model::Create({LogisticSpec{kFeatures, kClasses}});
   std::vector<InMemoryDataset> train_;
   std::vector<InMemoryDataset> test_;
-  std::vector<std::vector<int>> schedule_;
+  struct Slot {
+    int device;
+    int epochs;
+  };
+  std::vector<std::vector<Slot>> schedule_;
 };
 
 TEST_F(GoldenTraceTest, FedAvgFollowsTheReference) {
@@ -160,6 +174,18 @@ TEST_F(GoldenTraceTest, FedAvgFollowsTheReference) {
 TEST_F(GoldenTraceTest, FedProxFollowsTheReference) {
   SHOAL_SKIP_WITHOUT(Folder());
   ExpectTrace("fedprox_mu1", FedProxLocal{1});
+}
+
+TEST_F(GoldenTraceTest, FedProxWithPartialWorkFollowsTheReference) {
+  SHOAL_SKIP_WITHOUT(Folder());
+  ExpectTrace("fedprox_mu1_stragglers50_1epoch", FedProxLocal{1},
+              /*stragglers=*/true);
+}
+
+TEST_F(GoldenTraceTest, FedNovaWithPartialWorkFollowsTheReference) {
+  SHOAL_SKIP_WITHOUT(Folder());
+  ExpectTrace("fednova_stragglers50_1epoch", FedNovaLocal{},
+              /*stragglers=*/true);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST(SubModelTest, TakesTheLeadingUnitsScaledByTheirInputs) {
   ParameterVector values(22);
   std::iota(values.begin(), values.end(), 1.0f);
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto sub, SubModel::Create(*full, 0.5));
-  ParameterVector part(sub->model().layout().num_parameters());
+  ParameterVector part(sub->num_values());
   sub->TakeOut(values, absl::MakeSpan(part));
   EXPECT_THAT(part, ElementsAre(1, 2, 5, 6,      // all inputs are there
                                 9, 10,           // bias
@@ -122,6 +122,57 @@ TEST(SubModelTest, RefusesWhatCannotBeNarrowed) {
                     "layer residual1: a residual block's body ends as 2")));
 }
 
+TEST(SubModelTest, LastLayersAreTheEndOfTheModelAsItIs) {
+  const auto full = MakeModel({MlpSpec{2, {4}, 2}});
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto last, SubModel::LastLayers(*full, 1));
+  EXPECT_EQ(last->narrow(), nullptr);
+  EXPECT_EQ(last->width(), 1);
+  EXPECT_EQ(last->last_layers(), 1);
+  ASSERT_EQ(last->num_values(), 4 * 2 + 2);
+  ParameterVector values(22);
+  std::iota(values.begin(), values.end(), 1.0f);
+  ParameterVector part(10);
+  last->TakeOut(values, absl::MakeSpan(part));
+  EXPECT_THAT(part, ElementsAre(13, 14, 15, 16, 17, 18, 19, 20, 21, 22));
+  ParameterVector back(22, -1.0f);
+  last->PutBack(part, absl::MakeSpan(back));
+  EXPECT_EQ(back[11], 0);
+  EXPECT_EQ(back[12], 13);
+  std::vector<int64_t> counts(22, 7);
+  last->AddCounts(3, absl::MakeSpan(counts));
+  EXPECT_EQ(counts[11], 7);
+  EXPECT_EQ(counts[12], 10);
+  for (const int layers : {0, 3}) {
+    EXPECT_THAT(SubModel::LastLayers(*full, layers),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("expected 1 to the 2 trainable layers")));
+  }
+}
+
+TEST(SubModelTest, PartsAreToldApartByTheirSizes) {
+  const auto full = MakeModel({MlpSpec{2, {4, 4}, 2}});
+  TrainingOptions training;
+  training.sub_model_widths = {0.5};
+  training.sub_model_layers = {2, 1};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SubModels parts,
+                             MakeSubModels(*full, training));
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_EQ(parts[0]->width(), 0.5);
+  EXPECT_EQ(parts[1]->last_layers(), 2);
+  EXPECT_EQ(parts[2]->last_layers(), 1);
+  training.sub_model_widths = {0.5, 0.45};
+  EXPECT_THAT(MakeSubModels(*full, training),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("a width of 0.45 leaves 18 parameters, as "
+                                 "another part")));
+  training.sub_model_widths = {};
+  training.last_layers = 2;
+  EXPECT_THAT(MakeSubModels(*full, training),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("training 2 layers, expected fewer than the 2 "
+                                 "that are trained anyway")));
+}
+
 bool HasNormOverChannels(const Model& model) {
   return std::any_of(
       model.nodes().begin(), model.nodes().end(), [](const Node& node) {
@@ -137,7 +188,7 @@ TEST_P(EverySubModelTest, ComputesWhatTheFullModelComputesWithTheRestAtZero) {
   const auto full = MakeModel(GetParam().spec);
   const auto sub = SubModel::Create(*full, 0.5);
   if (!sub.ok()) GTEST_SKIP() << sub.status();
-  const Model& narrow = (*sub)->model();
+  const Model& narrow = *(*sub)->narrow();
   if (HasNormOverChannels(*full) ||
       full->private_layout().num_parameters() > 0) {
     GTEST_SKIP() << "sees the channels that are left out";
@@ -171,7 +222,7 @@ TEST_P(EverySubModelTest, PuttingBackWhatWasTakenOutGivesTheSameValues) {
   SeededRng rng(8);
   ParameterVector values(full->layout().num_parameters());
   for (float& value : values) value = static_cast<float>(rng.Normal());
-  ParameterVector part((*sub)->model().layout().num_parameters());
+  ParameterVector part((*sub)->num_values());
   (*sub)->TakeOut(values, absl::MakeSpan(part));
   ParameterVector back(values.size());
   (*sub)->PutBack(part, absl::MakeSpan(back));

@@ -23,6 +23,7 @@ using ::testing::HasSubstr;
 
 constexpr UpdateReport kReport = {.num_examples = 10,
                                   .num_steps = 4,
+                                  .divisor = 1.5,
                                   .base_loss_sum = 23.5,
                                   .base_num_correct = 3};
 
@@ -46,9 +47,10 @@ TEST(UpdateCodecTest, UpdateRoundTrips) {
 TEST(UpdateCodecTest, BytesAreAsDocumented) {
   EXPECT_EQ(EncodeUpdate(UpdateCodec::kFloat32, kReport, std::vector<float>{1}),
             "SHUP"
-            "\1\0\1\0"
+            "\2\0\1\0"
             "\x0a\0\0\0\0\0\0\0"
             "\4\0\0\0\0\0\0\0"
+            "\0\0\0\0\0\0\xf8\x3f"
             "\0\0\0\0\0\x80\x37\x40"
             "\3\0\0\0\0\0\0\0"
             "\1\0\0\0\0\0\0\0"
@@ -59,7 +61,7 @@ TEST(UpdateCodecTest, SizeIsKnownInAdvance) {
   EXPECT_EQ(EncodedUpdateBytes(UpdateCodec::kFloat32, 3),
             static_cast<int64_t>(Encoded().size()));
   EXPECT_EQ(EncodedUpdateBytes(UpdateCodec::kFloat32, int64_t{1} << 30),
-            (int64_t{1} << 32) + 48);
+            (int64_t{1} << 32) + 56);
 }
 
 TEST(UpdateCodecTest, AlignedBytesAreUsedInPlace) {
@@ -68,7 +70,7 @@ TEST(UpdateCodecTest, AlignedBytesAreUsedInPlace) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const DecodedUpdate update,
                              DecodeUpdate(bytes, 3));
   EXPECT_EQ(reinterpret_cast<const char*>(update.delta.data()),
-            bytes.data() + 48);
+            bytes.data() + 56);
 }
 
 TEST(UpdateCodecTest, UnalignedBytesAreCopiedAndSurviveAMove) {
@@ -110,8 +112,8 @@ TEST(UpdateCodecTest, EveryTruncationIsRefused) {
 }
 
 TEST(UpdateCodecTest, TrailingBytesAreRefused) {
-  EXPECT_THAT(DecodeUpdate(Encoded() + "x", 3), IsRefused("61 bytes"));
-  EXPECT_THAT(DecodeUpdate(Encoded() + "four", 3), IsRefused("64 bytes"));
+  EXPECT_THAT(DecodeUpdate(Encoded() + "x", 3), IsRefused("69 bytes"));
+  EXPECT_THAT(DecodeUpdate(Encoded() + "four", 3), IsRefused("72 bytes"));
 }
 
 // A flipped bit gives an error or another valid update, never a crash.
@@ -136,8 +138,8 @@ TEST(UpdateCodecTest, WrongMagicVersionAndCodecAreRefused) {
   bytes[3] = 'X';
   EXPECT_THAT(DecodeUpdate(bytes, 3), IsRefused("'SHUP'"));
   bytes = Encoded();
-  bytes[4] = 2;
-  EXPECT_THAT(DecodeUpdate(bytes, 3), IsRefused("format version is 2"));
+  bytes[4] = 1;
+  EXPECT_THAT(DecodeUpdate(bytes, 3), IsRefused("format version is 1"));
   bytes = Encoded();
   bytes[7] = 1;
   EXPECT_THAT(DecodeUpdate(bytes, 3), IsRefused("codec is 257"));
@@ -152,7 +154,7 @@ TEST(UpdateCodecTest, HugeClaimIsRefused) {
   for (uint64_t claim :
        {uint64_t{1} << 40, (uint64_t{1} << 62) + 3, ~uint64_t{0}}) {
     std::string bytes = Encoded();
-    std::memcpy(bytes.data() + 40, &claim, sizeof claim);
+    std::memcpy(bytes.data() + 48, &claim, sizeof claim);
     EXPECT_THAT(DecodeUpdate(bytes, 3), IsRefused("claims"));
   }
 }
@@ -164,6 +166,10 @@ TEST(UpdateCodecTest, ImpossibleReportsAreRefused) {
   refused({.num_examples = 0}, "num_examples is 0");
   refused({.num_examples = -1}, "num_examples is -1");
   refused({.num_examples = 1, .num_steps = -1}, "num_steps is -1");
+  refused({.num_examples = 1, .divisor = 0}, "divisor is 0");
+  refused({.num_examples = 1, .divisor = -2}, "divisor is -2");
+  refused({.num_examples = 1, .divisor = std::nan("")}, "divisor is nan");
+  refused({.num_examples = 1, .divisor = INFINITY}, "divisor is inf");
   refused({.num_examples = 1, .base_loss_sum = -0.5}, "base_loss_sum is -0.5");
   refused({.num_examples = 1, .base_loss_sum = std::nan("")},
           "base_loss_sum is nan");

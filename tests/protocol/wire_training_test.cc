@@ -44,7 +44,8 @@ TEST(WireTrainingTest, EverythingComesBack) {
                              .micro_batch_size = 5,
                              .last_layers = 2,
                              .keep_order = true,
-                             .sub_model_widths = {0.5, 0.25}};
+                             .sub_model_widths = {0.5, 0.25},
+                             .sub_model_layers = {3, 1}};
   EXPECT_THAT(FromProto(ToProto(options)), IsOkAndHolds(options));
   options.schedule.shape = StepRate{10, 0.5};
   EXPECT_THAT(FromProto(ToProto(options)), IsOkAndHolds(options));

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "learning/dataset.h"
+#include "learning/device_memory.h"
 #include "learning/model.h"
 #include "learning/update_codec.h"
 #include "tests/support/status_matchers.h"
@@ -85,6 +86,49 @@ TEST_F(FederationTest, DevicesOfTwoSizesTrainOneModel) {
                              RunFederation(options_));
   EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
   EXPECT_NE(mixed.final_model, whole.final_model);
+}
+
+// Half of the devices have room for the last layer only.
+TEST_F(FederationTest, DevicesThatTrainTheLastLayerAloneCountThereAlone) {
+  options_.task.model.architecture =
+      learning::MlpSpec{kFeatures, {64}, kClasses};
+  options_.task.training.sub_model_layers = {1};
+  const auto model = *learning::Model::Create(options_.task.model);
+  learning::TrainingOptions training = options_.task.training;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const int64_t whole_bytes,
+                             learning::LeastMemoryBytes(*model, training, 100));
+  training.last_layers = 1;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const int64_t last_bytes,
+                             learning::LeastMemoryBytes(*model, training, 100));
+  ASSERT_LT(last_bytes, whole_bytes);
+  options_.memory_bytes = {0, last_bytes, 0, last_bytes, 0, last_bytes};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
+                             RunFederation(options_));
+  EXPECT_EQ(mixed.rounds_failed, 0);
+  EXPECT_GT(Accuracy(mixed.final_model), 0.85);
+  options_.memory_bytes.clear();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
+                             RunFederation(options_));
+  EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
+}
+
+// All devices do the same number of steps: dividing by it and multiplying by
+// its mean changes nothing but the last bits.
+TEST_F(FederationTest, FedNovaIsFedAvgWhereAllDoTheSameWork) {
+  for (int i = 0; i < 6; ++i) {
+    data_[i] = Blobs(30, 100 + i);
+    options_.devices[i] = data_[i].get();
+  }
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult average,
+                             RunFederation(options_));
+  options_.task.algorithm = learning::FedNovaLocal{};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult nova,
+                             RunFederation(options_));
+  const auto first = *learning::ParseModel(average.final_model);
+  const auto second = *learning::ParseModel(nova.final_model);
+  for (size_t i = 0; i < first.parameters.size(); ++i) {
+    EXPECT_NEAR(first.parameters[i], second.parameters[i], 1e-4) << i;
+  }
 }
 
 TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {

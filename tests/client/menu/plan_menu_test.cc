@@ -24,6 +24,7 @@ class PlanMenuTest : public ::testing::Test {
     plan_.training.epochs = 5;
     plan_.training.batch_size = 20;
     plan_.training.learning_rate = 0.1;
+    plan_.training.sub_model_layers = {1};
     auto model = learning::Model::Create(plan_.model);
     SHOAL_EXPECT_OK(model.status());
     model_ = *std::move(model);
@@ -98,17 +99,29 @@ TEST_F(PlanMenuTest, FewerEpochsAreWorthTheRootOfTheirShare) {
   EXPECT_EQ(menu[1].cost.num_steps, 2 * 5);
 }
 
-TEST_F(PlanMenuTest, LayersAreKeptWhereThatIsAsked) {
-  request_.fewer_layers = false;
+TEST_F(PlanMenuTest, LayersAreKeptUnlessThePlanOffersFewer) {
+  plan_.training.sub_model_layers = {};
   for (const MenuEntry& entry : Make()) {
     EXPECT_EQ(entry.training.last_layers, 0);
   }
 }
 
+TEST_F(PlanMenuTest, FewerLayersSendAndComputeLess) {
+  const std::vector<MenuEntry> menu = Make();
+  const auto last = std::find_if(
+      menu.begin(), menu.end(),
+      [](const MenuEntry& entry) { return entry.less == "the last layer"; });
+  ASSERT_NE(last, menu.end());
+  EXPECT_EQ(last->training.last_layers, 1);
+  EXPECT_LT(last->cost.step.flops, menu[0].cost.step.flops);
+  EXPECT_EQ(last->cost.upload.bytes_sent,
+            learning::EncodedUpdateBytes(plan_.codec, 24 * 4 + 4));
+}
+
 TEST_F(PlanMenuTest, SubModelsSendAndComputeLess) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto half,
                              learning::SubModel::Create(*model_, 0.5));
-  models_.push_back({&half->model(), 0.5, std::nullopt});
+  models_.push_back({half->narrow(), 0.5, std::nullopt});
   const std::vector<MenuEntry> menu = Make();
   const auto narrow =
       std::find_if(menu.begin(), menu.end(),
