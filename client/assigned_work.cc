@@ -7,18 +7,17 @@
 #include "base/check.h"
 #include "base/digest.h"
 #include "base/random.h"
+#include "base/status_macros.h"
 #include "client/model_fetch.h"
+#include "client/own_trainer.h"
 #include "client/private_values.h"
 #include "learning/device_memory.h"
 #include "learning/sub_model.h"
 #include "learning/update_codec.h"
 
 namespace shoal::client {
-namespace {
 
 using protocol::AbandonReason;
-
-}  // namespace
 
 AssignedWork::AssignedWork(const WorkSite& site,
                            const protocol::Assignment& assignment)
@@ -28,8 +27,13 @@ AssignedWork::AssignedWork(const WorkSite& site,
 
 Objection AssignedWork::Choose(SessionLimits& limits) {
   if (chosen()) return {};
-  DeviceMenu menu = MakeDeviceMenu(assignment_, site_.data, site_.memory_bytes,
-                                   assignment_.model.num_bytes);
+  const int64_t fetched = assignment_.model.num_bytes;
+  Trainer* const own = site_.source.trainer();
+  DeviceMenu menu =
+      own != nullptr
+          ? MakeOwnMenu(assignment_, *own, site_.memory_bytes, fetched)
+          : MakeDeviceMenu(assignment_, *site_.source.data(),
+                           site_.memory_bytes, fetched);
   if (!menu.objection.why.ok()) return menu.objection;
   const Governor::Choice choice = limits.Choose(
       assignment_, deadline_ - site_.clock.Monotonic(), menu.entries);
@@ -63,21 +67,36 @@ Objection AssignedWork::BeginTraining() {
       LoadPrivateValues(site_.state, assignment_.task, model_->model());
   if (!own.ok())
     return {StorageError(own.status()), AbandonReason::kConditions};
+  auto run = MakeRun(*own);
+  if (!run.ok()) return {run.status(), AbandonReason::kTraining};
+  training_ = *std::move(run);
+  return {};
+}
+
+absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
+    absl::Span<const float> private_values) {
   const uint64_t round = static_cast<uint64_t>(assignment_.round_number);
+  const uint64_t seed = DeriveSeed(site_.seed, "train", {round});
+  const absl::Span<const float> base =
+      model_->Parameters(base_.view.parameters, taken_out_);
+  if (site_.source.trainer() != nullptr) {
+    return BeginOwnTraining(assignment_, plan_, seed, base,
+                            *site_.source.trainer());
+  }
   learning::LocalRun run;
-  run.seed = DeriveSeed(site_.seed, "train", {round});
+  run.seed = seed;
   run.round = assignment_.model.version;
-  run.private_values = *own;
+  run.private_values = private_values;
   const auto limit = MemoryLimit(assignment_.plan, site_.memory_bytes);
   if (limit.has_value()) {
     run.memory_bytes = learning::BlockBytes(model_->model(), *limit);
   }
-  auto training = learning::LocalTraining::Create(
-      model_->model(), model_->Parameters(base_.view.parameters, taken_out_),
-      site_.data, plan_.training, assignment_.plan.algorithm, run);
-  if (!training.ok()) return {training.status(), AbandonReason::kTraining};
-  training_ = *std::move(training);
-  return {};
+  const learning::Dataset& data = *site_.source.data();
+  SHOAL_ASSIGN_OR_RETURN(auto training,
+                         learning::LocalTraining::Create(
+                             model_->model(), base, data, plan_.training,
+                             assignment_.plan.algorithm, run));
+  return MakeTrainingRun(std::move(training), data.num_examples());
 }
 
 absl::Status AssignedWork::Step() {
@@ -87,9 +106,7 @@ absl::Status AssignedWork::Step() {
 }
 
 double AssignedWork::flops() const {
-  const double scored = static_cast<double>(training_->num_evaluated()) /
-                        static_cast<double>(site_.data.num_examples());
-  return scored * plan_.cost.before.flops +
+  return training_->share_before() * plan_.cost.before.flops +
          static_cast<double>(training_->num_steps()) * plan_.cost.step.flops;
 }
 

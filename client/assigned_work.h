@@ -15,15 +15,16 @@
 #include "client/device_plan.h"
 #include "client/session.h"
 #include "client/session_limits.h"
-#include "learning/dataset.h"
-#include "learning/local_training.h"
+#include "client/training_run.h"
+#include "client/training_source.h"
+#include "learning/local_update.h"
 #include "protocol/messages.h"
 
 namespace shoal::client {
 
 // All must outlive the work.
 struct WorkSite {
-  const learning::Dataset& data;
+  TrainingSource source;
   ClientState& state;
   const Clock& clock;
   int64_t memory_bytes = 0;  // what training may use; 0: not limited
@@ -72,6 +73,8 @@ class AssignedWork {
   // Of the update: all, or those of the last layers where only they have been
   // trained.
   absl::Span<const float> SentValues() const;
+  absl::StatusOr<std::unique_ptr<TrainingRun>> MakeRun(
+      absl::Span<const float> private_values);
   Objection Keep();
 
   const WorkSite site_;
@@ -82,7 +85,7 @@ class AssignedWork {
   MenuEntry plan_;
   HeldModel base_;
   learning::ParameterVector taken_out_;  // of base_, for a sub-model
-  std::unique_ptr<learning::LocalTraining> training_;
+  std::unique_ptr<TrainingRun> training_;
   learning::LocalUpdate update_;
   std::string encoded_;
   PendingUpload pending_;

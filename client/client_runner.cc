@@ -35,8 +35,15 @@ class ClientRunner final : public Client {
       absl::Span<const float> features) override {
     return predictor_.Predict(features);
   }
+  absl::StatusOr<ModelValues> NewestModel() override {
+    return LoadNewestValues(*parts_.state);
+  }
 
  private:
+  TrainingSource Source() const {
+    if (parts_.trainer != nullptr) return TrainingSource(*parts_.trainer);
+    return *parts_.data;
+  }
   void Loop();
   // Makes the calling thread the one that runs sessions, and the reverse.
   void Enter() SHOAL_EXCLUDES(mutex_);
@@ -138,7 +145,7 @@ absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
 }
 
 absl::Status ClientRunner::BeginSession() {
-  SHOAL_RETURN_IF_ERROR(CheckDataset(*parts_.data));
+  if (parts_.data != nullptr) SHOAL_RETURN_IF_ERROR(CheckDataset(*parts_.data));
   SHOAL_ASSIGN_OR_RETURN(connected_, Connected());
   SessionRunOptions options = parts_.session;
   if (parts_.limits != nullptr) options.limits = &parts_.limits->limits();
@@ -150,7 +157,7 @@ absl::Status ClientRunner::BeginSession() {
   options.on_event = [this](const ClientEvent& event) { Tell(event); };
   SHOAL_ASSIGN_OR_RETURN(
       run_, SessionRun::Create(std::move(options), *connected_, *parts_.state,
-                               *parts_.data));
+                               Source()));
   return absl::OkStatus();
 }
 
@@ -280,7 +287,8 @@ std::optional<SessionReport> ClientRunner::EndTickedSession() {
 }  // namespace
 
 std::unique_ptr<Client> MakeClient(ClientParts parts) {
-  SHOAL_CHECK(parts.state != nullptr && parts.data != nullptr);
+  SHOAL_CHECK(parts.state != nullptr);
+  SHOAL_CHECK((parts.data != nullptr) != (parts.trainer != nullptr));
   SHOAL_CHECK(parts.connect && parts.session.clock != nullptr);
   return std::make_unique<ClientRunner>(std::move(parts));
 }

@@ -22,8 +22,9 @@ struct ClientParts {
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   std::unique_ptr<FolderLock> lock;  // of the state's folder; may be null
   std::unique_ptr<ClientState> state;
-  std::shared_ptr<const learning::Dataset> data;
-  std::unique_ptr<OpenLimits> limits;  // null: none
+  std::shared_ptr<const learning::Dataset> data;  // this or
+  Trainer* trainer = nullptr;                     // this
+  std::unique_ptr<OpenLimits> limits;             // null: none
   // A new transport. Its connection is kept between sessions that follow each
   // other closely, closed otherwise; the transport stays, so that the next
   // connection may resume what the last one has agreed on.
@@ -33,7 +34,8 @@ struct ClientParts {
   absl::Duration stop_grace = absl::Milliseconds(600);
 };
 
-// REQUIRES: `state`, `data`, `connect` and `session.clock` are set.
+// REQUIRES: `state`, one of `data` and `trainer`, `connect` and `session.clock`
+// are set.
 std::unique_ptr<Client> MakeClient(ClientParts parts);
 
 }  // namespace shoal::client

@@ -56,15 +56,8 @@ Objection CheckMemory(const protocol::Plan& plan, const learning::Model& model,
 
 Objection CheckData(const protocol::Plan& plan, const learning::Model& model,
                     const learning::Dataset& data) {
-  if (data.num_examples() < 1) {
-    return Object(AbandonReason::kData, "this device has no examples");
-  }
-  if (data.num_examples() > plan.max_examples) {
-    return Object(
-        AbandonReason::kData,
-        absl::StrCat("this device has ", data.num_examples(),
-                     " examples, the plan takes up to ", plan.max_examples));
-  }
+  Objection objection = CheckNumExamples(plan, data.num_examples());
+  if (!objection.why.ok()) return objection;
   const absl::Status fit = learning::CheckFit(model, data);
   if (!fit.ok())
     return Object(AbandonReason::kData, std::string(fit.message()));
@@ -113,6 +106,24 @@ Objection CheckPlan(const protocol::Assignment& assignment,
 }
 
 }  // namespace
+
+Objection CheckPlanSizes(const protocol::Assignment& assignment,
+                         const learning::Model& model) {
+  Objection objection = CheckSize(assignment.model, model);
+  if (objection.why.ok()) objection = CheckUpload(assignment.plan, model);
+  return objection;
+}
+
+Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples) {
+  if (num_examples < 1) {
+    return Object(AbandonReason::kData, "this device has no examples");
+  }
+  if (num_examples <= plan.max_examples) return {};
+  return Object(
+      AbandonReason::kData,
+      absl::StrCat("this device has ", num_examples,
+                   " examples, the plan takes up to ", plan.max_examples));
+}
 
 std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                                    int64_t memory_bytes) {

@@ -44,6 +44,12 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
                           const learning::Dataset& data, int64_t memory_bytes,
                           int64_t fetched_bytes);
 
+// What holds whoever trains: that the model to fetch is the plan's, and that
+// its update may be sent.
+Objection CheckPlanSizes(const protocol::Assignment& assignment,
+                         const learning::Model& model);
+Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples);
+
 // Names both layouts when a fetched model is not the one of the plan.
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,
                          const learning::Model& planned);

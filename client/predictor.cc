@@ -5,10 +5,21 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/device_plan.h"
+#include "client/own_trainer.h"
 #include "client/private_values.h"
 #include "learning/dataset.h"
 
 namespace shoal::client {
+
+namespace {
+
+absl::StatusOr<NewestModel> FindNewest(ClientState& state) {
+  absl::StatusOr<NewestModel> newest = state.LoadNewest();
+  if (!absl::IsNotFound(newest.status())) return newest;
+  return absl::FailedPreconditionError("no model has been fetched yet");
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<float>> Predictor::Predict(
     absl::Span<const float> features) {
@@ -34,19 +45,18 @@ absl::StatusOr<std::vector<float>> Predictor::Predict(
 }
 
 absl::Status Predictor::Load() {
-  const absl::StatusOr<NewestModel> newest = state_.LoadNewest();
-  if (absl::IsNotFound(newest.status())) {
-    return absl::FailedPreconditionError("no model has been fetched yet");
-  }
-  SHOAL_RETURN_IF_ERROR(newest.status());
+  SHOAL_ASSIGN_OR_RETURN(const NewestModel newest, FindNewest(state_));
   SHOAL_ASSIGN_OR_RETURN(const HeldModel stored,
-                         state_.LoadModel(newest->digest));
+                         state_.LoadModel(newest.digest));
   SHOAL_ASSIGN_OR_RETURN(auto model,
-                         DeviceModel::Create(newest->spec, newest->width));
+                         DeviceModel::Create(newest.spec, newest.width));
+  if (const absl::Status ours = model->whole().CheckComputable(); !ours.ok()) {
+    return absl::FailedPreconditionError(ours.message());
+  }
   SHOAL_RETURN_IF_ERROR(CheckLayout(stored.view.layout, model->whole()));
   SHOAL_ASSIGN_OR_RETURN(
       const learning::ParameterVector own,
-      LoadPrivateValues(state_, newest->task, model->model()));
+      LoadPrivateValues(state_, newest.task, model->model()));
   learning::ParameterVector storage;
   const absl::Span<const float> shared =
       model->Parameters(stored.view.parameters, storage);
@@ -55,6 +65,17 @@ absl::Status Predictor::Load() {
   predictor_ = std::make_unique<learning::OwnedPredictor>(model->model(), 1);
   model_ = std::move(model);
   return absl::OkStatus();
+}
+
+absl::StatusOr<ModelValues> LoadNewestValues(ClientState& state) {
+  SHOAL_ASSIGN_OR_RETURN(const NewestModel newest, FindNewest(state));
+  SHOAL_ASSIGN_OR_RETURN(const HeldModel stored,
+                         state.LoadModel(newest.digest));
+  return ModelValues{
+      newest.task,
+      newest.version,
+      TensorsOf(stored.view.layout),
+      {stored.view.parameters.begin(), stored.view.parameters.end()}};
 }
 
 }  // namespace shoal::client

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "client/client_state.h"
 #include "client/device_model.h"
+#include "client/include/shoal/trainer.h"
 #include "learning/model.h"
 #include "learning/predictor.h"
 
@@ -42,6 +43,10 @@ class Predictor {
   // The model's and the device's own values, in this order.
   learning::ParameterVector values_ SHOAL_GUARDED_BY(mutex_);
 };
+
+// The newest model as flat values, of the whole one. FAILED_PRECONDITION before
+// the first. Thread-safe.
+absl::StatusOr<ModelValues> LoadNewestValues(ClientState& state);
 
 }  // namespace shoal::client
 

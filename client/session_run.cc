@@ -22,10 +22,10 @@ using protocol::AbandonReason;
 constexpr absl::Duration kNetworkInterval = absl::Milliseconds(5);
 
 SessionOptions MakeSessionOptions(const SessionRunOptions& options,
-                                  const learning::Dataset& data) {
+                                  const TrainingSource& source) {
   SessionOptions session;
   session.check_in.population = options.population;
-  session.check_in.num_examples = data.num_examples();
+  session.check_in.num_examples = source.num_examples();
   session.check_in.memory_bytes = options.memory_bytes;
   session.check_in.sdk_version = Version();
   session.check_in.codecs = {learning::UpdateCodec::kFloat32};
@@ -73,7 +73,7 @@ absl::StatusOr<T> As(absl::StatusOr<Answer> answer) {
 
 absl::StatusOr<std::unique_ptr<SessionRun>> SessionRun::Create(
     SessionRunOptions options, Transport& transport, ClientState& state,
-    const learning::Dataset& data) {
+    TrainingSource source) {
   SHOAL_CHECK(options.clock != nullptr && options.permission);
   absl::StatusOr<std::optional<SavedUpload>> saved = state.LoadPending();
   if (absl::IsDataLoss(saved.status())) {
@@ -86,17 +86,17 @@ absl::StatusOr<std::unique_ptr<SessionRun>> SessionRun::Create(
   }
   SHOAL_RETURN_IF_ERROR(saved.status());
   return absl::WrapUnique(new SessionRun(std::move(options), transport, state,
-                                         data, *std::move(saved)));
+                                         source, *std::move(saved)));
 }
 
 SessionRun::SessionRun(SessionRunOptions options, Transport& transport,
-                       ClientState& state, const learning::Dataset& data,
+                       ClientState& state, TrainingSource source,
                        std::optional<SavedUpload> saved)
     : options_(std::move(options)),
       transport_(transport),
       state_(state),
-      data_(data),
-      session_(MakeSessionOptions(options_, data),
+      source_(source),
+      session_(MakeSessionOptions(options_, source),
                saved.has_value() ? std::optional(saved->pending) : std::nullopt,
                options_.jitter_seed),
       sent_before_(transport.bytes_sent()),
@@ -249,15 +249,15 @@ absl::Duration SessionRun::Perform(const DoCheckIn& action,
   session_.OnCheckIn(As<protocol::CheckInAnswer>(*std::move(answer)));
   if (!reached) return absl::ZeroDuration();
   Tell(ClientEvent::kCheckedIn, "population ", options_.population, ", ",
-       data_.num_examples(), " examples");
+       source_.num_examples(), " examples");
   if (session_.assignment().has_value()) OnAssigned();
   return absl::ZeroDuration();
 }
 
 void SessionRun::OnAssigned() {
   const protocol::Assignment& assignment = *session_.assignment();
-  work_.emplace(WorkSite{data_, state_, *options_.clock, options_.memory_bytes,
-                         options_.seed},
+  work_.emplace(WorkSite{source_, state_, *options_.clock,
+                         options_.memory_bytes, options_.seed},
                 assignment);
   result_.report.task = assignment.task;
   result_.report.round_id = assignment.round_id;
@@ -420,11 +420,10 @@ absl::Status SessionRun::Clear(const SessionEnd& end) {
 
 absl::StatusOr<SessionResult> RunSession(
     SessionRunOptions options, Transport& transport, ClientState& state,
-    const learning::Dataset& data,
-    const std::function<void(absl::Duration)>& wait) {
+    TrainingSource source, const std::function<void(absl::Duration)>& wait) {
   SHOAL_ASSIGN_OR_RETURN(
       const auto run,
-      SessionRun::Create(std::move(options), transport, state, data));
+      SessionRun::Create(std::move(options), transport, state, source));
   while (!run->over()) {
     const absl::Duration next = run->Tick(absl::InfiniteDuration());
     if (next > absl::ZeroDuration()) wait(next);

@@ -22,8 +22,8 @@
 #include "client/model_fetch.h"
 #include "client/session.h"
 #include "client/session_limits.h"
+#include "client/training_source.h"
 #include "client/transport.h"
-#include "learning/dataset.h"
 
 namespace shoal::client {
 
@@ -72,12 +72,12 @@ struct SessionResult {
 class SessionRun {
  public:
   // A session, or the resumption of the upload that an earlier one left in
-  // `state`. Trains on `data` with the seed DeriveSeed(options.seed, "train",
-  // {round_number}). All references must outlive it. An error means that the
-  // state could not be read.
+  // `state`. Trains with `source` and the seed DeriveSeed(options.seed,
+  // "train", {round_number}). All references must outlive it. An error means
+  // that the state could not be read.
   static absl::StatusOr<std::unique_ptr<SessionRun>> Create(
       SessionRunOptions options, Transport& transport, ClientState& state,
-      const learning::Dataset& data);
+      TrainingSource source);
   // Ends a call that is under way.
   ~SessionRun();
   SessionRun(const SessionRun&) = delete;
@@ -95,7 +95,7 @@ class SessionRun {
 
  private:
   SessionRun(SessionRunOptions options, Transport& transport,
-             ClientState& state, const learning::Dataset& data,
+             ClientState& state, TrainingSource source,
              std::optional<SavedUpload> saved);
 
   // Each returns when it wants to be called again.
@@ -140,7 +140,7 @@ class SessionRun {
   const SessionRunOptions options_;
   Transport& transport_;
   ClientState& state_;
-  const learning::Dataset& data_;
+  const TrainingSource source_;
   DeviceSession session_;
   const int64_t sent_before_;
   const int64_t received_before_;
@@ -168,8 +168,7 @@ class SessionRun {
 // session may have to stop.
 absl::StatusOr<SessionResult> RunSession(
     SessionRunOptions options, Transport& transport, ClientState& state,
-    const learning::Dataset& data,
-    const std::function<void(absl::Duration)>& wait);
+    TrainingSource source, const std::function<void(absl::Duration)>& wait);
 
 // The seed of device `index` of a federation with that seed: what agents and
 // simulated devices put into SessionRunOptions.

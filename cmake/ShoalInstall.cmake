@@ -25,6 +25,7 @@ configure_file(cmake/shoal.pc.in ${CMAKE_BINARY_DIR}/shoal.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/shoal.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES client/include/shoal/client.h client/include/shoal/limits.h
+              client/include/shoal/trainer.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shoal)
 if(SHOAL_BUILD_GRPC)
   install(FILES client/include/shoal/grpc_client.h

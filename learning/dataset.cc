@@ -137,6 +137,7 @@ void InMemoryDataset::CopyTargets(int64_t index, absl::Span<float> out) const {
 }
 
 absl::Status CheckFit(const Model& model, const Dataset& data) {
+  SHOAL_RETURN_IF_ERROR(model.CheckComputable());
   if (data.num_features() != model.input().num_values()) {
     return Unfit("features", data.num_features(), model,
                  model.input().num_values());

@@ -19,6 +19,11 @@ int64_t PeakMemoryBytes(const Model& model, const MemoryPlan& plan) {
          std::max(plan.bytes(), kFloatBytes * model.layout().num_parameters());
 }
 
+int64_t ExternalMemoryBytes(const Model& model, int64_t own_bytes) {
+  const int64_t vector = kFloatBytes * model.layout().num_parameters();
+  return 2 * vector + std::max(own_bytes, vector);
+}
+
 int64_t BlockBytes(const Model& model, int64_t memory_bytes) {
   return memory_bytes - 2 * kFloatBytes * model.num_values();
 }
@@ -26,6 +31,7 @@ int64_t BlockBytes(const Model& model, int64_t memory_bytes) {
 absl::StatusOr<int64_t> LeastMemoryBytes(const Model& model,
                                          const TrainingOptions& training,
                                          int64_t num_examples) {
+  if (model.is_external()) return ExternalMemoryBytes(model, 0);
   TrainingOptions smaller = training;
   SHOAL_ASSIGN_OR_RETURN(const MemoryPlan first,
                          LeastPlan(model, smaller, num_examples));

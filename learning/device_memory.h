@@ -21,12 +21,16 @@ inline constexpr int kMaxBatchHalvings = 2;
 // and the transport's overhead of what is measured.
 int64_t PeakMemoryBytes(const Model& model, const MemoryPlan& plan);
 
+// The same of a product's own trainer that takes `own_bytes` for itself.
+int64_t ExternalMemoryBytes(const Model& model, int64_t own_bytes);
+
 // What is left of `memory_bytes` for the block that training runs in; negative
 // when that is too little for the model.
 int64_t BlockBytes(const Model& model, int64_t memory_bytes);
 
 // The peak of the smallest plan in which a device with `num_examples` >= 1
-// examples can train. Does not fall with more examples. Errors as
+// examples can train; for a product's own model what it takes here, whatever
+// its trainer takes besides. Does not fall with more examples. Errors as
 // PlanLocalUpdate.
 absl::StatusOr<int64_t> LeastMemoryBytes(const Model& model,
                                          const TrainingOptions& training,

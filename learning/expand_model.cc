@@ -168,6 +168,8 @@ LayerListSpec Expand(const AutoencoderSpec& spec) {
 
 LayerListSpec Expand(const LayerListSpec& spec) { return spec; }
 
+LayerListSpec Expand(const ExternalSpec&) { return {}; }
+
 }  // namespace
 
 LayerListSpec ExpandModel(const ModelSpec& spec) {

@@ -104,6 +104,7 @@ absl::Status CheckAlgorithm(const LocalAlgorithm& algorithm,
 absl::StatusOr<MemoryPlan> PlanLocalUpdate(
     const Model& model, const TrainingOptions& training, int64_t num_examples,
     std::optional<int64_t> memory_bytes) {
+  SHOAL_RETURN_IF_ERROR(model.CheckComputable());
   SHOAL_ASSIGN_OR_RETURN(const PlanOptions options,
                          PlanOptionsOf(training, num_examples));
   if (!memory_bytes.has_value()) return MemoryPlan::ForTraining(model, options);
@@ -113,6 +114,7 @@ absl::StatusOr<MemoryPlan> PlanLocalUpdate(
 absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
                                      const TrainingOptions& training,
                                      int64_t num_examples) {
+  SHOAL_RETURN_IF_ERROR(model.CheckComputable());
   SHOAL_ASSIGN_OR_RETURN(const PlanOptions options,
                          PlanOptionsOf(training, num_examples));
   return MemoryPlan::Least(model, options, PlanConcessions());

@@ -3,7 +3,18 @@
 #include <algorithm>
 #include <variant>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
 namespace shoal::learning {
+
+absl::Status Model::CheckComputable() const {
+  if (!is_external()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model ", spec_.ToString(),
+      " is a product's own: nothing but that product's trainer can compute "
+      "with it"));
+}
 
 int64_t Model::labels_per_example() const {
   return target_ == Target::kLabels ? output_.positions() : 0;

@@ -10,8 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -50,8 +52,14 @@ class Model {
  public:
   // INVALID_ARGUMENT names the layer and what is wrong with it.
   static absl::StatusOr<std::unique_ptr<Model>> Create(const ModelSpec& spec);
+  // INVALID_ARGUMENT when is_external().
+  absl::Status CheckComputable() const;
 
   const ModelSpec& spec() const { return spec_; }
+  // ExternalSpec: there is a layout, and nothing to compute.
+  bool is_external() const {
+    return std::holds_alternative<ExternalSpec>(spec_.architecture);
+  }
   // The tensors that travel: what a round sends, aggregates and stores.
   const ParameterLayout& layout() const { return layout_; }
   // The tensors that stay on the device, behind the others in its vector.

@@ -67,6 +67,10 @@ std::string SizesText(const LayerListSpec& spec) {
                       spec.layers.size() == 1 ? " layer" : " layers");
 }
 
+std::string SizesText(const ExternalSpec& spec) {
+  return absl::StrCat(spec.parameters);
+}
+
 }  // namespace
 
 std::string ModelSpec::ToString() const {

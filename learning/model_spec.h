@@ -265,6 +265,15 @@ struct LayerListSpec {
   friend bool operator==(const LayerListSpec&, const LayerListSpec&) = default;
 };
 
+// Values that only a product's own trainer understands
+// (client/include/shoal/trainer.h): they are averaged and stored, and nothing
+// here computes with them.
+struct ExternalSpec {
+  int parameters = 0;  // >= 1
+  int classes = 0;     // that it tells apart; 0: it has no accuracy
+  friend bool operator==(const ExternalSpec&, const ExternalSpec&) = default;
+};
+
 // What happens to features before the first layer, in this order. It belongs
 // to the model: training, prediction and export do the same. The statistics
 // (per feature of a vector, per channel of images and sequences) are tensors
@@ -283,7 +292,7 @@ struct PreprocessingSpec {
 
 struct ModelSpec {
   std::variant<LogisticSpec, MlpSpec, LinearSpec, CnnSpec, GruLanguageModelSpec,
-               AutoencoderSpec, LayerListSpec>
+               AutoencoderSpec, LayerListSpec, ExternalSpec>
       architecture;
   PreprocessingSpec preprocessing = {};
 

@@ -41,6 +41,9 @@ constexpr SpecIdentity IdentityOf(const AutoencoderSpec&) {
 constexpr SpecIdentity IdentityOf(const LayerListSpec&) {
   return {7, "network"};
 }
+constexpr SpecIdentity IdentityOf(const ExternalSpec&) {
+  return {8, "external"};
+}
 
 constexpr SpecIdentity IdentityOf(const DenseSpec&) { return {1, "dense"}; }
 constexpr SpecIdentity IdentityOf(const Conv2dSpec&) { return {2, "conv2d"}; }
@@ -238,6 +241,11 @@ void VisitFields(SpecOf<LayerListSpec> auto& spec, auto&& visit) {
   visit("layers", spec.layers);
   visit("loss", spec.loss);
   visit("target", spec.target);
+}
+
+void VisitFields(SpecOf<ExternalSpec> auto& spec, auto&& visit) {
+  visit("parameters", spec.parameters);
+  visit("classes", spec.classes);
 }
 
 void VisitFields(SpecOf<PreprocessingSpec> auto& spec, auto&& visit) {

@@ -74,6 +74,8 @@ class NetworkBuilder {
       : spec_(spec), list_(ExpandModel(spec)) {}
 
   absl::StatusOr<std::unique_ptr<Model>> Build();
+  absl::StatusOr<std::unique_ptr<Model>> BuildExternal(
+      const ExternalSpec& external);
 
  private:
   // A value of the network and its shape there; flattening changes the shape
@@ -350,8 +352,36 @@ absl::StatusOr<std::unique_ptr<Model>> NetworkBuilder::Build() {
   return std::move(model_);
 }
 
+absl::StatusOr<std::unique_ptr<Model>> NetworkBuilder::BuildExternal(
+    const ExternalSpec& external) {
+  if (external.parameters < 1 || external.parameters > kMaxParameters) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model parameters is ", external.parameters,
+                     ", expected 1 to ", kMaxParameters));
+  }
+  if (external.classes < 0 || external.classes > kMaxLayerWidth) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model classes is ", external.classes, ", expected 0 to ",
+                     kMaxLayerWidth));
+  }
+  if (spec_.preprocessing.any()) {
+    return absl::InvalidArgumentError(
+        "a product's own model has no preprocessing that is known here");
+  }
+  model_ = std::unique_ptr<Model>(new Model());
+  model_->spec_ = spec_;
+  model_->target_ = external.classes > 0 ? Target::kLabels : Target::kInput;
+  model_->input_ = Shape({1});
+  model_->output_ = Shape({std::max(external.classes, 1)});
+  model_->layout_ = ParameterLayout({{"values", {external.parameters}}});
+  return std::move(model_);
+}
+
 absl::StatusOr<std::unique_ptr<Model>> Model::Create(const ModelSpec& spec) {
-  return NetworkBuilder(spec).Build();
+  NetworkBuilder builder(spec);
+  const auto* external = std::get_if<ExternalSpec>(&spec.architecture);
+  return external == nullptr ? builder.Build()
+                             : builder.BuildExternal(*external);
 }
 
 }  // namespace shoal::learning

@@ -14,6 +14,7 @@ namespace shoal::learning {
 absl::StatusOr<std::unique_ptr<Predictor>> Predictor::Create(
     const Model& model, MemoryPlan plan, absl::Span<std::byte> block,
     const Kernels& kernels) {
+  SHOAL_RETURN_IF_ERROR(model.CheckComputable());
   SHOAL_RETURN_IF_ERROR(CheckBlock(plan, block));
   if (plan.output_buffer() < 0) {
     return absl::InvalidArgumentError("the plan is one for training");

@@ -102,11 +102,17 @@ absl::StatusOr<std::string> AskForCertificate(const EnrollOptions& options,
 
 absl::StatusOr<DeviceClientParts> PartsFrom(
     const ClientDependencies& dependencies) {
-  if (dependencies.examples == nullptr) {
-    return absl::InvalidArgumentError("examples: is null, expected a source");
+  if ((dependencies.examples != nullptr) == (dependencies.trainer != nullptr)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "examples and trainer: ",
+        dependencies.trainer == nullptr ? "both are null" : "both are given",
+        ", expected one of them"));
   }
   DeviceClientParts parts;
-  parts.data = std::make_shared<ExampleDataset>(*dependencies.examples);
+  if (dependencies.examples != nullptr) {
+    parts.data = std::make_shared<ExampleDataset>(*dependencies.examples);
+  }
+  parts.trainer = dependencies.trainer;
   parts.on_event = dependencies.on_event;
   parts.device = {dependencies.device_state, dependencies.joules};
   return parts;
@@ -144,6 +150,7 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   }
   made.on_event = std::move(parts.on_event);
   made.data = std::move(parts.data);
+  made.trainer = parts.trainer;
   made.jitter_seed = rng.Uint64();
   // Shared, because std::function wants to copy what it holds.
   made.connect = [connector] { return connector->Connect(); };

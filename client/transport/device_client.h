@@ -25,7 +25,8 @@ using TransportMaker =
 
 // What the public SDK does not show.
 struct DeviceClientParts {
-  std::shared_ptr<const learning::Dataset> data;     // required
+  std::shared_ptr<const learning::Dataset> data;     // this or
+  Trainer* trainer = nullptr;                        // this
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   DeviceCallbacks device;                            // for limits
   // Of sessions and conditions; null: the system's. Must outlive the client.
@@ -34,7 +35,8 @@ struct DeviceClientParts {
   Failpoints failpoints;
 };
 
-// Those of the public SDK. INVALID_ARGUMENT when there are no examples.
+// Those of the public SDK. INVALID_ARGUMENT unless there are either
+// examples or a trainer.
 absl::StatusOr<DeviceClientParts> PartsFrom(
     const ClientDependencies& dependencies);
 

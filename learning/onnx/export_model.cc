@@ -54,6 +54,7 @@ OnnxOptions DescribeVersion(const std::string& task, const ModelSpec& spec,
 absl::StatusOr<ExportedModel> ExportModel(const Model& model,
                                           absl::Span<const float> values,
                                           const ExportOptions& options) {
+  SHOAL_RETURN_IF_ERROR(model.CheckComputable());
   const ParameterLayout layout = LayoutOfDevice(model);
   SHOAL_ASSIGN_OR_RETURN(
       const PrunedModel pruned,

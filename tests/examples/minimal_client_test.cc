@@ -24,12 +24,18 @@ class MinimalClientTest : public ::testing::Test {
  protected:
   // A task for one device at a time whose model takes `inputs` features.
   void CreateTask(int inputs) {
+    v1::ModelDefinition model;
+    model.mutable_logistic()->set_inputs(inputs);
+    model.mutable_logistic()->set_outputs(2);
+    CreateTask(model);
+  }
+
+  void CreateTask(const v1::ModelDefinition& model) {
     v1::CreateTaskRequest request;
     v1::Task& task = *request.mutable_task();
     task.set_name("points");
     task.set_population("points");
-    task.mutable_model()->mutable_logistic()->set_inputs(inputs);
-    task.mutable_model()->mutable_logistic()->set_outputs(2);
+    *task.mutable_model() = model;
     task.mutable_training()->set_learning_rate(0.1);
     task.mutable_round()->set_cohort(1);
     task.mutable_round()->set_min_reports(1);
@@ -78,6 +84,19 @@ class MinimalClientTest : public ::testing::Test {
   }
   std::string Output() { return TailOfFile(log_, 100); }
 
+  void AwaitVersion(int64_t version) {
+    const absl::Time end = absl::Now() + kPatience;
+    while (absl::Now() < end) {
+      const auto models = coordinator_.store().ListModels("points", 10);
+      SHOAL_ASSERT_OK(models);
+      for (const auto& model : *models) {
+        if (model.version == version) return;
+      }
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    FAIL() << "no version " << version;
+  }
+
   TestCoordinator coordinator_;
   const std::unique_ptr<v1::Admin::Stub> admin_ =
       v1::Admin::NewStub(coordinator_.Connect(
@@ -107,6 +126,35 @@ TEST_F(MinimalClientTest, GatewayInCContributesFromItsOwnLoop) {
   EXPECT_THAT(Output(), AllOf(HasSubstr("; come back in "),
                               HasSubstr("the window rises with 0.50")));
   EXPECT_EQ(coordinator_.store().ListContributions(1)->size(), 1u);
+}
+
+TEST_F(MinimalClientTest, OwnTrainerLearnsOverSeveralRounds) {
+  v1::ModelDefinition model;
+  model.mutable_external()->set_parameters(3);
+  model.mutable_external()->set_classes(2);
+  CreateTask(model);
+  EnrollDevice();
+  const std::vector<std::string> arguments = {coordinator_.address(), state_,
+                                              "points"};
+  EXPECT_EQ(Run(arguments, "own_trainer"), 0) << Output();
+  EXPECT_THAT(Output(), HasSubstr("version 0 says that (0.9, 0.1) is below "
+                                  "with 0.50"));
+  AwaitVersion(1);
+  EXPECT_EQ(Run(arguments, "own_trainer"), 0) << Output();
+  EXPECT_THAT(Output(), HasSubstr("version 1 says that (0.9, 0.1) is below "
+                                  "with 0.54"));
+  AwaitVersion(2);
+  const auto rounds = coordinator_.store().ListRounds("points", 3, 0);
+  SHOAL_ASSERT_OK(rounds);
+}
+
+TEST_F(MinimalClientTest, ModelOfAProductIsNotForDevicesWithoutItsTrainer) {
+  v1::ModelDefinition model;
+  model.mutable_external()->set_parameters(3);
+  CreateTask(model);
+  EnrollDevice();
+  EXPECT_EQ(Run({coordinator_.address(), state_, "points"}), 1);
+  EXPECT_THAT(Output(), HasSubstr("model external 3 is a product's own"));
 }
 
 TEST_F(MinimalClientTest, DeviceWithoutTaskSaysSoAndFails) {

@@ -28,7 +28,7 @@ class RandomModelSpecs {
 
  private:
   static constexpr uint64_t kNumLayerKinds = 16;
-  static constexpr uint64_t kNumArchitectures = 7;
+  static constexpr uint64_t kNumArchitectures = 8;
 
   template <typename Spec>
   void Fill(Spec& spec) {

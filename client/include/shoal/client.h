@@ -26,6 +26,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "shoal/limits.h"
+#include "shoal/trainer.h"
 
 namespace shoal {
 
@@ -105,7 +106,10 @@ struct ClientEvent {
 };
 
 struct ClientDependencies {
-  ExampleSource* examples = nullptr;  // required; must outlive the client
+  // What the device trains on, by the models of tasks, or a trainer of your own
+  // (shoal/trainer.h): exactly one; must outlive the client.
+  ExampleSource* examples = nullptr;
+  Trainer* trainer = nullptr;
   // Called from the session's thread, without any lock held. May be empty.
   std::function<void(const ClientEvent&)> on_event;
 
@@ -187,10 +191,15 @@ class Client {
 
   // What the newest model that was fetched says about one example: class
   // probabilities (of one position after the other), or values.
-  // FAILED_PRECONDITION before the first; INVALID_ARGUMENT on a wrong size, a
-  // token that is none, or a missing value that the model does not impute.
+  // FAILED_PRECONDITION before the first, and for a model that only your
+  // trainer understands; INVALID_ARGUMENT on a wrong size, a token that is
+  // none, or a missing value that the model does not impute.
   virtual absl::StatusOr<std::vector<float>> Predict(
       absl::Span<const float> features) = 0;
+
+  // The newest model that was fetched as it is, for whoever computes with it
+  // himself. FAILED_PRECONDITION before the first.
+  virtual absl::StatusOr<ModelValues> NewestModel() = 0;
 };
 
 struct EnrollOptions {

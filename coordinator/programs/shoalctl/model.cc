@@ -70,7 +70,13 @@ absl::Status Download(Shell& shell, const Options& options) {
           ? absl::StrCat(model.task(), "-", model.version(), ".shoal")
           : options.out;
   SHOAL_RETURN_IF_ERROR(CheckDestination(path, options.force));
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, FetchModel(shell, model));
+  SHOAL_ASSIGN_OR_RETURN(std::string bytes, FetchModel(shell, model));
+  if (IsValuesFile(path)) {
+    SHOAL_ASSIGN_OR_RETURN(const learning::StoredModel stored,
+                           learning::ParseModel(bytes));
+    bytes.assign(reinterpret_cast<const char*>(stored.parameters.data()),
+                 stored.parameters.size() * sizeof(float));
+  }
   SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path, bytes));
   shell.Print(model, [&] {
     return absl::StrCat("wrote version ", model.version(), " of ", model.task(),
@@ -100,7 +106,8 @@ void AddModelCommands(CLI::App& app, Shell& shell) {
               [&shell, options] { return Download(shell, *options); });
   download->add_option("MODEL", options->model, kModelHelp)->required();
   download->add_option("--out", options->out,
-                       "file to write (default: TASK-VERSION.shoal)");
+                       "file to write (default: TASK-VERSION.shoal); NAME.f32 "
+                       "gets the values alone, float32");
   download->add_flag("--force", options->force,
                      "overwrite the file when it exists");
   AddModelExport(*noun, shell);

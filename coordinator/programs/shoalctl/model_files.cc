@@ -1,5 +1,7 @@
 #include "coordinator/programs/shoalctl/model_files.h"
 
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -21,6 +23,7 @@ namespace shoal::shoalctl {
 namespace {
 
 constexpr absl::string_view kOnnxExtension = ".onnx";
+constexpr absl::string_view kValuesExtension = ".f32";
 
 absl::Status Wrong(const std::string& path, const absl::Status& status) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", status.message()));
@@ -46,6 +49,27 @@ absl::StatusOr<std::string> FromOnnx(const std::string& path,
       absl::MakeConstSpan(*values).first(to->layout().num_parameters()));
 }
 
+absl::StatusOr<std::string> FromValues(const std::string& path,
+                                       const std::string& bytes,
+                                       const configuration::Task& task) {
+  SHOAL_ASSIGN_OR_RETURN(const auto model, learning::Model::Create(task.model));
+  learning::ParameterVector values(model->layout().num_parameters());
+  const size_t expected = values.size() * sizeof(float);
+  if (bytes.size() != expected) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": has ", bytes.size(), " bytes, expected ",
+                     expected, " for the ", values.size(), " values of task ",
+                     task.name, "'s model, ", task.model.ToString()));
+  }
+  std::memcpy(values.data(), bytes.data(), expected);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i])) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": value ", i, " is ", values[i], ", expected finite values"));
+  }
+  return learning::SerializeModel(model->layout(), values);
+}
+
 }  // namespace
 
 bool IsModelFile(absl::string_view text) {
@@ -55,6 +79,10 @@ bool IsModelFile(absl::string_view text) {
 
 bool IsOnnxFile(absl::string_view path) {
   return absl::EndsWith(path, kOnnxExtension);
+}
+
+bool IsValuesFile(absl::string_view path) {
+  return absl::EndsWith(path, kValuesExtension);
 }
 
 absl::StatusOr<v1::ModelReport> GetModel(Shell& shell,
@@ -126,8 +154,9 @@ absl::StatusOr<std::string> InitialModelIn(const std::string& path,
                                            const configuration::Task& task) {
   absl::StatusOr<std::string> bytes = ReadFile(path);
   if (!bytes.ok()) return protocol::AsWrongInput(bytes.status());
-  if (!IsOnnxFile(path)) return bytes;
-  return FromOnnx(path, *bytes, task);
+  if (IsOnnxFile(path)) return FromOnnx(path, *bytes, task);
+  if (IsValuesFile(path)) return FromValues(path, *bytes, task);
+  return bytes;
 }
 
 absl::Status CheckDestination(const std::string& path, bool force) {

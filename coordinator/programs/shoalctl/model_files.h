@@ -46,9 +46,13 @@ absl::StatusOr<learning::ParameterVector> ParametersIn(
     const std::string& bytes, const learning::Model& model,
     const std::string& name);
 
-// What `task create --initial-model` sends: a model version as it is, or, from
-// an ONNX file (NAME.onnx), one of the task's model with the values of the
-// file's layers. INVALID_ARGUMENT names the file and what is wrong with it.
+// float32, little-endian, as the model's layout has them, and nothing else.
+bool IsValuesFile(absl::string_view path);
+
+// What `task create --initial-model` sends: a model version as it is, or one of
+// the task's model with the values of a file's layers (ONNX, NAME.onnx) or with
+// those that a file is made of (NAME.f32). INVALID_ARGUMENT names the file and
+// what is wrong with it.
 absl::StatusOr<std::string> InitialModelIn(const std::string& path,
                                            const configuration::Task& task);
 

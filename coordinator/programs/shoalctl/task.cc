@@ -138,8 +138,9 @@ void AddTaskCommands(CLI::App& app, Shell& shell) {
       ->required();
   create->add_option("--initial-model", options->initial_model,
                      "start from this instead of random weights: a model "
-                     "version, as `model download` writes it, or an ONNX file "
-                     "(NAME.onnx) of the same layers");
+                     "version, as `model download` writes it, an ONNX file "
+                     "(NAME.onnx) of the same layers, or the values as float32 "
+                     "(NAME.f32)");
   create
       ->add_option(
           "--transfer-from", options->transfer_from,
