@@ -47,9 +47,13 @@ absl::Status CheckOptions(const ClientOptions& options) {
                      "' is not a name: expected up to 63 of a-z, 0-9, "
                      "'_', '.', '-', starting with a letter or digit"));
   }
-  if (options.memory_bytes < 0) {
+  if (options.memory_bytes < 0 ||
+      (options.memory_bytes > 0 && options.memory_bytes <= kSdkMemoryBytes)) {
     return Wrong("memory_bytes",
-                 absl::StrCat(options.memory_bytes, " is below 0"));
+                 absl::StrCat(options.memory_bytes,
+                              ", expected 0 (not limited) or more than the ",
+                              kSdkMemoryBytes,
+                              " that messages and the network may take"));
   }
   if (options.max_backoff <= absl::ZeroDuration()) {
     return Wrong("max_backoff", absl::StrCat(HumanDuration(options.max_backoff),

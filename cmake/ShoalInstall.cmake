@@ -2,7 +2,8 @@
 #   find_package(Shoal REQUIRED)
 #   target_link_libraries(app PRIVATE Shoal::client_sdk)  # C++17, static
 #   target_link_libraries(app PRIVATE Shoal::shoal)       # C11, shared
-# or, for the shared library, pkg-config --cflags --libs shoal.
+# or, without CMake, pkg-config --cflags --libs shoal-client (static) and shoal
+# (shared).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -14,15 +15,27 @@ if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()
 list(TRANSFORM sdk PREPEND shoal_)
+# For linkers, which want the library that uses another before it.
+set(SHOAL_PC_LIBS ${sdk})
+list(FILTER SHOAL_PC_LIBS EXCLUDE REGEX "proto$|proto_services|wire|grpc")
+list(REVERSE SHOAL_PC_LIBS)
+list(TRANSFORM SHOAL_PC_LIBS PREPEND -l)
+list(JOIN SHOAL_PC_LIBS " " SHOAL_PC_LIBS)
 
 install(TARGETS ${sdk} shoal_shared EXPORT ShoalTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES examples/camera.cc examples/minimal_client.cc
+              examples/own_trainer.cc examples/sensor_gateway.c
+              examples/wearable.cc
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/shoal/examples)
 install(FILES client/include/shoal.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 file(RELATIVE_PATH SHOAL_PC_TO_INCLUDE /${CMAKE_INSTALL_LIBDIR}/pkgconfig
      /${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(cmake/shoal.pc.in ${CMAKE_BINARY_DIR}/shoal.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/shoal.pc
+configure_file(cmake/shoal-client.pc.in ${CMAKE_BINARY_DIR}/shoal-client.pc
+               @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/shoal.pc ${CMAKE_BINARY_DIR}/shoal-client.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES client/include/shoal/client.h client/include/shoal/limits.h
               client/include/shoal/trainer.h

@@ -13,6 +13,7 @@
 #include "client/agent/agent_status.h"
 #include "client/agent/share.h"
 #include "client/agent/stop_signals.h"
+#include "client/transport/lean/openssl_memory.h"
 #include "configuration/command_line.h"
 #include "protocol/credentials.h"
 #include "protocol/exit_code.h"
@@ -212,4 +213,9 @@ ExitCode Main(int argc, char** argv) {
 }  // namespace
 }  // namespace shoal::client
 
-int main(int argc, char** argv) { return shoal::client::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // A session takes half of it, whatever the coordinator's certificates are.
+  constexpr size_t kOpensslBytes = 1 << 20;
+  shoal::client::lean::CapOpenSslMemory(kOpensslBytes);
+  return shoal::client::Main(argc, argv);
+}

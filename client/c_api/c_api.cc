@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "client/c_api/c_trainer.h"
 #include "client/c_api/callbacks.h"
 #include "client/c_api/structs.h"
 #include "client/include/shoal.h"
@@ -22,8 +23,9 @@
 struct shoal_client {
   std::unique_ptr<shoal::Clock> clock;  // may be null
   std::unique_ptr<shoal::SecureRng> rng;
-  std::unique_ptr<shoal::ExampleSource> examples;
-  std::unique_ptr<shoal::Client> client;  // uses those before it
+  std::unique_ptr<shoal::ExampleSource> examples;  // this or
+  std::unique_ptr<shoal::Trainer> trainer;         // this
+  std::unique_ptr<shoal::Client> client;           // uses those before it
   std::optional<shoal::SessionReport> last;
 };
 
@@ -72,8 +74,7 @@ DeviceLimits LimitsFrom(const shoal_limits& c) {
   return limits;
 }
 
-absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options* given) {
-  SHOAL_ASSIGN_OR_RETURN(const shoal_options c, ReadStruct(given, "options"));
+absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options& c) {
   ClientOptions options;
   options.coordinator = Text(c.coordinator);
   options.state_folder = Text(c.state_folder);
@@ -96,23 +97,41 @@ absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options* given) {
   return options;
 }
 
+// What the client trains with: a trainer, or examples.
+absl::Status TakeWork(const shoal_options& options,
+                      const shoal_examples* examples, shoal_client& client) {
+  if (options.trainer == nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(const shoal_examples source,
+                           ReadStruct(examples, "examples"));
+    SHOAL_ASSIGN_OR_RETURN(client.examples, ExamplesFrom(source));
+    return absl::OkStatus();
+  }
+  if (examples != nullptr) {
+    return absl::InvalidArgumentError(
+        "examples: are given beside options.trainer, expected one of them");
+  }
+  SHOAL_ASSIGN_OR_RETURN(const shoal_trainer trainer,
+                         ReadStruct(options.trainer, "options.trainer"));
+  SHOAL_ASSIGN_OR_RETURN(client.trainer, TrainerFrom(trainer));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<shoal_client>> Create(
     const shoal_options* options, const shoal_examples* examples,
     const shoal_callbacks* callbacks) {
-  SHOAL_ASSIGN_OR_RETURN(const ClientOptions client_options,
-                         OptionsFrom(options));
-  SHOAL_ASSIGN_OR_RETURN(const shoal_examples source,
-                         ReadStruct(examples, "examples"));
+  SHOAL_ASSIGN_OR_RETURN(const shoal_options c, ReadStruct(options, "options"));
+  SHOAL_ASSIGN_OR_RETURN(const ClientOptions client_options, OptionsFrom(c));
   shoal_callbacks known = {};
   if (callbacks != nullptr) {
     SHOAL_ASSIGN_OR_RETURN(known, ReadStruct(callbacks, "callbacks"));
   }
   auto client = std::make_unique<shoal_client>();
-  SHOAL_ASSIGN_OR_RETURN(client->examples, ExamplesFrom(source));
+  SHOAL_RETURN_IF_ERROR(TakeWork(c, examples, *client));
   SHOAL_ASSIGN_OR_RETURN(client->clock, ClockFrom(known));
   client->rng = RngFrom(known);
   ClientDependencies dependencies;
   dependencies.examples = client->examples.get();
+  dependencies.trainer = client->trainer.get();
   dependencies.on_event = EventsFrom(known);
   dependencies.device_state = DeviceStateFrom(known);
   dependencies.joules = JoulesFrom(known);
@@ -188,6 +207,17 @@ absl::Status Predict(shoal_client& client, absl::Span<const float> features,
   return absl::OkStatus();
 }
 
+absl::Status NewestModel(shoal_client& client, absl::Span<float> out,
+                         size_t* count, int64_t* version) {
+  SHOAL_ASSIGN_OR_RETURN(const ModelValues newest,
+                         client.client->NewestModel());
+  std::copy_n(newest.values.begin(), std::min(newest.values.size(), out.size()),
+              out.begin());
+  if (count != nullptr) *count = newest.values.size();
+  if (version != nullptr) *version = newest.version;
+  return absl::OkStatus();
+}
+
 absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
   SHOAL_ASSIGN_OR_RETURN(const shoal_enroll_options c,
                          ReadStruct(given, "options"));
@@ -256,6 +286,15 @@ int32_t shoal_predict(shoal_client* client, const float* features,
   return shoal::client::Return(
       shoal::client::Predict(*client, {features, num_features}, {out, capacity},
                              count),
+      error);
+}
+
+int32_t shoal_newest_model(shoal_client* client, float* out, size_t capacity,
+                           size_t* count, int64_t* version,
+                           shoal_error* error) {
+  if (out == nullptr) capacity = 0;
+  return shoal::client::Return(
+      shoal::client::NewestModel(*client, {out, capacity}, count, version),
       error);
 }
 

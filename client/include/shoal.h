@@ -88,6 +88,72 @@ typedef struct shoal_examples {
   void (*targets)(void *context, int64_t index, float *out, size_t size);
 } shoal_examples;
 
+/* A part of a flat vector, row-major, behind the one before it. */
+typedef struct shoal_tensor {
+  const char *name;
+  const int64_t *dims; /* [num_dims], each at least 1 */
+  size_t num_dims;
+} shoal_tensor;
+
+/* What a trainer is asked for. What means nothing to it may be passed over. */
+typedef struct shoal_training_task {
+  size_t struct_size;
+  const char *task;
+  int64_t round_number;
+  const shoal_tensor *tensors; /* [num_tensors] */
+  size_t num_tensors;
+  int64_t num_parameters; /* of all tensors */
+  int32_t epochs;         /* perhaps fewer than the task's, for the budgets */
+  int32_t batch_size;     /* examples of a step */
+  double learning_rate;   /* of this round */
+  double proximal_mu;     /* FedProx: adds mu (w - base) to the gradient */
+  double momentum;        /* of SGD; FedNova relies on it */
+  int32_t nesterov;       /* 1: in his form */
+  uint64_t seed;          /* orders the examples; the same when repeated */
+} shoal_training_task;
+
+typedef struct shoal_training_cost {
+  size_t struct_size;
+  int64_t num_steps;     /* at least 1 */
+  double flops_per_step; /* at least 0 */
+  /* Of the engine, besides the SDK's three vectors of the parameters. */
+  int64_t memory_bytes;
+} shoal_training_cost;
+
+typedef struct shoal_training_metrics {
+  size_t struct_size;
+  int64_t num_examples;     /* trained on: what the update counts by */
+  double base_loss_sum;     /* of the base model on them, before training */
+  int64_t base_num_correct; /* likewise; -1: there are no classes */
+} shoal_training_metrics;
+
+/* A trainer of your own, in place of the SDK's: flat values in, changes out.
+ * Tasks for it have a model of their own kind (external: {parameters: N}), or
+ * one that it can compute by its tensors. Called from within shoal_tick and
+ * shoal_run_once, in the order plan, begin, step, …, finish or cancel. Each
+ * returns a shoal_code: not SHOAL_OK gives the assignment up. */
+typedef struct shoal_trainer {
+  size_t struct_size;
+  void *context; /* handed to the functions */
+  int64_t (*num_examples)(void *context);
+  /* Before anything is downloaded; for several numbers of epochs. */
+  int32_t (*plan)(void *context, const shoal_training_task *task,
+                  shoal_training_cost *cost);
+  /* `base`: [num_parameters], valid until finish or cancel; `task` during the
+   * call. */
+  int32_t (*begin)(void *context, const shoal_training_task *task,
+                   const float *base);
+  /* One step, num_steps of them at most: as long as one is, so long a stop or
+   * an empty budget waits. After an error comes cancel. SHOAL_ABORTED: the
+   * training failed; anything else: the examples are no good. */
+  int32_t (*step)(void *context);
+  /* Ends it, perhaps after fewer steps, but at least one. Writes trained minus
+   * base, [num_parameters]. */
+  int32_t (*finish)(void *context, float *delta,
+                    shoal_training_metrics *metrics);
+  void (*cancel)(void *context); /* ends it for nothing; may be NULL */
+} shoal_trainer;
+
 typedef enum shoal_event_kind {
   SHOAL_EVENT_CHECKED_IN = 0,
   SHOAL_EVENT_ASSIGNED = 1,
@@ -172,13 +238,18 @@ typedef struct shoal_options {
   const char *coordinator;  /* HOST:PORT */
   const char *state_folder; /* keys, models, unfinished uploads; mode 0700 */
   const char *population;
-  const char *proxy;      /* http://HOST:PORT; NULL: as the environment says */
-  uint64_t seed;          /* orders the local examples */
-  int64_t memory_bytes;   /* what training may use; 0: not limited */
-  int64_t max_backoff_ms; /* between attempts; 0: 5 minutes */
-  int64_t idle_window_ms; /* longest time without a byte; 0: 30 s */
-  int32_t insecure;       /* 1: plaintext; for experiments on one machine */
+  const char *proxy; /* http://HOST:PORT; NULL: as the environment says */
+  uint64_t seed;     /* orders the local examples */
+  /* Most bytes that a session allocates, 640 KiB of them for messages and the
+   * network. Not in it: your examples, what shoal_predict keeps, and what
+   * OpenSSL makes once for the process. 0: not limited. */
+  int64_t memory_bytes;
+  int64_t max_backoff_ms;     /* between attempts; 0: 5 minutes */
+  int64_t idle_window_ms;     /* longest time without a byte; 0: 30 s */
+  int32_t insecure;           /* 1: plaintext; for experiments on one machine */
   const shoal_limits *limits; /* NULL: none */
+  /* NULL: the SDK trains the models of tasks on the examples. */
+  const shoal_trainer *trainer;
 } shoal_options;
 
 typedef struct shoal_enroll_options {
@@ -239,7 +310,8 @@ SHOAL_API int32_t shoal_enroll(const shoal_enroll_options *options,
 
 /* SHOAL_INVALID_ARGUMENT names the option that is wrong; SHOAL_NOT_FOUND: the
  * device is not enrolled; SHOAL_FAILED_PRECONDITION: another client uses the
- * folder. `callbacks` may be NULL. */
+ * folder. `examples` is NULL with a trainer, and only then; `callbacks` may be
+ * NULL. */
 SHOAL_API int32_t shoal_client_create(const shoal_options *options,
                                       const shoal_examples *examples,
                                       const shoal_callbacks *callbacks,
@@ -275,6 +347,14 @@ SHOAL_API int32_t shoal_predict(shoal_client *client, const float *features,
                                 size_t num_features, float *out,
                                 size_t capacity, size_t *count,
                                 shoal_error *error);
+
+/* The newest model that was fetched, as flat values, for whoever computes with
+ * it himself. Writes the first `capacity` of them, the number that there are,
+ * and its version; all may be NULL. SHOAL_FAILED_PRECONDITION before the
+ * first. */
+SHOAL_API int32_t shoal_newest_model(shoal_client *client, float *out,
+                                     size_t capacity, size_t *count,
+                                     int64_t *version, shoal_error *error);
 
 /* Stops it first. NULL is none. */
 SHOAL_API void shoal_client_destroy(shoal_client *client);

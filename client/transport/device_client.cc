@@ -138,7 +138,9 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   SHOAL_ASSIGN_OR_RETURN(made.state, OpenFileState(options.state_folder));
   made.session.population = options.population;
   made.session.seed = options.seed;
-  made.session.memory_bytes = options.memory_bytes;
+  if (options.memory_bytes > 0) {
+    made.session.memory_bytes = options.memory_bytes - kSdkMemoryBytes;
+  }
   made.session.max_backoff = options.max_backoff;
   made.session.failpoints = parts.failpoints;
   made.session.clock = parts.clock != nullptr ? parts.clock : &connector->clock;

@@ -75,9 +75,14 @@ struct ClientOptions {
   // http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy on the way; empty: as the
   // environment's https_proxy and no_proxy say.
   std::string proxy;
-  uint64_t seed = 0;         // orders the local examples
-  int64_t memory_bytes = 0;  // what training may use; 0: not limited
-  bool insecure = false;     // plaintext; for experiments on one machine
+  uint64_t seed = 0;  // orders the local examples
+  // Most bytes that the SDK allocates in a session, all in all: model, training
+  // and update are planned to fit beside 640 KiB for messages and the network.
+  // Not in it: your examples, what Predict keeps, and the tables that OpenSSL
+  // makes once for the process (about 300 KiB, where nobody else uses it).
+  // 0: not limited.
+  int64_t memory_bytes = 0;
+  bool insecure = false;  // plaintext; for experiments on one machine
   absl::Duration max_backoff = absl::Minutes(5);
   // Longest time without a byte before a transfer counts as failed; a plan
   // may shorten it.

@@ -1,6 +1,5 @@
 #include "client/transport/lean/capped_memory.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -19,13 +18,27 @@ size_t SizeOf(void* block) {
 
 }  // namespace
 
+bool CappedMemory::Take(size_t size) {
+  const size_t limit = limit_;
+  size_t before = bytes_;
+  do {
+    if (before > limit || size > limit - before) return false;
+  } while (!bytes_.compare_exchange_weak(before, before + size));
+  size_t peak = peak_;
+  while (peak < before + size &&
+         !peak_.compare_exchange_weak(peak, before + size)) {
+  }
+  return true;
+}
+
 void* CappedMemory::Allocate(size_t size) {
-  if (size > limit_ - bytes_) return nullptr;
+  if (!Take(size)) return nullptr;
   char* const block = static_cast<char*>(std::malloc(kHeader + size));
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) {
+    bytes_ -= size;
+    return nullptr;
+  }
   std::memcpy(block, &size, sizeof size);
-  bytes_ += size;
-  peak_ = std::max(peak_, bytes_);
   return block + kHeader;
 }
 
@@ -39,13 +52,16 @@ void* CappedMemory::AllocateZeroed(size_t count, size_t size) {
 void* CappedMemory::Resize(void* block, size_t size) {
   if (block == nullptr) return Allocate(size);
   const size_t old_size = SizeOf(block);
-  if (size > old_size && size - old_size > limit_ - bytes_) return nullptr;
+  const size_t more = size > old_size ? size - old_size : 0;
+  if (more > 0 && !Take(more)) return nullptr;
   char* const moved = static_cast<char*>(
       std::realloc(static_cast<char*>(block) - kHeader, kHeader + size));
-  if (moved == nullptr) return nullptr;
+  if (moved == nullptr) {
+    bytes_ -= more;
+    return nullptr;
+  }
   std::memcpy(moved, &size, sizeof size);
-  bytes_ = bytes_ - old_size + size;
-  peak_ = std::max(peak_, bytes_);
+  bytes_ -= old_size + more - size;
   return moved + kHeader;
 }
 

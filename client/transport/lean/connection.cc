@@ -40,7 +40,8 @@ absl::StatusOr<bool> Connection::Establish(absl::Duration now) {
     if (socket == nullptr) return false;
     dialer_.reset();
     if (route_.tls != nullptr) {
-      stream_ = route_.tls->Wrap(std::move(socket), route_.coordinator);
+      SHOAL_ASSIGN_OR_RETURN(
+          stream_, route_.tls->Wrap(std::move(socket), route_.coordinator));
     } else {
       stream_ = std::move(socket);
     }

@@ -27,7 +27,7 @@ absl::Status Unusable(absl::string_view what) {
 absl::Status Trust(SSL_CTX* context, const std::string& pem) {
   const protocol::BioHandle bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  SHOAL_CHECK(bio != nullptr);
+  if (bio == nullptr) return Unusable("the CA's certificate cannot be read");
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   int num_trusted = 0;
   while (true) {
@@ -57,6 +57,22 @@ absl::Status Identify(SSL_CTX* context, const ChannelTls& tls) {
   return absl::OkStatus();
 }
 
+// Lets the handshake fail with whoever is not `peer`.
+bool Expect(SSL* ssl, const HostPort& peer) {
+  const char* const host = peer.host.c_str();
+  if (peer.is_numeric()) {
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+  }
+  return SSL_set1_host(ssl, host) == 1 &&
+         SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+absl::Status NoMemory() {
+  return absl::ResourceExhaustedError(
+      protocol::OpensslError("there is no memory for a TLS connection")
+          .message());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Create(
@@ -65,8 +81,10 @@ absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Create(
   made->context_.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = made->context_.get();
   if (context == nullptr) return Unusable("TLS cannot be used");
-  SHOAL_CHECK(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1);
-  SHOAL_CHECK(SSL_CTX_set_alpn_protos(context, kHttp2, sizeof kHttp2) == 0);
+  if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+      SSL_CTX_set_alpn_protos(context, kHttp2, sizeof kHttp2) != 0) {
+    return Unusable("TLS 1.3 cannot be used");
+  }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -86,24 +104,20 @@ int TlsContext::KeepSession(SSL* ssl, SSL_SESSION* session) {
   return 1;
 }
 
-std::unique_ptr<ByteStream> TlsContext::Wrap(std::unique_ptr<Socket> socket,
-                                             const HostPort& peer) {
-  SSL* ssl = SSL_new(context_.get());
-  SHOAL_CHECK(ssl != nullptr);
-  if (peer.is_numeric()) {
-    SHOAL_CHECK(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl),
-                                              peer.host.c_str()) == 1);
-  } else {
-    SHOAL_CHECK(SSL_set1_host(ssl, peer.host.c_str()) == 1);
-    SHOAL_CHECK(SSL_set_tlsext_host_name(ssl, peer.host.c_str()) == 1);
-  }
+absl::StatusOr<std::unique_ptr<ByteStream>> TlsContext::Wrap(
+    std::unique_ptr<Socket> socket, const HostPort& peer) {
+  std::unique_ptr<SSL, SslFreer> owned(SSL_new(context_.get()));
+  SSL* const ssl = owned.get();
+  if (ssl == nullptr || !Expect(ssl, peer)) return NoMemory();
   // A ticket is shown once: the handshake brings new ones.
   if (session_ != nullptr && SSL_SESSION_is_resumable(session_.get())) {
     SSL_set_session(ssl, session_.get());
   }
   session_.reset();
-  return std::make_unique<TlsStream>(std::unique_ptr<SSL, SslFreer>(ssl),
-                                     std::move(socket), peer.ToString());
+  auto stream = std::make_unique<TlsStream>(std::move(owned), std::move(socket),
+                                            peer.ToString());
+  if (!stream->usable()) return NoMemory();
+  return stream;
 }
 
 }  // namespace shoal::client::lean

@@ -30,9 +30,10 @@ class TlsContext {
       const ChannelTls& tls);
 
   // A TLS stream over `socket` (connected) that speaks HTTP/2 with `peer` or
-  // fails its handshake. The context must outlive it.
-  std::unique_ptr<ByteStream> Wrap(std::unique_ptr<Socket> socket,
-                                   const HostPort& peer);
+  // fails its handshake. The context must outlive it. RESOURCE_EXHAUSTED when
+  // OpenSSL gets no memory.
+  absl::StatusOr<std::unique_ptr<ByteStream>> Wrap(
+      std::unique_ptr<Socket> socket, const HostPort& peer);
 
   // Handshakes so far that resumed an earlier connection.
   int64_t resumed() const { return SSL_CTX_sess_hits(context_.get()); }

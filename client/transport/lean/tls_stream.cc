@@ -3,11 +3,11 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/check.h"
 #include "base/status_macros.h"
 #include "client/transport/connection_errors.h"
 
@@ -43,8 +43,13 @@ absl::string_view CertificateAlert(int reason) {
 TlsStream::TlsStream(std::unique_ptr<SSL, SslFreer> ssl,
                      std::unique_ptr<Socket> socket, std::string peer)
     : ssl_(std::move(ssl)), socket_(std::move(socket)), peer_(std::move(peer)) {
-  BIO* bio = BIO_new(SocketMethod());
-  SHOAL_CHECK(bio != nullptr);
+  const BIO_METHOD* const method = SocketMethod();
+  BIO* bio = method == nullptr ? nullptr : BIO_new(method);
+  if (bio == nullptr) {
+    usable_ = false;
+    failed_ = true;
+    return;
+  }
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);  // takes it over
@@ -58,16 +63,18 @@ TlsStream::~TlsStream() {
 // OpenSSL's own sockets write without MSG_NOSIGNAL: a peer that closes its
 // connection would kill the process.
 const BIO_METHOD* TlsStream::SocketMethod() {
-  static const BIO_METHOD* const method = [] {
-    BIO_METHOD* made =
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
-    SHOAL_CHECK(made != nullptr);
-    BIO_meth_set_read(made, ReadSocket);
-    BIO_meth_set_write(made, WriteSocket);
-    BIO_meth_set_ctrl(made, Control);
-    return made;
-  }();
-  return method;
+  static std::atomic<BIO_METHOD*> method = nullptr;
+  BIO_METHOD* known = method;
+  if (known != nullptr) return known;
+  BIO_METHOD* made =
+      BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+  if (made == nullptr) return nullptr;
+  BIO_meth_set_read(made, ReadSocket);
+  BIO_meth_set_write(made, WriteSocket);
+  BIO_meth_set_ctrl(made, Control);
+  if (method.compare_exchange_strong(known, made)) return made;
+  BIO_meth_free(made);  // another thread was faster
+  return known;
 }
 
 int TlsStream::ReadSocket(BIO* bio, char* out, int size) {

@@ -22,6 +22,9 @@ class TlsStream final : public ByteStream {
   ~TlsStream() override;
 
   absl::StatusOr<bool> Handshake() override;
+  // Whether OpenSSL had memory for it; otherwise nothing may be called.
+  bool usable() const { return usable_; }
+
   absl::StatusOr<size_t> Read(absl::Span<char> out) override;
   absl::StatusOr<size_t> Write(absl::string_view bytes) override;
   int fd() const override { return socket_->fd(); }
@@ -30,7 +33,8 @@ class TlsStream final : public ByteStream {
   }
 
  private:
-  // OpenSSL's callbacks: it reads and writes through these.
+  // OpenSSL's callbacks: it reads and writes through these. Null without
+  // memory.
   static const BIO_METHOD* SocketMethod();
   static int ReadSocket(BIO* bio, char* out, int size);
   static int WriteSocket(BIO* bio, const char* bytes, int size);
@@ -49,6 +53,7 @@ class TlsStream final : public ByteStream {
   // a write that waits for room.
   bool read_wants_write_ = false;
   bool write_wants_write_ = false;
+  bool usable_ = true;
   bool failed_ = false;
   absl::Status lost_;  // why the socket failed, OpenSSL's callbacks cannot say
 };

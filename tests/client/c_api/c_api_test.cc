@@ -10,6 +10,7 @@
 #include "client/include/shoal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "learning/update_codec.h"
 #include "protocol/certificates.h"
 #include "tests/client/transport/fleet_server.h"
 #include "tests/support/small_examples.h"
@@ -117,6 +118,111 @@ TEST_F(CApiTest, TicksContributeAndPredict) {
             SHOAL_OK);
   EXPECT_EQ(count, static_cast<size_t>(examples_.num_classes));
   EXPECT_GT(out[0], 0);
+}
+
+// Adds a quarter to every parameter with every step.
+struct CountingEngine {
+  int64_t num_parameters = 0;
+  int64_t steps = 0;
+  std::string first_tensor;
+  bool cancelled = false;
+
+  static CountingEngine& Of(void* context) {
+    return *static_cast<CountingEngine*>(context);
+  }
+  shoal_trainer Functions() {
+    auto trainer = Sized<shoal_trainer>();
+    trainer.context = this;
+    trainer.num_examples = [](void*) { return int64_t{20}; };
+    trainer.plan = [](void*, const shoal_training_task* task,
+                      shoal_training_cost* cost) {
+      cost->num_steps = 3 * task->epochs;
+      return int32_t{SHOAL_OK};
+    };
+    trainer.begin = [](void* context, const shoal_training_task* task,
+                       const float* base) {
+      Of(context).num_parameters = task->num_parameters;
+      Of(context).first_tensor = task->tensors[0].name;
+      return base[0] == 0 ? int32_t{SHOAL_OK} : int32_t{SHOAL_INTERNAL};
+    };
+    trainer.step = [](void* context) {
+      ++Of(context).steps;
+      return int32_t{SHOAL_OK};
+    };
+    trainer.finish = [](void* context, float* delta,
+                        shoal_training_metrics* metrics) {
+      for (int64_t i = 0; i < Of(context).num_parameters; ++i) {
+        delta[i] = 0.25f * static_cast<float>(Of(context).steps);
+      }
+      metrics->num_examples = 20;
+      metrics->base_loss_sum = 10;
+      return int32_t{SHOAL_OK};
+    };
+    trainer.cancel = [](void* context) { Of(context).cancelled = true; };
+    return trainer;
+  }
+};
+
+TEST_F(CApiTest, TrainerOfTheProductTakesTheSdksPlace) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  CountingEngine engine;
+  const shoal_trainer trainer = engine.Functions();
+  options_.trainer = &trainer;
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("examples: are given beside"));
+  ASSERT_EQ(
+      shoal_client_create(&options_, nullptr, &callbacks_, &client_, &error_),
+      SHOAL_OK)
+      << error_.message;
+  size_t count = 0;
+  EXPECT_EQ(shoal_newest_model(client_, nullptr, 0, &count, nullptr, &error_),
+            SHOAL_FAILED_PRECONDITION);
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_CONTRIBUTED) << report.explanation;
+  EXPECT_EQ(report.num_steps, 6);  // 3 in each of the plan's 2 epochs
+  EXPECT_EQ(report.base_loss, 0.5);
+  EXPECT_TRUE(std::isnan(report.base_accuracy));
+  EXPECT_EQ(engine.num_parameters, 15);
+  EXPECT_EQ(engine.first_tensor, "dense1.weight");
+  EXPECT_FALSE(engine.cancelled);
+  const auto update = learning::DecodeUpdate(fleet_.counted().at(0), 15);
+  SHOAL_ASSERT_OK(update);
+  EXPECT_EQ(update->delta[14], 1.5f);
+  float values[2] = {-1, -1};
+  int64_t version = 0;
+  ASSERT_EQ(shoal_newest_model(client_, values, 2, &count, &version, &error_),
+            SHOAL_OK);
+  EXPECT_EQ(count, 15u);
+  EXPECT_EQ(version, 1);
+  EXPECT_EQ(values[1], 0);
+}
+
+TEST_F(CApiTest, TrainerWithoutAFunctionIsNamed) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  CountingEngine engine;
+  shoal_trainer trainer = engine.Functions();
+  trainer.step = nullptr;
+  options_.trainer = &trainer;
+  EXPECT_EQ(shoal_client_create(&options_, nullptr, nullptr, &client_, &error_),
+            SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("options.trainer.step: is NULL"));
+}
+
+TEST_F(CApiTest, FailureOfTheTrainerGivesTheAssignmentUp) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  CountingEngine engine;
+  shoal_trainer trainer = engine.Functions();
+  trainer.step = [](void*) { return int32_t{SHOAL_ABORTED}; };
+  options_.trainer = &trainer;
+  ASSERT_EQ(shoal_client_create(&options_, nullptr, nullptr, &client_, &error_),
+            SHOAL_OK);
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_ABANDONED);
+  EXPECT_THAT(report.explanation,
+              HasSubstr("the product's trainer returned 10 from step"));
+  EXPECT_TRUE(engine.cancelled);
 }
 
 TEST_F(CApiTest, LimitsAndCallbacksReachTheSession) {

@@ -33,6 +33,20 @@ TEST(CappedMemoryTest, WhatDoesNotFitIsRefused) {
   memory.Free(block);
 }
 
+TEST(CappedMemoryTest, LowerLimitLetsNothingMoreIn) {
+  CappedMemory memory(100);
+  void* block = memory.Allocate(60);
+  memory.set_limit(50);
+  EXPECT_EQ(memory.Allocate(1), nullptr);
+  EXPECT_EQ(memory.Resize(block, 61), nullptr);
+  block = memory.Resize(block, 40);
+  EXPECT_EQ(memory.bytes(), 40);
+  void* const other = memory.Allocate(10);
+  EXPECT_NE(other, nullptr);
+  memory.Free(block);
+  memory.Free(other);
+}
+
 TEST(CappedMemoryTest, ZeroedBlocksAreZeroAndDoNotOverflow) {
   CappedMemory memory(100);
   char* const block = static_cast<char*>(memory.AllocateZeroed(5, 20));

@@ -44,7 +44,9 @@ class TlsTest : public ::testing::Test {
     auto socket = testing::Dial(dialer);
     EXPECT_THAT(socket, IsOk());
     peer.host = host;
-    return context.Wrap(*std::move(socket), peer);
+    auto stream = context.Wrap(*std::move(socket), peer);
+    EXPECT_THAT(stream, IsOk());
+    return *std::move(stream);
   }
 
   const protocol::KeyAndCertificate ca_ =

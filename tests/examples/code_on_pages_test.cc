@@ -1,4 +1,4 @@
-// The code of docs/how-to/embed-a-device.md is that of the example.
+// The code on the pages about the SDK is that of the examples.
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -30,21 +30,35 @@ std::vector<std::string> CodeBlocks(const std::string& page) {
   return blocks;
 }
 
-TEST(EmbedADeviceTest, EveryBlockIsInTheExample) {
+struct Page {
+  std::string name;
+  std::string example;
+  size_t blocks;  // at least
+};
+
+class CodeOnPagesTest : public ::testing::TestWithParam<Page> {};
+
+TEST_P(CodeOnPagesTest, EveryBlockIsInTheExample) {
   const char* source = std::getenv("SHOAL_SOURCE_DIR");
   ASSERT_NE(source, nullptr);
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const std::string page,
-      ReadFile(absl::StrCat(source, "/docs/how-to/embed-a-device.md")));
+      ReadFile(absl::StrCat(source, "/docs/how-to/", GetParam().name, ".md")));
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const std::string example,
-      ReadFile(absl::StrCat(source, "/examples/minimal_client.cc")));
+      ReadFile(absl::StrCat(source, "/examples/", GetParam().example, ".cc")));
   const std::vector<std::string> blocks = CodeBlocks(page);
-  EXPECT_GE(blocks.size(), 6u);
+  EXPECT_GE(blocks.size(), GetParam().blocks);
   for (const std::string& block : blocks) {
     EXPECT_TRUE(absl::StrContains(example, block)) << block;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Pages, CodeOnPagesTest,
+    ::testing::Values(Page{"embed-the-sdk", "minimal_client", 6},
+                      Page{"bring-your-own-trainer", "own_trainer", 2}),
+    [](const auto& info) { return info.param.example; });
 
 }  // namespace
 }  // namespace shoal::testing
