@@ -79,7 +79,7 @@ struct ClientOptions {
   // Most bytes that the SDK allocates in a session, all in all: model, training
   // and update are planned to fit beside 640 KiB for messages and the network.
   // Not in it: your examples, what Predict keeps, and the tables that OpenSSL
-  // makes once for the process (about 300 KiB, where nobody else uses it).
+  // makes once for the process (about 400 KiB, where nobody else uses it).
   // 0: not limited.
   int64_t memory_bytes = 0;
   bool insecure = false;  // plaintext; for experiments on one machine
