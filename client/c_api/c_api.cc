@@ -72,6 +72,19 @@ DeviceLimits LimitsFrom(const shoal_limits& c) {
   return limits;
 }
 
+ExampleStoreOptions StoreFrom(const shoal_example_store& c) {
+  ExampleStoreOptions store;
+  store.num_features = c.num_features;
+  store.num_classes = c.num_classes;
+  if (c.labels_per_example != 0)
+    store.labels_per_example = c.labels_per_example;
+  store.num_targets = c.num_targets;
+  if (c.max_examples != 0) store.max_examples = c.max_examples;
+  if (c.max_bytes != 0) store.max_bytes = c.max_bytes;
+  if (c.max_age_ms != 0) store.max_age = absl::Milliseconds(c.max_age_ms);
+  return store;
+}
+
 absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options* given) {
   SHOAL_ASSIGN_OR_RETURN(const shoal_options c, ReadStruct(given, "options"));
   ClientOptions options;
@@ -93,6 +106,12 @@ absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options* given) {
                            ReadStruct(c.limits, "options.limits"));
     options.limits = LimitsFrom(limits);
   }
+  if (c.example_store != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const shoal_example_store store,
+        ReadStruct(c.example_store, "options.example_store"));
+    options.example_store = StoreFrom(store);
+  }
   return options;
 }
 
@@ -101,14 +120,17 @@ absl::StatusOr<std::unique_ptr<shoal_client>> Create(
     const shoal_callbacks* callbacks) {
   SHOAL_ASSIGN_OR_RETURN(const ClientOptions client_options,
                          OptionsFrom(options));
-  SHOAL_ASSIGN_OR_RETURN(const shoal_examples source,
-                         ReadStruct(examples, "examples"));
+  auto client = std::make_unique<shoal_client>();
+  // With neither that nor a store, MakeDeviceClient says so.
+  if (examples != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(const shoal_examples source,
+                           ReadStruct(examples, "examples"));
+    SHOAL_ASSIGN_OR_RETURN(client->examples, ExamplesFrom(source));
+  }
   shoal_callbacks known = {};
   if (callbacks != nullptr) {
     SHOAL_ASSIGN_OR_RETURN(known, ReadStruct(callbacks, "callbacks"));
   }
-  auto client = std::make_unique<shoal_client>();
-  SHOAL_ASSIGN_OR_RETURN(client->examples, ExamplesFrom(source));
   SHOAL_ASSIGN_OR_RETURN(client->clock, ClockFrom(known));
   client->rng = RngFrom(known);
   ClientDependencies dependencies;
@@ -116,7 +138,7 @@ absl::StatusOr<std::unique_ptr<shoal_client>> Create(
   dependencies.on_event = EventsFrom(known);
   dependencies.device_state = DeviceStateFrom(known);
   dependencies.joules = JoulesFrom(known);
-  SHOAL_ASSIGN_OR_RETURN(DeviceClientParts parts, PartsFrom(dependencies));
+  DeviceClientParts parts = PartsFrom(dependencies);
   parts.clock = client->clock.get();
   parts.rng = client->rng.get();
   SHOAL_ASSIGN_OR_RETURN(
@@ -188,6 +210,29 @@ absl::Status Predict(shoal_client& client, absl::Span<const float> features,
   return absl::OkStatus();
 }
 
+// What is not there is NULL and 0.
+template <typename T>
+absl::StatusOr<absl::Span<const T>> SpanOf(const T* values, size_t count,
+                                           absl::string_view name) {
+  if (values != nullptr || count == 0) {
+    return absl::Span<const T>(values, count);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("example.", name, ": is NULL, expected ", count, " values"));
+}
+
+absl::Status AddExample(shoal_client& client, const shoal_example* given) {
+  SHOAL_ASSIGN_OR_RETURN(const shoal_example c, ReadStruct(given, "example"));
+  Example example;
+  SHOAL_ASSIGN_OR_RETURN(example.features,
+                         SpanOf(c.features, c.num_features, "features"));
+  SHOAL_ASSIGN_OR_RETURN(example.labels,
+                         SpanOf(c.labels, c.num_labels, "labels"));
+  SHOAL_ASSIGN_OR_RETURN(example.targets,
+                         SpanOf(c.targets, c.num_targets, "targets"));
+  return client.client->AddExample(example);
+}
+
 absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
   SHOAL_ASSIGN_OR_RETURN(const shoal_enroll_options c,
                          ReadStruct(given, "options"));
@@ -257,6 +302,12 @@ int32_t shoal_predict(shoal_client* client, const float* features,
       shoal::client::Predict(*client, {features, num_features}, {out, capacity},
                              count),
       error);
+}
+
+int32_t shoal_add_example(shoal_client* client, const shoal_example* example,
+                          shoal_error* error) {
+  return shoal::client::Return(shoal::client::AddExample(*client, example),
+                               error);
 }
 
 void shoal_client_destroy(shoal_client* client) { delete client; }
