@@ -160,6 +160,11 @@ absl::StatusOr<ExampleShape> DecodeSegmentHeader(absl::string_view bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "format version ", version, ", expected ", kFormatVersion));
   }
+  for (const int count : {shape.num_features, shape.num_classes,
+                          shape.labels_per_example, shape.num_targets}) {
+    if (count >= 0 && count <= learning::kMaxValuesPerExample) continue;
+    return absl::DataLossError("the header holds numbers that cannot be");
+  }
   return shape;
 }
 

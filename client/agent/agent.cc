@@ -117,9 +117,9 @@ absl::Status Agent::Prepare() {
 absl::Status Agent::OpenExamples(DeviceClientParts& parts) {
   const AgentConfig& config = options_.config;
   if (config.examples.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(
-        intake_, ExampleIntake::Open(ExamplesFrom(*config.examples),
-                                     config.state, clock_, log_));
+    SHOAL_ASSIGN_OR_RETURN(intake_,
+                           ExampleIntake::Open(ExamplesFrom(*config.examples),
+                                               config.state, clock_, log_));
     parts.store = intake_->store();
     status_.examples = parts.store->num_examples();
     return absl::OkStatus();
@@ -151,8 +151,7 @@ ExitCode Agent::RunSessions() {
 }
 
 absl::Duration Agent::UntilNextWork() const {
-  absl::Duration wait =
-      std::min(next_tick_, status_due_) - clock_.Monotonic();
+  absl::Duration wait = std::min(next_tick_, status_due_) - clock_.Monotonic();
   if (intake_ != nullptr) wait = std::min(wait, intake_->Due());
   return std::clamp(wait, absl::ZeroDuration(), kLongestWait);
 }

@@ -31,9 +31,9 @@ class Connection {
 };
 
 absl::Status Failed(const std::string& path) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      path, ": no agent answers there: ",
-      errno == EAGAIN ? "out of patience" : std::strerror(errno)));
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": no agent answers there: ",
+                   errno == EAGAIN ? "out of patience" : std::strerror(errno)));
 }
 
 absl::Status SendAll(int fd, absl::string_view bytes, const std::string& path) {

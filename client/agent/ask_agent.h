@@ -11,8 +11,8 @@
 namespace shoal::client {
 
 // Sends a line (without its end) and returns what stands behind "ok" in the
-// answer. FAILED_PRECONDITION with the agent's own sentence when it answers with
-// an error, or when nobody answers at `path` within `patience`.
+// answer. FAILED_PRECONDITION with the agent's own sentence when it answers
+// with an error, or when nobody answers at `path` within `patience`.
 absl::StatusOr<std::string> AskAgent(const std::string& path,
                                      absl::string_view line,
                                      absl::Duration patience);

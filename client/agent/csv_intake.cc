@@ -150,9 +150,8 @@ absl::StatusOr<CsvIntake::Row> CsvIntake::ParseRow() const {
   const auto numbers = [&](const std::vector<size_t>& columns,
                            std::vector<float>& values) -> absl::Status {
     for (const size_t column : columns) {
-      SHOAL_ASSIGN_OR_RETURN(
-          const float value,
-          learning::CsvFeature(*reader_, columns_, column));
+      SHOAL_ASSIGN_OR_RETURN(const float value,
+                             learning::CsvFeature(*reader_, columns_, column));
       values.push_back(value);
     }
     return absl::OkStatus();

@@ -31,9 +31,9 @@ absl::StatusOr<std::unique_ptr<ExampleIntake>> ExampleIntake::Open(
 absl::Status ExampleIntake::Listen(Client& client) {
   if (options_.socket.empty()) return absl::OkStatus();
   requests_ = std::make_unique<LocalRequests>(*store_, client);
-  SHOAL_ASSIGN_OR_RETURN(socket_,
-                         LocalSocket::Open(options_.socket,
-                                           options_.socket_mode, *requests_));
+  SHOAL_ASSIGN_OR_RETURN(
+      socket_,
+      LocalSocket::Open(options_.socket, options_.socket_mode, *requests_));
   return absl::OkStatus();
 }
 

@@ -23,9 +23,8 @@ constexpr size_t kBytesBesides = 32;  // the word and what separates
 constexpr size_t kMostQuoted = 40;
 
 absl::Status Wrong(absl::string_view text, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", absl::CHexEscape(text.substr(0, kMostQuoted)), "' is ",
-                   expected));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", absl::CHexEscape(text.substr(0, kMostQuoted)), "' is ", expected));
 }
 
 // What is empty is missing.
@@ -67,8 +66,8 @@ std::string ExampleForm(const ExampleShape& shape) {
   return "example VALUE,...";
 }
 
-absl::StatusOr<LocalRequest> ParseAdd(
-    absl::Span<const absl::string_view> words, const ExampleShape& shape) {
+absl::StatusOr<LocalRequest> ParseAdd(absl::Span<const absl::string_view> words,
+                                      const ExampleShape& shape) {
   const bool has_outcome = shape.num_classes > 0 || shape.num_targets > 0;
   if (words.size() != (has_outcome ? 3u : 2u)) {
     return absl::InvalidArgumentError(
@@ -77,13 +76,12 @@ absl::StatusOr<LocalRequest> ParseAdd(
   AddRequest add;
   if (shape.num_classes > 0) {
     SHOAL_ASSIGN_OR_RETURN(
-        add.labels, ParseList(words[1], shape.labels_per_example, "labels",
-                              ParseLabel));
+        add.labels,
+        ParseList(words[1], shape.labels_per_example, "labels", ParseLabel));
   }
   if (shape.num_targets > 0) {
-    SHOAL_ASSIGN_OR_RETURN(
-        add.targets,
-        ParseList(words[1], shape.num_targets, "targets", ParseFloat));
+    SHOAL_ASSIGN_OR_RETURN(add.targets, ParseList(words[1], shape.num_targets,
+                                                  "targets", ParseFloat));
   }
   SHOAL_ASSIGN_OR_RETURN(
       add.features,
@@ -106,9 +104,9 @@ absl::StatusOr<LocalRequest> ParseRequest(absl::string_view line,
   const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
   if (words[0] == "example") return ParseAdd(words, shape);
   if (words[0] != "predict" || words.size() != 2) {
-    return Wrong(line, absl::StrCat("no request: expected '",
-                                    ExampleForm(shape),
-                                    "' or 'predict VALUE,...'"));
+    return Wrong(line,
+                 absl::StrCat("no request: expected '", ExampleForm(shape),
+                              "' or 'predict VALUE,...'"));
   }
   PredictRequest predict;
   SHOAL_ASSIGN_OR_RETURN(

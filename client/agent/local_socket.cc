@@ -37,8 +37,8 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   }
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return ErrnoStatus(errno, path, "socket");
-  const int connected = connect(
-      fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int connected =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = connected == 0 ? 0 : errno;
   close(fd);
   if (error != ECONNREFUSED) {
@@ -69,8 +69,7 @@ absl::StatusOr<std::unique_ptr<LocalSocket>> LocalSocket::Open(
     const std::string& path, uint32_t mode, LineAnswerer& answerer) {
   SHOAL_ASSIGN_OR_RETURN(const sockaddr_un address, SocketAddress(path));
   SHOAL_RETURN_IF_ERROR(RemoveStale(path, address));
-  const int fd =
-      socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return ErrnoStatus(errno, path, "socket");
   const absl::Status listening = Listen(fd, path, mode, address);
   if (!listening.ok()) {
@@ -196,16 +195,15 @@ bool LocalSocket::Send(Client& client) {
 }
 
 void LocalSocket::Accept() {
-  const int fd =
-      accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   // Without a descriptor for the new one, an old one has to give up its own.
   const bool is_short = fd < 0 && (errno == EMFILE || errno == ENFILE);
   const bool is_full = fd >= 0 && clients_.size() == kMostClients;
   if (is_full || (is_short && !clients_.empty())) {
-    const auto silent = std::min_element(
-        clients_.begin(), clients_.end(), [](const Client& a, const Client& b) {
-          return a.last_heard < b.last_heard;
-        });
+    const auto silent = std::min_element(clients_.begin(), clients_.end(),
+                                         [](const Client& a, const Client& b) {
+                                           return a.last_heard < b.last_heard;
+                                         });
     close(silent->fd);
     clients_.erase(silent);
   }

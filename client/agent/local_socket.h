@@ -30,9 +30,9 @@ class LineAnswerer {
 };
 
 // Nobody is waited for: who sends slowly is read when something comes, who does
-// not read is not read from. A client costs at most a line, 16 KiB and 64 KiB of
-// answers; of more than kMostClients the one that has been silent for longest is
-// cut off. One thread.
+// not read is not read from. A client costs at most a line, 16 KiB and 64 KiB
+// of answers; of more than kMostClients the one that has been silent for
+// longest is cut off. One thread.
 class LocalSocket {
  public:
   static constexpr size_t kMostClients = 16;

@@ -127,10 +127,9 @@ ExitCode Ask(const AskArguments& arguments, const std::string& line) {
 }
 
 ExitCode Add(const AskArguments& arguments) {
-  return Ask(arguments,
-             absl::StrCat("example ", arguments.outcome,
-                          arguments.outcome.empty() ? "" : " ",
-                          arguments.features));
+  return Ask(arguments, absl::StrCat("example ", arguments.outcome,
+                                     arguments.outcome.empty() ? "" : " ",
+                                     arguments.features));
 }
 
 ExitCode Predict(const AskArguments& arguments) {
@@ -213,8 +212,8 @@ CLI::App* AddAdd(CLI::App& app, AskArguments& arguments) {
   CLI::App* add =
       app.add_subcommand("add", "give an example to the agent that is running");
   AddAsking(*add, arguments);
-  CLI::Option* label = add->add_option(
-      "--label", arguments.outcome, "its class; of a sequence with commas");
+  CLI::Option* label = add->add_option("--label", arguments.outcome,
+                                       "its class; of a sequence with commas");
   add->add_option("--target", arguments.outcome, "values to predict")
       ->excludes(label);
   add->footer(

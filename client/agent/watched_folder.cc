@@ -45,9 +45,8 @@ absl::Status RemoveDurably(const std::string& folder, const std::string& path) {
   }
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, folder, "open");
-  const absl::Status synced = fsync(fd) == 0
-                                  ? absl::OkStatus()
-                                  : ErrnoStatus(errno, folder, "fsync");
+  const absl::Status synced =
+      fsync(fd) == 0 ? absl::OkStatus() : ErrnoStatus(errno, folder, "fsync");
   close(fd);
   return synced;
 }
@@ -63,8 +62,8 @@ absl::StatusOr<std::unique_ptr<WatchedFolder>> WatchedFolder::Open(
   }
   if (access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": files cannot be read and removed there: ",
-        std::strerror(errno)));
+        path,
+        ": files cannot be read and removed there: ", std::strerror(errno)));
   }
   const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, path, "inotify");
@@ -79,8 +78,11 @@ absl::StatusOr<std::unique_ptr<WatchedFolder>> WatchedFolder::Open(
 
 WatchedFolder::WatchedFolder(std::string path, int fd, ExampleStore& store,
                              const Clock& clock, Logger& log)
-    : path_(std::move(path)), fd_(fd), store_(store), clock_(clock), log_(log) {
-}
+    : path_(std::move(path)),
+      fd_(fd),
+      store_(store),
+      clock_(clock),
+      log_(log) {}
 
 WatchedFolder::~WatchedFolder() { close(fd_); }
 
@@ -122,8 +124,9 @@ void WatchedFolder::List() {
     found.emplace_back(fs::last_write_time(it->path(), gone), name);
   }
   if (error) {
-    log_.Error("folder of examples cannot be listed",
-               {{"error", ErrnoStatus(error.value(), path_, "list").message()}});
+    log_.Error(
+        "folder of examples cannot be listed",
+        {{"error", ErrnoStatus(error.value(), path_, "list").message()}});
   }
   if (found.size() == kMostNames) must_list_ = true;
   std::sort(found.begin(), found.end());

@@ -19,10 +19,10 @@
 namespace shoal::client {
 
 // Takes files that are there at the start, that are renamed into the folder, or
-// closed after having been written; not those whose name begins with '.' or ends
-// with .part or .tmp. A file is removed when all its rows are durable; one that
-// cannot be read is moved to `rejected/`, with the reason in NAME.reason beside
-// it. One thread.
+// closed after having been written; not those whose name begins with '.' or
+// ends with .part or .tmp. A file is removed when all its rows are durable; one
+// that cannot be read is moved to `rejected/`, with the reason in NAME.reason
+// beside it. One thread.
 class WatchedFolder {
  public:
   // INVALID_ARGUMENT when the folder is none, or files cannot be removed from

@@ -1,8 +1,5 @@
 // Kills a process at every system call of adding examples, on its way in and on
 // its way out: between two of them nothing in the folder changes.
-#include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -14,6 +11,7 @@
 #include "client/example_store.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/system_call_kill.h"
 
 namespace shoal::client {
 namespace {
@@ -46,42 +44,9 @@ void Work(const std::string& folder, int32_t first, int count, int told) {
   }
 }
 
-// Runs Work() and kills it at its stop number `stop`. False when it ended
-// before that.
-bool KillAt(int stop, const std::string& folder, int told) {
-  const pid_t child = fork();
-  SHOAL_CHECK(child >= 0);
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(3);
-    raise(SIGSTOP);
-    Work(folder, kMost, kAdded, told);
-    _exit(0);
-  }
-  int status = 0;
-  SHOAL_CHECK(waitpid(child, &status, 0) == child);
-  for (int i = 0; i < stop && WIFSTOPPED(status); ++i) {
-    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
-    SHOAL_CHECK(waitpid(child, &status, 0) == child);
-  }
-  if (!WIFSTOPPED(status)) return false;
-  kill(child, SIGKILL);
-  waitpid(child, &status, 0);
-  return true;
-}
-
-// Whether this machine lets a process trace its child.
-bool CanTrace() {
-  const pid_t child = fork();
-  SHOAL_CHECK(child >= 0);
-  if (child == 0)
-    _exit(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 3);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 TEST(ExampleStoreKillTest, WhatWasAddedIsThereAndTheOldestAloneHasGone) {
-  if (!CanTrace()) GTEST_SKIP() << "needs ptrace, which is not allowed here";
+  if (!testing::CanTrace())
+    GTEST_SKIP() << "needs ptrace, which is not allowed here";
   const TemporaryFolder full;
   int told[2];
   SHOAL_CHECK(pipe(told) == 0);
@@ -94,7 +59,8 @@ TEST(ExampleStoreKillTest, WhatWasAddedIsThereAndTheOldestAloneHasGone) {
     ASSERT_LT(stop, 5000);
     const TemporaryFolder folder;
     std::filesystem::copy(full.path(), folder.path());
-    killed = KillAt(stop, folder.path(), told[1]);
+    killed = testing::KillAtSystemCall(
+        stop, [&] { Work(folder.path(), kMost, kAdded, told[1]); });
     SHOAL_CHECK(write(told[1], "x", 1) == 1);  // not to wait for the others
     const int64_t added = read(told[0], bytes, kMost) - 1;
 

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -104,6 +104,7 @@ class EchoClient final : public Client {
   }
   absl::Status Start() override { return absl::OkStatus(); }
   std::optional<SessionReport> Stop() override { return std::nullopt; }
+  absl::StatusOr<ModelValues> NewestModel() override { return ModelValues(); }
   absl::Status AddExample(const Example&) override { return absl::OkStatus(); }
   absl::StatusOr<std::vector<float>> Predict(
       absl::Span<const float> features) override {

@@ -244,9 +244,9 @@ TEST_F(LocalSocketTest, StaleSocketIsReplacedALiveOneIsNot) {
   {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_un address = SocketAddress(path_).value();
-    ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address),
-                   sizeof address),
-              0);
+    ASSERT_EQ(
+        bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address),
+        0);
     close(fd);  // as a killed process leaves it
   }
   Open();

@@ -177,7 +177,8 @@ TEST_F(WatchedFolderTest, EveryReasonNamesTheLine) {
   const std::pair<const char*, const char*> cases[] = {
       {"", ": empty, expected a header row"},
       {"a,b\n1,2\n", ":1: the header has no column 'label'"},
-      {"label,a\n1,2\n", ":1: the header has 1 columns of features, expected 2"},
+      {"label,a\n1,2\n",
+       ":1: the header has 1 columns of features, expected 2"},
       {"label,a,b\n1,2\n", ":2: 2 fields, but the header has 3"},
       {"label,a,b\n1.5,2,3\n", ":2: column 'label': '1.5' is no whole number"},
       {"label,a,b\n100,2,3\n", ":2: the example has the label 100"},
