@@ -38,17 +38,23 @@ class ClientRunner final : public Client {
   absl::StatusOr<ModelValues> NewestModel() override {
     return LoadNewestValues(*parts_.state);
   }
+  absl::Status AddExample(const Example& example) override;
 
  private:
+  // Of run_.
   TrainingSource Source() const {
     if (parts_.trainer != nullptr) return TrainingSource(*parts_.trainer);
-    return *parts_.data;
+    return *data_;
   }
   void Loop();
   // Makes the calling thread the one that runs sessions, and the reverse.
   void Enter() SHOAL_EXCLUDES(mutex_);
   void Leave() SHOAL_EXCLUDES(mutex_);
-  // Of a session; the caller has entered.
+  // The examples of the next session. A report: there are none, and the
+  // session would only take the place of another device; nor is there an update
+  // to be sent. The caller has entered, here and below.
+  absl::StatusOr<std::optional<SessionReport>> TakeExamples();
+  // Of a session. REQUIRES: TakeExamples() found some.
   absl::Status BeginSession() SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<SessionReport> EndSession() SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<SessionReport> RunToEnd() SHOAL_EXCLUDES(mutex_);
@@ -71,8 +77,10 @@ class ClientRunner final : public Client {
   SeededRng jitter_;
   int earlier_failures_ = 0;
   std::unique_ptr<SessionRun> run_;  // null: no session is under way
-  Transport* connected_ = nullptr;   // of run_
-  absl::Duration next_session_;      // by ticks, on the monotonic clock
+  // Of run_. Shared with whoever gave them, or a snapshot of our own.
+  std::shared_ptr<const learning::Dataset> data_;
+  Transport* connected_ = nullptr;  // of run_
+  absl::Duration next_session_;     // by ticks, on the monotonic clock
 
   Predictor predictor_;
   std::atomic<bool> stopping_ = false;
@@ -106,7 +114,11 @@ absl::StatusOr<SessionReport> ClientRunner::RunOnce() {
 }
 
 absl::StatusOr<SessionReport> ClientRunner::RunToEnd() {
-  if (run_ == nullptr) SHOAL_RETURN_IF_ERROR(BeginSession());
+  if (run_ == nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(std::optional<SessionReport> none, TakeExamples());
+    if (none.has_value()) return *std::move(none);
+    SHOAL_RETURN_IF_ERROR(BeginSession());
+  }
   while (!run_->over()) {
     const absl::Duration next = run_->Tick(absl::InfiniteDuration());
     if (next > absl::ZeroDuration()) Wait(next);
@@ -134,18 +146,36 @@ absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
   if (run_ == nullptr) {
     result.next = next_session_ - now;
     if (result.next > absl::ZeroDuration()) return result;
-    SHOAL_RETURN_IF_ERROR(BeginSession());
+    SHOAL_ASSIGN_OR_RETURN(result.report, TakeExamples());
+    if (!result.report.has_value()) SHOAL_RETURN_IF_ERROR(BeginSession());
   }
-  result.next = run_->Tick(max_wait);
-  if (!run_->over()) return result;
-  SHOAL_ASSIGN_OR_RETURN(result.report, EndSession());
+  if (run_ != nullptr) {
+    result.next = run_->Tick(max_wait);
+    if (!run_->over()) return result;
+    SHOAL_ASSIGN_OR_RETURN(result.report, EndSession());
+  }
   result.next = result.report->next_check_in;
   next_session_ = parts_.session.clock->Monotonic() + result.next;
   return result;
 }
 
+absl::StatusOr<std::optional<SessionReport>> ClientRunner::TakeExamples() {
+  data_ = parts_.data;
+  if (parts_.store == nullptr) return std::nullopt;
+  SHOAL_ASSIGN_OR_RETURN(data_, parts_.store->Snapshot());
+  if (data_->num_examples() > 0) return std::nullopt;
+  SHOAL_ASSIGN_OR_RETURN(const auto pending, parts_.state->LoadPending());
+  if (pending.has_value()) return std::nullopt;
+  SessionReport report;
+  report.outcome = SessionReport::kHeldBack;
+  report.next_check_in = parts_.session.max_backoff;
+  report.explanation = "no examples have been added yet";
+  Tell({ClientEvent::kEnded, report.explanation});
+  return report;
+}
+
 absl::Status ClientRunner::BeginSession() {
-  if (parts_.data != nullptr) SHOAL_RETURN_IF_ERROR(CheckDataset(*parts_.data));
+  if (data_ != nullptr) SHOAL_RETURN_IF_ERROR(CheckDataset(*data_));
   SHOAL_ASSIGN_OR_RETURN(connected_, Connected());
   SessionRunOptions options = parts_.session;
   if (parts_.limits != nullptr) options.limits = &parts_.limits->limits();
@@ -164,6 +194,7 @@ absl::Status ClientRunner::BeginSession() {
 absl::StatusOr<SessionReport> ClientRunner::EndSession() {
   absl::StatusOr<SessionResult> result = run_->result();
   run_.reset();
+  data_.reset();
   if (!result.ok() || stopping_ ||
       result->report.next_check_in > kKeepConnectionFor) {
     connected_->Drop();
@@ -186,6 +217,15 @@ absl::StatusOr<Transport*> ClientRunner::Connected() {
     is_cancelled_ = false;
   }
   return transport_.get();
+}
+
+absl::Status ClientRunner::AddExample(const Example& example) {
+  if (parts_.store == nullptr) {
+    return absl::FailedPreconditionError(
+        "the client has no example store: its examples come from the product's "
+        "own source");
+  }
+  return parts_.store->Add({&example, 1});
 }
 
 void ClientRunner::CancelCalls() {
@@ -288,7 +328,9 @@ std::optional<SessionReport> ClientRunner::EndTickedSession() {
 
 std::unique_ptr<Client> MakeClient(ClientParts parts) {
   SHOAL_CHECK(parts.state != nullptr);
-  SHOAL_CHECK((parts.data != nullptr) != (parts.trainer != nullptr));
+  SHOAL_CHECK((parts.data != nullptr) + (parts.trainer != nullptr) +
+                  (parts.store != nullptr) ==
+              1);
   SHOAL_CHECK(parts.connect && parts.session.clock != nullptr);
   return std::make_unique<ClientRunner>(std::move(parts));
 }

@@ -7,6 +7,7 @@
 
 #include "client/client_state.h"
 #include "client/device_limits.h"
+#include "client/example_store.h"
 #include "client/file_state.h"
 #include "client/include/shoal/client.h"
 #include "client/session_run.h"
@@ -22,9 +23,12 @@ struct ClientParts {
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   std::unique_ptr<FolderLock> lock;  // of the state's folder; may be null
   std::unique_ptr<ClientState> state;
-  std::shared_ptr<const learning::Dataset> data;  // this or
-  Trainer* trainer = nullptr;                     // this
-  std::unique_ptr<OpenLimits> limits;             // null: none
+  // Exactly one of these three. The store is shared with an agent that adds to
+  // it.
+  std::shared_ptr<const learning::Dataset> data;
+  Trainer* trainer = nullptr;
+  std::shared_ptr<ExampleStore> store;
+  std::unique_ptr<OpenLimits> limits;  // null: none
   // A new transport. Its connection is kept between sessions that follow each
   // other closely, closed otherwise; the transport stays, so that the next
   // connection may resume what the last one has agreed on.
@@ -34,8 +38,8 @@ struct ClientParts {
   absl::Duration stop_grace = absl::Milliseconds(600);
 };
 
-// REQUIRES: `state`, one of `data` and `trainer`, `connect` and `session.clock`
-// are set.
+// REQUIRES: `state`, one of `data`, `trainer` and `store`, `connect` and
+// `session.clock` are set.
 std::unique_ptr<Client> MakeClient(ClientParts parts);
 
 }  // namespace shoal::client

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mapped_file.h"
 #include "base/status_macros.h"
+#include "client/append_file.h"
 #include "client/state_formats.h"
 #include "protocol/exit_code.h"
 
@@ -32,18 +33,6 @@ constexpr absl::string_view kPendingName = "/pending.bin";
 absl::Status Remove(const std::string& path) {
   if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   return ErrnoStatus(errno, path, "remove");
-}
-
-absl::Status Append(int fd, absl::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoStatus(errno, path, "write");
-    }
-    bytes.remove_prefix(written);
-  }
-  return absl::OkStatus();
 }
 
 // A file, or a folder that is closed to us, is the user's mistake.
@@ -136,7 +125,7 @@ absl::StatusOr<int64_t> FileState::BeginModel(const Digest& digest) {
 
 absl::Status FileState::AppendModel(absl::string_view bytes) {
   SHOAL_CHECK(partial_fd_ >= 0);
-  return Append(partial_fd_, bytes, PartPath(partial_digest_));
+  return AppendToFile(partial_fd_, bytes, PartPath(partial_digest_));
 }
 
 // The file is not synced: its name is its checksum, and what a crash damages is

@@ -4,6 +4,7 @@
 //   models/HEX.part an interrupted download
 //   newest.bin      which model is the newest, and its architecture
 //   pending.bin     an update that may not have been acknowledged
+//   examples/       the example store (example_store.h), where there is one
 // Keys and certificates lie beside them (identity.h).
 #ifndef SHOAL_CLIENT_FILE_STATE_H_
 #define SHOAL_CLIENT_FILE_STATE_H_

@@ -20,7 +20,9 @@ AgentConfig AgentConfigFrom(const Message& message) {
   Read(message, "coordinator", config.coordinator);
   Read(message, "state", config.state);
   Read(message, "population", config.population);
-  config.data = DataSourceFrom(Part(message, "data"));
+  if (protocol::schema::Has(message, "data")) {
+    config.data = DataSourceFrom(Part(message, "data"));
+  }
   config.partition = PartitionFrom(Part(message, "partition"));
   Read(Part(message, "share"), "index", config.share.index);
   Read(Part(message, "share"), "devices", config.share.devices);
@@ -36,6 +38,9 @@ AgentConfig AgentConfigFrom(const Message& message) {
   if (protocol::schema::Has(message, "limits")) {
     config.limits = Part(message, "limits");
   }
+  if (protocol::schema::Has(message, "examples")) {
+    config.examples = Part(message, "examples");
+  }
   return config;
 }
 
@@ -50,6 +55,38 @@ void CheckShare(const Message& share, FileReport& report) {
       absl::StrCat(read.index, " is not below share.devices, ", read.devices));
 }
 
+// What belongs to files of a known federation says nothing about a store.
+void CheckSource(const Message& message, FileReport& report) {
+  using protocol::schema::Has;
+  if (!Has(message, "examples")) {
+    if (!Has(message, "data") && !report.IsExplained("data")) {
+      report.Add("data", "missing, expected this or examples");
+    }
+    return;
+  }
+  for (const char* name : {"data", "partition", "share"}) {
+    if (!Has(message, name)) continue;
+    report.Add(name, "not together with examples");
+  }
+}
+
+void CheckExamples(const Message& examples, FileReport& report) {
+  using protocol::schema::Has;
+  if (Has(examples, "classes") && Has(examples, "targets")) {
+    report.Add("examples.targets", "not together with classes");
+  }
+  int labels = 1;
+  Read(examples, "labels_per_example", labels);
+  if (labels > 1 && !Has(examples, "classes")) {
+    report.Add("examples.labels_per_example",
+               absl::StrCat(labels, ", expected 1 without classes"));
+  }
+  if (!Has(examples, "folder") && !Has(examples, "socket")) {
+    report.Add("examples",
+               "neither folder nor socket: no examples can come in");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
@@ -59,7 +96,11 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
   ReadYaml(yaml, message, report);
   AddRuleViolations(message, "", report);
   CheckAddress(message, "coordinator", report);
+  CheckSource(message, report);
   CheckShare(Part(message, "share"), report);
+  if (protocol::schema::Has(message, "examples")) {
+    CheckExamples(Part(message, "examples"), report);
+  }
   SHOAL_RETURN_IF_ERROR(report.ToStatus());
   return AgentConfigFrom(message);
 }

@@ -50,8 +50,9 @@ struct AgentConfig {
   std::string coordinator;  // HOST:PORT
   std::string state;        // folder
   std::string population;
-  learning::DataSource data;
-  std::optional<learning::Partition> partition;
+  // Exactly one of `data` and `examples`.
+  std::optional<learning::DataSource> data;
+  std::optional<learning::Partition> partition;  // of `data`, like the share
   Share share = {0, 1};
   uint64_t seed = 0;
   std::optional<int64_t> memory_bytes;
@@ -62,6 +63,8 @@ struct AgentConfig {
   std::string proxy;  // a URL; empty: as the environment says
   // AgentLimits, as far as the file has them (client/agent/agent_limits.h).
   std::optional<protocol::schema::Message> limits;
+  // AgentExamples, likewise (client/agent/agent_examples.h).
+  std::optional<protocol::schema::Message> examples;
 };
 
 struct Scenario {

@@ -80,13 +80,15 @@ std::string AgentConfigYaml(const AgentConfig& config) {
   Write(message, "coordinator", config.coordinator);
   Write(message, "state", config.state);
   Write(message, "population", config.population);
-  WriteSource(config.data, MutablePart(message, "data"));
+  if (config.data.has_value()) {
+    WriteSource(*config.data, MutablePart(message, "data"));
+    Message& share = MutablePart(message, "share");
+    Write(share, "index", config.share.index);
+    Write(share, "devices", config.share.devices);
+  }
   if (config.partition.has_value()) {
     WritePartition(*config.partition, MutablePart(message, "partition"));
   }
-  Message& share = MutablePart(message, "share");
-  Write(share, "index", config.share.index);
-  Write(share, "devices", config.share.devices);
   Write(message, "seed", config.seed);
   if (config.memory_bytes.has_value()) {
     Write(message, "memory", *config.memory_bytes);
@@ -98,6 +100,9 @@ std::string AgentConfigYaml(const AgentConfig& config) {
   if (!config.proxy.empty()) Write(message, "proxy", config.proxy);
   if (config.limits.has_value()) {
     MutablePart(message, "limits") = *config.limits;
+  }
+  if (config.examples.has_value()) {
+    MutablePart(message, "examples") = *config.examples;
   }
   return WriteYaml(message);
 }

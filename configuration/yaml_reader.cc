@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "configuration/scalar_reader.h"
 #include "protocol/schema/rules.h"
 #include "protocol/schema/text.h"
@@ -276,7 +277,9 @@ Document Parse(absl::string_view text) {
   try {
     return ParseOrThrow(std::string(text));
   } catch (const YAML::Exception& error) {
-    document.problem = absl::StrCat("not YAML: ", error.msg);
+    // It may quote the end of a line.
+    document.problem = absl::StrCat(
+        "not YAML: ", absl::StrReplaceAll(error.msg, {{"\n", "\\n"}}));
     if (!error.mark.is_null()) document.line = error.mark.line + 1;
     return document;
   }

@@ -1,12 +1,17 @@
 #include "client/agent/agent.h"
 
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "client/agent/agent_examples.h"
 #include "client/agent/agent_limits.h"
 #include "client/agent/share.h"
 #include "client/session_run.h"
@@ -17,8 +22,14 @@ namespace {
 using configuration::AgentConfig;
 using protocol::ExitCode;
 
-// How long a call may keep the agent from looking for signals.
+// How long a call may keep the agent from looking for signals, and from
+// answering on its socket.
 constexpr absl::Duration kSignalInterval = absl::Milliseconds(200);
+constexpr absl::Duration kAnswerInterval = absl::Milliseconds(20);
+// Of waiting for something: nobody notices that it is not for ever.
+constexpr absl::Duration kLongestWait = absl::Hours(24);
+// How long the status may lag behind the store.
+constexpr absl::Duration kStatusInterval = absl::Seconds(2);
 
 ClientOptions OptionsOf(const AgentConfig& config) {
   ClientOptions options;
@@ -67,11 +78,11 @@ Agent::Agent(AgentOptions options, StopSignals& signals, Logger& log)
 
 absl::Status Agent::Prepare() {
   const AgentConfig& config = options_.config;
-  absl::StatusOr<std::unique_ptr<learning::Dataset>> data = LoadShare(config);
-  if (!data.ok()) return protocol::AsWrongInput(data.status());
-  const int64_t num_examples = (*data)->num_examples();
   DeviceClientParts parts;
-  parts.data = *std::move(data);
+  SHOAL_ASSIGN_OR_RETURN(parts.lock, FolderLock::Take(config.state));
+  if (const absl::Status opened = OpenExamples(parts); !opened.ok()) {
+    return protocol::AsWrongInput(opened);
+  }
   parts.on_event = [this](const ClientEvent& event) {
     session_log_.OnEvent(event);
   };
@@ -83,17 +94,38 @@ absl::Status Agent::Prepare() {
     return protocol::AsWrongInput(client.status());
   }
   SHOAL_RETURN_IF_ERROR(client.status());
+  client_ = *std::move(client);
+  if (intake_ != nullptr) {
+    const absl::Status listening = intake_->Listen(*client_);
+    // Another process that listens may end; what else is wrong stays wrong.
+    if (absl::IsFailedPrecondition(listening)) return listening;
+    if (!listening.ok()) return protocol::AsWrongInput(listening);
+  }
   log_.Info(
       "agent started",
       {{"version", Version()},
        {"coordinator", config.coordinator},
        {"population", config.population},
        {"share", absl::StrCat(config.share.index, "/", config.share.devices)},
-       {"examples", num_examples}});
+       {"examples", status_.examples}});
   if (config.insecure) {
     log_.Warning("insecure: the connection is plaintext, anybody can read it");
   }
-  client_ = *std::move(client);
+  return absl::OkStatus();
+}
+
+absl::Status Agent::OpenExamples(DeviceClientParts& parts) {
+  const AgentConfig& config = options_.config;
+  if (config.examples.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(intake_,
+                           ExampleIntake::Open(ExamplesFrom(*config.examples),
+                                               config.state, clock_, log_));
+    parts.store = intake_->store();
+    status_.examples = parts.store->num_examples();
+    return absl::OkStatus();
+  }
+  SHOAL_ASSIGN_OR_RETURN(parts.data, LoadShare(config));
+  status_.examples = parts.data->num_examples();
   return absl::OkStatus();
 }
 
@@ -108,9 +140,8 @@ ExitCode Agent::Run() {
 }
 
 ExitCode Agent::RunSessions() {
-  absl::Duration next;
-  while (!signals_.Await(next)) {
-    next = Tick();
+  while (!Await()) {
+    Tick();
     if (IsLastSession()) return code_;
   }
   const std::optional<SessionReport> interrupted = client_->Stop();
@@ -119,19 +150,54 @@ ExitCode Agent::RunSessions() {
   return protocol::kExitOk;
 }
 
+absl::Duration Agent::UntilNextWork() const {
+  absl::Duration wait = std::min(next_tick_, status_due_) - clock_.Monotonic();
+  if (intake_ != nullptr) wait = std::min(wait, intake_->Due());
+  return std::clamp(wait, absl::ZeroDuration(), kLongestWait);
+}
+
+bool Agent::Await() {
+  std::vector<pollfd> polled = {{signals_.fd(), POLLIN, 0}};
+  if (intake_ != nullptr) intake_->AppendTo(polled);
+  const timespec timeout = absl::ToTimespec(UntilNextWork());
+  const int ready = ppoll(polled.data(), polled.size(), &timeout, nullptr);
+  SHOAL_CHECK(ready >= 0 || errno == EINTR || errno == ENOMEM);
+  if (ready < 0) {
+    for (pollfd& each : polled) each.revents = 0;
+  }
+  if (polled[0].revents != 0 && signals_.HasCome()) return true;
+  if (intake_ != nullptr) {
+    intake_->Serve(absl::MakeConstSpan(polled).subspan(1));
+    NoteExamples();
+  }
+  return false;
+}
+
+void Agent::NoteExamples() {
+  const absl::Duration now = clock_.Monotonic();
+  if (now >= status_due_) return WriteStatus();
+  if (intake_->store()->num_examples() == status_.examples) return;
+  status_due_ = std::min(status_due_, now + kStatusInterval);
+}
+
 bool Agent::IsLastSession() const {
   return options_.max_sessions.has_value() &&
          status_.sessions >= *options_.max_sessions;
 }
 
-absl::Duration Agent::Tick() {
-  const absl::StatusOr<TickResult> tick = client_->Tick(kSignalInterval);
+void Agent::Tick() {
+  if (clock_.Monotonic() < next_tick_) return;
+  const bool listens = intake_ != nullptr && intake_->listens();
+  const absl::StatusOr<TickResult> tick =
+      client_->Tick(listens ? kAnswerInterval : kSignalInterval);
+  absl::Duration next = options_.config.max_backoff;
   if (!tick.ok()) {
     OnSessionOver(tick.status());
-    return options_.config.max_backoff;
+  } else {
+    if (tick->report.has_value()) OnSessionOver(*tick->report);
+    next = tick->next;
   }
-  if (tick->report.has_value()) OnSessionOver(*tick->report);
-  return tick->next;
+  next_tick_ = clock_.Monotonic() + next;
 }
 
 void Agent::OnSessionOver(const absl::StatusOr<SessionReport>& report) {
@@ -146,7 +212,13 @@ void Agent::OnSessionOver(const absl::StatusOr<SessionReport>& report) {
   if (report->outcome == SessionReport::kContributed) ++status_.contributions;
   if (report->num_steps > 0) status_.model_version = report->model_version;
   status_.last = *report;
-  status_.updated = absl::Now();
+  WriteStatus();
+}
+
+void Agent::WriteStatus() {
+  if (intake_ != nullptr) status_.examples = intake_->store()->num_examples();
+  status_due_ = absl::InfiniteDuration();
+  status_.updated = clock_.Now();
   const absl::Status written = WriteAgentStatus(options_.config.state, status_);
   if (!written.ok()) {
     log_.Warning("status not written", {{"error", written.message()}});

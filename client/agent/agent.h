@@ -8,8 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "base/logging.h"
 #include "client/agent/agent_status.h"
+#include "client/agent/example_intake.h"
 #include "client/agent/session_log.h"
 #include "client/agent/stop_signals.h"
 #include "client/failpoints.h"
@@ -34,16 +36,27 @@ class Agent {
   // `signals` and `log` must outlive the agent.
   Agent(AgentOptions options, StopSignals& signals, Logger& log);
 
-  // Loads the device's share of the data, then runs sessions until a signal or
-  // the last one. A signal ends the running session within a second, unless a
-  // mini-batch takes longer. The exit code tells how the last session went.
+  // Loads the device's share of the data, or opens its example store; then runs
+  // sessions until a signal or the last one, and takes in examples and answers
+  // between their pieces. A signal ends the running session within a second,
+  // unless a mini-batch takes longer. The exit code tells how the last session
+  // went.
   protocol::ExitCode Run();
 
  private:
   absl::Status Prepare();
+  // Where the client's examples come from.
+  absl::Status OpenExamples(DeviceClientParts& parts);
   protocol::ExitCode RunSessions();
-  // Does one piece of work; returns when the next one is due.
-  absl::Duration Tick();
+  // Does one piece of a session's work, if it is time.
+  void Tick();
+  // Waits until something comes or is due, and serves it; whether it was a
+  // signal.
+  bool Await();
+  absl::Duration UntilNextWork() const;
+  // Tells of examples that have come, not too often.
+  void NoteExamples();
+  void WriteStatus();
   // Keeps a session's report in the status.
   void OnSessionOver(const absl::StatusOr<SessionReport>& report);
   bool IsLastSession() const;
@@ -54,7 +67,13 @@ class Agent {
   SessionLog session_log_;
   AgentStatus status_;
   protocol::ExitCode code_ = protocol::kExitOk;  // of the last session
-  std::unique_ptr<Client> client_;
+  const RealClock clock_;
+  std::unique_ptr<ExampleIntake> intake_;  // null: the data are files
+  std::unique_ptr<Client> client_;         // uses the intake's store
+
+  // On the monotonic clock.
+  absl::Duration next_tick_;
+  absl::Duration status_due_ = absl::InfiniteDuration();
 };
 
 }  // namespace shoal::client

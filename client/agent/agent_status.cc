@@ -115,6 +115,7 @@ std::string Table(const Json& status) {
   row("coordinator", Text(status, "coordinator"));
   row("population", Text(status, "population"));
   row("updated", Text(status, "updated"));
+  row("examples", Text(status, "examples"));
   row("sessions",
       absl::StrCat(Text(status, "sessions"), ", ",
                    Text(status, "contributions"), " contributions"));
@@ -165,6 +166,7 @@ absl::Status WriteAgentStatus(const std::string& state_folder,
   json["coordinator"] = status.coordinator;
   json["population"] = status.population;
   json["updated"] = absl::FormatTime(status.updated, absl::UTCTimeZone());
+  json["examples"] = status.examples;
   json["sessions"] = status.sessions;
   json["contributions"] = status.contributions;
   json["model_version"] = nullptr;

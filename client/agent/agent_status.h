@@ -1,5 +1,6 @@
 // What an agent tells about itself: status.json in its state folder, written
-// after every session, shown by `shoal-agent status`.
+// after every session and when examples have come, shown by `shoal-agent
+// status`.
 #ifndef SHOAL_CLIENT_AGENT_AGENT_STATUS_H_
 #define SHOAL_CLIENT_AGENT_AGENT_STATUS_H_
 
@@ -19,6 +20,7 @@ struct AgentStatus {
   std::string coordinator;  // HOST:PORT
   std::string population;
   absl::Time updated;
+  int64_t examples = 0;  // that the device holds
   int64_t sessions = 0;  // since the agent started
   int64_t contributions = 0;
   std::optional<int64_t> model_version;  // the newest that was trained from
@@ -32,7 +34,7 @@ absl::Status WriteAgentStatus(const std::string& state_folder,
                               const AgentStatus& status);
 
 // The status for people, or the JSON object with `pending_upload` added.
-// NOT_FOUND before an agent's first session; DATA_LOSS when the file is
+// NOT_FOUND before an agent has written it; DATA_LOSS when the file is
 // damaged.
 absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
                                             bool json);

@@ -6,11 +6,14 @@
 #include <cstdlib>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "base/logging.h"
 #include "base/program_error.h"
 #include "base/version.h"
 #include "client/agent/agent.h"
 #include "client/agent/agent_status.h"
+#include "client/agent/ask_agent.h"
 #include "client/agent/share.h"
 #include "client/agent/stop_signals.h"
 #include "client/transport/lean/openssl_memory.h"
@@ -42,6 +45,13 @@ struct EnrollArguments {
 struct StatisticsArguments {
   std::string config;
   std::string out;
+};
+
+// Of a running agent.
+struct AskArguments {
+  std::string socket;
+  std::string features;
+  std::string outcome;  // labels or targets; of examples
 };
 
 struct StatusArguments {
@@ -108,6 +118,25 @@ ExitCode Statistics(const StatisticsArguments& arguments) {
   return protocol::kExitOk;
 }
 
+ExitCode Ask(const AskArguments& arguments, const std::string& line) {
+  constexpr absl::Duration kPatience = absl::Seconds(30);
+  const absl::StatusOr<std::string> answer =
+      AskAgent(arguments.socket, line, kPatience);
+  if (!answer.ok()) return Fail(answer.status());
+  if (!answer->empty()) std::printf("%s\n", answer->c_str());
+  return protocol::kExitOk;
+}
+
+ExitCode Add(const AskArguments& arguments) {
+  return Ask(arguments, absl::StrCat("example ", arguments.outcome,
+                                     arguments.outcome.empty() ? "" : " ",
+                                     arguments.features));
+}
+
+ExitCode Predict(const AskArguments& arguments) {
+  return Ask(arguments, absl::StrCat("predict ", arguments.features));
+}
+
 ExitCode Status(const StatusArguments& arguments) {
   const absl::StatusOr<std::string> text =
       ShowAgentStatus(arguments.state, arguments.json);
@@ -170,6 +199,42 @@ CLI::App* AddStatistics(CLI::App& app, StatisticsArguments& arguments) {
   return statistics;
 }
 
+void AddAsking(CLI::App& command, AskArguments& arguments) {
+  command
+      .add_option("--socket", arguments.socket, "of an agent that is running")
+      ->required();
+  command
+      .add_option("--features", arguments.features,
+                  "numbers with commas between them; an empty one is missing")
+      ->required();
+}
+
+CLI::App* AddAdd(CLI::App& app, AskArguments& arguments) {
+  CLI::App* add =
+      app.add_subcommand("add", "give an example to the agent that is running");
+  AddAsking(*add, arguments);
+  CLI::Option* label = add->add_option("--label", arguments.outcome,
+                                       "its class; of a sequence with commas");
+  add->add_option("--target", arguments.outcome, "values to predict")
+      ->excludes(label);
+  add->footer(
+      "Example: shoal-agent add --socket /run/shoal/agent.sock --label 3 "
+      "--features 0.5,1.25");
+  return add;
+}
+
+CLI::App* AddPredict(CLI::App& app, AskArguments& arguments) {
+  CLI::App* predict = app.add_subcommand(
+      "predict",
+      "print what the newest model of the agent that is running says: "
+      "probabilities of the classes, or values");
+  AddAsking(*predict, arguments);
+  predict->footer(
+      "Example: shoal-agent predict --socket /run/shoal/agent.sock "
+      "--features 0.5,1.25");
+  return predict;
+}
+
 CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
   CLI::App* status = app.add_subcommand("status", "how the agent is doing");
   status->add_option("--state", arguments.state, "the device's folder")
@@ -188,6 +253,10 @@ ExitCode Main(int argc, char** argv) {
       "  shoal-agent run --config /etc/shoal/agent.yaml\n"
       "  shoal-agent statistics --config /etc/shoal/agent.yaml "
       "--out device-7.statistics\n"
+      "  shoal-agent add --socket /run/shoal/agent.sock --label 3 "
+      "--features 0.5,1.25\n"
+      "  shoal-agent predict --socket /run/shoal/agent.sock "
+      "--features 0.5,1.25\n"
       "  shoal-agent status --state /var/lib/shoal-agent",
       "shoal-agent");
   app.set_version_flag("--version", "shoal-agent " + LongVersion());
@@ -199,6 +268,10 @@ ExitCode Main(int argc, char** argv) {
   const CLI::App* run = AddRun(app, run_arguments);
   const CLI::App* enroll = AddEnroll(app, enroll_arguments);
   const CLI::App* statistics = AddStatistics(app, statistics_arguments);
+  AskArguments add_arguments;
+  AskArguments predict_arguments;
+  const CLI::App* add = AddAdd(app, add_arguments);
+  const CLI::App* predict = AddPredict(app, predict_arguments);
   AddStatus(app, status_arguments);
   if (const auto code = configuration::ParseCommandLine(app, argc, argv);
       code.has_value()) {
@@ -207,6 +280,8 @@ ExitCode Main(int argc, char** argv) {
   if (run->parsed()) return Run(run_arguments);
   if (enroll->parsed()) return EnrollDevice(enroll_arguments);
   if (statistics->parsed()) return Statistics(statistics_arguments);
+  if (add->parsed()) return Add(add_arguments);
+  if (predict->parsed()) return Predict(predict_arguments);
   return Status(status_arguments);
 }
 

@@ -11,13 +11,15 @@
 
 namespace shoal::client {
 
-// Errors as FederatedData has them.
+// Those of `data`, which the file must have. Errors as FederatedData has them.
 absl::StatusOr<std::unique_ptr<learning::Dataset>> LoadShare(
     const configuration::AgentConfig& config);
 
 // Writes the statistics of their features (docs/reference/formats.md) to `path`
-// and returns a sentence about them. Errors as LoadShare, or of the file;
-// INVALID_ARGUMENT when there are no examples.
+// and returns a sentence about them. With `examples` they are the store's,
+// whose agent must not run: FAILED_PRECONDITION. Errors as LoadShare, as
+// ExampleStore::Open, or of the file; INVALID_ARGUMENT when there are no
+// examples.
 absl::StatusOr<std::string> WriteStatistics(
     const configuration::AgentConfig& config, const std::string& path);
 

@@ -1,9 +1,8 @@
 #include "client/agent/stop_signals.h"
 
 #include <errno.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "base/check.h"
 
@@ -11,8 +10,6 @@ namespace shoal::client {
 namespace {
 
 constexpr int kStopSignals[] = {SIGTERM, SIGINT};
-// What sigtimedwait takes; nobody notices that it is not for ever.
-constexpr absl::Duration kLongestWait = absl::Hours(24);
 
 void EndAtOnce(int) { _exit(0); }
 
@@ -32,17 +29,21 @@ StopSignals::StopSignals() {
   SetAction(EndAtOnce);
 }
 
+StopSignals::~StopSignals() {
+  if (fd_ >= 0) close(fd_);
+}
+
 void StopSignals::Hold() {
   SHOAL_CHECK(pthread_sigmask(SIG_BLOCK, &signals_, nullptr) == 0);
   SetAction(SIG_DFL);
+  fd_ = signalfd(-1, &signals_, SFD_NONBLOCK | SFD_CLOEXEC);
+  SHOAL_CHECK(fd_ >= 0);
 }
 
-bool StopSignals::Await(absl::Duration wait) {
+bool StopSignals::HasCome() {
   if (has_come_) return true;
-  const timespec timeout =
-      absl::ToTimespec(std::clamp(wait, absl::ZeroDuration(), kLongestWait));
-  const int signal = sigtimedwait(&signals_, nullptr, &timeout);
-  if (signal < 0) {
+  signalfd_siginfo signal;
+  if (read(fd_, &signal, sizeof signal) != sizeof signal) {
     SHOAL_CHECK(errno == EAGAIN || errno == EINTR);
     return false;
   }

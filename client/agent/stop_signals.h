@@ -4,8 +4,6 @@
 
 #include <signal.h>
 
-#include "absl/time/time.h"
-
 namespace shoal::client {
 
 // Make one in main, before any thread. Until Hold() a signal ends the process
@@ -13,17 +11,21 @@ namespace shoal::client {
 class StopSignals {
  public:
   StopSignals();
+  ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
   // From now on signals are waited for.
   void Hold();
-  // Whether a signal has come; waits for it up to `wait`. After the first one
-  // the next ends the process at once. REQUIRES: Hold() was called.
-  bool Await(absl::Duration wait);
+  // To be polled for input: a signal has come. REQUIRES: Hold() was called.
+  int fd() const { return fd_; }
+  // Whether one has come. After the first one the next ends the process at
+  // once. REQUIRES: Hold() was called.
+  bool HasCome();
 
  private:
   sigset_t signals_;
+  int fd_ = -1;
   bool has_come_ = false;
 };
 

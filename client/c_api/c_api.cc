@@ -74,6 +74,19 @@ DeviceLimits LimitsFrom(const shoal_limits& c) {
   return limits;
 }
 
+ExampleStoreOptions StoreFrom(const shoal_example_store& c) {
+  ExampleStoreOptions store;
+  store.num_features = c.num_features;
+  store.num_classes = c.num_classes;
+  if (c.labels_per_example != 0)
+    store.labels_per_example = c.labels_per_example;
+  store.num_targets = c.num_targets;
+  if (c.max_examples != 0) store.max_examples = c.max_examples;
+  if (c.max_bytes != 0) store.max_bytes = c.max_bytes;
+  if (c.max_age_ms != 0) store.max_age = absl::Milliseconds(c.max_age_ms);
+  return store;
+}
+
 absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options& c) {
   ClientOptions options;
   options.coordinator = Text(c.coordinator);
@@ -94,25 +107,29 @@ absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options& c) {
                            ReadStruct(c.limits, "options.limits"));
     options.limits = LimitsFrom(limits);
   }
+  if (c.example_store != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const shoal_example_store store,
+        ReadStruct(c.example_store, "options.example_store"));
+    options.example_store = StoreFrom(store);
+  }
   return options;
 }
 
-// What the client trains with: a trainer, or examples.
+// What the client trains with, as far as it is given here; that it is one thing
+// is checked by MakeDeviceClient.
 absl::Status TakeWork(const shoal_options& options,
                       const shoal_examples* examples, shoal_client& client) {
-  if (options.trainer == nullptr) {
+  if (examples != nullptr) {
     SHOAL_ASSIGN_OR_RETURN(const shoal_examples source,
                            ReadStruct(examples, "examples"));
     SHOAL_ASSIGN_OR_RETURN(client.examples, ExamplesFrom(source));
-    return absl::OkStatus();
   }
-  if (examples != nullptr) {
-    return absl::InvalidArgumentError(
-        "examples: are given beside options.trainer, expected one of them");
+  if (options.trainer != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(const shoal_trainer trainer,
+                           ReadStruct(options.trainer, "options.trainer"));
+    SHOAL_ASSIGN_OR_RETURN(client.trainer, TrainerFrom(trainer));
   }
-  SHOAL_ASSIGN_OR_RETURN(const shoal_trainer trainer,
-                         ReadStruct(options.trainer, "options.trainer"));
-  SHOAL_ASSIGN_OR_RETURN(client.trainer, TrainerFrom(trainer));
   return absl::OkStatus();
 }
 
@@ -135,7 +152,7 @@ absl::StatusOr<std::unique_ptr<shoal_client>> Create(
   dependencies.on_event = EventsFrom(known);
   dependencies.device_state = DeviceStateFrom(known);
   dependencies.joules = JoulesFrom(known);
-  SHOAL_ASSIGN_OR_RETURN(DeviceClientParts parts, PartsFrom(dependencies));
+  DeviceClientParts parts = PartsFrom(dependencies);
   parts.clock = client->clock.get();
   parts.rng = client->rng.get();
   SHOAL_ASSIGN_OR_RETURN(
@@ -207,8 +224,8 @@ absl::Status Predict(shoal_client& client, absl::Span<const float> features,
   return absl::OkStatus();
 }
 
-absl::Status NewestModel(shoal_client& client, absl::Span<float> out,
-                         size_t* count, int64_t* version) {
+absl::Status CopyNewest(shoal_client& client, absl::Span<float> out,
+                        size_t* count, int64_t* version) {
   SHOAL_ASSIGN_OR_RETURN(const ModelValues newest,
                          client.client->NewestModel());
   std::copy_n(newest.values.begin(), std::min(newest.values.size(), out.size()),
@@ -216,6 +233,29 @@ absl::Status NewestModel(shoal_client& client, absl::Span<float> out,
   if (count != nullptr) *count = newest.values.size();
   if (version != nullptr) *version = newest.version;
   return absl::OkStatus();
+}
+
+// What is not there is NULL and 0.
+template <typename T>
+absl::StatusOr<absl::Span<const T>> SpanOf(const T* values, size_t count,
+                                           absl::string_view name) {
+  if (values != nullptr || count == 0) {
+    return absl::Span<const T>(values, count);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("example.", name, ": is NULL, expected ", count, " values"));
+}
+
+absl::Status AddExample(shoal_client& client, const shoal_example* given) {
+  SHOAL_ASSIGN_OR_RETURN(const shoal_example c, ReadStruct(given, "example"));
+  Example example;
+  SHOAL_ASSIGN_OR_RETURN(example.features,
+                         SpanOf(c.features, c.num_features, "features"));
+  SHOAL_ASSIGN_OR_RETURN(example.labels,
+                         SpanOf(c.labels, c.num_labels, "labels"));
+  SHOAL_ASSIGN_OR_RETURN(example.targets,
+                         SpanOf(c.targets, c.num_targets, "targets"));
+  return client.client->AddExample(example);
 }
 
 absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
@@ -294,8 +334,14 @@ int32_t shoal_newest_model(shoal_client* client, float* out, size_t capacity,
                            shoal_error* error) {
   if (out == nullptr) capacity = 0;
   return shoal::client::Return(
-      shoal::client::NewestModel(*client, {out, capacity}, count, version),
+      shoal::client::CopyNewest(*client, {out, capacity}, count, version),
       error);
+}
+
+int32_t shoal_add_example(shoal_client* client, const shoal_example* example,
+                          shoal_error* error) {
+  return shoal::client::Return(shoal::client::AddExample(*client, example),
+                               error);
 }
 
 void shoal_client_destroy(shoal_client* client) { delete client; }

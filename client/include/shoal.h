@@ -233,6 +233,31 @@ typedef struct shoal_limits {
   const char *metered_interfaces;
 } shoal_limits;
 
+/* A store of the client's own for examples, in the state folder; the oldest
+ * make room for new ones. All have one shape, fixed with the first. */
+typedef struct shoal_example_store {
+  size_t struct_size;
+  int32_t num_features;
+  int32_t num_classes;        /* 0: no classes */
+  int32_t labels_per_example; /* 0 counts as 1 */
+  int32_t num_targets;        /* 0: no values */
+  int64_t max_examples;       /* 0: 100 000 */
+  int64_t max_bytes;          /* of the files; 0: 64 MiB */
+  int64_t
+      max_age_ms; /* older ones go too, by the device's clock; 0: they stay */
+} shoal_example_store;
+
+/* One example for the store. What its shape does not have is NULL and 0. */
+typedef struct shoal_example {
+  size_t struct_size;
+  const float *features; /* NaN: missing, for models that impute */
+  size_t num_features;
+  const int32_t *labels;
+  size_t num_labels;
+  const float *targets;
+  size_t num_targets;
+} shoal_example;
+
 typedef struct shoal_options {
   size_t struct_size;
   const char *coordinator;  /* HOST:PORT */
@@ -250,6 +275,8 @@ typedef struct shoal_options {
   const shoal_limits *limits; /* NULL: none */
   /* NULL: the SDK trains the models of tasks on the examples. */
   const shoal_trainer *trainer;
+  /* NULL: examples come from the shoal_examples of shoal_client_create. */
+  const shoal_example_store *example_store;
 } shoal_options;
 
 typedef struct shoal_enroll_options {
@@ -310,8 +337,9 @@ SHOAL_API int32_t shoal_enroll(const shoal_enroll_options *options,
 
 /* SHOAL_INVALID_ARGUMENT names the option that is wrong; SHOAL_NOT_FOUND: the
  * device is not enrolled; SHOAL_FAILED_PRECONDITION: another client uses the
- * folder. `examples` is NULL with a trainer, and only then; `callbacks` may be
- * NULL. */
+ * folder. Examples come from `examples`, options.example_store or
+ * options.trainer: exactly one, the others are NULL. `callbacks` may be NULL.
+ */
 SHOAL_API int32_t shoal_client_create(const shoal_options *options,
                                       const shoal_examples *examples,
                                       const shoal_callbacks *callbacks,
@@ -355,6 +383,15 @@ SHOAL_API int32_t shoal_predict(shoal_client *client, const float *features,
 SHOAL_API int32_t shoal_newest_model(shoal_client *client, float *out,
                                      size_t capacity, size_t *count,
                                      int64_t *version, shoal_error *error);
+
+/* Keeps an example in the store; once this returns SHOAL_OK neither a crash nor
+ * a power cut loses it. The next session trains on it.
+ * SHOAL_INVALID_ARGUMENT when it has not the store's shape, a label is out of
+ * range, a target not finite or a feature infinite; SHOAL_RESOURCE_EXHAUSTED:
+ * the disk is full; SHOAL_FAILED_PRECONDITION: the client has no store. */
+SHOAL_API int32_t shoal_add_example(shoal_client *client,
+                                    const shoal_example *example,
+                                    shoal_error *error);
 
 /* Stops it first. NULL is none. */
 SHOAL_API void shoal_client_destroy(shoal_client *client);

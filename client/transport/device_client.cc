@@ -77,6 +77,18 @@ absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
   return connector;
 }
 
+absl::Status CheckOneSource(const ClientOptions& options,
+                            const DeviceClientParts& parts) {
+  const int sources = (parts.data != nullptr) + (parts.trainer != nullptr) +
+                      (parts.store != nullptr) +
+                      options.example_store.has_value();
+  if (sources == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("examples, trainer, example_store: ",
+                   sources == 0 ? "none is given" : "several are given",
+                   ", expected exactly one of them"));
+}
+
 // What the coordinator has signed for `key`.
 absl::StatusOr<std::string> AskForCertificate(const EnrollOptions& options,
                                               std::optional<Proxy> proxy,
@@ -100,14 +112,7 @@ absl::StatusOr<std::string> AskForCertificate(const EnrollOptions& options,
 
 }  // namespace
 
-absl::StatusOr<DeviceClientParts> PartsFrom(
-    const ClientDependencies& dependencies) {
-  if ((dependencies.examples != nullptr) == (dependencies.trainer != nullptr)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "examples and trainer: ",
-        dependencies.trainer == nullptr ? "both are null" : "both are given",
-        ", expected one of them"));
-  }
+DeviceClientParts PartsFrom(const ClientDependencies& dependencies) {
   DeviceClientParts parts;
   if (dependencies.examples != nullptr) {
     parts.data = std::make_shared<ExampleDataset>(*dependencies.examples);
@@ -118,21 +123,28 @@ absl::StatusOr<DeviceClientParts> PartsFrom(
   return parts;
 }
 
+std::string ExamplesFolder(const std::string& state_folder) {
+  return state_folder + "/examples";
+}
+
 absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
     const ClientOptions& options, const ClientDependencies& dependencies,
     TransportMaker make_transport) {
-  SHOAL_ASSIGN_OR_RETURN(DeviceClientParts parts, PartsFrom(dependencies));
-  return MakeDeviceClient(options, std::move(parts), make_transport);
+  return MakeDeviceClient(options, PartsFrom(dependencies), make_transport);
 }
 
 absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
     const ClientOptions& options, DeviceClientParts parts,
     TransportMaker make_transport) {
   SHOAL_RETURN_IF_ERROR(CheckOptions(options));
+  SHOAL_RETURN_IF_ERROR(CheckOneSource(options, parts));
   SystemRng system_rng;
   SecureRng& rng = parts.rng != nullptr ? *parts.rng : system_rng;
   ClientParts made;
-  SHOAL_ASSIGN_OR_RETURN(made.lock, FolderLock::Take(options.state_folder));
+  made.lock = std::move(parts.lock);
+  if (made.lock == nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(made.lock, FolderLock::Take(options.state_folder));
+  }
   SHOAL_ASSIGN_OR_RETURN(auto connector, MakeConnector(options, make_transport,
                                                        parts.failpoints, rng));
   SHOAL_ASSIGN_OR_RETURN(made.state, OpenFileState(options.state_folder));
@@ -153,6 +165,13 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   made.on_event = std::move(parts.on_event);
   made.data = std::move(parts.data);
   made.trainer = parts.trainer;
+  made.store = std::move(parts.store);
+  if (options.example_store.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(
+        made.store, ExampleStore::Open(*options.example_store,
+                                       ExamplesFolder(options.state_folder),
+                                       *made.session.clock));
+  }
   made.jitter_seed = rng.Uint64();
   // Shared, because std::function wants to copy what it holds.
   made.connect = [connector] { return connector->Connect(); };

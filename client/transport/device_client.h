@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "client/device_limits.h"
+#include "client/example_store.h"
 #include "client/failpoints.h"
+#include "client/file_state.h"
 #include "client/include/shoal/client.h"
 #include "client/transport.h"
 #include "client/transport/transport_options.h"
@@ -25,8 +27,12 @@ using TransportMaker =
 
 // What the public SDK does not show.
 struct DeviceClientParts {
-  std::shared_ptr<const learning::Dataset> data;     // this or
-  Trainer* trainer = nullptr;                        // this
+  // One of these, or ClientOptions::example_store. Whoever brings a store holds
+  // the lock of its folder, which is that of the state, and goes on adding.
+  std::shared_ptr<const learning::Dataset> data;
+  Trainer* trainer = nullptr;
+  std::shared_ptr<ExampleStore> store;
+  std::unique_ptr<FolderLock> lock;                  // null: it is taken
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   DeviceCallbacks device;                            // for limits
   // Of sessions and conditions; null: the system's. Must outlive the client.
@@ -35,10 +41,11 @@ struct DeviceClientParts {
   Failpoints failpoints;
 };
 
-// Those of the public SDK. INVALID_ARGUMENT unless there are either
-// examples or a trainer.
-absl::StatusOr<DeviceClientParts> PartsFrom(
-    const ClientDependencies& dependencies);
+// Those of the public SDK.
+DeviceClientParts PartsFrom(const ClientDependencies& dependencies);
+
+// The folder of the example store.
+std::string ExamplesFolder(const std::string& state_folder);
 
 // As shoal::Client::Create.
 absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(

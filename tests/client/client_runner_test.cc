@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/file.h"
 #include "base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -262,6 +263,71 @@ TEST_F(ClientRunnerTest, StartedClientTicksByItself) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
   client->Stop();
   SHOAL_EXPECT_OK(client->Tick(absl::ZeroDuration()));
+}
+
+// With the store of the SDK in place of the product's own source.
+class StoreRunnerTest : public ClientRunnerTest {
+ protected:
+  ClientParts Parts() {
+    ClientParts parts = ClientRunnerTest::Parts();
+    parts.data = nullptr;
+    ExampleStoreOptions options;
+    options.num_features = data_.num_features();
+    options.num_classes = data_.num_classes();
+    parts.store = ExampleStore::Open(options, folder_.path(), clock_).value();
+    parts.on_event = [this](const ClientEvent& event) {
+      if (event.kind == ClientEvent::kCheckedIn) check_in_ = event.detail;
+      if (event.kind == ClientEvent::kTrained && client_ != nullptr) {
+        SHOAL_EXPECT_OK(Add());
+      }
+    };
+    return parts;
+  }
+  absl::Status Add() {
+    std::vector<float> features(data_.num_features());
+    data_.CopyFeatures(0, absl::MakeSpan(features));
+    const int32_t label = data_.label(0);
+    return client_->AddExample({features, {&label, 1}, {}});
+  }
+
+  const learning::InMemoryDataset data_ = SmallExamples();
+  TemporaryFolder folder_;
+  std::string check_in_;  // what was said
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(StoreRunnerTest, SessionsTrainOnWhatWasAddedBeforeThem) {
+  client_ = MakeClient(Parts());
+  SHOAL_ASSERT_OK(Add());
+  SHOAL_ASSERT_OK(Add());
+  SHOAL_ASSERT_OK_AND_ASSIGN(SessionReport report, client_->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed) << report.explanation;
+  EXPECT_THAT(check_in_, HasSubstr(", 2 examples"));
+  // One more came while it trained.
+  SHOAL_ASSERT_OK_AND_ASSIGN(report, client_->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+  EXPECT_THAT(check_in_, HasSubstr(", 3 examples"));
+}
+
+TEST_F(StoreRunnerTest, EmptyStoreHoldsTheSessionBack) {
+  client_ = MakeClient(Parts());
+  SHOAL_ASSERT_OK_AND_ASSIGN(SessionReport report, client_->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kHeldBack);
+  EXPECT_THAT(report.explanation, HasSubstr("no examples"));
+  EXPECT_EQ(report.next_check_in, absl::Minutes(5));
+  SHOAL_ASSERT_OK_AND_ASSIGN(TickResult tick,
+                             client_->Tick(absl::ZeroDuration()));
+  EXPECT_TRUE(tick.report.has_value());
+  SHOAL_ASSERT_OK_AND_ASSIGN(tick, client_->Tick(absl::ZeroDuration()));
+  EXPECT_FALSE(tick.report.has_value());
+  EXPECT_GT(tick.next, absl::Minutes(4));
+  EXPECT_EQ(transports_, 0);
+}
+
+TEST_F(ClientRunnerTest, ClientWithoutAStoreTakesNoExamples) {
+  EXPECT_THAT(MakeClient(Parts())->AddExample({}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("no example store")));
 }
 
 TEST_F(ClientRunnerTest, SessionsOfSeveralThreadsTakeTurns) {

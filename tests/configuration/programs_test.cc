@@ -116,7 +116,7 @@ TEST(AgentConfigTest, EverySettingIsRead) {
   EXPECT_EQ(config.coordinator, "localhost:7600");
   EXPECT_EQ(config.state, "s");
   EXPECT_EQ(config.population, "pumps");
-  const auto& csv = std::get<learning::CsvSource>(config.data.kind);
+  const auto& csv = std::get<learning::CsvSource>(config.data->kind);
   EXPECT_EQ(csv.path, "x.csv");
   EXPECT_EQ(csv.label, "y");
   EXPECT_EQ(csv.device, "z");
@@ -151,8 +151,45 @@ TEST(AgentConfigTest, AnEmptyFileMissesEverythingRequired) {
             "a.yaml:1: state: missing, expected text\n"
             "a.yaml:1: population: missing, expected text matching "
             "[a-z0-9][a-z0-9_.-]{0,62}\n"
-            "a.yaml:1: data: missing, expected a mapping with one of "
-            "handwriting, mnist, fashion_mnist, har, csv, text");
+            "a.yaml:1: data: missing, expected this or examples");
+}
+
+constexpr char kAgent[] =
+    "coordinator: localhost:7600\nstate: s\npopulation: pumps\n";
+
+TEST(AgentConfigTest, ExamplesTakeThePlaceOfData) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const AgentConfig config,
+      ParseAgentConfig(absl::StrCat(kAgent,
+                                    "examples: {features: 2, classes: 3, "
+                                    "socket: a.sock, socket_mode: \"0660\"}\n"),
+                       "a.yaml"));
+  EXPECT_FALSE(config.data.has_value());
+  ASSERT_TRUE(config.examples.has_value());
+  const std::string yaml = AgentConfigYaml(config);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const AgentConfig again,
+                             ParseAgentConfig(yaml, "again.yaml"));
+  EXPECT_EQ(AgentConfigYaml(again), yaml);
+  EXPECT_TRUE(again.examples.has_value());
+}
+
+TEST(AgentConfigTest, ExamplesMustMakeSense) {
+  const auto error = [](const std::string& more) {
+    return MessageOf(
+        ParseAgentConfig(absl::StrCat(kAgent, "examples: ", more), "a.yaml"));
+  };
+  EXPECT_EQ(error("{features: 2}\n"),
+            "a.yaml:4: examples: neither folder nor socket: no examples can "
+            "come in");
+  EXPECT_EQ(error("{features: 2, classes: 3, targets: 1, folder: f}\n"),
+            "a.yaml:4: examples.targets: not together with classes");
+  EXPECT_EQ(error("{features: 2, labels_per_example: 4, folder: f}\n"),
+            "a.yaml:4: examples.labels_per_example: 4, expected 1 without "
+            "classes");
+  EXPECT_EQ(error("{classes: 3, folder: f}\nshare: {devices: 2}\n"),
+            "a.yaml:4: examples.features: missing, expected a whole number "
+            "from 1 to 67108864\n"
+            "a.yaml:5: share: not together with examples");
 }
 
 constexpr char kScenario[] =

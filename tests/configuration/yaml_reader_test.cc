@@ -11,6 +11,7 @@
 namespace shoal::configuration {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -301,6 +302,12 @@ TEST(YamlReaderTest, AMissingKeyStandsAtItsMapping) {
                                    "data:\n"
                                    "  mnist: {}\n"),
             "f.yaml:3: data.mnist.path: missing, expected text");
+}
+
+// As a fuzzer found it.
+TEST(YamlReaderTest, ErrorAboutTheEndOfALineIsOneLine) {
+  constexpr absl::string_view kYaml("p: \"\"\0\n\\\"\n", 10);
+  EXPECT_THAT(Errors<v1::Share>(kYaml), EndsWith("escape character: \\n"));
 }
 
 TEST(YamlReaderTest, BrokenYamlNamesTheLine) {

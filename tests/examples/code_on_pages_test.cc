@@ -32,7 +32,7 @@ std::vector<std::string> CodeBlocks(const std::string& page) {
 
 struct Page {
   std::string name;
-  std::string example;
+  std::vector<std::string> examples;
   size_t blocks;  // at least
 };
 
@@ -44,21 +44,25 @@ TEST_P(CodeOnPagesTest, EveryBlockIsInTheExample) {
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const std::string page,
       ReadFile(absl::StrCat(source, "/docs/how-to/", GetParam().name, ".md")));
-  SHOAL_ASSERT_OK_AND_ASSIGN(
-      const std::string example,
-      ReadFile(absl::StrCat(source, "/examples/", GetParam().example, ".cc")));
+  std::string code;
+  for (const std::string& example : GetParam().examples) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const std::string file,
+        ReadFile(absl::StrCat(source, "/examples/", example, ".cc")));
+    code += file;
+  }
   const std::vector<std::string> blocks = CodeBlocks(page);
   EXPECT_GE(blocks.size(), GetParam().blocks);
   for (const std::string& block : blocks) {
-    EXPECT_TRUE(absl::StrContains(example, block)) << block;
+    EXPECT_TRUE(absl::StrContains(code, block)) << block;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Pages, CodeOnPagesTest,
-    ::testing::Values(Page{"embed-the-sdk", "minimal_client", 6},
-                      Page{"bring-your-own-trainer", "own_trainer", 2}),
-    [](const auto& info) { return info.param.example; });
+    ::testing::Values(Page{"embed-the-sdk", {"minimal_client", "camera"}, 8},
+                      Page{"bring-your-own-trainer", {"own_trainer"}, 2}),
+    [](const auto& info) { return info.param.examples[0]; });
 
 }  // namespace
 }  // namespace shoal::testing

@@ -17,6 +17,7 @@
 #include "protocol/certificates.h"
 #include "protocol/refusal.h"
 #include "protocol/wire.h"
+#include "tests/fuzz/example_inputs.h"
 #include "tests/fuzz/transport_inputs.h"
 
 namespace shoal::testing {
@@ -242,7 +243,9 @@ std::vector<std::string> ValidConfigurations() {
       "listen: 0.0.0.0:7600\ndata: &a 'x'\ntls: {ca: *a, certificate: b,\n"
       "  key: |\n    c\n  }\ncommit: {max_delay: 20ms}\n# end\n",
       "coordinator: h:1\nstate: s\npopulation: p\ndata:\n  handwriting:\n"
-      "share: {index: 0, devices: 1}\n"};
+      "share: {index: 0, devices: 1}\n",
+      "coordinator: h:1\nstate: s\npopulation: p\nexamples: {features: 2,\n"
+      "  classes: 3, max_age: 2h, folder: f, socket_mode: \"0660\"}\n"};
 }
 
 std::vector<std::string> ValidAnswersBySchema() {
@@ -266,6 +269,8 @@ constexpr FuzzTarget kTargets[] = {
     {"http2_answer", FuzzHttp2Answer, ValidHttp2Answers},
     {"grpc_messages", FuzzGrpcMessages, ValidGrpcMessages},
     {"schema_message", FuzzSchemaMessage, ValidAnswersBySchema},
+    {"local_request", FuzzLocalRequest, ValidLocalRequests},
+    {"example_segment", FuzzExampleSegment, ValidExampleSegments},
 };
 
 }  // namespace

@@ -40,6 +40,13 @@ void FuzzGrpcMessages(absl::string_view data);
 // A message along the tables: a byte that says which, then its bytes. Promise:
 // what is accepted serialises to bytes that come back as they are.
 void FuzzSchemaMessage(absl::string_view data);
+// A line on the agent's socket, behind a byte that says for which kind of
+// examples. Promise: what is accepted fits the store, and an error is one short
+// line.
+void FuzzLocalRequest(absl::string_view data);
+// A file of the example store. Promise: header and records that are accepted
+// come back from what they say.
+void FuzzExampleSegment(absl::string_view data);
 
 struct FuzzTarget {
   absl::string_view name;  // "assignment_token"

@@ -68,6 +68,33 @@ class ExampleSource {
 absl::StatusOr<std::string> EncodeFeatureStatistics(
     const ExampleSource& examples);
 
+// One example, as a product hands it over. What belongs to the store's kind is
+// set, the rest stays empty.
+struct Example {
+  absl::Span<const float> features;  // NaN: missing, for models that impute
+  absl::Span<const int32_t> labels;  // one, or one at every position
+  absl::Span<const float> targets;   // finite
+};
+
+// A store of the SDK's own for the examples, in the folder `examples` of the
+// state folder. When it is full the oldest example makes room for each new one.
+// Only a few bytes per file, of which there are about twenty, are held in
+// memory; training reads the files in place.
+struct ExampleStoreOptions {
+  // The shape of all examples, fixed with the first: classes, or targets, or
+  // neither for models that reconstruct their input.
+  int num_features = 0;        // required
+  int num_classes = 0;         // labels are in [0, num_classes)
+  int labels_per_example = 1;  // more: a label at every position
+  int num_targets = 0;
+  int64_t max_examples = 100'000;
+  int64_t max_bytes = int64_t{64} << 20;  // of the folder's files
+  // What was added longer ago, by the device's clock, goes too: when the next
+  // example is added or the next session begins. Absent: not for its age. Not
+  // for devices whose clock jumps when they learn the time.
+  std::optional<absl::Duration> max_age;
+};
+
 struct ClientOptions {
   std::string coordinator;   // HOST:PORT
   std::string state_folder;  // keys, models, unfinished uploads; mode 0700
@@ -90,6 +117,8 @@ struct ClientOptions {
   // What sessions may spend and when they may run. Absent: not limited; a task
   // that limits energy is refused then, for nobody would keep to it.
   std::optional<DeviceLimits> limits;
+  // Absent: examples come from ClientDependencies::examples.
+  std::optional<ExampleStoreOptions> example_store;
 };
 
 // What happens inside a session, as it happens.
@@ -112,7 +141,8 @@ struct ClientEvent {
 
 struct ClientDependencies {
   // What the device trains on, by the models of tasks, or a trainer of your own
-  // (shoal/trainer.h): exactly one; must outlive the client.
+  // (shoal/trainer.h): exactly one of these and ClientOptions::example_store;
+  // must outlive the client.
   ExampleSource* examples = nullptr;
   Trainer* trainer = nullptr;
   // Called from the session's thread, without any lock held. May be empty.
@@ -160,13 +190,14 @@ struct TickResult {
   std::optional<SessionReport> report;  // of the session that has just ended
 };
 
-// Thread-safe: RunOnce and Predict may be called from several threads, one
-// session runs at a time.
+// Thread-safe: RunOnce, AddExample and Predict may be called from several
+// threads, one session runs at a time.
 class Client {
  public:
-  // INVALID_ARGUMENT names the option, the state folder, or the certificate or
-  // key in it, that cannot be used; NOT_FOUND when the folder holds no identity
-  // (see Enroll); FAILED_PRECONDITION when it belongs to a running client.
+  // INVALID_ARGUMENT names the option, the state folder, or the certificate,
+  // key or examples in it, that cannot be used; NOT_FOUND when the folder holds
+  // no identity (see Enroll); FAILED_PRECONDITION when it belongs to a running
+  // client.
   static absl::StatusOr<std::unique_ptr<Client>> Create(
       const ClientOptions& options, const ClientDependencies& dependencies);
   virtual ~Client() = default;
@@ -205,6 +236,15 @@ class Client {
   // The newest model that was fetched as it is, for whoever computes with it
   // himself. FAILED_PRECONDITION before the first.
   virtual absl::StatusOr<ModelValues> NewestModel() = 0;
+
+  // Keeps an example in the store; once this returns OK neither a crash nor a
+  // power cut loses it. Syncs a file, which takes milliseconds on flash. The
+  // next session trains on it, one under way does not. INVALID_ARGUMENT when it
+  // has not the store's shape, a label is out of range, a target not finite or
+  // a feature infinite; RESOURCE_EXHAUSTED when the disk is full;
+  // FAILED_PRECONDITION without ClientOptions::example_store. After an error
+  // the store is as it was.
+  virtual absl::Status AddExample(const Example& example) = 0;
 };
 
 struct EnrollOptions {

@@ -1,5 +1,7 @@
 // Runs the real shoal-agent against a coordinator inside the test.
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +13,7 @@
 #include "base/child_process.h"
 #include "base/file.h"
 #include "base/version.h"
+#include "client/agent/socket_address.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "learning/feature_statistics.h"
@@ -77,6 +80,54 @@ class AgentProgramTest : public ::testing::Test {
                      more)));
   }
 
+  // With the agent's own store, and socket and folder to fill it, for the
+  // examples of SmallPlan().
+  void ServeSmall() {
+    Serve(SmallPlan());
+    std::filesystem::create_directory(Inbox());
+    ConfigureStore();
+  }
+  void ConfigureStore() {
+    SHOAL_ASSERT_OK(ReplaceFile(
+        ConfigPath(),
+        absl::StrCat("coordinator: ", Coordinator(), "\nstate: ", State(),
+                     "\npopulation: ", population_,
+                     "\ninsecure: true\nmax_backoff: 100ms\nexamples: "
+                     "{features: 4, classes: 3, socket: ",
+                     Socket(), ", folder: ", Inbox(), "}\n")));
+  }
+  std::unique_ptr<ChildProcess> StartListening() {
+    auto agent = Start({"run", "--config", ConfigPath()});
+    AwaitTrue([&] { return std::filesystem::exists(Socket()); });
+    return agent;
+  }
+  int Add(const std::string& label, const std::string& features) {
+    return Run({"add", "--socket", Socket(), "--label", label, "--features",
+                features});
+  }
+  int Predict(const std::string& features) {
+    return Run({"predict", "--socket", Socket(), "--features", features});
+  }
+  // Gives a file its name when it is complete.
+  void Put(const std::string& name, const std::string& contents) {
+    SHOAL_ASSERT_OK(ReplaceFile(folder_.path() + "/made", contents));
+    std::filesystem::rename(folder_.path() + "/made", Inbox() + "/" + name);
+  }
+  nlohmann::json Status() {
+    Run({"status", "--state", State(), "--json"});
+    const std::string log = Log();
+    return nlohmann::json::parse(log.substr(log.rfind("\n{") + 1), nullptr,
+                                 false);
+  }
+  template <typename Condition>
+  void AwaitTrue(Condition condition) {
+    const absl::Time end = absl::Now() + kPatience;
+    while (!condition()) {
+      ASSERT_LT(absl::Now(), end) << Log();
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+  }
+
   std::unique_ptr<ChildProcess> Start(std::vector<std::string> arguments,
                                       const std::string& failpoint = "") {
     ChildOptions options;
@@ -131,6 +182,8 @@ class AgentProgramTest : public ::testing::Test {
     return coordinator_.empty() ? server_->address() : coordinator_;
   }
   std::string State() const { return folder_.path() + "/state"; }
+  std::string Socket() const { return folder_.path() + "/agent.sock"; }
+  std::string Inbox() const { return folder_.path() + "/inbox"; }
   std::string ConfigPath() const { return folder_.path() + "/agent.yaml"; }
   std::string Log() const { return TailOfFile(folder_.path() + "/log", 50); }
 
@@ -320,10 +373,88 @@ TEST_F(AgentProgramTest, VersionHasTheProgramsName) {
 }
 
 TEST_F(AgentProgramTest, EveryCommandHasAnExample) {
-  for (const std::string command : {"run", "enroll", "statistics", "status"}) {
+  for (const std::string command :
+       {"run", "enroll", "statistics", "add", "predict", "status"}) {
     ASSERT_EQ(Run({command, "--help"}), protocol::kExitOk);
     EXPECT_THAT(Log(), HasSubstr("Example: shoal-agent " + command));
   }
+}
+
+TEST_F(AgentProgramTest, ExamplesFromTheSocketAreTrainedOnAndPredicted) {
+  ServeSmall();
+  const auto agent = StartListening();
+  EXPECT_EQ(Predict("1,0,0,0"), protocol::kExitFailure);  // no model yet
+  ASSERT_EQ(Add("0", "1,0,0,0"), protocol::kExitOk) << Log();
+  EXPECT_EQ(Add("3", "1,0,0,0"), protocol::kExitFailure);
+  EXPECT_THAT(Log(), HasSubstr("the label 3, expected 0 to 2"));
+  AwaitTrue([&] { return !fleet_->counted().empty(); });
+  ASSERT_EQ(Predict("1,0,0,0"), protocol::kExitOk) << Log();
+  EXPECT_THAT(Log(), HasSubstr("\n0.33333334,0.33333334,0.33333334"));
+  AwaitTrue([&] { return Status()["examples"] == 1; });
+  ExpectStops(*agent);
+  EXPECT_FALSE(std::filesystem::exists(Socket()));
+}
+
+TEST_F(AgentProgramTest, FilesOfTheFolderAreTrainedOn) {
+  ServeSmall();
+  Put("early.csv", "label,a,b,c,d\n0,1,0,0,0\n1,0,1,0,0\n");
+  Put("wrong.csv", "label,a\n0,1\n");
+  const auto agent = StartListening();
+  Put("late.csv", "label,a,b,c,d\n2,0,0,1,0\n");
+  AwaitTrue([&] { return !fleet_->counted().empty(); });
+  AwaitTrue([&] { return Status()["examples"] == 3; });
+  EXPECT_TRUE(std::filesystem::exists(Inbox() + "/rejected/wrong.csv.reason"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(Inbox()), {}), 1);
+  ExpectStops(*agent);
+  const std::string statistics = folder_.path() + "/statistics";
+  ASSERT_EQ(Run({"statistics", "--config", ConfigPath(), "--out", statistics}),
+            protocol::kExitOk)
+      << Log();
+  EXPECT_THAT(Log(), HasSubstr("4 features over 3 examples"));
+}
+
+TEST_F(AgentProgramTest, KilledAgentLeavesExamplesAndASocketThatIsReplaced) {
+  ServeSmall();
+  population_ = "nobody";
+  ConfigureStore();
+  auto agent = StartListening();
+  ASSERT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
+  EXPECT_EQ(Run({"run", "--config", ConfigPath()}), protocol::kExitFailure)
+      << "the folder is in use";
+  agent->Signal(SIGKILL);
+  ASSERT_TRUE(agent->Wait(kPatience).has_value());
+  EXPECT_TRUE(std::filesystem::exists(Socket()));
+  EXPECT_EQ(Add("1", "0,1,0,0"), protocol::kExitFailure);
+  EXPECT_THAT(Log(), HasSubstr("no agent answers there"));
+  agent = Start({"run", "--config", ConfigPath()});
+  AwaitTrue([&] { return Add("1", "0,1,0,0") == protocol::kExitOk; });
+  AwaitTrue([&] { return Status()["examples"] == 2; });
+  ExpectStops(*agent);
+}
+
+TEST_F(AgentProgramTest, SocketIsAnsweredWhileASessionHangs) {
+  ServeSmall();
+  service_->set_silent_check_in();
+  const auto agent = StartListening();
+  ASSERT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
+  service_->AwaitCheckIn();
+  const absl::Time begin = absl::Now();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
+  }
+  EXPECT_LT(absl::Now() - begin, kPatience);
+  ExpectStops(*agent);
+}
+
+TEST_F(AgentProgramTest, StoreThatCannotBeIsWrongInput) {
+  ServeSmall();
+  std::filesystem::remove(Inbox());
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("inbox: is no folder"));
+  std::filesystem::create_directory(Inbox());
+  SHOAL_ASSERT_OK(ReplaceFile(Socket(), "a file"));
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("agent.sock: is there and no socket"));
 }
 
 // What a process has and does, as the kernel counts it.
@@ -375,6 +506,31 @@ TEST_F(AgentProgramTest, IdleAgentSleepsWithoutAConnection) {
   EXPECT_EQ(after.threads, 1);
   EXPECT_EQ(after.sockets, 0);
   EXPECT_EQ(after.sleeps, before.sleeps);
+  ExpectStops(*agent);
+}
+
+// A store's socket and folder wake it up when something comes, and not before;
+// nor does a program that has connected and is silent.
+TEST_F(AgentProgramTest, IdleAgentSleepsWithASocketAndAFolder) {
+  population_ = "nobody";
+  ServeSmall();
+  const auto agent = StartListening();
+  Put("a.csv", "label,a,b,c,d\n0,1,0,0,0\n");
+  const int silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_un address = client::SocketAddress(Socket()).value();
+  ASSERT_EQ(connect(silent, reinterpret_cast<const sockaddr*>(&address),
+                    sizeof address),
+            0);
+  // What follows is one session, which is told to come back in 11 s.
+  AwaitTrue([&] { return Status()["last"]["outcome"] == "not_assigned"; });
+  absl::SleepFor(absl::Seconds(3));  // the status, too, has been written
+  const ProcessCounts before = CountsOf(agent->pid());
+  absl::SleepFor(absl::Milliseconds(500));
+  const ProcessCounts after = CountsOf(agent->pid());
+  EXPECT_EQ(after.threads, 1);
+  EXPECT_EQ(after.sockets, 2);  // the one that listens, and the silent one
+  EXPECT_EQ(after.sleeps, before.sleeps);
+  close(silent);
   ExpectStops(*agent);
 }
 

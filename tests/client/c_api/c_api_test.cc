@@ -66,8 +66,9 @@ class CApiTest : public ::testing::Test {
     enroll.state_folder = options_.state_folder;
     return shoal_enroll(&enroll, id_, &error_);
   }
-  int32_t Create() {
-    return shoal_client_create(&options_, &examples_, &callbacks_, &client_,
+  int32_t Create() { return CreateWith(&examples_); }
+  int32_t CreateWith(const shoal_examples* examples) {
+    return shoal_client_create(&options_, examples, &callbacks_, &client_,
                                &error_);
   }
 
@@ -169,7 +170,7 @@ TEST_F(CApiTest, TrainerOfTheProductTakesTheSdksPlace) {
   const shoal_trainer trainer = engine.Functions();
   options_.trainer = &trainer;
   EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
-  EXPECT_THAT(error_.message, HasSubstr("examples: are given beside"));
+  EXPECT_THAT(error_.message, HasSubstr("several are given"));
   ASSERT_EQ(
       shoal_client_create(&options_, nullptr, &callbacks_, &client_, &error_),
       SHOAL_OK)
@@ -274,6 +275,51 @@ TEST_F(CApiTest, WrongInputIsNamed) {
   EXPECT_EQ(
       shoal_client_create(nullptr, &examples_, nullptr, &client_, nullptr),
       SHOAL_INVALID_ARGUMENT);
+}
+
+TEST_F(CApiTest, AddedExamplesAreTrainedOn) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  auto store = Sized<shoal_example_store>();
+  store.num_features = data_.num_features();
+  store.num_classes = data_.num_classes();
+  store.max_age_ms = 60'000;
+  options_.example_store = &store;
+  ASSERT_EQ(CreateWith(nullptr), SHOAL_OK) << error_.message;
+  const float features[] = {1, 0, 0, 0};
+  const int32_t label = 0;
+  auto example = Sized<shoal_example>();
+  example.features = features;
+  example.num_features = 4;
+  EXPECT_EQ(shoal_add_example(client_, &example, &error_),
+            SHOAL_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "the example has 0 labels, expected 1");
+  example.num_labels = 1;
+  EXPECT_EQ(shoal_add_example(client_, &example, &error_),
+            SHOAL_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "example.labels: is NULL, expected 1 values");
+  example.labels = &label;
+  ASSERT_EQ(shoal_add_example(client_, &example, &error_), SHOAL_OK)
+      << error_.message;
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_CONTRIBUTED) << report.explanation;
+}
+
+TEST_F(CApiTest, ExamplesComeFromExactlyOnePlace) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  EXPECT_EQ(CreateWith(nullptr), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("example_store: none is given"));
+  auto store = Sized<shoal_example_store>();
+  options_.example_store = &store;
+  EXPECT_EQ(CreateWith(&examples_), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("several are given"));
+  EXPECT_EQ(CreateWith(nullptr), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("example_store.num_features: 0"));
+  options_.example_store = nullptr;
+  ASSERT_EQ(CreateWith(&examples_), SHOAL_OK) << error_.message;
+  const auto example = Sized<shoal_example>();
+  EXPECT_EQ(shoal_add_example(client_, &example, &error_),
+            SHOAL_FAILED_PRECONDITION);
 }
 
 TEST_F(CApiTest, ReportComesAfterTheFirstSession) {

@@ -1,10 +1,6 @@
 // Kills a process at every system call of keeping the book, on its way in and
 // on its way out: between two of them nothing of the book's changes.
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
 
@@ -13,6 +9,7 @@
 #include "client/limits/budget_ledger.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/system_call_kill.h"
 
 namespace shoal::client {
 namespace {
@@ -59,42 +56,9 @@ void Work(const std::string& path, volatile double& joules) {
   }
 }
 
-// Runs Work() and kills it at its stop number `stop`. False when it ended
-// before that.
-bool KillAt(int stop, const std::string& path, volatile double& joules) {
-  const pid_t child = fork();
-  SHOAL_CHECK(child >= 0);
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(3);
-    raise(SIGSTOP);
-    Work(path, joules);
-    _exit(0);
-  }
-  int status = 0;
-  SHOAL_CHECK(waitpid(child, &status, 0) == child);
-  for (int i = 0; i < stop && WIFSTOPPED(status); ++i) {
-    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
-    SHOAL_CHECK(waitpid(child, &status, 0) == child);
-  }
-  if (!WIFSTOPPED(status)) return false;
-  kill(child, SIGKILL);
-  waitpid(child, &status, 0);
-  return true;
-}
-
-// Whether this machine lets a process trace its child.
-bool CanTrace() {
-  const pid_t child = fork();
-  SHOAL_CHECK(child >= 0);
-  if (child == 0)
-    _exit(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 3);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 TEST(LedgerKillTest, NothingSpentIsLostAndAtMostAReservationCountsTooMuch) {
-  if (!CanTrace()) GTEST_SKIP() << "needs ptrace, which is not allowed here";
+  if (!testing::CanTrace())
+    GTEST_SKIP() << "needs ptrace, which is not allowed here";
   const SharedJoules joules;
   int stop = 1;
   for (bool killed = true; killed; ++stop) {
@@ -102,7 +66,7 @@ TEST(LedgerKillTest, NothingSpentIsLostAndAtMostAReservationCountsTooMuch) {
     const TemporaryFolder folder;
     const std::string path = folder.path() + "/budgets.bin";
     *joules = 0;
-    killed = KillAt(stop, path, *joules);
+    killed = testing::KillAtSystemCall(stop, [&] { Work(path, *joules); });
 
     const VirtualClock clock;
     const ClockMoments moments(clock);

@@ -55,12 +55,16 @@ class DeviceClientTest : public ::testing::TestWithParam<Sdk> {
             .device_name = "device-1",
             .state_folder = State()};
   }
-  absl::StatusOr<std::unique_ptr<Client>> Create(
-      const std::string& proxy = "") {
+  ClientOptions Options() const {
     ClientOptions options;
     options.coordinator = server_.address();
     options.state_folder = State();
     options.population = FakeFleet::kPopulation;
+    return options;
+  }
+  absl::StatusOr<std::unique_ptr<Client>> Create(
+      const std::string& proxy = "") {
+    ClientOptions options = Options();
     options.proxy = proxy;
     ClientDependencies dependencies;
     dependencies.examples = &examples_;
@@ -89,6 +93,39 @@ TEST_P(DeviceClientTest, EnrolledDeviceContributes) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
   EXPECT_EQ(report.outcome, SessionReport::kContributed) << report.explanation;
   EXPECT_EQ(fleet_.counted().size(), 1u);
+}
+
+TEST_P(DeviceClientTest, AddedExamplesAreTrainedOnAfterARestart) {
+  SHOAL_ASSERT_OK(GetParam().enroll(Enrolment()));
+  ExampleStoreOptions store;
+  store.num_features = examples_.num_features();
+  store.num_classes = examples_.num_classes();
+  ClientOptions options = Options();
+  options.example_store = store;
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto client,
+                               GetParam().create(options, {}));
+    const std::vector<float> features = {0, 1, 0, 0};
+    const int32_t label = 1;
+    SHOAL_ASSERT_OK(client->AddExample({features, {&label, 1}, {}}));
+  }
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto client, GetParam().create(options, {}));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed) << report.explanation;
+}
+
+TEST_P(DeviceClientTest, ExamplesComeFromExactlyOnePlace) {
+  ClientOptions options = Options();
+  ClientDependencies dependencies;
+  EXPECT_THAT(GetParam().create(options, dependencies),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("trainer, example_store: none is given, "
+                                 "expected exactly one of them")));
+  options.example_store.emplace();
+  dependencies.examples = &examples_;
+  EXPECT_THAT(GetParam().create(options, dependencies),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("several are given")));
 }
 
 TEST_P(DeviceClientTest, ForgedInvitationIsDenied) {

@@ -1,0 +1,86 @@
+// Targets of what comes into a device's example store, and of its files.
+#include <iterator>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "client/agent/local_requests.h"
+#include "client/example_segment.h"
+#include "tests/fuzz/example_inputs.h"
+#include "tests/fuzz/fuzz_targets.h"
+
+namespace shoal::testing {
+namespace {
+
+using client::ExampleShape;
+
+constexpr ExampleShape kShapes[] = {
+    {2, 3, 1, 0}, {2, 3, 4, 0}, {2, 0, 0, 2}, {3, 0, 0, 0}};
+
+// Of the second shape, and its values.
+constexpr float kFeatures[] = {0.5f, -1};
+constexpr int32_t kLabels[] = {0, 1, 2, 1};
+
+void CheckRecord(const ExampleShape& shape, absl::string_view record) {
+  const client::RecordView view(shape, record);
+  if (!view.IsIntact()) return;
+  std::vector<float> features(shape.num_features);
+  std::vector<int32_t> labels(shape.labels_per_example);
+  std::vector<float> targets(shape.num_targets);
+  view.CopyFeatures(absl::MakeSpan(features));
+  view.CopyLabels(absl::MakeSpan(labels));
+  view.CopyTargets(absl::MakeSpan(targets));
+  std::string again;
+  client::AppendRecord({features, labels, targets}, view.added(), view.origin(),
+                       again);
+  SHOAL_CHECK(again == record);
+}
+
+}  // namespace
+
+std::vector<std::string> ValidLocalRequests() {
+  return {absl::StrCat(std::string(1, 0), "example 2 0.5,-1e3"),
+          absl::StrCat(std::string(1, 1), "example 0,1,2,2 ,1"),
+          absl::StrCat(std::string(1, 2), "example 1.5,-2 7,8"),
+          absl::StrCat(std::string(1, 3), "example 1,2,3"),
+          absl::StrCat(std::string(1, 0), "predict 0.25,4\r")};
+}
+
+std::vector<std::string> ValidExampleSegments() {
+  std::string segment = client::EncodeSegmentHeader(kShapes[1]);
+  for (int64_t second = 0; second < 3; ++second) {
+    client::AppendRecord({kFeatures, kLabels, {}},
+                         absl::FromUnixSeconds(second), {7, 8}, segment);
+  }
+  return {segment, client::EncodeSegmentHeader(kShapes[2])};
+}
+
+void FuzzLocalRequest(absl::string_view data) {
+  if (data.empty()) return;
+  const ExampleShape& shape =
+      kShapes[static_cast<uint8_t>(data[0]) % std::size(kShapes)];
+  const auto request = client::ParseRequest(data.substr(1), shape);
+  if (!request.ok()) {
+    const absl::string_view message = request.status().message();
+    SHOAL_CHECK(message.find('\n') == message.npos && message.size() < 500);
+  } else if (const auto* add = std::get_if<client::AddRequest>(&*request)) {
+    SHOAL_CHECK(client::CheckExample(shape, add->view()).ok());
+  }
+}
+
+void FuzzExampleSegment(absl::string_view data) {
+  const absl::StatusOr<ExampleShape> shape = client::DecodeSegmentHeader(data);
+  if (shape.ok()) {
+    SHOAL_CHECK(client::EncodeSegmentHeader(*shape) ==
+                data.substr(0, client::kSegmentHeaderBytes));
+  }
+  // As the store does, which reads on behind a damaged header.
+  const ExampleShape& expected = shape.ok() ? *shape : kShapes[1];
+  const size_t size = client::RecordBytes(expected);
+  for (size_t at = client::kSegmentHeaderBytes; at + size <= data.size();
+       at += size) {
+    CheckRecord(expected, data.substr(at, size));
+  }
+}
+
+}  // namespace shoal::testing
