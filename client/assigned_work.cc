@@ -19,6 +19,23 @@ namespace shoal::client {
 
 using protocol::AbandonReason;
 
+learning::WorkLimit LimitFrom(AbandonReason reason) {
+  switch (reason) {
+    case AbandonReason::kEnergy:
+      return learning::WorkLimit::kEnergy;
+    case AbandonReason::kMemory:
+      return learning::WorkLimit::kMemory;
+    case AbandonReason::kBytes:
+      return learning::WorkLimit::kBytes;
+    case AbandonReason::kConditions:
+    case AbandonReason::kTraining:
+    case AbandonReason::kData:
+    case AbandonReason::kShutdown:
+      return learning::WorkLimit::kConditions;
+  }
+  SHOAL_CHECK(false);
+}
+
 AssignedWork::AssignedWork(const WorkSite& site,
                            const protocol::Assignment& assignment)
     : site_(site),
@@ -41,7 +58,13 @@ Objection AssignedWork::Choose(SessionLimits& limits) {
     return {absl::FailedPreconditionError(choice.verdict.why),
             choice.verdict.reason};
   }
+  limit_ = menu.limit;
   plan_ = std::move(menu.entries[choice.index]);
+  if (choice.less_for.has_value() && !IsWholeWork(plan_, assignment_.plan)) {
+    limit_ = *choice.less_for == AbandonReason::kConditions
+                 ? learning::WorkLimit::kTime
+                 : LimitFrom(*choice.less_for);
+  }
   model_ = std::move(menu.models[plan_.model]);
   return {};
 }
@@ -117,8 +140,9 @@ absl::Duration AssignedWork::train_until() const {
   return deadline_ - std::max(tenth, 2 * fetch_time_);
 }
 
-Objection AssignedWork::Finish() {
+Objection AssignedWork::Finish(learning::WorkLimit early) {
   const bool ended_early = !training_->done();
+  if (ended_early) limit_ = early;
   absl::StatusOr<learning::LocalUpdate> update = training_->Finish();
   training_.reset();
   if (!update.ok()) {
@@ -144,7 +168,8 @@ Objection AssignedWork::Keep() {
       .num_steps = update_.num_steps,
       .divisor = update_.divisor,
       .base_loss_sum = update_.base_score.loss_sum,
-      .base_num_correct = update_.base_score.num_correct.value_or(0)};
+      .base_num_correct = update_.base_score.num_correct.value_or(0),
+      .limit = limit_};
   encoded_ =
       learning::EncodeUpdate(assignment_.plan.codec, report, SentValues());
   const absl::Duration left = deadline_ - site_.clock.Monotonic();

@@ -18,9 +18,13 @@
 #include "client/training_run.h"
 #include "client/training_source.h"
 #include "learning/local_update.h"
+#include "learning/update_codec.h"
 #include "protocol/messages.h"
 
 namespace shoal::client {
+
+// As reports of updates have it.
+learning::WorkLimit LimitFrom(protocol::AbandonReason reason);
 
 // All must outlive the work.
 struct WorkSite {
@@ -60,7 +64,8 @@ class AssignedWork {
   absl::Duration train_until() const;
 
   // Ends the training and keeps the update in the state until it is uploaded.
-  Objection Finish();
+  // `early`: why, if it is not done.
+  Objection Finish(learning::WorkLimit early);
   // What Finish() has kept; valid once it had no objection.
   const PendingUpload& pending() const { return pending_; }
   const learning::LocalUpdate& update() const { return update_; }
@@ -83,6 +88,7 @@ class AssignedWork {
   absl::Duration fetch_time_;           // of the bytes that were downloaded
   std::unique_ptr<DeviceModel> model_;  // null: not chosen
   MenuEntry plan_;
+  learning::WorkLimit limit_ = learning::WorkLimit::kNone;
   HeldModel base_;
   learning::ParameterVector taken_out_;  // of base_, for a sub-model
   std::unique_ptr<TrainingRun> training_;

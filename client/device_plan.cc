@@ -125,6 +125,11 @@ Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples) {
                    " examples, the plan takes up to ", plan.max_examples));
 }
 
+bool IsWholeWork(const MenuEntry& entry, const protocol::Plan& plan) {
+  return entry.model == 0 && entry.training.epochs == plan.training.epochs &&
+         entry.training.last_layers == plan.training.last_layers;
+}
+
 std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
                                    int64_t memory_bytes) {
   if (memory_bytes == 0) return plan.limits.memory_bytes;
@@ -140,6 +145,7 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
   widths.insert(widths.end(), plan.training.sub_model_widths.begin(),
                 plan.training.sub_model_widths.end());
   DeviceMenu menu;
+  learning::WorkLimit first_limit = learning::WorkLimit::kMemory;
   std::vector<MenuModel> models;
   for (const double width : widths) {
     auto candidate = DeviceModel::Create(plan.model, width);
@@ -158,6 +164,9 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
     }
     menu.objection = CheckPlan(assignment, **candidate, data, memory_bytes);
     // What is too large may do when it is narrower.
+    if (width == 1 && menu.objection.reason == AbandonReason::kBytes) {
+      first_limit = learning::WorkLimit::kBytes;
+    }
     if (!menu.objection.why.ok() &&
         menu.objection.reason != AbandonReason::kMemory &&
         menu.objection.reason != AbandonReason::kBytes) {
@@ -175,7 +184,10 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
                            .num_examples = data.num_examples(),
                            .fetched_bytes = fetched_bytes},
                           models);
-  if (!menu.entries.empty()) menu.objection = {};
+  if (!menu.entries.empty()) {
+    if (!IsWholeWork(menu.entries[0], plan)) menu.limit = first_limit;
+    menu.objection = {};
+  }
   SHOAL_CHECK(!menu.entries.empty() || !menu.objection.why.ok());
   return menu;
 }

@@ -14,6 +14,7 @@
 #include "client/menu/plan_menu.h"
 #include "learning/dataset.h"
 #include "learning/model.h"
+#include "learning/update_codec.h"
 #include "protocol/messages.h"
 
 namespace shoal::client {
@@ -34,7 +35,13 @@ struct DeviceMenu {
   std::vector<std::unique_ptr<DeviceModel>> models;
   std::vector<MenuEntry> entries;  // empty with an objection
   Objection objection;
+  // What keeps the device from running the plan as it was sent, whatever it can
+  // afford: the first entry is less work then.
+  learning::WorkLimit limit = learning::WorkLimit::kNone;
 };
+
+// Whether the entry trains all of the model for all of the epochs.
+bool IsWholeWork(const MenuEntry& entry, const protocol::Plan& plan);
 
 // Of the whole model and of the plan's sub-models, those for which the device
 // has room and whose update it may send. `memory_bytes`: what training may use

@@ -308,12 +308,19 @@ absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
   return absl::ZeroDuration();
 }
 
+learning::WorkLimit SessionRun::WhyEarly() const {
+  if (!limit_.ok()) return LimitFrom(limit_.reason);
+  return options_.clock->Monotonic() >= work_->train_until()
+             ? learning::WorkLimit::kTime
+             : learning::WorkLimit::kConditions;
+}
+
 void SessionRun::EndTraining() {
   if (work_->num_steps() == 0 && !limit_.ok()) {
     return session_.OnTrained(absl::FailedPreconditionError(limit_.why),
                               limit_.reason);
   }
-  const Objection objection = work_->Finish();
+  const Objection objection = work_->Finish(WhyEarly());
   if (!objection.why.ok()) {
     return session_.OnTrained(objection.why, objection.reason);
   }

@@ -130,6 +130,8 @@ class SessionRun {
   void OnAssigned();
   bool IsTraining() const { return work_.has_value() && work_->is_training(); }
   void EndTraining();
+  // Why training ends now though it is not done.
+  learning::WorkLimit WhyEarly() const;
   absl::Status Clear(const SessionEnd& end);
   // Concatenates the detail's parts, if anybody listens.
   template <typename... Parts>

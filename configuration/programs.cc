@@ -1,7 +1,10 @@
 #include "configuration/programs.h"
 
+#include <cmath>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "configuration/program_parts.h"
 #include "configuration/task_checks.h"
@@ -43,6 +46,31 @@ CoordinatorConfig CoordinatorConfigFrom(const Message& message) {
   return config;
 }
 
+std::vector<DeviceClass> ClassesFrom(const Message& model) {
+  std::vector<DeviceClass> classes;
+  for (const Message* message : protocol::schema::Parts(model, "mix")) {
+    DeviceClass& made = classes.emplace_back();
+    Read(*message, "class", made.name);
+    Read(*message, "share", made.share);
+    if (protocol::schema::Has(*message, "memory")) {
+      Read(*message, "memory", made.memory_bytes.emplace());
+    }
+    if (protocol::schema::Has(*message, "limits")) {
+      made.limits = Part(*message, "limits");
+    }
+  }
+  return classes;
+}
+
+// Shares are written with a few digits.
+void CheckShares(const std::vector<DeviceClass>& classes, FileReport& report) {
+  double sum = 0;
+  for (const DeviceClass& kind : classes) sum += kind.share;
+  if (classes.empty() || std::abs(sum - 1) < 1e-6) return;
+  report.Add("population.devices_model.mix",
+             absl::StrCat("the shares add up to ", sum, ", expected 1"));
+}
+
 }  // namespace
 
 absl::StatusOr<CoordinatorConfig> ParseCoordinatorConfig(
@@ -68,10 +96,12 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view yaml,
   v1::Task task;
   protocol::FromSchema(Part(message, "task"), task);
   CheckTaskInFile(task, "task", report);
-  SHOAL_RETURN_IF_ERROR(report.ToStatus());
-  Scenario scenario;
-  scenario.task = CheckedTaskFromProto(task);
   const Message& population = Part(message, "population");
+  Scenario scenario;
+  scenario.classes = ClassesFrom(Part(population, "devices_model"));
+  CheckShares(scenario.classes, report);
+  SHOAL_RETURN_IF_ERROR(report.ToStatus());
+  scenario.task = CheckedTaskFromProto(task);
   Read(population, "devices", scenario.devices);
   scenario.data = DataSourceFrom(Part(population, "data"));
   scenario.partition = PartitionFrom(Part(population, "partition"));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -67,11 +68,20 @@ struct AgentConfig {
   std::optional<protocol::schema::Message> examples;
 };
 
+// A kind of simulated devices.
+struct DeviceClass {
+  std::string name;
+  double share = 0;  // of all devices, (0, 1]
+  std::optional<int64_t> memory_bytes;
+  std::optional<protocol::schema::Message> limits;  // AgentLimits
+};
+
 struct Scenario {
   Task task;
   int devices = 0;  // >= 1
   learning::DataSource data;
   std::optional<learning::Partition> partition;
+  std::vector<DeviceClass> classes;  // shares add up to 1; empty: all alike
   uint64_t seed = 0;
 };
 

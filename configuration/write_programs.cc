@@ -119,6 +119,16 @@ std::string ScenarioYaml(const Scenario& scenario) {
   if (scenario.partition.has_value()) {
     WritePartition(*scenario.partition, MutablePart(population, "partition"));
   }
+  for (const DeviceClass& kind : scenario.classes) {
+    Message& made = protocol::schema::AddPart(
+        MutablePart(population, "devices_model"), "mix");
+    Write(made, "class", kind.name);
+    Write(made, "share", kind.share);
+    if (kind.memory_bytes.has_value()) {
+      Write(made, "memory", *kind.memory_bytes);
+    }
+    if (kind.limits.has_value()) MutablePart(made, "limits") = *kind.limits;
+  }
   Write(message, "seed", scenario.seed);
   return WriteYaml(message);
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::string_view kMagic = "SHUP";
 constexpr uint16_t kFormatVersion = 2;
 // A multiple of 4, so that values behind it can be used in place.
-constexpr int64_t kHeaderBytes = 56;
+constexpr int64_t kHeaderBytes = 64;
 static_assert(kHeaderBytes % sizeof(float) == 0);
 
 absl::Status Refused(absl::string_view what) {
@@ -43,6 +43,11 @@ absl::Status CheckReport(const UpdateReport& report) {
   if (report.base_num_correct < 0) {
     return Refused(absl::StrCat("base_num_correct is ", report.base_num_correct,
                                 ", expected at least 0"));
+  }
+  if (report.limit > WorkLimit::kTime) {
+    return Refused(absl::StrCat(
+        "limit is ", static_cast<uint64_t>(report.limit), ", expected 0 to ",
+        static_cast<uint64_t>(WorkLimit::kTime)));
   }
   return absl::OkStatus();
 }
@@ -81,6 +86,24 @@ void TakeValues(absl::string_view bytes, DecodedUpdate& update) {
 
 }  // namespace
 
+absl::string_view ToString(WorkLimit limit) {
+  switch (limit) {
+    case WorkLimit::kNone:
+      return "";
+    case WorkLimit::kEnergy:
+      return "energy";
+    case WorkLimit::kMemory:
+      return "memory";
+    case WorkLimit::kBytes:
+      return "bytes";
+    case WorkLimit::kConditions:
+      return "conditions";
+    case WorkLimit::kTime:
+      return "time";
+  }
+  SHOAL_CHECK(false);
+}
+
 int64_t EncodedUpdateBytes(UpdateCodec codec, int64_t num_parameters) {
   SHOAL_CHECK(codec == UpdateCodec::kFloat32);
   return kHeaderBytes + num_parameters * static_cast<int64_t>(sizeof(float));
@@ -99,6 +122,7 @@ std::string EncodeUpdate(UpdateCodec codec, const UpdateReport& report,
   AppendF64(bytes, report.divisor);
   AppendF64(bytes, report.base_loss_sum);
   AppendU64(bytes, static_cast<uint64_t>(report.base_num_correct));
+  AppendU64(bytes, static_cast<uint64_t>(report.limit));
   AppendU64(bytes, delta.size());
   bytes.append(reinterpret_cast<const char*>(delta.data()),
                delta.size() * sizeof(float));
@@ -120,6 +144,7 @@ absl::StatusOr<DecodedUpdate> DecodeUpdate(absl::string_view bytes,
   update.report.divisor = reader.F64();
   update.report.base_loss_sum = reader.F64();
   update.report.base_num_correct = static_cast<int64_t>(reader.U64());
+  update.report.limit = static_cast<WorkLimit>(reader.U64());
   SHOAL_RETURN_IF_ERROR(CheckReport(update.report));
   const uint64_t claimed = reader.U64();
   if (claimed != static_cast<uint64_t>(num_parameters)) {

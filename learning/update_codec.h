@@ -18,6 +18,20 @@ enum class UpdateCodec : uint32_t {
   kFloat32 = 1,  // the values as they are, little-endian
 };
 
+// What kept a device from doing all the work of the plan. Numbers on the wire:
+// never reuse one.
+enum class WorkLimit : uint64_t {
+  kNone = 0,
+  kEnergy = 1,
+  kMemory = 2,
+  kBytes = 3,
+  kConditions = 4,
+  kTime = 5,  // of the round
+};
+
+// "energy", "memory", …; "" for kNone.
+absl::string_view ToString(WorkLimit limit);
+
 // What a device says about its update.
 struct UpdateReport {
   int64_t num_examples = 0;  // >= 1
@@ -29,6 +43,7 @@ struct UpdateReport {
   // examples: one of each, or one at every position of a sequence.
   double base_loss_sum = 0;
   int64_t base_num_correct = 0;  // >= 0; 0 where there are no classes
+  WorkLimit limit = WorkLimit::kNone;
   friend bool operator==(const UpdateReport&, const UpdateReport&) = default;
 };
 

@@ -112,11 +112,8 @@ class Reader {
   }
   static void ReadField(const Message& message, const char* name,
                         std::vector<LayerSpec>& layers) {
-    const schema::Field& field = schema::FieldNamed(message.type(), name);
-    for (const schema::Value& value : message.values()) {
-      if (value.field == &field) {
-        Read(value.message[0], layers.emplace_back());
-      }
+    for (const Message* layer : schema::Parts(message, name)) {
+      Read(*layer, layers.emplace_back());
     }
   }
   template <Specification Spec>

@@ -81,6 +81,7 @@ void AddLive(CLI::App& app, LiveOptions& options) {
       "shoal-agents.\n"
       "Examples:\n"
       "  shoal-sim live\n"
+      "  shoal-sim live --mixed\n"
       "  shoal-sim live --data mnist:data/mnist --partition dirichlet "
       "--alpha 0.3\n"
       "  shoal-sim live --data csv:houses.csv --target price\n"
@@ -88,6 +89,10 @@ void AddLive(CLI::App& app, LiveOptions& options) {
       "  shoal-sim live my_scenario.yaml --rounds 10 --out results");
   live->add_option("SCENARIO", options.scenario,
                    "scenario file (default: the built-in handwriting)");
+  live->add_flag("--mixed", options.mixed,
+                 "the built-in handwriting on devices of three classes, of "
+                 "which one runs out of energy in every round")
+      ->excludes("SCENARIO");
   live->add_option("--data", options.data,
                    "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR, "
                    "csv:FILE or text:FILE");

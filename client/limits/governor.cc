@@ -212,6 +212,16 @@ Amounts Governor::LeastCost(const PlanCost& plan) const {
          CostP90(plan.before + std::max(steps, 1.0) * plan.step + plan.upload);
 }
 
+AbandonReason Governor::WhyLess(const PlanCost& plan,
+                                const Amounts& available) {
+  const Amounts cost =
+      spent_ +
+      CostP90(plan.before + static_cast<double>(plan.num_steps) * plan.step +
+              plan.upload);
+  return IsWithin(cost, available) ? AbandonReason::kConditions
+                                   : TooDear(cost, available).reason;
+}
+
 Verdict Governor::NothingFits(absl::Span<const PlanCost> menu,
                               const Amounts& available,
                               absl::Duration time_left) {
@@ -256,6 +266,7 @@ Governor::Choice Governor::ChoosePlan(const RoundOffer& offer,
   if (best.num_steps == 0) {
     return {NothingFits(menu, available, offer.time_left)};
   }
+  if (best.index != 0) best.less_for = WhyLess(menu[0], available);
   const PlanCost& plan = menu[best.index];
   step_ = plan.step;
   upload_ = plan.upload;

@@ -89,6 +89,9 @@ class Governor {
     Verdict verdict;
     size_t index = 0;       // into the menu, with kGo
     int64_t num_steps = 0;  // of it that can be afforded, nine times in ten
+    // Why it is not the first entry: kEnergy, kBytes, or kConditions when the
+    // round has too little time. Absent with index 0.
+    std::optional<protocol::AbandonReason> less_for = {};
   };
   // The way to run a plan that is worth most of those that can be afforded;
   // the first of equals. Some steps may be too many: BeforeStep tells. All of
@@ -140,6 +143,8 @@ class Governor {
                          absl::Duration time_left) const;
   // Of as much of a plan as is worth a session.
   Amounts LeastCost(const PlanCost& plan) const;
+  protocol::AbandonReason WhyLess(const PlanCost& plan,
+                                  const Amounts& available);
   Verdict NothingFits(absl::Span<const PlanCost> menu, const Amounts& available,
                       absl::Duration time_left);
   Verdict TooDear(const Amounts& needed, const Amounts& available);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/failpoints.h"
 
@@ -47,6 +48,10 @@ std::vector<ContributionRow> RowsOf(const Uploads& batch) {
     row.update_digest = upload->digest;
     row.weight = upload->update.weight;
     row.norm = upload->update.norm;
+    const learning::WorkLimit limit = upload->update.decoded.report.limit;
+    if (limit != learning::WorkLimit::kNone) {
+      absl::StrAppend(&row.outcome, ": ", learning::ToString(limit));
+    }
     rows.push_back(std::move(row));
   }
   return rows;

@@ -66,6 +66,13 @@ std::string LossText(const Loss& loss, bool over) {
   return "";
 }
 
+// What a device lacked, by the word of learning::ToString(WorkLimit).
+std::string LackText(absl::string_view limit) {
+  if (limit == "bytes") return "bytes to send";
+  if (limit == "conditions") return "conditions that allow work";
+  return std::string(limit);
+}
+
 std::string Count(int64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
@@ -88,6 +95,30 @@ std::string Balance(const RoundRow& round, const std::vector<Loss>& losses) {
                                       out->append(LossText(loss, over));
                                     }),
                       ".");
+}
+
+// What kept contributors from all of the plan's work; "" when nothing did.
+std::string PartialWork(absl::Span<const AssignmentRow> assignments) {
+  std::map<std::string, int> counts;
+  int total = 0;
+  for (const AssignmentRow& row : assignments) {
+    absl::string_view detail = row.outcome;
+    if (!absl::ConsumePrefix(&detail, kContributed) ||
+        !absl::ConsumePrefix(&detail, ": ")) {
+      continue;
+    }
+    ++counts[std::string(detail)];
+    ++total;
+  }
+  if (total == 0) return "";
+  return absl::StrCat(
+      "Of those accepted, ", total, " did less work than planned: ",
+      absl::StrJoin(counts, ", ",
+                    [](std::string* out, const auto& entry) {
+                      absl::StrAppend(out, entry.second, " for lack of ",
+                                      LackText(entry.first));
+                    }),
+      ".");
 }
 
 std::string FailedVerdict(const RoundRow& round) {
@@ -323,6 +354,9 @@ std::string ExplainRound(const RoundStory& story, absl::Time now) {
   const std::vector<Loss> losses = CountLosses(story.assignments);
   std::vector<std::string> parts = {Balance(story.round, losses),
                                     Verdict(story, losses, now)};
+  if (std::string partial = PartialWork(story.assignments); !partial.empty()) {
+    parts.insert(parts.begin() + 1, std::move(partial));
+  }
   std::string held_up =
       IsFinal(story.round.state) ? "" : ExplainHoldUp(story.notices);
   std::string next = held_up.empty() ? Next(story, losses) : std::move(held_up);

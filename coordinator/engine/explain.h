@@ -21,7 +21,8 @@ struct RoundStory {
   const TaskNotices& notices;       // of the round
 };
 
-// Three parts: what was needed and what came of those admitted, the verdict,
+// What was needed and what came of those admitted, who did less work than
+// planned if anybody did, the verdict,
 // and what stands in the way, comes next or would help. For example
 //   Round 7 needed 16 reports, admitted 26 devices, accepted 15: 7 silent, 3
 //   stopped on energy, 1 refused (norm bound). It was sealed with 15 reports

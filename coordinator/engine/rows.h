@@ -104,7 +104,8 @@ struct RoundRow {
 struct AssignmentRow {
   std::string device_id;
   absl::Time assigned = absl::InfinitePast();
-  std::string outcome;  // "", "contributed", "abandoned: …", "refused: …"
+  // "", "contributed", "contributed: …", "abandoned: …", "refused: …"
+  std::string outcome;
 };
 
 // A round and all its assignments, as they were at one moment.
@@ -126,12 +127,18 @@ struct SegmentRow {
   std::string sum;
 };
 
+// The outcome of an assignment whose update was counted; with what kept the
+// device from all of the plan's work, "contributed: energy".
+inline constexpr absl::string_view kContributed = "contributed";
+
 struct ContributionRow {
   std::string device_id;
   Digest update_digest;
   int64_t segment_id = 0;  // filled in by the store
   int64_t weight = 0;      // aggregation weight
   double norm = 0;         // L2 of the update
+  // What the store writes into the assignment. Not read back.
+  std::string outcome = std::string(kContributed);
 };
 
 struct SegmentResult {

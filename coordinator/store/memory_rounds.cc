@@ -160,7 +160,8 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     row.segment_id = result.segment_id;
     const auto assignment = round->assignments.find(row.device_id);
     if (assignment != round->assignments.end()) {
-      assignment->second.outcome = std::string(kContributed);
+      assignment->second.outcome =
+          std::exchange(row.outcome, std::string(kContributed));
     }
     round->contributions.emplace(row.device_id, row);
   }

@@ -51,7 +51,7 @@ absl::Status InsertContribution(SqliteDatabase& db, int64_t round_id,
              row.norm));
   return db.Run(
       "UPDATE assignments SET outcome = ? WHERE round = ? AND device = ?",
-      kContributed, round_id, row.device_id);
+      row.outcome, round_id, row.device_id);
 }
 
 // Adds the batch to a round that has room for it.

@@ -99,9 +99,6 @@ void MarkCommitted(RoundRow& round, TaskRow& task, const RoundResult& result,
                    absl::Time now);
 void Apply(const DeviceSighting& sighting, DeviceRow& device);
 
-// The outcome of an assignment whose update was counted.
-inline constexpr absl::string_view kContributed = "contributed";
-
 }  // namespace shoal::coordinator
 
 #endif  // SHOAL_COORDINATOR_STORE_STORE_RULES_H_

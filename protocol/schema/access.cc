@@ -76,6 +76,16 @@ const Message& Part(const Message& message, absl::string_view name) {
   return found != nullptr ? found->message[0] : Empty(TypeOf(field));
 }
 
+std::vector<const Message*> Parts(const Message& message,
+                                  absl::string_view name) {
+  const Field& field = FieldNamed(message.type(), name);
+  std::vector<const Message*> parts;
+  for (const Value& value : message.values()) {
+    if (value.field == &field) parts.push_back(&value.message[0]);
+  }
+  return parts;
+}
+
 absl::string_view Chosen(const Message& message) {
   const Field* const chosen = message.Chosen();
   return chosen != nullptr ? chosen->name() : "";

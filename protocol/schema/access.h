@@ -43,6 +43,9 @@ void Read(const Message& message, absl::string_view name, Enum& value) {
 bool Has(const Message& message, absl::string_view name);
 // The message of a field; one without values when it is absent.
 const Message& Part(const Message& message, absl::string_view name);
+// The messages of a list, in their order; valid as long as `message`.
+std::vector<const Message*> Parts(const Message& message,
+                                  absl::string_view name);
 // The name of the oneof's member that is there; "": none.
 absl::string_view Chosen(const Message& message);
 

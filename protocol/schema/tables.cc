@@ -65,6 +65,7 @@ constexpr Range kRangeTable[] = {
     {0, 86400, 1, 1, 0, 0},
     {0, 9999999, 1, 1, 0, 0},
     {1, 100000, 1, 1, 0, 0},
+    {0, 16, 0, 1, 0, 0},
 };
 
 constexpr absl::string_view kPatternTable[] = {
@@ -528,6 +529,14 @@ constexpr Field kFieldTable[] = {
     {"devices", Kind::kUint32, 1, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"data", Kind::kMessage, 2, 83, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"partition", Kind::kMessage, 3, 87, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"devices_model", Kind::kMessage, 4, 90, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // DevicesModel
+    {"mix", Kind::kMessage, 1, 91, 0, 59, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    // DeviceClass
+    {"class", Kind::kText, 1, -1, 0, 0, 2, 0, Unit::kNone, 0, 1, 0, 1},
+    {"share", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"memory", Kind::kUint64, 3, -1, 36, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"limits", Kind::kMessage, 4, 72, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
 };
 
 constexpr Type kTypeTable[] = {
@@ -620,7 +629,9 @@ constexpr Type kTypeTable[] = {
     {"NaturalPartition", "", 314, 0},
     {"Partition", "kind", 314, 3},
     {"Scenario", "", 317, 3},
-    {"Population", "", 320, 3},
+    {"Population", "", 320, 4},
+    {"DevicesModel", "", 324, 1},
+    {"DeviceClass", "", 325, 4},
 };
 
 }  // namespace

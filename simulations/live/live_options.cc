@@ -159,7 +159,9 @@ absl::StatusOr<Scenario> LoadOrBuiltIn(const LiveOptions& options) {
       return configuration::ParseScenario(TextScenario(), "text.yaml");
     }
   }
-  return configuration::ParseScenario(DemoScenario(), "demo.yaml");
+  return options.mixed
+             ? configuration::ParseScenario(MixedScenario(), "mixed.yaml")
+             : configuration::ParseScenario(DemoScenario(), "demo.yaml");
 }
 
 // A federation that can never fill a round would run until its deadlines.

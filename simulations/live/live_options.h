@@ -18,6 +18,7 @@ namespace shoal::simulations {
 // The command line; what is absent comes from the scenario.
 struct LiveOptions {
   std::string scenario = {};             // file; "": the built-in one
+  bool mixed = false;                    // the built-in one of mixed devices
   std::optional<std::string> data = {};  // as ParseDataSource takes it
   std::string label = {};                // columns of a csv
   std::string target = {};
@@ -36,9 +37,10 @@ struct LiveOptions {
 // Every device is a process of its own.
 inline constexpr int kMaxDevices = 1000;
 
-// The built-in scenarios, as text: simulations/scenarios/. Of classes, of texts
-// and of target values.
+// The built-in scenarios, as text: simulations/scenarios/. Of classes, the same
+// on several kinds of devices, of texts and of target values.
 absl::string_view DemoScenario();
+absl::string_view MixedScenario();
 absl::string_view TextScenario();
 absl::string_view RegressionScenario();
 

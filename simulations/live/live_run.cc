@@ -24,6 +24,7 @@
 #include "learning/initial_model.h"
 #include "learning/onnx/export_model.h"
 #include "protocol/exit_code.h"
+#include "simulations/live/device_classes.h"
 #include "simulations/live/local_deployment.h"
 #include "simulations/live/local_only.h"
 #include "simulations/live/operator_client.h"
@@ -282,6 +283,7 @@ absl::Status LiveRun::OnRoundCommitted(RoundRecord round) {
   progress_.rounds_done += 1;
   progress_.rounds = scenario_.task.rounds;
   progress_.reports = round.accepted;
+  progress_.partial = round.partial;
   progress_.train_loss = round.train_loss;
   progress_.test = ValueOf(progress_.measure, *round.test);
   progress_.bytes_up = traffic.bytes_up;
@@ -306,6 +308,7 @@ void LiveRun::OnRoundRunning(const RoundRecord& round) {
   running_ = round;
   progress_.rounds = scenario_.task.rounds;
   progress_.reports = round.accepted;
+  progress_.partial = round.partial;
   progress_.elapsed = clock_.Monotonic() - train_start_;
   environment_.display.Update(progress_);
 }
@@ -412,6 +415,12 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
   summary.rounds_failed =
       static_cast<int64_t>(rounds_.size()) - progress_.rounds_done;
   summary.devices = scenario_.devices;
+  summary.classes = ClassesText(scenario_);
+  for (const RoundRecord& round : rounds_) {
+    summary.reports += round.accepted;
+    summary.partial_reports += round.partial;
+    if (round.partial > 0) summary.partial_round = round.explanation;
+  }
   summary.train_time = train_time_;
   summary.bytes_up = traffic.bytes_up;
   summary.bytes_down = traffic.bytes_down;

@@ -10,6 +10,7 @@
 #include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/include/shoal/client.h"
+#include "simulations/live/device_classes.h"
 
 namespace shoal::simulations {
 namespace {
@@ -85,6 +86,12 @@ std::string AgentConfigText(const configuration::Scenario& scenario, int index,
   config.share = {index, scenario.devices};
   config.seed = scenario.seed;
   config.max_backoff = kMaxBackoff;
+  if (!scenario.classes.empty()) {
+    const configuration::DeviceClass& kind =
+        scenario.classes[AssignClasses(scenario)[index]];
+    config.memory_bytes = kind.memory_bytes;
+    config.limits = kind.limits;
+  }
   return configuration::AgentConfigYaml(config);
 }
 

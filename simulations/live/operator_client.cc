@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/transport/grpc_channel.h"
@@ -30,6 +31,11 @@ absl::StatusOr<RoundRecord> ToRecord(const v1::RoundReport& report) {
   record.explanation = report.explanation();
   record.assigned = static_cast<int>(report.assigned());
   record.accepted = static_cast<int>(report.accepted());
+  for (const v1::OutcomeCount& outcome : report.outcomes()) {
+    if (absl::StartsWith(outcome.outcome(), "contributed: ")) {
+      record.partial += static_cast<int>(outcome.devices());
+    }
+  }
   record.cohort = static_cast<int>(report.cohort());
   if (report.has_train_loss()) record.train_loss = report.train_loss();
   if (report.has_train_accuracy()) {

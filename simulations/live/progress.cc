@@ -51,8 +51,11 @@ std::string ProgressText(const ProgressState& state) {
   if (state.train_loss.has_value()) {
     absl::StrAppend(&text, "  ", TrainText(state));
   }
-  absl::StrAppendFormat(&text, "  %2d reports  %.0f/%.0f MB up/down",
-                        state.reports, state.bytes_up / 1e6,
+  absl::StrAppendFormat(&text, "  %2d reports", state.reports);
+  if (state.partial > 0) {
+    absl::StrAppendFormat(&text, ", %d partial", state.partial);
+  }
+  absl::StrAppendFormat(&text, "  %.0f/%.0f MB up/down", state.bytes_up / 1e6,
                         state.bytes_down / 1e6);
   if (const auto left = TimeLeft(state);
       left.has_value() && state.rounds_done < state.rounds) {

@@ -19,6 +19,7 @@ struct ProgressState {
   int64_t rounds_done = 0;
   int64_t rounds = 0;  // >= 1
   int reports = 0;     // of the round shown
+  int partial = 0;     // of these, with less work than planned
   std::optional<double> train_loss = {};
   Measure measure = Measure::kAccuracy;  // of `test`
   std::optional<double> test = {};       // on the held-out data

@@ -22,6 +22,7 @@ struct RoundRecord {
   std::string explanation;
   int assigned = 0;
   int accepted = 0;
+  int partial = 0;  // of those accepted, did less work than planned
   int cohort = 0;
   std::optional<double> train_loss;
   std::optional<double> train_accuracy;

@@ -98,6 +98,9 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"data", summary.data},
       {"model", summary.model},
       {"rounds_failed", summary.rounds_failed},
+      {"classes", summary.classes},
+      {"reports", summary.reports},
+      {"partial_reports", summary.partial_reports},
       {"train_seconds", absl::ToDoubleSeconds(summary.train_time)},
       {"test_examples", summary.test_examples},
       {"private_parameters", summary.private_parameters},
@@ -134,6 +137,12 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
       absl::StrCat(
           Named(summary, Mean(Values(measure, summary.local_only_scores))),
           " in the mean, same held-out data, same epochs"));
+  if (!summary.classes.empty()) row("device classes", summary.classes);
+  if (summary.partial_reports > 0) {
+    row("partial work",
+        absl::StrFormat("%d of %d reports", summary.partial_reports,
+                        summary.reports));
+  }
   row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);
@@ -143,6 +152,10 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
   if (!summary.kept_for_good) {
     row("", "(until the next run; --out DIR keeps them)");
   }
+  if (!summary.partial_round.empty()) {
+    absl::StrAppend(&text, "\nWhat shoalctl round explain says:\n  ",
+                    summary.partial_round, "\n");
+  }
   absl::StrAppend(&text, "\nTry next:\n  ", command, " --algorithm fedprox\n  ",
                   command, " --data mnist:DIR --rounds 30\n  ", programs,
                   "/shoald --dev    # prints how to join it\n");
@@ -151,7 +164,7 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
 
 std::string RoundsCsv(absl::Span<const RoundRecord> rounds) {
   std::string csv =
-      "id,number,outcome,assigned,accepted,total_examples,train_loss,"
+      "id,number,outcome,assigned,accepted,partial,total_examples,train_loss,"
       "train_accuracy,test_loss,test_accuracy,bytes_up,seconds\n";
   for (const RoundRecord& round : rounds) {
     std::optional<double> test_loss;
@@ -161,11 +174,12 @@ std::string RoundsCsv(absl::Span<const RoundRecord> rounds) {
       test_accuracy = round.test->accuracy();
     }
     absl::StrAppendFormat(
-        &csv, "%d,%d,%s,%d,%d,%d,%s,%s,%s,%s,%d,%.3f\n", round.id, round.number,
-        round.committed ? "committed" : round.failure, round.assigned,
-        round.accepted, round.total_examples, Number(round.train_loss),
-        Number(round.train_accuracy), Number(test_loss), Number(test_accuracy),
-        round.bytes_up, absl::ToDoubleSeconds(round.duration));
+        &csv, "%d,%d,%s,%d,%d,%d,%d,%s,%s,%s,%s,%d,%.3f\n", round.id,
+        round.number, round.committed ? "committed" : round.failure,
+        round.assigned, round.accepted, round.partial, round.total_examples,
+        Number(round.train_loss), Number(round.train_accuracy),
+        Number(test_loss), Number(test_accuracy), round.bytes_up,
+        absl::ToDoubleSeconds(round.duration));
   }
   return csv;
 }

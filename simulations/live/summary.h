@@ -34,6 +34,11 @@ struct LiveSummary {
   int64_t rounds_completed = 0;
   int64_t rounds_failed = 0;
   int devices = 0;
+  std::string classes;  // of the devices: "8 gateway, 12 sensor"; "": all alike
+  int64_t reports = 0;  // accepted, in all rounds
+  int64_t partial_reports = 0;  // of these, with less work than planned
+  // The explanation of the last round that had some of these; "": none had.
+  std::string partial_round;
   absl::Duration wall_time;   // of everything
   absl::Duration train_time;  // from the first agent to the last commit
   int64_t bytes_up = 0;       // payload that the coordinator received

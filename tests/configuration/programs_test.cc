@@ -239,6 +239,42 @@ TEST(ScenarioTest, EveryFileFormatHasItsSource) {
   EXPECT_EQ(std::get<learning::HarSource>(scenario.data.kind).path, "h");
 }
 
+TEST(ScenarioTest, ClassesOfDevicesHaveSharesAndLimits) {
+  const auto parse = [](const std::string& mix) {
+    return ParseScenario(std::string(kScenario) +
+                             "population:\n"
+                             "  devices: 5\n"
+                             "  data: {handwriting: {}}\n"
+                             "  devices_model:\n"
+                             "    mix:\n" +
+                             mix,
+                         "s.yaml");
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Scenario scenario,
+      parse("      - {class: gateway, share: 0.25}\n"
+            "      - class: sensor\n"
+            "        share: 0.75\n"
+            "        memory: 2MiB\n"
+            "        limits: {budgets: {energy_per_round: 5J}}\n"));
+  ASSERT_EQ(scenario.classes.size(), 2u);
+  EXPECT_EQ(scenario.classes[0].name, "gateway");
+  EXPECT_FALSE(scenario.classes[0].limits.has_value());
+  EXPECT_EQ(scenario.classes[1].share, 0.75);
+  EXPECT_EQ(scenario.classes[1].memory_bytes, 2 << 20);
+  EXPECT_TRUE(scenario.classes[1].limits.has_value());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario again,
+                             ParseScenario(ScenarioYaml(scenario), "s.yaml"));
+  EXPECT_EQ(ScenarioYaml(again), ScenarioYaml(scenario));
+  EXPECT_THAT(MessageOf(parse("      - {class: a, share: 0.5}\n"
+                              "      - {class: b, share: 0.4}\n")),
+              HasSubstr("population.devices_model.mix: the shares add up to "
+                        "0.9, expected 1"));
+  EXPECT_THAT(MessageOf(parse("      - {class: a, share: 1, limits: "
+                              "{budgets: {energy_per_round: 0J}}}\n")),
+              HasSubstr("mix[0].limits.budgets.energy_per_round"));
+}
+
 TEST(ScenarioTest, TheTaskInsideIsChecked) {
   EXPECT_EQ(MessageOf(ParseScenario("task:\n"
                                     "  name: a\n"

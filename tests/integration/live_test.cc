@@ -107,6 +107,21 @@ class LiveTest : public ::testing::Test {
   const std::string log_ = folder_.path() + "/log";
 };
 
+// Six of the twenty devices cannot pay for a whole round.
+TEST_F(LiveTest, DevicesThatRunOutOfEnergyCountWithWhatTheyDid) {
+  auto process = Start({"--mixed", "--rounds", "2", "--out", out_});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(120));
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code, 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("8 gateway, 6 phone, 6 sensor"));
+  EXPECT_THAT(Log(), HasSubstr("did less work than planned"));
+  EXPECT_THAT(Log(), HasSubstr("for lack of energy"));
+  const auto summary = nlohmann::json::parse(*ReadFile(out_ + "/summary.json"));
+  EXPECT_GT(summary["partial_reports"], 0);
+  EXPECT_LE(summary["partial_reports"], 12);
+}
+
 TEST_F(LiveTest, RunEndsWithResultsAndLeavesNothingBehind) {
   const auto process = Start({scenario_, "--out", out_});
   ASSERT_NE(process, nullptr);

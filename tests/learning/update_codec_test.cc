@@ -25,7 +25,8 @@ constexpr UpdateReport kReport = {.num_examples = 10,
                                   .num_steps = 4,
                                   .divisor = 1.5,
                                   .base_loss_sum = 23.5,
-                                  .base_num_correct = 3};
+                                  .base_num_correct = 3,
+                                  .limit = WorkLimit::kTime};
 
 std::string Encoded(const UpdateReport& report = kReport) {
   return EncodeUpdate(UpdateCodec::kFloat32, report,
@@ -53,6 +54,7 @@ TEST(UpdateCodecTest, BytesAreAsDocumented) {
             "\0\0\0\0\0\0\xf8\x3f"
             "\0\0\0\0\0\x80\x37\x40"
             "\3\0\0\0\0\0\0\0"
+            "\5\0\0\0\0\0\0\0"
             "\1\0\0\0\0\0\0\0"
             "\0\0\x80\x3f"s);
 }
@@ -61,7 +63,7 @@ TEST(UpdateCodecTest, SizeIsKnownInAdvance) {
   EXPECT_EQ(EncodedUpdateBytes(UpdateCodec::kFloat32, 3),
             static_cast<int64_t>(Encoded().size()));
   EXPECT_EQ(EncodedUpdateBytes(UpdateCodec::kFloat32, int64_t{1} << 30),
-            (int64_t{1} << 32) + 56);
+            (int64_t{1} << 32) + 64);
 }
 
 TEST(UpdateCodecTest, AlignedBytesAreUsedInPlace) {
@@ -70,7 +72,7 @@ TEST(UpdateCodecTest, AlignedBytesAreUsedInPlace) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const DecodedUpdate update,
                              DecodeUpdate(bytes, 3));
   EXPECT_EQ(reinterpret_cast<const char*>(update.delta.data()),
-            bytes.data() + 56);
+            bytes.data() + 64);
 }
 
 TEST(UpdateCodecTest, UnalignedBytesAreCopiedAndSurviveAMove) {
@@ -112,8 +114,8 @@ TEST(UpdateCodecTest, EveryTruncationIsRefused) {
 }
 
 TEST(UpdateCodecTest, TrailingBytesAreRefused) {
-  EXPECT_THAT(DecodeUpdate(Encoded() + "x", 3), IsRefused("69 bytes"));
-  EXPECT_THAT(DecodeUpdate(Encoded() + "four", 3), IsRefused("72 bytes"));
+  EXPECT_THAT(DecodeUpdate(Encoded() + "x", 3), IsRefused("77 bytes"));
+  EXPECT_THAT(DecodeUpdate(Encoded() + "four", 3), IsRefused("80 bytes"));
 }
 
 // A flipped bit gives an error or another valid update, never a crash.
@@ -154,7 +156,7 @@ TEST(UpdateCodecTest, HugeClaimIsRefused) {
   for (uint64_t claim :
        {uint64_t{1} << 40, (uint64_t{1} << 62) + 3, ~uint64_t{0}}) {
     std::string bytes = Encoded();
-    std::memcpy(bytes.data() + 48, &claim, sizeof claim);
+    std::memcpy(bytes.data() + 56, &claim, sizeof claim);
     EXPECT_THAT(DecodeUpdate(bytes, 3), IsRefused("claims"));
   }
 }
@@ -177,6 +179,8 @@ TEST(UpdateCodecTest, ImpossibleReportsAreRefused) {
           "base_loss_sum is inf");
   refused({.num_examples = 1, .base_num_correct = -1},
           "base_num_correct is -1");
+  refused({.num_examples = 1, .limit = WorkLimit{6}},
+          "limit is 6, expected 0 to 5");
 }
 
 TEST(UpdateCodecTest, RandomBytesBehindAnyPrefixNeverCrash) {

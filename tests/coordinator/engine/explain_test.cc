@@ -77,6 +77,17 @@ TEST_F(ExplainTest, CommittedRoundTellsWhatBecameOfEverybody) {
           "The next round starts from that version."));
 }
 
+TEST_F(ExplainTest, ContributorsThatDidLessAreCountedByWhatTheyLacked) {
+  round_.state = RoundState::kCommitted;
+  Add(10, "contributed");
+  Add(4, "contributed: energy");
+  Add(2, "contributed: conditions");
+  EXPECT_THAT(Explain(),
+              HasSubstr("accepted 16. Of those accepted, 6 did less work than "
+                        "planned: 2 for lack of conditions that allow work, 4 "
+                        "for lack of energy. It committed"));
+}
+
 TEST_F(ExplainTest, LastRoundSaysSo) {
   round_.state = RoundState::kCommitted;
   round_.number = 100;

@@ -26,6 +26,15 @@ TEST(LiveOptionsTest, DemoTakesEveryOfTwentyDevices) {
       std::holds_alternative<learning::FedAvgLocal>(scenario.task.algorithm));
 }
 
+TEST(LiveOptionsTest, MixedIsABuiltInScenarioOfItsOwn) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                             ResolveScenario({.mixed = true, .rounds = 3}));
+  EXPECT_EQ(scenario.classes.size(), 3u);
+  EXPECT_EQ(scenario.task.rounds, 3);
+  EXPECT_TRUE(
+      std::holds_alternative<learning::FedNovaLocal>(scenario.task.algorithm));
+}
+
 TEST(LiveOptionsTest, CommandLineChangesTheScenario) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
                              ResolveScenario({.data = "mnist:/data/mnist",

@@ -66,6 +66,25 @@ TEST(SummaryTest, JsonHoldsWhatProgramsRead) {
   EXPECT_EQ(json["version"], "0.1.0 (test)");
 }
 
+TEST(SummaryTest, PartialWorkIsToldAndExplained) {
+  LiveSummary summary = Example();
+  EXPECT_THAT(SummaryText(summary, "demo", "/bin"),
+              Not(HasSubstr("partial work")));
+  summary.classes = "8 gateway, 12 sensor";
+  summary.reports = 600;
+  summary.partial_reports = 150;
+  summary.partial_round = "Round 30 needed 16 reports.";
+  EXPECT_THAT(
+      SummaryText(summary, "demo", "/bin"),
+      AllOf(HasSubstr("device classes               8 gateway, 12 sensor"),
+            HasSubstr("partial work                 150 of 600 reports"),
+            HasSubstr("What shoalctl round explain says:\n  Round 30 "
+                      "needed 16 reports.\n")));
+  const auto json = nlohmann::json::parse(SummaryJson(summary));
+  EXPECT_EQ(json["partial_reports"], 150);
+  EXPECT_EQ(json["classes"], "8 gateway, 12 sensor");
+}
+
 TEST(SummaryTest, TextTellsFederatedFromAlone) {
   EXPECT_THAT(SummaryText(Example(), "script/demo", "/opt/bin"),
               AllOf(HasSubstr("accuracy 90.0 %, loss 0.2500"),
@@ -151,6 +170,7 @@ TEST(SummaryTest, CsvHasALinePerRoundFailedOnesIncluded) {
   committed.committed = true;
   committed.assigned = 20;
   committed.accepted = 16;
+  committed.partial = 4;
   committed.train_loss = 2.5;
   committed.test =
       learning::Score{.loss_sum = 10, .num_correct = 5, .num_examples = 20};
@@ -162,11 +182,12 @@ TEST(SummaryTest, CsvHasALinePerRoundFailedOnesIncluded) {
   failed.failed = true;
   failed.failure = "min_reports";
   failed.assigned = 3;
-  EXPECT_EQ(RoundsCsv({committed, failed}),
-            "id,number,outcome,assigned,accepted,total_examples,train_loss,"
-            "train_accuracy,test_loss,test_accuracy,bytes_up,seconds\n"
-            "4,1,committed,20,16,0,2.5,,0.5,0.25,1000,1.500\n"
-            "5,2,min_reports,3,0,0,,,,,0,0.000\n");
+  EXPECT_EQ(
+      RoundsCsv({committed, failed}),
+      "id,number,outcome,assigned,accepted,partial,total_examples,train_loss,"
+      "train_accuracy,test_loss,test_accuracy,bytes_up,seconds\n"
+      "4,1,committed,20,16,4,0,2.5,,0.5,0.25,1000,1.500\n"
+      "5,2,min_reports,3,0,0,0,,,,,0,0.000\n");
 }
 
 TEST(SummaryTest, MedianIsTheMiddleOrTheMeanOfTwo) {
