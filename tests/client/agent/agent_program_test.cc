@@ -413,6 +413,16 @@ TEST_F(AgentProgramTest, FilesOfTheFolderAreTrainedOn) {
   EXPECT_THAT(Log(), HasSubstr("4 features over 3 examples"));
 }
 
+TEST_F(AgentProgramTest, FilesThatAreThereCountInTheFirstSession) {
+  ServeSmall();
+  for (int i = 0; i < 5; ++i) {
+    Put(absl::StrCat(i, ".csv"), "label,a,b,c,d\n0,1,0,0,0\n");
+  }
+  ASSERT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+  EXPECT_EQ(Status()["examples"], 5);
+}
+
 TEST_F(AgentProgramTest, KilledAgentLeavesExamplesAndASocketThatIsReplaced) {
   ServeSmall();
   population_ = "nobody";
