@@ -1,11 +1,8 @@
 #include "client/agent/agent.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -157,17 +154,17 @@ absl::Duration Agent::UntilNextWork() const {
 }
 
 bool Agent::Await() {
-  std::vector<pollfd> polled = {{signals_.fd(), POLLIN, 0}};
-  if (intake_ != nullptr) intake_->AppendTo(polled);
+  polled_.assign(1, {signals_.fd(), POLLIN, 0});
+  if (intake_ != nullptr) intake_->AppendTo(polled_);
   const timespec timeout = absl::ToTimespec(UntilNextWork());
-  const int ready = ppoll(polled.data(), polled.size(), &timeout, nullptr);
+  const int ready = ppoll(polled_.data(), polled_.size(), &timeout, nullptr);
   SHOAL_CHECK(ready >= 0 || errno == EINTR || errno == ENOMEM);
   if (ready < 0) {
-    for (pollfd& each : polled) each.revents = 0;
+    for (pollfd& each : polled_) each.revents = 0;
   }
-  if (polled[0].revents != 0 && signals_.HasCome()) return true;
+  if (polled_[0].revents != 0 && signals_.HasCome()) return true;
   if (intake_ != nullptr) {
-    intake_->Serve(absl::MakeConstSpan(polled).subspan(1));
+    intake_->Serve(absl::MakeConstSpan(polled_).subspan(1));
     NoteExamples();
   }
   return false;
@@ -187,6 +184,10 @@ bool Agent::IsLastSession() const {
 
 void Agent::Tick() {
   if (clock_.Monotonic() < next_tick_) return;
+  // What is there at the start counts in the first session.
+  if (status_.sessions == 0 && intake_ != nullptr && intake_->has_files()) {
+    return;
+  }
   const bool listens = intake_ != nullptr && intake_->listens();
   const absl::StatusOr<TickResult> tick =
       client_->Tick(listens ? kAnswerInterval : kSignalInterval);

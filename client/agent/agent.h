@@ -2,9 +2,12 @@
 #ifndef SHOAL_CLIENT_AGENT_AGENT_H_
 #define SHOAL_CLIENT_AGENT_AGENT_H_
 
+#include <poll.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -70,6 +73,8 @@ class Agent {
   const RealClock clock_;
   std::unique_ptr<ExampleIntake> intake_;  // null: the data are files
   std::unique_ptr<Client> client_;         // uses the intake's store
+
+  std::vector<pollfd> polled_;  // of Await; kept for its memory
 
   // On the monotonic clock.
   absl::Duration next_tick_;

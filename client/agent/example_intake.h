@@ -41,6 +41,10 @@ class ExampleIntake {
   // Shared with the client that trains on it.
   const std::shared_ptr<ExampleStore>& store() const { return store_; }
   bool listens() const { return socket_ != nullptr; }
+  // Whether the watched folder has files that can be taken now.
+  bool has_files() const {
+    return folder_ != nullptr && folder_->Due() <= absl::ZeroDuration();
+  }
 
   // Appends what to poll.
   void AppendTo(std::vector<pollfd>& polled) const;

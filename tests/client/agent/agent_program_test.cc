@@ -113,11 +113,11 @@ class AgentProgramTest : public ::testing::Test {
     SHOAL_ASSERT_OK(ReplaceFile(folder_.path() + "/made", contents));
     std::filesystem::rename(folder_.path() + "/made", Inbox() + "/" + name);
   }
+  // What `shoal-agent status` shows; an empty object before there is any.
   nlohmann::json Status() {
-    Run({"status", "--state", State(), "--json"});
-    const std::string log = Log();
-    return nlohmann::json::parse(log.substr(log.rfind("\n{") + 1), nullptr,
-                                 false);
+    const auto text = ReadFile(State() + "/status.json");
+    if (!text.ok()) return nlohmann::json::object();
+    return nlohmann::json::parse(*text, nullptr, false);
   }
   template <typename Condition>
   void AwaitTrue(Condition condition) {
@@ -411,6 +411,16 @@ TEST_F(AgentProgramTest, FilesOfTheFolderAreTrainedOn) {
             protocol::kExitOk)
       << Log();
   EXPECT_THAT(Log(), HasSubstr("4 features over 3 examples"));
+}
+
+TEST_F(AgentProgramTest, FilesThatAreThereCountInTheFirstSession) {
+  ServeSmall();
+  for (int i = 0; i < 5; ++i) {
+    Put(absl::StrCat(i, ".csv"), "label,a,b,c,d\n0,1,0,0,0\n");
+  }
+  ASSERT_EQ(RunOnce(), protocol::kExitOk) << Log();
+  EXPECT_EQ(fleet_->counted().size(), 1u);
+  EXPECT_EQ(Status()["examples"], 5);
 }
 
 TEST_F(AgentProgramTest, KilledAgentLeavesExamplesAndASocketThatIsReplaced) {

@@ -48,7 +48,7 @@ TEST(LocalDeploymentTest, AgentConfigurationIsThatOfItsShare) {
     EXPECT_EQ(config.share.devices, 20);
     EXPECT_EQ(config.seed, scenario.seed);
     EXPECT_EQ(config.population, scenario.task.population);
-    EXPECT_EQ(config.data.kind.index(), scenario.data.kind.index());
+    EXPECT_EQ(config.data->kind.index(), scenario.data.kind.index());
     EXPECT_EQ(config.partition.has_value(), scenario.partition.has_value());
     if (config.partition.has_value()) {
       EXPECT_EQ(config.partition->index(), scenario.partition->index());
@@ -57,11 +57,12 @@ TEST(LocalDeploymentTest, AgentConfigurationIsThatOfItsShare) {
         [&](const auto& source) {
           if constexpr (requires { source.path; }) {
             using Source = std::decay_t<decltype(source)>;
-            EXPECT_EQ(std::get<Source>(config.data.kind).path, source.path);
+            EXPECT_EQ(std::get<Source>(config.data->kind).path, source.path);
           }
           if constexpr (requires { source.target; }) {
             using Source = std::decay_t<decltype(source)>;
-            EXPECT_EQ(std::get<Source>(config.data.kind).target, source.target);
+            EXPECT_EQ(std::get<Source>(config.data->kind).target,
+                      source.target);
           }
         },
         scenario.data.kind);
