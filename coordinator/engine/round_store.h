@@ -83,7 +83,8 @@ class RoundStore {
   // from OPEN to COLLECTING and sets `deadline`. Survives a crash of the
   // process at once, a power cut from the next other change on: nothing that
   // was acknowledged rests on it. ALREADY_EXISTS when the device has one;
-  // FAILED_PRECONDITION when the round is sealed or over, or full.
+  // FAILED_PRECONDITION when the round is sealed or over, or full, or when the
+  // device has been forgotten.
   virtual absl::Status RecordAssignment(int64_t round_id,
                                         const std::string& device_id,
                                         absl::Time now,
@@ -102,8 +103,8 @@ class RoundStore {
   // Adds a batch of updates to a COLLECTING round: the segment, one
   // contribution per device, the round's counters; all or nothing. On
   // kDuplicates nothing is written and `duplicates` names the devices that
-  // are counted already; on kClosed nothing is written: the round is sealed
-  // or over, or the batch would exceed its max_assigned.
+  // are counted already or have been forgotten; on kClosed nothing is written:
+  // the round is sealed or over, or the batch would exceed its max_assigned.
   virtual absl::StatusOr<SegmentResult> CommitSegment(
       const NewSegment& segment,
       absl::Span<const ContributionRow> contributions) = 0;
@@ -146,10 +147,12 @@ class RoundStore {
       const std::string& task) = 0;
 
   // --- devices -----------------------------------------------------------
-  // Inserts, or replaces name and certificate expiry.
+  // Inserts, or replaces name and certificate expiry. FAILED_PRECONDITION when
+  // the device has been forgotten.
   virtual absl::Status UpsertDevice(const DeviceRow& device) = 0;
   // Notes when and how a device was last seen; not durable at once. Inserts
-  // the device if it is unknown (its certificate is good).
+  // the device if it is unknown (its certificate is good), does nothing if it
+  // has been forgotten.
   virtual absl::Status TouchDevice(const DeviceSighting& sighting) = 0;
   virtual absl::StatusOr<DeviceRow> GetDevice(const std::string& id) = 0;
   // By id, or by unique prefix of an id, or by unique name. NOT_FOUND;
@@ -163,13 +166,23 @@ class RoundStore {
   // device last contributed (nothing: never).
   virtual absl::StatusOr<Participation> GetParticipation(
       const std::string& population, const std::string& device_id) = 0;
+  // Deletes what names the device and keeps its fingerprint
+  // (ForgottenFingerprint below), so that no row names it again. What it has
+  // added to sums stays in them, and counters stay as they are. Its rows in a
+  // round that is not over go in the transaction that ends that round, because
+  // its contributor set is, or will be, frozen; until then an assignment
+  // without an outcome gets kWithdrawn. A device that is unknown, or was
+  // forgotten before, is forgotten as well.
+  virtual absl::Status ForgetDevice(const std::string& device_id) = 0;
+  virtual absl::StatusOr<bool> IsForgotten(const std::string& device_id) = 0;
 
   // --- invitations and keys ---------------------------------------------
   // `token_hash` is the SHA-256 of the invitation; the token is not stored.
   virtual absl::Status CreateInvitation(const InvitationRow& row) = 0;
   // Takes one use for a device; none when the device has used the invitation
   // already: its answer may have been lost. NOT_FOUND when unknown, used up by
-  // others, or expired at `now`.
+  // others, or expired at `now`; FAILED_PRECONDITION when the device has been
+  // forgotten.
   virtual absl::Status UseInvitation(const Digest& token_hash,
                                      const std::string& device_id,
                                      absl::Time now) = 0;
@@ -182,6 +195,13 @@ class RoundStore {
 // SHA-256 over (device id, update digest) of all contributions, ordered by
 // device id: names a contributor set.
 Digest ContributorsDigest(absl::Span<const ContributionRow> contributions);
+
+// All that is kept of a forgotten device: a SHA-256 of its id, which is itself
+// that of a key which nobody can guess.
+Digest ForgottenFingerprint(absl::string_view device_id);
+
+// The outcome of an assignment whose device was forgotten before it reported.
+inline constexpr absl::string_view kWithdrawn = "abandoned: withdrawal";
 
 }  // namespace shoal::coordinator
 

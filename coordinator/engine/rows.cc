@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "coordinator/engine/round_store.h"
 
@@ -62,6 +63,11 @@ Digest ContributorsDigest(absl::Span<const ContributionRow> contributions) {
     text.append(row->update_digest.AsBytes().data(), Digest::kSize);
   }
   return Sha256(text);
+}
+
+Digest ForgottenFingerprint(absl::string_view device_id) {
+  // Told apart from the digests that anything else makes of an id.
+  return Sha256(absl::StrCat("shoal: forgotten device\n", device_id));
 }
 
 }  // namespace shoal::coordinator

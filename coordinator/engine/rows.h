@@ -144,9 +144,10 @@ struct ContributionRow {
 struct SegmentResult {
   enum Kind { kCommitted, kDuplicates, kClosed };
   Kind kind = kCommitted;
-  int64_t segment_id = 0;               // with kCommitted
-  int accepted = 0;                     // round's counter, with kCommitted
-  std::vector<std::string> duplicates;  // with kDuplicates
+  int64_t segment_id = 0;  // with kCommitted
+  int accepted = 0;        // round's counter, with kCommitted
+  // With kDuplicates: devices that are counted already, or forgotten.
+  std::vector<std::string> duplicates;
 };
 
 struct RoundResult {

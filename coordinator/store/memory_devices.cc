@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "base/status_macros.h"
+#include "coordinator/engine/round_store.h"
 #include "coordinator/store/store_rules.h"
 
 namespace shoal::coordinator {
@@ -15,15 +16,33 @@ TokenKeyRow CopyOf(const TokenKeyRow& row) {
 
 }  // namespace
 
-void MemoryDevices::UpsertDevice(const DeviceRow& device) {
+absl::Status MemoryDevices::UpsertDevice(const DeviceRow& device) {
+  if (IsForgotten(device.id)) return DeviceForgotten();
   const auto [place, inserted] = devices_.emplace(device.id, device);
-  if (inserted) return;
+  if (inserted) return absl::OkStatus();
   place->second.name = device.name;
   place->second.certificate_expires = device.certificate_expires;
+  return absl::OkStatus();
 }
 
 void MemoryDevices::TouchDevice(const DeviceSighting& sighting) {
-  Apply(sighting, devices_[sighting.id]);
+  if (!IsForgotten(sighting.id)) Apply(sighting, devices_[sighting.id]);
+}
+
+void MemoryDevices::ForgetDevice(const std::string& device_id) {
+  forgotten_.insert(ForgottenFingerprint(device_id));
+  devices_.erase(device_id);
+  for (auto& [name, population] : populations_) {
+    population.last_contributions.erase(device_id);
+  }
+  std::erase_if(invitation_uses_,
+                [&](const auto& use) { return use.second == device_id; });
+}
+
+bool MemoryDevices::IsForgotten(absl::string_view device_id) const {
+  // Most fleets have forgotten nobody: no need to hash then.
+  return !forgotten_.empty() &&
+         forgotten_.contains(ForgottenFingerprint(device_id));
 }
 
 absl::StatusOr<DeviceRow> MemoryDevices::GetDevice(
@@ -82,6 +101,7 @@ void MemoryDevices::RecordParticipation(
   Population& row = populations_[population];
   ++row.committed_rounds;
   for (const ContributionRow& contribution : contributions) {
+    if (IsForgotten(contribution.device_id)) continue;
     row.last_contributions[contribution.device_id] = row.committed_rounds;
     DeviceRow& device = devices_[contribution.device_id];
     device.id = contribution.device_id;
@@ -100,6 +120,7 @@ absl::Status MemoryDevices::CreateInvitation(const InvitationRow& row) {
 absl::Status MemoryDevices::UseInvitation(const Digest& token_hash,
                                           const std::string& device_id,
                                           absl::Time now) {
+  if (IsForgotten(device_id)) return DeviceForgotten();
   const auto place = invitations_.find(token_hash);
   if (place == invitations_.end()) return InvitationNotFound();
   InvitationRow& row = place->second;

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "coordinator/engine/rows.h"
@@ -21,7 +22,7 @@ namespace shoal::coordinator {
 // Thread-compatible. The methods are those of RoundStore with the same names.
 class MemoryDevices {
  public:
-  void UpsertDevice(const DeviceRow& device);
+  absl::Status UpsertDevice(const DeviceRow& device);
   void TouchDevice(const DeviceSighting& sighting);
   absl::StatusOr<DeviceRow> GetDevice(const std::string& id) const;
   absl::StatusOr<DeviceRow> FindDevice(const std::string& text) const;
@@ -31,9 +32,12 @@ class MemoryDevices {
 
   Participation GetParticipation(const std::string& population,
                                  const std::string& device_id) const;
-  // One more round of the population is committed, with these contributors.
+  // One more round of the population is committed, with these contributors;
+  // those that have been forgotten leave no trace.
   void RecordParticipation(const std::string& population,
                            absl::Span<const ContributionRow> contributions);
+  void ForgetDevice(const std::string& device_id);
+  bool IsForgotten(absl::string_view device_id) const;
 
   absl::Status CreateInvitation(const InvitationRow& row);
   absl::Status UseInvitation(const Digest& token_hash,
@@ -50,6 +54,7 @@ class MemoryDevices {
   };
 
   std::map<std::string, DeviceRow> devices_;  // by id
+  std::set<Digest> forgotten_;                // fingerprints
   std::map<std::string, Population> populations_;
   std::map<Digest, InvitationRow> invitations_;
   std::set<std::pair<Digest, std::string>> invitation_uses_;  // by device id

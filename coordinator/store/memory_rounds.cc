@@ -46,6 +46,14 @@ absl::StatusOr<MemoryStore::Led> MemoryStore::FindLed(const Lease& lease,
   return Led{task, round};
 }
 
+void MemoryStore::EndRound(Round& round) {
+  for (const std::string& device_id : round.withdrawn) {
+    round.assignments.erase(device_id);
+    round.contributions.erase(device_id);
+  }
+  round.withdrawn.clear();
+}
+
 absl::StatusOr<RoundRow> MemoryStore::OpenRound(const Lease& lease,
                                                 const NewRound& round) {
   MutexLock lock(mutex_);
@@ -96,6 +104,7 @@ absl::Status MemoryStore::RecordAssignment(int64_t round_id,
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(round_id));
   SHOAL_RETURN_IF_ERROR(CheckAssignable(round->row));
+  if (devices_.IsForgotten(device_id)) return DeviceForgotten();
   if (round->assignments.count(device_id) > 0) {
     return AssignmentExists(round_id, device_id);
   }
@@ -144,7 +153,8 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     return result;
   }
   for (const ContributionRow& row : contributions) {
-    if (round->contributions.count(row.device_id) > 0) {
+    if (round->contributions.count(row.device_id) > 0 ||
+        devices_.IsForgotten(row.device_id)) {
       result.kind = SegmentResult::kDuplicates;
       result.duplicates.push_back(row.device_id);
     }
@@ -232,6 +242,7 @@ absl::Status MemoryStore::CommitRound(const Lease& lease,
   devices_.RecordParticipation(led.task->row.population,
                                ValuesOf(led.round->contributions));
   led.round->segments.clear();
+  EndRound(*led.round);
   return absl::OkStatus();
 }
 
@@ -243,6 +254,7 @@ absl::Status MemoryStore::FailRound(const Lease& lease, int64_t id,
   SHOAL_RETURN_IF_ERROR(CheckUnfinished(led.round->row));
   MarkFailed(led.round->row, led.task->row, failure, now);
   if (!KeepsSegments(failure)) led.round->segments.clear();
+  EndRound(*led.round);
   return absl::OkStatus();
 }
 

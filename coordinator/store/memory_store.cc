@@ -15,8 +15,7 @@ std::string MemoryStore::Describe() const { return "memory"; }
 
 absl::Status MemoryStore::UpsertDevice(const DeviceRow& device) {
   MutexLock lock(mutex_);
-  devices_.UpsertDevice(device);
-  return absl::OkStatus();
+  return devices_.UpsertDevice(device);
 }
 
 absl::Status MemoryStore::TouchDevice(const DeviceSighting& sighting) {
@@ -50,6 +49,29 @@ absl::StatusOr<Participation> MemoryStore::GetParticipation(
     const std::string& population, const std::string& device_id) {
   MutexLock lock(mutex_);
   return devices_.GetParticipation(population, device_id);
+}
+
+absl::Status MemoryStore::ForgetDevice(const std::string& device_id) {
+  MutexLock lock(mutex_);
+  devices_.ForgetDevice(device_id);
+  for (auto& [id, round] : rounds_) {
+    const auto assignment = round.assignments.find(device_id);
+    const bool is_part = assignment != round.assignments.end() ||
+                         round.contributions.count(device_id) > 0;
+    if (!is_part) continue;
+    round.withdrawn.insert(device_id);
+    if (assignment != round.assignments.end() &&
+        assignment->second.outcome.empty()) {
+      assignment->second.outcome = std::string(kWithdrawn);
+    }
+    if (IsFinal(round.row.state)) EndRound(round);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> MemoryStore::IsForgotten(const std::string& device_id) {
+  MutexLock lock(mutex_);
+  return devices_.IsForgotten(device_id);
 }
 
 absl::Status MemoryStore::CreateInvitation(const InvitationRow& row) {

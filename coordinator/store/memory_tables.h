@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class MemoryStore final : public RoundStore {
     std::map<std::string, AssignmentRow> assignments;      // by device id
     std::map<std::string, ContributionRow> contributions;  // by device id
     std::vector<SegmentRow> segments;
+    std::set<std::string> withdrawn;  // forgotten devices; until it is over
   };
   struct Model {
     ModelRow row;  // of the first version with these bytes
@@ -49,6 +51,9 @@ class MemoryStore final : public RoundStore {
   Round* UnfinishedRound(const Task& task) SHOAL_REQUIRES(mutex_);
   std::optional<RoundRow> UnfinishedRow(const Task& task)
       SHOAL_REQUIRES(mutex_);
+
+  // Deletes what only a round that is not over needs.
+  static void EndRound(Round& round);
 
   // A round and its task, for a leader who may change them.
   struct Led {

@@ -61,6 +61,7 @@ absl::Status MemoryStore::SetTaskState(const std::string& name, TaskState state,
   if (state == TaskState::kStopped && round != nullptr) {
     MarkStopped(round->row, task->row, now);
     round->segments.clear();
+    EndRound(*round);
   }
   task->row.state = state;
   task->row.note = note;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "coordinator/store/sqlite_forgetting.h"
 #include "coordinator/store/sqlite_tables.h"
 #include "coordinator/store/store_rules.h"
 
@@ -67,7 +68,8 @@ absl::StatusOr<bool> HasUsed(SqliteDatabase& db, const Digest& token_hash,
 }  // namespace
 
 absl::Status SqliteStore::UpsertDevice(const DeviceRow& device) {
-  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) {
+  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_RETURN_IF_ERROR(CheckNotForgotten(db, device.id));
     return db.Run(
         "INSERT INTO devices (id, name, population, enrolled, last_seen, "
         "certificate_expires, contributions, sdk_version, num_examples) "
@@ -148,6 +150,15 @@ absl::StatusOr<Participation> SqliteStore::GetParticipation(
   });
 }
 
+absl::Status SqliteStore::ForgetDevice(const std::string& device_id) {
+  return Write(Durability::kAtOnce,
+               [&](SqliteDatabase& db) { return DeleteDevice(db, device_id); });
+}
+
+absl::StatusOr<bool> SqliteStore::IsForgotten(const std::string& device_id) {
+  return Read([&](SqliteDatabase& db) { return LoadForgotten(db, device_id); });
+}
+
 absl::Status SqliteStore::CreateInvitation(const InvitationRow& row) {
   SHOAL_RETURN_IF_ERROR(CheckNewInvitation(row));
   return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
@@ -164,6 +175,7 @@ absl::Status SqliteStore::UseInvitation(const Digest& token_hash,
                                         const std::string& device_id,
                                         absl::Time now) {
   return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_RETURN_IF_ERROR(CheckNotForgotten(db, device_id));
     SHOAL_ASSIGN_OR_RETURN(const bool used,
                            HasUsed(db, token_hash, device_id, now));
     if (used) return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "coordinator/store/sqlite_forgetting.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
 #include "coordinator/store/store_rules.h"
@@ -28,7 +29,7 @@ absl::StatusOr<std::optional<ContributionRow>> LoadContribution(
   return row;
 }
 
-// The devices of the batch that are counted in the round already.
+// The devices of the batch that are counted in the round already, or forgotten.
 absl::StatusOr<std::vector<std::string>> LoadDuplicates(
     SqliteDatabase& db, int64_t round_id,
     absl::Span<const ContributionRow> batch) {
@@ -36,7 +37,9 @@ absl::StatusOr<std::vector<std::string>> LoadDuplicates(
   for (const ContributionRow& row : batch) {
     SHOAL_ASSIGN_OR_RETURN(const std::optional<ContributionRow> found,
                            LoadContribution(db, round_id, row.device_id));
-    if (found.has_value()) duplicates.push_back(row.device_id);
+    SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
+                           LoadForgotten(db, row.device_id));
+    if (found.has_value() || forgotten) duplicates.push_back(row.device_id);
   }
   return duplicates;
 }
@@ -122,6 +125,7 @@ absl::Status SqliteStore::RecordAssignment(int64_t round_id,
       Durability::kEventually, [&](SqliteDatabase& db) -> absl::Status {
         SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadRound(db, round_id));
         SHOAL_RETURN_IF_ERROR(CheckAssignable(round));
+        SHOAL_RETURN_IF_ERROR(CheckNotForgotten(db, device_id));
         SHOAL_RETURN_IF_ERROR(
             db.Run("INSERT INTO assignments (round, device, assigned, outcome) "
                    "VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING",

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "coordinator/store/sqlite_forgetting.h"
 #include "coordinator/store/sqlite_models.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
@@ -22,7 +23,8 @@ absl::StatusOr<RoundRow> LoadLedRound(SqliteDatabase& db, const Lease& lease,
   return round;
 }
 
-// One more round of the population is committed, with these contributors.
+// One more round of the population is committed, with these contributors; those
+// that have been forgotten leave no trace.
 absl::Status RecordParticipation(SqliteDatabase& db,
                                  const std::string& population,
                                  absl::Span<const ContributionRow> rows) {
@@ -32,6 +34,9 @@ absl::Status RecordParticipation(SqliteDatabase& db,
              "committed_rounds = committed_rounds + 1",
              population));
   for (const ContributionRow& row : rows) {
+    SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
+                           LoadForgotten(db, row.device_id));
+    if (forgotten) continue;
     SHOAL_RETURN_IF_ERROR(
         db.Run("INSERT INTO participations (population, device, "
                "last_contribution) SELECT name, ?, committed_rounds "
@@ -141,6 +146,7 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round_from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task_from));
     SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task.population, rows));
+    SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round.id));
     return DeleteSegments(db, round.id);
   });
 }
@@ -156,6 +162,7 @@ absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
     MarkFailed(round, task, failure, now);
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
+    SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, id));
     return KeepsSegments(failure) ? absl::OkStatus() : DeleteSegments(db, id);
   });
 }

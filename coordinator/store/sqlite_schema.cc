@@ -165,8 +165,20 @@ CREATE TABLE invitation_uses (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr char kVersion3[] = R"sql(
+CREATE TABLE forgotten_devices (
+  fingerprint BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE withdrawals (
+  round INTEGER NOT NULL,
+  device TEXT NOT NULL,
+  PRIMARY KEY (round, device)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Row n turns version n into version n + 1; rows are never changed.
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase& database,
                                    absl::string_view sql) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status_macros.h"
+#include "coordinator/store/sqlite_forgetting.h"
 #include "coordinator/store/sqlite_schema.h"
 #include "coordinator/store/sqlite_tables.h"
 
@@ -19,8 +20,10 @@ namespace {
 
 // Reads that run at the same time.
 constexpr int kReaders = 4;
-// A transaction of up to 32 MiB stays in memory until it commits.
-constexpr char kWriterSettings[] = "PRAGMA cache_size = -32768";
+// A transaction of up to 32 MiB stays in memory until it commits; what is
+// deleted is overwritten, so that no copy of the file names who is forgotten.
+constexpr char kWriterSettings[] =
+    "PRAGMA cache_size = -32768; PRAGMA secure_delete = ON";
 
 // An absolute path: SQLite gives some relative ones a meaning of its own.
 absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
@@ -55,6 +58,8 @@ absl::Status UseWriteAheadLog(SqliteDatabase& database,
 }
 
 absl::Status UpsertSighting(SqliteDatabase& db, const DeviceSighting& row) {
+  SHOAL_ASSIGN_OR_RETURN(const bool forgotten, LoadForgotten(db, row.id));
+  if (forgotten) return absl::OkStatus();
   return db.Run(
       "INSERT INTO devices (id, name, population, last_seen, sdk_version, "
       "num_examples) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "coordinator/store/sqlite_forgetting.h"
 #include "coordinator/store/sqlite_models.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
@@ -67,6 +68,7 @@ absl::Status SqliteStore::SetTaskState(const std::string& name, TaskState state,
       const RoundState from = round->state;
       MarkStopped(*round, task, now);
       SHOAL_RETURN_IF_ERROR(UpdateRound(db, *round, from));
+      SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round->id));
       SHOAL_RETURN_IF_ERROR(DeleteSegments(db, round->id));
     }
     const TaskState from = std::exchange(task.state, state);

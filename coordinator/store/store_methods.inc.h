@@ -60,6 +60,8 @@ absl::StatusOr<std::vector<DeviceRow>> ListDevices(
 absl::StatusOr<int64_t> CountDevices(absl::Time seen_since) override;
 absl::StatusOr<Participation> GetParticipation(
     const std::string& population, const std::string& device_id) override;
+absl::Status ForgetDevice(const std::string& device_id) override;
+absl::StatusOr<bool> IsForgotten(const std::string& device_id) override;
 absl::Status CreateInvitation(const InvitationRow& row) override;
 absl::Status UseInvitation(const Digest& token_hash,
                            const std::string& device_id,

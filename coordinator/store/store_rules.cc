@@ -71,6 +71,10 @@ absl::Status InvitationNotFound() {
       "the invitation is unknown, used up or has expired");
 }
 
+absl::Status DeviceForgotten() {
+  return absl::FailedPreconditionError("the device has been forgotten");
+}
+
 absl::Status TaskExists(absl::string_view name) {
   return absl::AlreadyExistsError(
       absl::StrCat("there is a task '", name, "' already"));

@@ -51,6 +51,9 @@ absl::Status CheckNewInvitation(const InvitationRow& row);
 absl::Status CheckModelRange(const Digest& digest, int64_t num_bytes,
                              int64_t offset, int64_t size);
 
+// --- who is forgotten: FAILED_PRECONDITION ---------------------------------
+absl::Status DeviceForgotten();
+
 // --- leadership ------------------------------------------------------------
 // A lease as it is stored.
 struct HeldLease {

@@ -131,6 +131,10 @@ class FaultyStore final : public coordinator::RoundStore {
   SHOAL_FORWARD(absl::StatusOr<coordinator::Participation>, GetParticipation,
                 (const std::string& population, const std::string& device_id),
                 (population, device_id))
+  SHOAL_FORWARD(absl::Status, ForgetDevice, (const std::string& device_id),
+                (device_id))
+  SHOAL_FORWARD(absl::StatusOr<bool>, IsForgotten,
+                (const std::string& device_id), (device_id))
   SHOAL_FORWARD(absl::Status, CreateInvitation,
                 (const coordinator::InvitationRow& row), (row))
   SHOAL_FORWARD(absl::Status, UseInvitation,

@@ -139,6 +139,12 @@ class ReopeningStore final : public RoundStore {
       const std::string& population, const std::string& device_id) override {
     return Open()->GetParticipation(population, device_id);
   }
+  absl::Status ForgetDevice(const std::string& device_id) override {
+    return Open()->ForgetDevice(device_id);
+  }
+  absl::StatusOr<bool> IsForgotten(const std::string& device_id) override {
+    return Open()->IsForgotten(device_id);
+  }
   absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) override {
     return Open()->ReadRound(round_id);
   }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "coordinator/store/sqlite_schema.h"
@@ -69,6 +70,31 @@ TEST_F(SqliteStoreTest, DescribesItselfByItsPath) {
   EXPECT_EQ(store->Describe(), "sqlite:" + path_);
 }
 
+// Also not in the pages that are free again.
+TEST_F(SqliteStoreTest, FileHoldsNothingThatNamesAForgottenDevice) {
+  const auto holds = [this](absl::string_view text) {
+    const absl::StatusOr<std::string> bytes = ReadFile(path_);
+    EXPECT_THAT(bytes, IsOk());
+    return absl::StrContains(*bytes, text);
+  };
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+    for (int i = 1; i <= 400; ++i) {
+      DeviceRow row;
+      row.id = DeviceId(i);
+      row.name = absl::StrCat("the pi number ", i, ".");
+      SHOAL_ASSERT_OK(store->UpsertDevice(row));
+    }
+  }
+  ASSERT_TRUE(holds(DeviceId(200)) && holds("the pi number 200."));
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+    SHOAL_ASSERT_OK(store->ForgetDevice(DeviceId(200)));
+  }
+  EXPECT_FALSE(holds(DeviceId(200)) || holds("the pi number 200."));
+  EXPECT_TRUE(holds(DeviceId(201)));
+}
+
 TEST_F(SqliteStoreTest, NobodyElseMayReadTheFile) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
   SHOAL_ASSERT_OK(store->AddTokenKey({1, Secret("key"), Now()}));
@@ -98,7 +124,9 @@ TEST_F(SqliteStoreTest, NewerSchemaIsRefusedWithBothVersions) {
 
 TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
   SHOAL_ASSERT_OK(OpenSqliteStore(path_));
-  Execute("DROP TABLE invitation_uses; PRAGMA user_version = 1");
+  Execute(
+      "DROP TABLE invitation_uses; DROP TABLE forgotten_devices; "
+      "DROP TABLE withdrawals; PRAGMA user_version = 1");
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
   InvitationRow row;
   row.token_hash = Sha256("token");
@@ -106,6 +134,7 @@ TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
   row.expires = absl::InfiniteFuture();
   SHOAL_ASSERT_OK(store->CreateInvitation(row));
   SHOAL_EXPECT_OK(store->UseInvitation(Sha256("token"), DeviceId(1), Now()));
+  SHOAL_EXPECT_OK(store->ForgetDevice(DeviceId(1)));
 }
 
 TEST_F(SqliteStoreTest, DatabaseOfAnotherProgramIsRefusedAndUntouched) {
