@@ -24,6 +24,7 @@ FailureKind KindOfRefusal(RefusalCode code) {
     case RefusalCode::kProtocolIncompatible:
     case RefusalCode::kUnauthenticated:
     case RefusalCode::kPermissionDenied:
+    case RefusalCode::kForgotten:
     case RefusalCode::kInvitationInvalid:
       return FailureKind::kBarred;
     case RefusalCode::kNoTask:

@@ -57,19 +57,23 @@ struct EnrollCall {
   std::string certificate_request;  // PKCS#10, DER
   std::string device_name;
 };
+// Has the coordinator delete what it keeps of the device, and bar its key.
+struct ForgetCall {};
 using Call = std::variant<CheckInCall, FetchCall, QueryCall, UploadCall,
-                          AbandonCall, EnrollCall>;
+                          AbandonCall, EnrollCall, ForgetCall>;
 
 struct Fetched {};  // the sink has every byte that the coordinator sent
 struct Enrolled {
   std::string certificate_pem;  // as it came, not looked at
 };
 
+struct Forgotten {};  // durably
+
 // In the order of the calls; an abandoned assignment is answered with when to
 // check in next.
 using Answer =
     std::variant<protocol::CheckInAnswer, Fetched, protocol::UploadProgress,
-                 protocol::UploadReceipt, absl::Duration, Enrolled>;
+                 protocol::UploadReceipt, absl::Duration, Enrolled, Forgotten>;
 
 // Used by one thread, except for Cancel(). One conformance suite runs over all
 // implementations.

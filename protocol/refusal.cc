@@ -60,6 +60,11 @@ constexpr RefusalInfo kRefusals[] = {
      StatusCode::kPermissionDenied, Fault::kOperator, false,
      "The caller's certificate is valid, but its role may not make this call.",
      "Use a certificate with the role that the sentence names."},
+    {RefusalCode::kForgotten, "forgotten", StatusCode::kPermissionDenied,
+     Fault::kNobody, false,
+     "The device has been forgotten, as it or an operator has asked.",
+     "None is needed; to take part again it is enrolled anew, with a new key, "
+     "as another device."},
     {RefusalCode::kInvitationInvalid, "invitation_invalid",
      StatusCode::kPermissionDenied, Fault::kOperator, false,
      "The invitation is unknown, used up or expired.",

@@ -27,6 +27,7 @@ enum class RefusalCode {
   kProtocolIncompatible,
   kUnauthenticated,    // no certificate, or none of our CA
   kPermissionDenied,   // the certificate's role may not do this
+  kForgotten,          // the device has been forgotten
   kInvitationInvalid,  // unknown, used up or expired
   kBadRequest,         // malformed message
   kTokenInvalid,       // forged, or of another device or deployment

@@ -160,4 +160,13 @@ InProcessTransport::Result InProcessTransport::Move(
   return ToAnswer(std::move(delay));
 }
 
+InProcessTransport::Result InProcessTransport::Move(const client::ForgetCall&,
+                                                    absl::Duration) {
+  const absl::Status forgotten =
+      options_.engine->ForgetDevice(options_.device.id);
+  options_.engine->Advance(options_.clock->Now());
+  if (!forgotten.ok()) return forgotten;
+  return Answer(client::Forgotten());
+}
+
 }  // namespace shoal::simulations

@@ -57,6 +57,7 @@ class InProcessTransport final : public client::Transport {
   Result Move(const client::QueryCall& call, absl::Duration wait);
   Result Move(const client::UploadCall& call, absl::Duration wait);
   Result Move(const client::AbandonCall& call, absl::Duration wait);
+  Result Move(const client::ForgetCall& call, absl::Duration wait);
   // Simulated devices are who they say they are.
   static Result Move(const client::EnrollCall&, absl::Duration) {
     return absl::UnimplementedError("simulated devices need no certificate");

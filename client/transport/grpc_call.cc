@@ -35,6 +35,10 @@ absl::StatusOr<Answer> ToAnswer(const v1::EnrollResponse& response) {
   return Answer(Enrolled{response.certificate_pem()});
 }
 
+absl::StatusOr<Answer> ToAnswer(const v1::ForgetResponse&) {
+  return Answer(Forgotten());
+}
+
 // One message each way.
 template <typename Request, typename Response>
 class UnaryCall final : public GrpcCall {
@@ -269,6 +273,12 @@ std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
   request.set_device_name(call.device_name);
   return std::make_unique<UnaryCall<v1::EnrollRequest, v1::EnrollResponse>>(
       shared, &v1::Fleet::Stub::PrepareAsyncEnroll, std::move(request));
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const ForgetCall&) {
+  return std::make_unique<UnaryCall<v1::ForgetRequest, v1::ForgetResponse>>(
+      shared, &v1::Fleet::Stub::PrepareAsyncForget, v1::ForgetRequest());
 }
 
 }  // namespace

@@ -53,6 +53,10 @@ absl::StatusOr<Answer> EnrolledOf(const Message& response) {
   return Answer(std::move(enrolled));
 }
 
+absl::StatusOr<Answer> ForgottenOf(const Message&) {
+  return Answer(Forgotten());
+}
+
 // A call that is answered with one message.
 class OneAnswerCall : public LeanCall {
  public:
@@ -249,6 +253,13 @@ std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
   Write(request, "device_name", call.device_name);
   return std::make_unique<UnaryCall>(shared, "Enroll", request,
                                      "EnrollResponse", EnrolledOf);
+}
+
+std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
+                               const ForgetCall&) {
+  return std::make_unique<UnaryCall>(shared, "Forget",
+                                     Message(TypeNamed("ForgetRequest")),
+                                     "ForgetResponse", ForgottenOf);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/failpoints.h"
+#include "coordinator/engine/forget.h"
 #include "learning/device_memory.h"
 
 namespace shoal::coordinator {
@@ -378,6 +379,7 @@ absl::StatusOr<protocol::CheckInAnswer> MakeAnswer(
                      ".", ours.minor));
   }
   SHOAL_RETURN_IF_ERROR(CheckMessage(device, message));
+  SHOAL_RETURN_IF_ERROR(CheckNotForgotten(core, device.id));
   CheckInCall call(core, device, message, now);
   SHOAL_ASSIGN_OR_RETURN(auto answer, call.Answer());
   return protocol::CheckInAnswer{*version, std::move(answer)};

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "base/human_duration.h"
 #include "base/units.h"
+#include "coordinator/engine/round_store.h"
 #include "protocol/refusal.h"
 #include "protocol/round_failure.h"
 
@@ -222,6 +223,10 @@ std::string AbandonAdvice(absl::string_view reason,
     return absl::StrCat(
         "their agents were stopped, which no limit prevents: ", over_selection,
         ", and look at who stops them if it goes on.");
+  }
+  if (absl::StrCat("abandoned: ", reason) == kWithdrawn) {
+    return absl::StrCat("their owners had them forgotten: ", over_selection,
+                        " if many leave.");
   }
   if (reason == ToString(protocol::AbandonReason::kConditions)) {
     return absl::StrCat(

@@ -10,6 +10,7 @@
 #include "coordinator/engine/check_in.h"
 #include "coordinator/engine/engine_core.h"
 #include "coordinator/engine/failpoints.h"
+#include "coordinator/engine/forget.h"
 #include "coordinator/engine/task_runner.h"
 #include "coordinator/engine/token_keys.h"
 #include "coordinator/engine/upload_desk.h"
@@ -129,6 +130,14 @@ class RoundEngineImpl final : public RoundEngine {
                                          protocol::AbandonReason reason,
                                          absl::Time now) override {
     return coordinator::Abandon(core_, device, token, reason, now);
+  }
+
+  absl::Status ForgetDevice(const std::string& device_id) override {
+    return coordinator::ForgetDevice(core_, device_id);
+  }
+
+  absl::Status CheckNotForgotten(const std::string& device_id) override {
+    return coordinator::CheckNotForgotten(core_, device_id);
   }
 
   absl::Time Advance(absl::Time now) override {

@@ -112,6 +112,9 @@ class RoundEngine {
                                     absl::Time now) = 0;
 
   // --- devices -----------------------------------------------------------
+  // A device that has been forgotten gets kForgotten from every call that names
+  // it, but for ForgetDevice.
+
   // Always answered at once. Errors: kProtocolIncompatible, kBadRequest,
   // kStoreUnavailable, kShuttingDown.
   virtual absl::StatusOr<protocol::CheckInAnswer> CheckIn(
@@ -137,6 +140,14 @@ class RoundEngine {
                                                  absl::string_view token,
                                                  protocol::AbandonReason reason,
                                                  absl::Time now) = 0;
+
+  // Durably forgets a device, however often it is asked and whether it is known
+  // or not: deletes what names it (RoundStore::ForgetDevice), drops what it has
+  // sent and is not counted, gives its place in running rounds up, and lets it
+  // in no more. kStoreUnavailable: nothing has changed.
+  virtual absl::Status ForgetDevice(const std::string& device_id) = 0;
+  // kForgotten; kStoreUnavailable when nobody can tell.
+  virtual absl::Status CheckNotForgotten(const std::string& device_id) = 0;
 
   // --- time --------------------------------------------------------------
   // Commits due batches, seals, aggregates, commits, fails and opens rounds,

@@ -122,6 +122,22 @@ void RunningRound::Lose(const std::string& device_id) {
   SetStanding(found->second, Participant::kLost);
 }
 
+std::shared_ptr<Upload> RunningRound::Withdraw(const std::string& device_id,
+                                               const absl::Status& end) {
+  const auto found = participants_.find(device_id);
+  if (found == participants_.end() ||
+      found->second.standing == Participant::kReserved) {
+    return nullptr;
+  }
+  const std::shared_ptr<Upload> upload = found->second.upload;
+  if (upload != nullptr) {
+    std::erase(queue_, upload);  // not there while it is being committed
+    Drop(*upload, end);
+  }
+  Lose(device_id);
+  return upload;
+}
+
 void RunningRound::LimitDeadline(absl::Time now, absl::Duration deadline) {
   if (row_.state != RoundState::kCollecting) return;
   row_.deadline = std::min(row_.deadline, ToMicroseconds(now + deadline));

@@ -72,6 +72,12 @@ class RunningRound {
   void Assign(const std::string& device_id, absl::Time deadline);
   // It gave up or was refused; nothing happens when it is counted already.
   void Lose(const std::string& device_id);
+  // It is to be forgotten: what it has sent and is not counted is dropped with
+  // `end`, and its place is lost. Returns the upload whose waiters the caller
+  // must answer; null: there is none. A place whose admission is being written
+  // stays, for whoever writes it finds out.
+  std::shared_ptr<Upload> Withdraw(const std::string& device_id,
+                                   const absl::Status& end);
   // A clock that was set back must not prolong the round: it ends at most
   // `deadline` from now.
   void LimitDeadline(absl::Time now, absl::Duration deadline);

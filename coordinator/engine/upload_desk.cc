@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "coordinator/engine/forget.h"
 #include "coordinator/engine/upload_stream.h"
 
 namespace shoal::coordinator {
@@ -46,6 +47,7 @@ absl::StatusOr<TokenClaims> Verify(EngineCore& core,
     return RefusalError(RefusalCode::kTokenInvalid,
                         "the assignment token belongs to another device");
   }
+  SHOAL_RETURN_IF_ERROR(CheckNotForgotten(core, device.id));
   return claims;
 }
 

@@ -105,6 +105,19 @@ absl::Status ListRounds(const AdminDependencies& d,
   return absl::OkStatus();
 }
 
+// The log does not say which: the device is to be forgotten there as well.
+absl::Status ForgetDevice(const AdminDependencies& d, const std::string& who,
+                          const v1::ForgetDeviceRequest& request,
+                          v1::ForgetDeviceResponse& out) {
+  SHOAL_ASSIGN_OR_RETURN(const DeviceRow row,
+                         d.reports.store().FindDevice(request.id()));
+  SHOAL_RETURN_IF_ERROR(d.engine.ForgetDevice(row.id));
+  d.driver.Poke();
+  d.log.Info("operator call", {{"call", "ForgetDevice"}, {"by", who}});
+  out.set_id(row.id);
+  return absl::OkStatus();
+}
+
 absl::Status Invite(const AdminDependencies& d, const std::string& who,
                     const v1::InviteDevicesRequest& request,
                     v1::Invitation& out) {
@@ -240,6 +253,15 @@ grpc::ServerUnaryReactor* AdminService::GetDevice(
                            d_.reports.store().FindDevice(request->id()));
     *response = ToReport(row);
     return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::ForgetDevice(
+    grpc::CallbackServerContext* context,
+    const v1::ForgetDeviceRequest* request,
+    v1::ForgetDeviceResponse* response) {
+  return Answer(context, [&](const std::string& who) {
+    return coordinator::ForgetDevice(d_, who, *request, *response);
   });
 }
 

@@ -72,6 +72,10 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* GetDevice(grpc::CallbackServerContext* context,
                                       const v1::GetDeviceRequest* request,
                                       v1::DeviceReport* response) override;
+  grpc::ServerUnaryReactor* ForgetDevice(
+      grpc::CallbackServerContext* context,
+      const v1::ForgetDeviceRequest* request,
+      v1::ForgetDeviceResponse* response) override;
   grpc::ServerUnaryReactor* InviteDevices(
       grpc::CallbackServerContext* context,
       const v1::InviteDevicesRequest* request,

@@ -98,6 +98,11 @@ absl::StatusOr<EnrolledDevice> Enrollment::Enroll(absl::string_view invitation,
     return RefusalError(RefusalCode::kInvitationInvalid,
                         "the invitation is unknown, used up or expired");
   }
+  if (absl::IsFailedPrecondition(used)) {
+    return RefusalError(RefusalCode::kForgotten,
+                        "the device of this key has been forgotten: enrol in "
+                        "an empty folder, which makes a new key");
+  }
   SHOAL_RETURN_IF_ERROR(StoreError(used));
   Failpoint("after_use_invitation");
   DeviceRow row;

@@ -47,9 +47,9 @@ class Enrollment {
 
   // Takes one use of the invitation and signs. A device whose answer was lost
   // asks again with the same key and invitation, until that expires: it takes
-  // no other use. Refusals: kInvitationInvalid;
-  // kBadRequest for a request or name that cannot be signed, which takes no
-  // use.
+  // no other use. Refusals: kInvitationInvalid; kForgotten for the key of a
+  // device that has been forgotten, and kBadRequest for a request or name that
+  // cannot be signed, which take no use.
   absl::StatusOr<EnrolledDevice> Enroll(absl::string_view invitation,
                                         absl::string_view request_der,
                                         absl::string_view device_name,

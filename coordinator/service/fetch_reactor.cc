@@ -73,6 +73,9 @@ grpc::ServerWriteReactor<v1::ModelChunk>* StartFetch(
   const absl::StatusOr<DeviceIdentity> device =
       RequireDevice(dependencies, *context);
   if (!device.ok()) return RefuseModel(device.status());
+  const absl::Status welcome =
+      dependencies.engine.CheckNotForgotten(device->id);
+  if (!welcome.ok()) return RefuseModel(welcome);
   return SendModel(
       {dependencies.models, dependencies.traffic, dependencies.transfers},
       context, request.digest(), request.offset());

@@ -105,6 +105,15 @@ absl::Status Abandon(const FleetDependencies& d,
   return absl::OkStatus();
 }
 
+absl::Status Forget(const FleetDependencies& d,
+                    const grpc::ServerContextBase& context) {
+  SHOAL_ASSIGN_OR_RETURN(const DeviceIdentity device,
+                         RequireDevice(d, context));
+  SHOAL_RETURN_IF_ERROR(d.engine.ForgetDevice(device.id));
+  d.driver.Poke();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<DeviceIdentity> RequireDevice(
@@ -159,6 +168,12 @@ grpc::ServerUnaryReactor* FleetService::Abandon(
     v1::AbandonResponse* response) {
   return Answer(context, coordinator::Abandon(dependencies_, *context, *request,
                                               *response));
+}
+
+grpc::ServerUnaryReactor* FleetService::Forget(
+    grpc::CallbackServerContext* context, const v1::ForgetRequest*,
+    v1::ForgetResponse*) {
+  return Answer(context, coordinator::Forget(dependencies_, *context));
 }
 
 }  // namespace shoal::coordinator

@@ -57,6 +57,9 @@ class FleetService final : public v1::Fleet::CallbackService {
   grpc::ServerUnaryReactor* Abandon(grpc::CallbackServerContext* context,
                                     const v1::AbandonRequest* request,
                                     v1::AbandonResponse* response) override;
+  grpc::ServerUnaryReactor* Forget(grpc::CallbackServerContext* context,
+                                   const v1::ForgetRequest* request,
+                                   v1::ForgetResponse* response) override;
 
  private:
   const FleetDependencies dependencies_;

@@ -406,6 +406,7 @@ std::vector<ErrorCase> ErrorCases() {
       case RefusalCode::kProtocolIncompatible:
       case RefusalCode::kUnauthenticated:
       case RefusalCode::kPermissionDenied:
+      case RefusalCode::kForgotten:
       case RefusalCode::kInvitationInvalid:
         row.keeps_pending = true;
         break;

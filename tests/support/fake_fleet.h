@@ -146,6 +146,16 @@ class FakeFleet {
     return kNextCheckIn;
   }
 
+  // There is one device.
+  void Forget() {
+    MutexLock lock(mutex_);
+    ++times_forgotten_;
+  }
+  int times_forgotten() const {
+    MutexLock lock(mutex_);
+    return times_forgotten_;
+  }
+
   std::vector<protocol::AbandonReason> abandoned() const {
     MutexLock lock(mutex_);
     return abandoned_;
@@ -190,6 +200,7 @@ class FakeFleet {
   int assigned_ SHOAL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Upload> uploads_ SHOAL_GUARDED_BY(mutex_);
   std::vector<protocol::AbandonReason> abandoned_ SHOAL_GUARDED_BY(mutex_);
+  int times_forgotten_ SHOAL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace shoal::testing

@@ -27,7 +27,8 @@ enum class Rpc {
   kQueryUpload,
   kUpload,
   kAbandon,
-  kEnroll
+  kEnroll,
+  kForget
 };
 
 class FakeTransport final : public client::Transport {
@@ -187,6 +188,12 @@ class FakeTransport final : public client::Transport {
     if (!failure_.ok()) return failure_;
     return client::Answer(
         client::Enrolled{absl::StrCat("certificate of ", call.device_name)});
+  }
+
+  Result Move(const client::ForgetCall&) {
+    if (!failure_.ok()) return failure_;
+    fleet_.Forget();
+    return client::Answer(client::Forgotten());
   }
 
   FakeFleet& fleet_;

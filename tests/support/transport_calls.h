@@ -67,6 +67,11 @@ inline absl::StatusOr<absl::Duration> Abandon(client::Transport& transport,
                                     client::AbandonCall{token, reason});
 }
 
+inline absl::Status Forget(client::Transport& transport) {
+  return PerformFor<client::Forgotten>(transport, client::ForgetCall{})
+      .status();
+}
+
 }  // namespace shoal::testing
 
 #endif  // SHOAL_TESTS_SUPPORT_TRANSPORT_CALLS_H_

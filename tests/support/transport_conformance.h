@@ -224,6 +224,17 @@ TEST_P(TransportConformanceTest, AbandonSaysWhenToComeBack) {
   EXPECT_GE(delay, absl::ZeroDuration());
 }
 
+// The answer to the first may have been lost.
+TEST_P(TransportConformanceTest, DeviceIsForgottenHoweverOftenItAsks) {
+  Assigned();
+  SHOAL_EXPECT_OK(Forget(*transport_));
+  SHOAL_EXPECT_OK(Forget(*transport_));
+}
+
+TEST_P(TransportConformanceTest, DeviceIsForgottenThatWasNeverSeen) {
+  SHOAL_EXPECT_OK(Forget(*transport_));
+}
+
 TEST_P(TransportConformanceTest, StartAloneDoesNotBlock) {
   transport_->Start(client::CheckInCall{Greeting()});
   std::optional<absl::StatusOr<client::Answer>> answer;

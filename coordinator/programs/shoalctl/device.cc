@@ -1,4 +1,4 @@
-// shoalctl device: list, show, invite.
+// shoalctl device: list, show, forget, invite.
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -83,6 +83,18 @@ absl::Status Show(Shell& shell, const Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status Forget(Shell& shell, const Options& options) {
+  v1::ForgetDeviceRequest request;
+  request.set_id(options.id);
+  v1::ForgetDeviceResponse forgotten;
+  SHOAL_RETURN_IF_ERROR(
+      shell.Call(&v1::Admin::Stub::ForgetDevice, request, forgotten));
+  shell.Print(forgotten, [&] {
+    return absl::StrCat("device ", forgotten.id(), " is forgotten\n");
+  });
+  return absl::OkStatus();
+}
+
 absl::Status Invite(Shell& shell, const Options& options) {
   const std::optional<absl::Duration> valid_for =
       ParseDuration(options.valid_for);
@@ -121,6 +133,16 @@ void AddDeviceCommands(CLI::App& app, Shell& shell) {
                            "shoalctl device show kitchen-pi",
                            [&shell, options] { return Show(shell, *options); });
   show->add_option("DEVICE", options->id,
+                   "identity, the start of one, or a name")
+      ->required();
+  CLI::App* forget =
+      AddVerb(*noun, shell, "forget",
+              "delete what is kept of a device and bar its key; its updates "
+              "stay in the models that were made of them",
+              "shoalctl device forget kitchen-pi",
+              [&shell, options] { return Forget(shell, *options); });
+  forget
+      ->add_option("DEVICE", options->id,
                    "identity, the start of one, or a name")
       ->required();
   CLI::App* invite =

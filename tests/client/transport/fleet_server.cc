@@ -147,6 +147,13 @@ grpc::Status FleetService::Abandon(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status FleetService::Forget(grpc::ServerContext* context,
+                                  const v1::ForgetRequest*,
+                                  v1::ForgetResponse*) {
+  fleet_.Forget();
+  return grpc::Status::OK;
+}
+
 FleetServer::FleetServer(FleetService& service,
                          const protocol::KeyAndCertificate* tls,
                          const std::string& client_ca_pem) {

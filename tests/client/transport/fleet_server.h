@@ -76,6 +76,9 @@ class FleetService final : public v1::Fleet::Service {
   grpc::Status Abandon(grpc::ServerContext* context,
                        const v1::AbandonRequest* request,
                        v1::AbandonResponse* response) override;
+  grpc::Status Forget(grpc::ServerContext* context,
+                      const v1::ForgetRequest* request,
+                      v1::ForgetResponse* response) override;
 
  private:
   FakeFleet& fleet_;

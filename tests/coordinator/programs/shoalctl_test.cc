@@ -202,6 +202,19 @@ TEST_F(ShoalctlTest, InvitationIsPrinted) {
   EXPECT_EQ(Run({"device", "invite", "--valid-for", "soon"}).exit_code, 2);
 }
 
+TEST_F(ShoalctlTest, DeviceIsForgottenByItsName) {
+  coordinator::DeviceRow phone;
+  phone.id = std::string(64, 'a');
+  phone.name = "phone";
+  SHOAL_ASSERT_OK(coordinator_.store().UpsertDevice(phone));
+  EXPECT_EQ(Run({"device", "forget", "phone"}).output,
+            "device " + phone.id + " is forgotten\n");
+  const ProgramResult again = Run({"device", "forget", "phone", "--json"});
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.output, HasSubstr("there is no device 'phone'"));
+  EXPECT_EQ(RunJson({"status"}).at("devices"), 0);
+}
+
 TEST_F(ShoalctlTest, StatusAndVersionNameTheCoordinator) {
   EXPECT_THAT(Run({"status"}).output,
               AllOf(HasSubstr(coordinator_.address()), HasSubstr("no tasks")));
@@ -328,26 +341,14 @@ TEST(ShoalctlCaTest, CaIsMadeOnceAndItsConfigurationPrinted) {
 
 // Every command explains itself with an example.
 TEST(ShoalctlHelpTest, EveryVerbHasAnExample) {
-  const std::vector<std::vector<std::string>> verbs = {{"status"},
-                                                       {"version"},
-                                                       {"ca", "init"},
-                                                       {"device", "list"},
-                                                       {"device", "show"},
-                                                       {"device", "invite"},
-                                                       {"task", "create"},
-                                                       {"task", "list"},
-                                                       {"task", "show"},
-                                                       {"task", "pause"},
-                                                       {"task", "resume"},
-                                                       {"task", "stop"},
-                                                       {"round", "list"},
-                                                       {"round", "show"},
-                                                       {"round", "explain"},
-                                                       {"round", "watch"},
-                                                       {"model", "list"},
-                                                       {"model", "show"},
-                                                       {"model", "download"},
-                                                       {"model", "export"}};
+  const std::vector<std::vector<std::string>> verbs = {
+      {"status"},           {"version"},           {"ca", "init"},
+      {"device", "list"},   {"device", "show"},    {"device", "forget"},
+      {"device", "invite"}, {"task", "create"},    {"task", "list"},
+      {"task", "show"},     {"task", "pause"},     {"task", "resume"},
+      {"task", "stop"},     {"round", "list"},     {"round", "show"},
+      {"round", "explain"}, {"round", "watch"},    {"model", "list"},
+      {"model", "show"},    {"model", "download"}, {"model", "export"}};
   for (std::vector<std::string> verb : verbs) {
     std::string command = "shoalctl";
     for (const std::string& word : verb) absl::StrAppend(&command, " ", word);

@@ -46,6 +46,12 @@ class CountingEngine final : public RoundEngine {
                                          absl::Time) override {
     return absl::ZeroDuration();
   }
+  absl::Status ForgetDevice(const std::string&) override {
+    return absl::OkStatus();
+  }
+  absl::Status CheckNotForgotten(const std::string&) override {
+    return absl::OkStatus();
+  }
   absl::Time Advance(absl::Time now) override {
     ++advanced;
     return now + wish;
