@@ -10,6 +10,8 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "client/example_dataset.h"
+#include "client/forgetting.h"
+#include "client/participation.h"
 #include "client/predictor.h"
 
 namespace shoal::client {
@@ -18,10 +20,16 @@ namespace {
 // Beyond it an idle connection costs more than a new one.
 constexpr absl::Duration kKeepConnectionFor = absl::Seconds(10);
 
+absl::Status ModelsAreGone() {
+  return absl::FailedPreconditionError(
+      "the device is being forgotten, with its models");
+}
+
 class ClientRunner final : public Client {
  public:
   explicit ClientRunner(ClientParts parts)
       : parts_(std::move(parts)),
+        said_(parts_.folder),
         jitter_(parts_.jitter_seed),
         predictor_(*parts_.state) {}
   ~ClientRunner() override { Stop(); }
@@ -32,12 +40,8 @@ class ClientRunner final : public Client {
   absl::Status Start() override SHOAL_EXCLUDES(mutex_);
   std::optional<SessionReport> Stop() override SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<std::vector<float>> Predict(
-      absl::Span<const float> features) override {
-    return predictor_.Predict(features);
-  }
-  absl::StatusOr<ModelValues> NewestModel() override {
-    return LoadNewestValues(*parts_.state);
-  }
+      absl::Span<const float> features) override;
+  absl::StatusOr<ModelValues> NewestModel() override;
   absl::Status AddExample(const Example& example) override;
 
  private:
@@ -50,6 +54,15 @@ class ClientRunner final : public Client {
   // Makes the calling thread the one that runs sessions, and the reverse.
   void Enter() SHOAL_EXCLUDES(mutex_);
   void Leave() SHOAL_EXCLUDES(mutex_);
+  // What the device's owner says at the moment. Once it is to be forgotten,
+  // that stays: the file that says so goes in the end.
+  Participation Look();
+  // The report that takes the place of a session which the owner does not want;
+  // nothing when it may run.
+  absl::StatusOr<std::optional<SessionReport>> HeldBack();
+  // The folder is left to whoever has the device forgotten: deletes what was
+  // written since, and their mark once they need it no more.
+  absl::StatusOr<SessionReport> LetGo();
   // The examples of the next session. A report: there are none, and the
   // session would only take the place of another device; nor is there an update
   // to be sent. The caller has entered, here and below.
@@ -73,6 +86,7 @@ class ClientRunner final : public Client {
   void AwaitIdle(absl::Duration timeout) SHOAL_REQUIRES(mutex_);
 
   const ClientParts parts_;
+  const ParticipationFiles said_;
   // Of the thread that has entered.
   SeededRng jitter_;
   int earlier_failures_ = 0;
@@ -84,6 +98,7 @@ class ClientRunner final : public Client {
 
   Predictor predictor_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> forgotten_ = false;
 
   Mutex mutex_;
   CondVar changed_;
@@ -115,6 +130,8 @@ absl::StatusOr<SessionReport> ClientRunner::RunOnce() {
 
 absl::StatusOr<SessionReport> ClientRunner::RunToEnd() {
   if (run_ == nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(std::optional<SessionReport> held_back, HeldBack());
+    if (held_back.has_value()) return *std::move(held_back);
     SHOAL_ASSIGN_OR_RETURN(std::optional<SessionReport> none, TakeExamples());
     if (none.has_value()) return *std::move(none);
     SHOAL_RETURN_IF_ERROR(BeginSession());
@@ -146,7 +163,10 @@ absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
   if (run_ == nullptr) {
     result.next = next_session_ - now;
     if (result.next > absl::ZeroDuration()) return result;
-    SHOAL_ASSIGN_OR_RETURN(result.report, TakeExamples());
+    SHOAL_ASSIGN_OR_RETURN(result.report, HeldBack());
+    if (!result.report.has_value()) {
+      SHOAL_ASSIGN_OR_RETURN(result.report, TakeExamples());
+    }
     if (!result.report.has_value()) SHOAL_RETURN_IF_ERROR(BeginSession());
   }
   if (run_ != nullptr) {
@@ -157,6 +177,40 @@ absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
   result.next = result.report->next_check_in;
   next_session_ = parts_.session.clock->Monotonic() + result.next;
   return result;
+}
+
+Participation ClientRunner::Look() {
+  if (forgotten_) return Participation::kForgetting;
+  if (parts_.folder.empty()) return Participation::kTakesPart;
+  const Participation said = said_.Look();
+  if (said == Participation::kForgetting) forgotten_ = true;
+  return said;
+}
+
+absl::StatusOr<std::optional<SessionReport>> ClientRunner::HeldBack() {
+  const Participation said = Look();
+  if (said == Participation::kTakesPart) return std::nullopt;
+  if (said == Participation::kForgetting) return LetGo();
+  SessionReport report;
+  report.outcome = SessionReport::kHeldBack;
+  report.next_check_in = parts_.session.max_backoff;
+  report.explanation = "the device's owner has opted out";
+  Tell({ClientEvent::kEnded, report.explanation});
+  return report;
+}
+
+absl::StatusOr<SessionReport> ClientRunner::LetGo() {
+  SHOAL_RETURN_IF_ERROR(DeleteLocalData(parts_.folder));
+  if (!HasIdentity(parts_.folder)) {
+    SHOAL_RETURN_IF_ERROR(EndForgetting(parts_.folder));
+  }
+  SessionReport report;
+  report.outcome = SessionReport::kForgotten;
+  report.next_check_in = parts_.session.max_backoff;
+  report.explanation =
+      "the device is being forgotten: it takes part in nothing any more";
+  Tell({ClientEvent::kEnded, report.explanation});
+  return report;
 }
 
 absl::StatusOr<std::optional<SessionReport>> ClientRunner::TakeExamples() {
@@ -182,6 +236,7 @@ absl::Status ClientRunner::BeginSession() {
   options.earlier_failures = earlier_failures_;
   options.jitter_seed = jitter_.Uint64();
   options.permission = [this] {
+    if (Look() != Participation::kTakesPart) return Permission::kWithdraw;
     return stopping_ ? Permission::kStop : Permission::kGoOn;
   };
   options.on_event = [this](const ClientEvent& event) { Tell(event); };
@@ -195,11 +250,13 @@ absl::StatusOr<SessionReport> ClientRunner::EndSession() {
   absl::StatusOr<SessionResult> result = run_->result();
   run_.reset();
   data_.reset();
-  if (!result.ok() || stopping_ ||
+  const Participation said = Look();
+  if (!result.ok() || stopping_ || said != Participation::kTakesPart ||
       result->report.next_check_in > kKeepConnectionFor) {
     connected_->Drop();
     connected_->Close();
   }
+  if (said == Participation::kForgetting) return LetGo();
   SHOAL_RETURN_IF_ERROR(result.status());
   earlier_failures_ = result->failures;
   if (parts_.limits != nullptr) {
@@ -220,6 +277,10 @@ absl::StatusOr<Transport*> ClientRunner::Connected() {
 }
 
 absl::Status ClientRunner::AddExample(const Example& example) {
+  if (Look() == Participation::kForgetting) {
+    return absl::FailedPreconditionError(
+        "the device is being forgotten, with its examples");
+  }
   if (parts_.store == nullptr) {
     return absl::FailedPreconditionError(
         "the client has no example store: its examples come from the product's "
@@ -231,6 +292,17 @@ absl::Status ClientRunner::AddExample(const Example& example) {
 void ClientRunner::CancelCalls() {
   transport_->Cancel();
   is_cancelled_ = true;  // it makes no more calls
+}
+
+absl::StatusOr<std::vector<float>> ClientRunner::Predict(
+    absl::Span<const float> features) {
+  if (Look() == Participation::kForgetting) return ModelsAreGone();
+  return predictor_.Predict(features);
+}
+
+absl::StatusOr<ModelValues> ClientRunner::NewestModel() {
+  if (Look() == Participation::kForgetting) return ModelsAreGone();
+  return LoadNewestValues(*parts_.state);
 }
 
 void ClientRunner::Tell(const ClientEvent& event) {

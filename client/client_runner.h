@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "client/client_state.h"
 #include "client/device_limits.h"
@@ -22,6 +23,8 @@ struct ClientParts {
   SessionRunOptions session;
   std::function<void(const ClientEvent&)> on_event;  // may be empty
   std::unique_ptr<FolderLock> lock;  // of the state's folder; may be null
+  // The folder, for what its owner says there; "": there is none.
+  std::string folder;
   std::unique_ptr<ClientState> state;
   // Exactly one of these three. The store is shared with an agent that adds to
   // it.

@@ -19,6 +19,10 @@ constexpr NamedFailpoint kFailpoints[] = {
     {"after_train", Failpoint::kAfterTrain},
     {"mid_upload", Failpoint::kMidUpload},
     {"before_receipt", Failpoint::kBeforeReceipt},
+    {"forget_begun", Failpoint::kForgetBegun},
+    {"forget_local_data", Failpoint::kForgetLocalData},
+    {"forget_confirmed", Failpoint::kForgetConfirmed},
+    {"forget_identity", Failpoint::kForgetIdentity},
 };
 
 }  // namespace

@@ -14,6 +14,11 @@ enum class Failpoint {
   kAfterTrain,     // the update is saved, nothing of it is sent
   kMidUpload,      // half of the chunks are sent
   kBeforeReceipt,  // all chunks are sent
+  // Of a device that is being forgotten (client/forgetting.h): after each step.
+  kForgetBegun,
+  kForgetLocalData,
+  kForgetConfirmed,
+  kForgetIdentity,
 };
 
 // At most one armed place. A plain value type.
@@ -21,8 +26,8 @@ class Failpoints {
  public:
   Failpoints() = default;
 
-  // "after_fetch", "after_train", "mid_upload", "before_receipt"; "" arms
-  // none. INVALID_ARGUMENT lists the known names.
+  // "after_fetch", "forget_begun", …; "" arms none. INVALID_ARGUMENT lists the
+  // known names.
   static absl::StatusOr<Failpoints> Parse(absl::string_view name);
 
   // Ends this process with SIGKILL when the place is armed.

@@ -18,6 +18,7 @@
 #include "base/mapped_file.h"
 #include "base/status_macros.h"
 #include "client/append_file.h"
+#include "client/participation.h"
 #include "client/state_formats.h"
 #include "protocol/exit_code.h"
 
@@ -237,6 +238,11 @@ absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/models", 0700));
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/private", 0700));
   return std::make_unique<FileState>(folder, kept_models);
+}
+
+absl::Status RemovePendingUpload(const std::string& folder) {
+  SHOAL_RETURN_IF_ERROR(Remove(absl::StrCat(folder, kPendingName)));
+  return SyncFolder(folder);
 }
 
 bool HasPendingUpload(const std::string& folder) {

@@ -5,7 +5,9 @@
 //   newest.bin      which model is the newest, and its architecture
 //   pending.bin     an update that may not have been acknowledged
 //   examples/       the example store (example_store.h), where there is one
-// Keys and certificates lie beside them (identity.h).
+// Keys and certificates lie beside them (identity.h), and what the device's
+// owner has said (participation.h). What is new here is to be deleted with the
+// rest by client/forgetting.cc.
 #ifndef SHOAL_CLIENT_FILE_STATE_H_
 #define SHOAL_CLIENT_FILE_STATE_H_
 
@@ -42,6 +44,8 @@ absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
 // Whether the folder holds an update that may not have been acknowledged.
 // Needs no lock.
 bool HasPendingUpload(const std::string& folder);
+// Durably; also while a client uses the folder. OK when there is none.
+absl::Status RemovePendingUpload(const std::string& folder);
 
 }  // namespace shoal::client
 

@@ -124,6 +124,7 @@ absl::Duration SessionRun::Tick(absl::Duration max_wait) {
   SHOAL_CHECK(!over_);
   permission_ = options_.permission();
   limit_ = {};
+  if (permission_ == Permission::kWithdraw) return Withdraw();
   // A short call goes on to its end; who cannot wait for it cancels it.
   if (permission_ == Permission::kStop && !stopped_ && !calling_) Stop();
   AskLimits();
@@ -201,6 +202,20 @@ void SessionRun::Stop() {
   stopped_ = true;
   DropWork();
   session_.Stop();
+}
+
+absl::Duration SessionRun::Withdraw() {
+  if (calling_) transport_.Drop();
+  calling_ = false;
+  DropWork();
+  over_ = true;
+  if (has_saved_) error_ = state_.ClearPending();
+  error_.Update(limits_.End());
+  CloseReport(SessionReport::kHeldBack, options_.max_backoff);
+  result_.report.explanation =
+      "the device's owner has ended the session: nothing more is sent";
+  Tell(ClientEvent::kEnded, result_.report.explanation);
+  return absl::ZeroDuration();
 }
 
 bool SessionRun::MustFinish() const {
@@ -397,14 +412,8 @@ absl::Duration SessionRun::Perform(const SessionEnd& end, absl::Duration) {
   error_ = Clear(end);
   error_.Update(limits_.End());
   if (!error_.ok()) return absl::ZeroDuration();
+  CloseReport(ToReport(end.outcome), end.next_check_in);
   SessionReport& report = result_.report;
-  report.outcome = ToReport(end.outcome);
-  report.next_check_in = end.next_check_in;
-  report.bytes_sent = transport_.bytes_sent() - sent_before_;
-  report.bytes_received = transport_.bytes_received() - received_before_;
-  if (limits_.spent().has_value()) {
-    report.energy_joules = limits_.spent()->joules;
-  }
   result_.failures = end.failures;
   if (end.receipt.has_value()) {
     report.explanation =
@@ -418,6 +427,18 @@ absl::Duration SessionRun::Perform(const SessionEnd& end, absl::Duration) {
     Tell(ClientEvent::kEnded, report.explanation);
   }
   return absl::ZeroDuration();
+}
+
+void SessionRun::CloseReport(SessionReport::Outcome outcome,
+                             absl::Duration next_check_in) {
+  SessionReport& report = result_.report;
+  report.outcome = outcome;
+  report.next_check_in = next_check_in;
+  report.bytes_sent = transport_.bytes_sent() - sent_before_;
+  report.bytes_received = transport_.bytes_received() - received_before_;
+  if (limits_.spent().has_value()) {
+    report.energy_joules = limits_.spent()->joules;
+  }
 }
 
 absl::Status SessionRun::Clear(const SessionEnd& end) {

@@ -35,6 +35,9 @@ enum class Permission {
   kPause,
   kFinishTraining,  // train no further; what has been trained so far is sent
   kStop,            // end the session now; once said, it stays said
+  // The device's owner does not want it any more: end the session now, tell
+  // nobody, and drop what was not acknowledged.
+  kWithdraw,
 };
 
 struct SessionRunOptions {
@@ -114,6 +117,7 @@ class SessionRun {
   std::optional<absl::StatusOr<Answer>> Move(MakeCall make_call,
                                              absl::Duration max_wait);
   void Stop();
+  absl::Duration Withdraw();
   // Asks the device's limits about the piece of work that comes next; they may
   // end the session, or make a rest or the end of training of it.
   void AskLimits();
@@ -133,6 +137,8 @@ class SessionRun {
   // Why training ends now though it is not done.
   learning::WorkLimit WhyEarly() const;
   absl::Status Clear(const SessionEnd& end);
+  void CloseReport(SessionReport::Outcome outcome,
+                   absl::Duration next_check_in);
   // Concatenates the detail's parts, if anybody listens.
   template <typename... Parts>
   void Tell(ClientEvent::Kind kind, const Parts&... parts) const {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/agent/agent_examples.h"
@@ -44,12 +45,23 @@ ClientOptions OptionsOf(const AgentConfig& config) {
   return options;
 }
 
+// Beyond it doubling does not change the back-off.
+constexpr int kMaxDoublings = 20;
+constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
+
+// Before a coordinator is asked again that has not confirmed a forgetting.
+absl::Duration ForgetBackoff(int failures, absl::Duration longest) {
+  const int doublings = std::min(failures, kMaxDoublings);
+  return std::min(longest, kFirstBackoff * static_cast<double>(1 << doublings));
+}
+
 ExitCode ExitCodeOf(SessionReport::Outcome outcome) {
   switch (outcome) {
     case SessionReport::kContributed:
     case SessionReport::kNotAssigned:
     case SessionReport::kCancelled:
     case SessionReport::kHeldBack:
+    case SessionReport::kForgotten:
       return protocol::kExitOk;
     case SessionReport::kAbandoned:
       return protocol::kExitFailure;
@@ -127,6 +139,10 @@ absl::Status Agent::OpenExamples(DeviceClientParts& parts) {
 }
 
 ExitCode Agent::Run() {
+  if (IsForgetting()) {
+    signals_.Hold();
+    return RunForgetting();
+  }
   const absl::Status prepared = Prepare();
   if (!prepared.ok()) {
     log_.Error("agent cannot start", {{"error", prepared.message()}});
@@ -138,7 +154,12 @@ ExitCode Agent::Run() {
 
 ExitCode Agent::RunSessions() {
   while (!Await()) {
-    Tick();
+    if (!is_forgotten_) Tick();
+    if (is_forgotten_) {
+      client_.reset();  // and with it the folder's lock
+      intake_.reset();
+      return RunForgetting();
+    }
     if (IsLastSession()) return code_;
   }
   const std::optional<SessionReport> interrupted = client_->Stop();
@@ -163,6 +184,11 @@ bool Agent::Await() {
     for (pollfd& each : polled_) each.revents = 0;
   }
   if (polled_[0].revents != 0 && signals_.HasCome()) return true;
+  // Nothing is taken in any more, however long the next session is away.
+  if (IsForgetting()) {
+    is_forgotten_ = true;
+    return false;
+  }
   if (intake_ != nullptr) {
     intake_->Serve(absl::MakeConstSpan(polled_).subspan(1));
     NoteExamples();
@@ -175,6 +201,45 @@ void Agent::NoteExamples() {
   if (now >= status_due_) return WriteStatus();
   if (intake_->store()->num_examples() == status_.examples) return;
   status_due_ = std::min(status_due_, now + kStatusInterval);
+}
+
+bool Agent::IsForgetting() const {
+  const auto said = GetParticipation(options_.config.state);
+  return said.ok() && *said == Participation::kForgetting;
+}
+
+ExitCode Agent::RunForgetting() {
+  log_.Info("this device is being forgotten: no session runs any more");
+  for (int failures = 0;; ++failures) {
+    const absl::Status status = Forget();
+    if (status.ok()) {
+      log_.Info("this device is forgotten");
+      return protocol::kExitOk;
+    }
+    const absl::Duration wait =
+        ForgetBackoff(failures, options_.config.max_backoff);
+    log_.Warning(
+        "forgetting is not complete",
+        {{"error", status.message()}, {"retry_in", HumanDuration(wait)}});
+    if (options_.max_sessions.has_value()) return protocol::ExitCodeOf(status);
+    if (AwaitSignal(wait)) return protocol::kExitOk;
+  }
+}
+
+bool Agent::AwaitSignal(absl::Duration wait) {
+  pollfd polled = {signals_.fd(), POLLIN, 0};
+  const timespec timeout =
+      absl::ToTimespec(std::clamp(wait, absl::ZeroDuration(), kLongestWait));
+  return ppoll(&polled, 1, &timeout, nullptr) > 0 && signals_.HasCome();
+}
+
+absl::Status Agent::Forget() {
+  const AgentConfig& config = options_.config;
+  return ForgetDevice(
+      {config.coordinator, config.state, config.proxy, config.insecure},
+      {options_.failpoints,
+       [this] { return !AwaitSignal(absl::ZeroDuration()); }},
+      options_.make_transport);
 }
 
 bool Agent::IsLastSession() const {
@@ -209,6 +274,10 @@ void Agent::OnSessionOver(const absl::StatusOr<SessionReport>& report) {
     return;
   }
   code_ = ExitCodeOf(report->outcome);
+  if (report->outcome == SessionReport::kForgotten) {
+    is_forgotten_ = true;  // and leaves no status behind
+    return;
+  }
   session_log_.OnSessionOver(*report);
   if (report->outcome == SessionReport::kContributed) ++status_.contributions;
   if (report->num_steps > 0) status_.model_version = report->model_version;

@@ -44,6 +44,9 @@ class Agent {
   // between their pieces. A signal ends the running session within a second,
   // unless a mini-batch takes longer. The exit code tells how the last session
   // went.
+  //
+  // Once the device is being forgotten no session runs any more: the agent asks
+  // the coordinator, with back-off, until it has confirmed, and ends then.
   protocol::ExitCode Run();
 
  private:
@@ -51,6 +54,12 @@ class Agent {
   // Where the client's examples come from.
   absl::Status OpenExamples(DeviceClientParts& parts);
   protocol::ExitCode RunSessions();
+  protocol::ExitCode RunForgetting();
+  // One attempt.
+  absl::Status Forget();
+  bool IsForgetting() const;
+  // Whether one has come, up to `wait` from now.
+  bool AwaitSignal(absl::Duration wait);
   // Does one piece of a session's work, if it is time.
   void Tick();
   // Waits until something comes or is due, and serves it; whether it was a
@@ -70,6 +79,7 @@ class Agent {
   SessionLog session_log_;
   AgentStatus status_;
   protocol::ExitCode code_ = protocol::kExitOk;  // of the last session
+  bool is_forgotten_ = false;                    // or about to be
   const RealClock clock_;
   std::unique_ptr<ExampleIntake> intake_;  // null: the data are files
   std::unique_ptr<Client> client_;         // uses the intake's store

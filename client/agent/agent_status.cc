@@ -11,7 +11,9 @@
 #include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/file_state.h"
+#include "client/forgetting.h"
 #include "client/limits/budget.h"
+#include "client/participation.h"
 
 namespace shoal::client {
 namespace {
@@ -106,11 +108,26 @@ std::string BudgetsText(const Json& budgets) {
   return text;
 }
 
+// What the owner has said, and what it leads to.
+std::string ParticipationText(const Json& status) {
+  const std::string said = Text(status, "participation");
+  if (said == ParticipationName(Participation::kOptedOut)) {
+    return "opted out: no sessions until `shoal-agent opt-in`";
+  }
+  if (said != ParticipationName(Participation::kForgetting)) return "yes";
+  return absl::StrCat("being forgotten since ",
+                      Text(status, "forgetting_since"),
+                      ": the device's data are deleted, the coordinator has "
+                      "not confirmed yet");
+}
+
 std::string Table(const Json& status) {
   std::string out;
   const auto row = [&](absl::string_view label, absl::string_view value) {
     absl::StrAppendFormat(&out, "%-16s%s\n", label, value);
   };
+  row("participation", ParticipationText(status));
+  if (!status.contains("version")) return out;
   row("agent", Text(status, "version"));
   row("coordinator", Text(status, "coordinator"));
   row("population", Text(status, "population"));
@@ -155,6 +172,20 @@ absl::string_view OutcomeName(SessionReport::Outcome outcome) {
       return "cancelled";
     case SessionReport::kHeldBack:
       return "held_back";
+    case SessionReport::kForgotten:
+      return "forgotten";
+  }
+  SHOAL_CHECK(false);
+}
+
+absl::string_view ParticipationName(Participation participation) {
+  switch (participation) {
+    case Participation::kTakesPart:
+      return "takes_part";
+    case Participation::kOptedOut:
+      return "opted_out";
+    case Participation::kForgetting:
+      return "forgetting";
   }
   SHOAL_CHECK(false);
 }
@@ -183,15 +214,24 @@ absl::Status WriteAgentStatus(const std::string& state_folder,
 absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
                                             bool json) {
   const std::string path = StatusPath(state_folder);
-  absl::StatusOr<std::string> text = ReadFile(path);
-  if (absl::IsNotFound(text.status())) {
+  const Participation said = ParticipationFiles(state_folder).Look();
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  Json status = Json::object();
+  if (text.ok()) {
+    status = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (!status.is_object()) {
+      return absl::DataLossError(absl::StrCat(path, ": is no JSON object"));
+    }
+  } else if (!absl::IsNotFound(text.status())) {
+    return text.status();
+  } else if (said == Participation::kTakesPart) {
     return absl::NotFoundError(absl::StrCat(
         path, " is missing: no agent has ended a session with this folder"));
   }
-  SHOAL_RETURN_IF_ERROR(text.status());
-  Json status = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!status.is_object()) {
-    return absl::DataLossError(absl::StrCat(path, ": is no JSON object"));
+  status["participation"] = ParticipationName(said);
+  if (const auto since = ForgettingSince(state_folder); since.ok()) {
+    status["forgetting_since"] =
+        absl::FormatTime(absl::RFC3339_sec, *since, absl::UTCTimeZone());
   }
   status["pending_upload"] = HasPendingUpload(state_folder);
   return json

@@ -30,12 +30,16 @@ struct AgentStatus {
 // "contributed", "not_assigned", …
 absl::string_view OutcomeName(SessionReport::Outcome outcome);
 
+// "takes_part", "opted_out", "forgetting"
+absl::string_view ParticipationName(Participation participation);
+
 absl::Status WriteAgentStatus(const std::string& state_folder,
                               const AgentStatus& status);
 
-// The status for people, or the JSON object with `pending_upload` added.
-// NOT_FOUND before an agent has written it; DATA_LOSS when the file is
-// damaged.
+// The status for people, or the JSON object with `participation`, when the
+// device is being forgotten `forgetting_since`, and `pending_upload` added.
+// NOT_FOUND before an agent has written it, unless the owner has said no;
+// DATA_LOSS when the file is damaged.
 absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
                                             bool json);
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/logging.h"
@@ -14,6 +15,7 @@
 #include "client/agent/agent.h"
 #include "client/agent/agent_status.h"
 #include "client/agent/ask_agent.h"
+#include "client/agent/owners_say.h"
 #include "client/agent/share.h"
 #include "client/agent/stop_signals.h"
 #include "client/transport/lean/openssl_memory.h"
@@ -59,9 +61,23 @@ struct StatusArguments {
   bool json = false;
 };
 
+struct OwnersArguments {
+  std::string config;
+  bool json = false;
+  // Of `forget`:
+  bool yes = false;
+  bool without_coordinator = false;
+  std::string proxy;
+};
+
 ExitCode Fail(const absl::Status& status) {
   PrintError("shoal-agent", status);
   return protocol::ExitCodeOf(status);
+}
+
+absl::StatusOr<Failpoints> FailpointsOfTests() {
+  const char* failpoint = std::getenv("SHOAL_AGENT_FAILPOINT");
+  return Failpoints::Parse(failpoint != nullptr ? failpoint : "");
 }
 
 ExitCode Run(const RunArguments& arguments) {
@@ -74,9 +90,7 @@ ExitCode Run(const RunArguments& arguments) {
   if (!arguments.proxy.empty()) options.config.proxy = arguments.proxy;
   if (arguments.once) options.max_sessions = 1;
   if (arguments.sessions > 0) options.max_sessions = arguments.sessions;
-  const char* failpoint = std::getenv("SHOAL_AGENT_FAILPOINT");
-  const auto failpoints =
-      Failpoints::Parse(failpoint != nullptr ? failpoint : "");
+  const absl::StatusOr<Failpoints> failpoints = FailpointsOfTests();
   if (!failpoints.ok()) return Fail(failpoints.status());
   options.failpoints = *failpoints;
   StderrLogger log(options.config.log_level, options.config.log_json);
@@ -143,6 +157,51 @@ ExitCode Status(const StatusArguments& arguments) {
   if (!text.ok()) return Fail(text.status());
   std::fputs(text->c_str(), stdout);
   return protocol::kExitOk;
+}
+
+ExitCode SetTakesPart(const OwnersArguments& arguments, bool takes_part) {
+  const absl::StatusOr<configuration::AgentConfig> config =
+      configuration::LoadAgentConfig(arguments.config);
+  if (!config.ok()) return Fail(protocol::AsWrongInput(config.status()));
+  const absl::StatusOr<std::string> said =
+      SayParticipation(*config, takes_part, arguments.json);
+  if (!said.ok()) return Fail(said.status());
+  std::fputs(said->c_str(), stdout);
+  return protocol::kExitOk;
+}
+
+// OK when the owner has agreed.
+absl::Status Confirm(const configuration::AgentConfig& config) {
+  if (isatty(STDIN_FILENO) == 0) {
+    return absl::InvalidArgumentError(
+        "forget: there is no terminal to confirm it on, expected --yes");
+  }
+  std::fputs(ForgetWarning(config).c_str(), stderr);
+  std::fputs("Type yes to go on: ", stderr);
+  char answer[16] = {};
+  if (std::fgets(answer, sizeof answer, stdin) != nullptr &&
+      absl::StripAsciiWhitespace(answer) == "yes") {
+    return absl::OkStatus();
+  }
+  return absl::CancelledError("forget: nothing was changed");
+}
+
+ExitCode ForgetThisDevice(const OwnersArguments& arguments) {
+  absl::StatusOr<configuration::AgentConfig> config =
+      configuration::LoadAgentConfig(arguments.config);
+  if (!config.ok()) return Fail(protocol::AsWrongInput(config.status()));
+  if (!arguments.proxy.empty()) config->proxy = arguments.proxy;
+  if (!arguments.yes) {
+    const absl::Status confirmed = Confirm(*config);
+    if (!confirmed.ok()) return Fail(confirmed);
+  }
+  const absl::StatusOr<Failpoints> failpoints = FailpointsOfTests();
+  if (!failpoints.ok()) return Fail(failpoints.status());
+  const ForgetAnswer answer = SayForget(*config, arguments.without_coordinator,
+                                        arguments.json, *failpoints);
+  std::fputs(answer.text.c_str(), stdout);
+  if (answer.status.ok()) return protocol::kExitOk;
+  return Fail(answer.status);
 }
 
 void AddProxy(CLI::App& command, std::string& proxy) {
@@ -244,6 +303,31 @@ CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
   return status;
 }
 
+CLI::App* AddOwners(CLI::App& app, OwnersArguments& arguments,
+                    const std::string& name, const std::string& description) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_option("--config", arguments.config, "the agent's YAML file")
+      ->required();
+  command->add_flag("--json", arguments.json, "as one JSON object");
+  command->footer(absl::StrCat("Example: shoal-agent ", name,
+                               " --config /etc/shoal/agent.yaml"));
+  return command;
+}
+
+CLI::App* AddForget(CLI::App& app, OwnersArguments& arguments) {
+  CLI::App* forget = AddOwners(
+      app, arguments, "forget",
+      "leave the fleet for good: delete what the device holds, have the "
+      "coordinator delete what names it, then delete its key. Goes on with a "
+      "forgetting that the coordinator has not confirmed");
+  forget->add_flag("--yes", arguments.yes, "do not ask for confirmation");
+  forget->add_flag("--without-coordinator", arguments.without_coordinator,
+                   "delete the key without asking a coordinator that is gone "
+                   "for good");
+  AddProxy(*forget, arguments.proxy);
+  return forget;
+}
+
 ExitCode Main(int argc, char** argv) {
   CLI::App app(
       "Takes part in a federation with the data of this machine.\n"
@@ -257,7 +341,9 @@ ExitCode Main(int argc, char** argv) {
       "--features 0.5,1.25\n"
       "  shoal-agent predict --socket /run/shoal/agent.sock "
       "--features 0.5,1.25\n"
-      "  shoal-agent status --state /var/lib/shoal-agent",
+      "  shoal-agent status --state /var/lib/shoal-agent\n"
+      "  shoal-agent opt-out --config /etc/shoal/agent.yaml\n"
+      "  shoal-agent forget --config /etc/shoal/agent.yaml",
       "shoal-agent");
   app.set_version_flag("--version", "shoal-agent " + LongVersion());
   app.require_subcommand(1);
@@ -265,6 +351,7 @@ ExitCode Main(int argc, char** argv) {
   EnrollArguments enroll_arguments;
   StatisticsArguments statistics_arguments;
   StatusArguments status_arguments;
+  OwnersArguments owners_arguments;
   const CLI::App* run = AddRun(app, run_arguments);
   const CLI::App* enroll = AddEnroll(app, enroll_arguments);
   const CLI::App* statistics = AddStatistics(app, statistics_arguments);
@@ -273,6 +360,13 @@ ExitCode Main(int argc, char** argv) {
   const CLI::App* add = AddAdd(app, add_arguments);
   const CLI::App* predict = AddPredict(app, predict_arguments);
   AddStatus(app, status_arguments);
+  const CLI::App* opt_out = AddOwners(
+      app, owners_arguments, "opt-out",
+      "take no part until `opt-in`: a session under way ends before its next "
+      "mini-batch, and nothing is sent any more; models stay");
+  const CLI::App* opt_in = AddOwners(app, owners_arguments, "opt-in",
+                                     "take part again after `opt-out`");
+  const CLI::App* forget = AddForget(app, owners_arguments);
   if (const auto code = configuration::ParseCommandLine(app, argc, argv);
       code.has_value()) {
     return *code;
@@ -282,6 +376,9 @@ ExitCode Main(int argc, char** argv) {
   if (statistics->parsed()) return Statistics(statistics_arguments);
   if (add->parsed()) return Add(add_arguments);
   if (predict->parsed()) return Predict(predict_arguments);
+  if (opt_out->parsed()) return SetTakesPart(owners_arguments, false);
+  if (opt_in->parsed()) return SetTakesPart(owners_arguments, true);
+  if (forget->parsed()) return ForgetThisDevice(owners_arguments);
   return Status(status_arguments);
 }
 

@@ -14,6 +14,7 @@ Severity SeverityOf(SessionReport::Outcome outcome) {
     case SessionReport::kContributed:
     case SessionReport::kCancelled:
     case SessionReport::kHeldBack:
+    case SessionReport::kForgotten:
     case SessionReport::kNotAssigned:
       return Severity::kInfo;
     case SessionReport::kAbandoned:
@@ -81,7 +82,8 @@ void SessionLog::OnSessionOver(const SessionReport& report) {
 }
 
 Severity SessionLog::NoteReason(const SessionReport& report) {
-  if (report.outcome != SessionReport::kNotAssigned) {
+  if (report.outcome != SessionReport::kNotAssigned &&
+      report.outcome != SessionReport::kHeldBack) {
     return SeverityOf(report.outcome);
   }
   const bool is_known = report.explanation == reason_;

@@ -1,6 +1,6 @@
 // What an agent logs of its sessions: one line each. A coordinator that is away
 // for long does not fill the log: why it cannot be reached is said once, and so
-// is why the device is not assigned.
+// is why the device is not assigned or held back.
 #ifndef SHOAL_CLIENT_AGENT_SESSION_LOG_H_
 #define SHOAL_CLIENT_AGENT_SESSION_LOG_H_
 
@@ -24,8 +24,8 @@ class SessionLog {
 
  private:
   void OnUnreachable(const SessionReport& report);
-  // How loud a session's line is: not to be assigned is worth one only for
-  // another reason than the last time.
+  // How loud a session's line is: not to be assigned, or to be held back, is
+  // worth one only for another reason than the last time.
   Severity NoteReason(const SessionReport& report);
 
   Logger& log_;

@@ -275,6 +275,18 @@ absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
   return absl::OkStatus();
 }
 
+absl::Status ForgetWith(const shoal_forget_options* given) {
+  SHOAL_ASSIGN_OR_RETURN(const shoal_forget_options c,
+                         ReadStruct(given, "options"));
+  ForgetOptions options;
+  options.coordinator = Text(c.coordinator);
+  options.state_folder = Text(c.state_folder);
+  options.proxy = Text(c.proxy);
+  options.insecure = c.insecure != 0;
+  options.without_coordinator = c.without_coordinator != 0;
+  return Forget(options);
+}
+
 }  // namespace
 }  // namespace shoal::client
 
@@ -287,6 +299,18 @@ int32_t shoal_enroll(const shoal_enroll_options* options, char device_id[65],
                      shoal_error* error) {
   return shoal::client::Return(shoal::client::EnrollWith(options, device_id),
                                error);
+}
+
+int32_t shoal_set_participation(const char* state_folder, int32_t takes_part,
+                                shoal_error* error) {
+  return shoal::client::Return(
+      shoal::SetParticipation(shoal::client::Text(state_folder),
+                              takes_part != 0),
+      error);
+}
+
+int32_t shoal_forget(const shoal_forget_options* options, shoal_error* error) {
+  return shoal::client::Return(shoal::client::ForgetWith(options), error);
 }
 
 int32_t shoal_client_create(const shoal_options* options,

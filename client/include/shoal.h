@@ -289,6 +289,15 @@ typedef struct shoal_enroll_options {
   const char *proxy;        /* likewise */
 } shoal_enroll_options;
 
+typedef struct shoal_forget_options {
+  size_t struct_size;
+  const char *coordinator;     /* HOST:PORT */
+  const char *state_folder;    /* as that of shoal_options */
+  const char *proxy;           /* likewise */
+  int32_t insecure;            /* likewise */
+  int32_t without_coordinator; /* 1: ask nobody; for one that is gone */
+} shoal_forget_options;
+
 typedef enum shoal_outcome {
   SHOAL_OUTCOME_CONTRIBUTED = 0,
   SHOAL_OUTCOME_NOT_ASSIGNED = 1,
@@ -296,7 +305,8 @@ typedef enum shoal_outcome {
   SHOAL_OUTCOME_REFUSED = 3,
   SHOAL_OUTCOME_UNREACHABLE = 4,
   SHOAL_OUTCOME_CANCELLED = 5,
-  SHOAL_OUTCOME_HELD_BACK = 6 /* the device's own limits do not allow it */
+  SHOAL_OUTCOME_HELD_BACK = 6, /* its own limits, or its owner, forbid it */
+  SHOAL_OUTCOME_FORGOTTEN = 7  /* see shoal_forget: no session follows */
 } shoal_outcome;
 
 /* How one session went. */
@@ -334,6 +344,26 @@ SHOAL_API const char *shoal_version(void);
  * SHOAL_UNAVAILABLE: the coordinator cannot be reached. */
 SHOAL_API int32_t shoal_enroll(const shoal_enroll_options *options,
                                char device_id[65], shoal_error *error);
+
+/* Opts the device of a state folder out (0) or in again (1); without network,
+ * durably, also while a client uses the folder: it ends its session before its
+ * next mini-batch or chunk, tells nobody, and its sessions are
+ * SHOAL_OUTCOME_HELD_BACK until the device opts in. shoal_predict works on.
+ * SHOAL_NOT_FOUND: there is no such folder; SHOAL_FAILED_PRECONDITION: the
+ * device is being forgotten. */
+SHOAL_API int32_t shoal_set_participation(const char *state_folder,
+                                          int32_t takes_part,
+                                          shoal_error *error);
+
+/* Leaves the fleet for good: deletes what the state folder holds, has the
+ * coordinator delete what names the device, then deletes key and certificates.
+ * SHOAL_UNAVAILABLE, or the coordinator's refusal, while it has not confirmed:
+ * call again, also after a restart. No session runs in the folder from the
+ * first call on; a client that uses it ends with SHOAL_OUTCOME_FORGOTTEN.
+ * Blocks for half a minute at most. SHOAL_NOT_FOUND: there is no such folder.
+ */
+SHOAL_API int32_t shoal_forget(const shoal_forget_options *options,
+                               shoal_error *error);
 
 /* SHOAL_INVALID_ARGUMENT names the option that is wrong; SHOAL_NOT_FOUND: the
  * device is not enrolled; SHOAL_FAILED_PRECONDITION: another client uses the

@@ -7,13 +7,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "client/client_options.h"
 #include "client/client_runner.h"
 #include "client/example_dataset.h"
 #include "client/file_state.h"
+#include "client/forgetting.h"
 #include "client/identity.h"
+#include "client/participation.h"
 #include "client/transport/proxy.h"
 #include "protocol/certificates.h"
 #include "protocol/credentials.h"
@@ -22,6 +25,9 @@ namespace shoal::client {
 namespace {
 
 constexpr absl::Duration kEnrollTimeout = absl::Seconds(30);
+constexpr absl::Duration kForgetTimeout = absl::Seconds(30);
+// How often it is asked whether to wait for the coordinator on.
+constexpr absl::Duration kWaitInterval = absl::Milliseconds(200);
 
 // How to connect: with the folder's identity, or in plaintext.
 struct Connector {
@@ -110,6 +116,58 @@ absl::StatusOr<std::string> AskForCertificate(const EnrollOptions& options,
   return std::get<Enrolled>(std::move(answer)).certificate_pem;
 }
 
+// One call, which may be given up.
+absl::Status AskToBeForgotten(Transport& transport,
+                              const std::function<bool()>& may_wait) {
+  transport.Start(ForgetCall());
+  while (true) {
+    const auto answer = transport.Step(kWaitInterval);
+    if (answer.has_value()) return answer->status();
+    if (!may_wait || may_wait()) continue;
+    transport.Drop();
+    return absl::CancelledError("the device has to stop");
+  }
+}
+
+// How an operator may do what the device cannot.
+std::string OperatorsWay(const std::string& folder) {
+  const auto pem = ReadFile(folder + "/certificate.pem");
+  if (!pem.ok()) return "";
+  const auto identity = protocol::ReadIdentity(*pem);
+  if (!identity.ok()) return "";
+  return absl::StrCat("; an operator can do it with `shoalctl device forget ",
+                      identity->id, "`");
+}
+
+absl::Status ConfirmForgetting(const ForgetOptions& options,
+                               const ForgetParts& parts,
+                               TransportMaker make_transport) {
+  ClientOptions client;
+  client.coordinator = options.coordinator;
+  client.state_folder = options.state_folder;
+  client.proxy = options.proxy;
+  client.insecure = options.insecure;
+  client.idle_window = kForgetTimeout;
+  SystemRng rng;
+  absl::StatusOr<std::shared_ptr<const Connector>> connector =
+      MakeConnector(client, make_transport, parts.failpoints, rng);
+  absl::Status status = connector.status();
+  if (status.ok()) {
+    SHOAL_ASSIGN_OR_RETURN(const auto transport, (*connector)->Connect());
+    status = AskToBeForgotten(*transport, parts.may_wait);
+  }
+  if (status.ok()) return status;
+  absl::Status told(
+      status.code(),
+      absl::StrCat("what this device held is deleted, but the coordinator has "
+                   "not confirmed that it forgets the device: ",
+                   status.message(), OperatorsWay(options.state_folder)));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+    told.SetPayload(url, payload);  // a refusal stays one
+  });
+  return told;
+}
+
 }  // namespace
 
 DeviceClientParts PartsFrom(const ClientDependencies& dependencies) {
@@ -145,6 +203,8 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   if (made.lock == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(made.lock, FolderLock::Take(options.state_folder));
   }
+  SHOAL_RETURN_IF_ERROR(CheckNotForgetting(options.state_folder));
+  made.folder = options.state_folder;
   SHOAL_ASSIGN_OR_RETURN(auto connector, MakeConnector(options, make_transport,
                                                        parts.failpoints, rng));
   SHOAL_ASSIGN_OR_RETURN(made.state, OpenFileState(options.state_folder));
@@ -178,6 +238,34 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   return MakeClient(std::move(made));
 }
 
+absl::Status ForgetDevice(const ForgetOptions& options, ForgetParts parts,
+                          TransportMaker make_transport) {
+  const std::string& folder = options.state_folder;
+  if (!options.without_coordinator) {
+    SHOAL_RETURN_IF_ERROR(CheckAddress(options.coordinator));
+  }
+  SHOAL_RETURN_IF_ERROR(CheckFolder(folder));
+  SHOAL_RETURN_IF_ERROR(BeginForgetting(folder, absl::Now()));
+  parts.failpoints.Reach(Failpoint::kForgetBegun);
+  SHOAL_RETURN_IF_ERROR(DeleteLocalData(folder));
+  parts.failpoints.Reach(Failpoint::kForgetLocalData);
+  if (!options.without_coordinator && HasIdentity(folder)) {
+    SHOAL_RETURN_IF_ERROR(ConfirmForgetting(options, parts, make_transport));
+  }
+  parts.failpoints.Reach(Failpoint::kForgetConfirmed);
+  // Another call may have come to the end meanwhile, and the device may have
+  // been enrolled anew.
+  if (CheckNotForgetting(folder).ok()) return absl::OkStatus();
+  SHOAL_RETURN_IF_ERROR(DeleteIdentity(folder));
+  parts.failpoints.Reach(Failpoint::kForgetIdentity);
+  const auto lock = FolderLock::Take(folder);
+  // A client that is running notices by itself, and ends it.
+  if (absl::IsFailedPrecondition(lock.status())) return absl::OkStatus();
+  SHOAL_RETURN_IF_ERROR(lock.status());
+  if (CheckNotForgetting(folder).ok()) return absl::OkStatus();
+  return EndForgetting(folder);
+}
+
 absl::StatusOr<std::string> EnrollDevice(const EnrollOptions& options,
                                          TransportMaker make_transport) {
   SHOAL_RETURN_IF_ERROR(CheckAddress(options.coordinator));
@@ -190,6 +278,7 @@ absl::StatusOr<std::string> EnrollDevice(const EnrollOptions& options,
   }
   SHOAL_ASSIGN_OR_RETURN(const auto lock,
                          FolderLock::Take(options.state_folder));
+  SHOAL_RETURN_IF_ERROR(CheckNotForgetting(options.state_folder));
   SHOAL_ASSIGN_OR_RETURN(const Secret key, LoadOrMakeKey(options.state_folder));
   SHOAL_ASSIGN_OR_RETURN(
       const std::string certificate,

@@ -1,5 +1,5 @@
-// shoal::Client and enrolment over a network transport: all that the two
-// transports have in common (sdk.cc and grpc_client.cc choose one).
+// shoal::Client, enrolment and forgetting over a network transport: all that
+// the two transports have in common (sdk.cc and grpc_client.cc choose one).
 #ifndef SHOAL_CLIENT_TRANSPORT_DEVICE_CLIENT_H_
 #define SHOAL_CLIENT_TRANSPORT_DEVICE_CLIENT_H_
 
@@ -54,6 +54,17 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
 absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
     const ClientOptions& options, DeviceClientParts parts,
     TransportMaker make_transport);
+
+struct ForgetParts {
+  Failpoints failpoints;
+  // Asked now and then while the coordinator has not answered; false ends the
+  // wait with CANCELLED. May be empty.
+  std::function<bool()> may_wait;
+};
+
+// As shoal::Forget.
+absl::Status ForgetDevice(const ForgetOptions& options, ForgetParts parts,
+                          TransportMaker make_transport);
 
 // As shoal::Enroll.
 absl::StatusOr<std::string> EnrollDevice(const EnrollOptions& options,

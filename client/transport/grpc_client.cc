@@ -15,4 +15,8 @@ absl::StatusOr<std::string> EnrollOverGrpc(const EnrollOptions& options) {
   return client::EnrollDevice(options, client::MakeGrpcTransport);
 }
 
+absl::Status ForgetOverGrpc(const ForgetOptions& options) {
+  return client::ForgetDevice(options, {}, client::MakeGrpcTransport);
+}
+
 }  // namespace shoal

@@ -15,4 +15,8 @@ absl::StatusOr<std::string> Enroll(const EnrollOptions& options) {
   return client::EnrollDevice(options, client::MakeLeanTransport);
 }
 
+absl::Status Forget(const ForgetOptions& options) {
+  return client::ForgetDevice(options, {}, client::MakeLeanTransport);
+}
+
 }  // namespace shoal

@@ -167,7 +167,8 @@ struct SessionReport {
     kRefused,
     kUnreachable,
     kCancelled,
-    kHeldBack,  // the device's own conditions or budgets do not allow it
+    kHeldBack,   // its own conditions or budgets, or its owner, forbid it
+    kForgotten,  // the device is being forgotten: no session follows
   };
   Outcome outcome = kNotAssigned;
   absl::Duration next_check_in;
@@ -197,7 +198,7 @@ class Client {
   // INVALID_ARGUMENT names the option, the state folder, or the certificate,
   // key or examples in it, that cannot be used; NOT_FOUND when the folder holds
   // no identity (see Enroll); FAILED_PRECONDITION when it belongs to a running
-  // client.
+  // client, or its device is being forgotten (see Forget).
   static absl::StatusOr<std::unique_ptr<Client>> Create(
       const ClientOptions& options, const ClientDependencies& dependencies);
   virtual ~Client() = default;
@@ -227,14 +228,16 @@ class Client {
 
   // What the newest model that was fetched says about one example: class
   // probabilities (of one position after the other), or values.
-  // FAILED_PRECONDITION before the first, and for a model that only your
-  // trainer understands; INVALID_ARGUMENT on a wrong size, a token that is
-  // none, or a missing value that the model does not impute.
+  // FAILED_PRECONDITION before the first, for a model that only your trainer
+  // understands, and once the device is being forgotten; INVALID_ARGUMENT on a
+  // wrong size, a token that is none, or a missing value that the model does
+  // not impute.
   virtual absl::StatusOr<std::vector<float>> Predict(
       absl::Span<const float> features) = 0;
 
   // The newest model that was fetched as it is, for whoever computes with it
-  // himself. FAILED_PRECONDITION before the first.
+  // himself. FAILED_PRECONDITION before the first, and once the device is being
+  // forgotten.
   virtual absl::StatusOr<ModelValues> NewestModel() = 0;
 
   // Keeps an example in the store; once this returns OK neither a crash nor a
@@ -264,6 +267,52 @@ struct EnrollOptions {
 // when the invitation is not valid; UNAVAILABLE when the coordinator cannot be
 // reached.
 absl::StatusOr<std::string> Enroll(const EnrollOptions& options);
+
+// What a device's owner has said.
+enum class Participation {
+  kTakesPart,
+  kOptedOut,    // until it opts in again; models stay, and Predict works
+  kForgetting,  // for good: see Forget
+};
+
+// Opts the device of a state folder out, or in again. May be called while a
+// client, also one of another process, uses the folder, and without one; needs
+// no network, and is durable when it returns OK. A client obeys before its next
+// mini-batch or chunk: it ends its session, tells nobody, and drops an update
+// that was not acknowledged; sessions are kHeldBack then. That the device takes
+// part again it notices when its next session is due, after `max_backoff` at
+// the latest. NOT_FOUND without such a folder; FAILED_PRECONDITION when the
+// device is being forgotten.
+absl::Status SetParticipation(const std::string& state_folder, bool takes_part);
+// NOT_FOUND without such a folder.
+absl::StatusOr<Participation> GetParticipation(const std::string& state_folder);
+
+struct ForgetOptions {
+  std::string coordinator;   // HOST:PORT
+  std::string state_folder;  // as that of ClientOptions
+  std::string proxy = "";    // likewise
+  bool insecure = false;     // likewise
+  // The device is not to wait for a coordinator that is gone for good, or does
+  // not know its certificate any more: nobody is asked then.
+  bool without_coordinator = false;
+};
+
+// Leaves the fleet for good; cannot be undone. Deletes at once what the state
+// folder holds: examples, models, updates, private values, budgets and status.
+// Then has the coordinator delete what names the device and bar its key, and
+// deletes key and certificates. UNAVAILABLE, or the coordinator's refusal,
+// while it has not confirmed: key, certificates and a mark stay until another
+// call, also after a restart, goes on with it. No session runs in the folder
+// from the first call on.
+//
+// May be called while a client, also one of another process, uses the folder:
+// it stops before its next mini-batch or chunk, and its sessions are kForgotten
+// from then on. It removes the mark then and may be destroyed.
+//
+// NOT_FOUND without such a folder; INVALID_ARGUMENT when coordinator or proxy
+// are no addresses, or a certificate cannot be used: nothing could be asked
+// with it.
+absl::Status Forget(const ForgetOptions& options);
 
 }  // namespace shoal
 

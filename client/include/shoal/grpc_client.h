@@ -21,6 +21,9 @@ absl::StatusOr<std::unique_ptr<Client>> CreateGrpcClient(
 // As Enroll; for proxies see CreateGrpcClient.
 absl::StatusOr<std::string> EnrollOverGrpc(const EnrollOptions& options);
 
+// As Forget; for proxies see CreateGrpcClient.
+absl::Status ForgetOverGrpc(const ForgetOptions& options);
+
 }  // namespace shoal
 
 #endif  // SHOAL_GRPC_CLIENT_H_

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "client/forgetting.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -48,6 +49,33 @@ TEST(AgentStatusTest, BudgetsAreShownToPeopleAndScripts) {
       ShowAgentStatus(folder.path(), /*json=*/true).value());
   EXPECT_EQ(json["last"]["budgets"]["joules_left"], 20);
   EXPECT_FALSE(json["last"]["budgets"].contains("metered_bytes_left"));
+}
+
+TEST(AgentStatusTest, OwnersWordIsShownBesideTheLastSession) {
+  const TemporaryFolder folder;
+  SHOAL_ASSERT_OK(WriteAgentStatus(folder.path(), AgentStatus()));
+  const auto text = [&] {
+    return ShowAgentStatus(folder.path(), /*json=*/false).value();
+  };
+  EXPECT_THAT(text(), ::testing::StartsWith("participation   yes\n"));
+  SHOAL_ASSERT_OK(SetParticipation(folder.path(), false));
+  EXPECT_THAT(text(), ::testing::HasSubstr("opted out"));
+  EXPECT_THAT(text(), ::testing::HasSubstr("sessions"));
+}
+
+// The status of sessions is deleted first.
+TEST(AgentStatusTest, PendingForgettingIsShownWithoutASession) {
+  const TemporaryFolder folder;
+  SHOAL_ASSERT_OK(
+      BeginForgetting(folder.path(), absl::FromUnixSeconds(1'700'000'000)));
+  EXPECT_EQ(ShowAgentStatus(folder.path(), /*json=*/false).value(),
+            "participation   being forgotten since 2023-11-14T22:13:20+00:00: "
+            "the device's data are deleted, the coordinator has not confirmed "
+            "yet\n");
+  const auto json = nlohmann::json::parse(
+      ShowAgentStatus(folder.path(), /*json=*/true).value());
+  EXPECT_EQ(json["participation"], "forgetting");
+  EXPECT_EQ(json["forgetting_since"], "2023-11-14T22:13:20+00:00");
 }
 
 }  // namespace

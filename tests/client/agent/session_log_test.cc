@@ -50,6 +50,14 @@ class SessionLogTest : public ::testing::Test {
   SessionLog session_log_{log_};
 };
 
+TEST_F(SessionLogTest, SameReasonToHoldBackIsSaidOnce) {
+  for (const char* why : {"opted out", "opted out", "too hot"}) {
+    session_log_.OnSessionOver(Report(SessionReport::kHeldBack, why));
+  }
+  EXPECT_THAT(log_.lines,
+              ElementsAre(HasSubstr("opted out"), HasSubstr("too hot")));
+}
+
 TEST_F(SessionLogTest, LostSessionIsOneLineAndItsReasonIsSaidOnce) {
   LoseSession("refused");
   LoseSession("refused");

@@ -226,6 +226,41 @@ TEST_F(CApiTest, FailureOfTheTrainerGivesTheAssignmentUp) {
   EXPECT_TRUE(engine.cancelled);
 }
 
+TEST_F(CApiTest, OwnerOptsOutAndIn) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_set_participation(state_.c_str(), 0, &error_), SHOAL_OK);
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_HELD_BACK);
+  ASSERT_EQ(shoal_set_participation(state_.c_str(), 1, &error_), SHOAL_OK);
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_CONTRIBUTED) << report.explanation;
+  EXPECT_EQ(shoal_set_participation("/absent", 0, &error_), SHOAL_NOT_FOUND);
+  EXPECT_EQ(shoal_set_participation(nullptr, 0, nullptr), SHOAL_NOT_FOUND);
+}
+
+TEST_F(CApiTest, OwnerHasTheDeviceForgotten) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  EXPECT_EQ(shoal_forget(nullptr, &error_), SHOAL_INVALID_ARGUMENT);
+  auto forget = Sized<shoal_forget_options>();
+  forget.coordinator = "127.0.0.1:1";
+  forget.state_folder = state_.c_str();
+  EXPECT_EQ(shoal_forget(&forget, &error_), SHOAL_UNAVAILABLE);
+  EXPECT_EQ(shoal_set_participation(state_.c_str(), 1, &error_),
+            SHOAL_FAILED_PRECONDITION);
+  forget.coordinator = address_.c_str();
+  ASSERT_EQ(shoal_forget(&forget, &error_), SHOAL_OK) << error_.message;
+  EXPECT_EQ(fleet_.times_forgotten(), 1);
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_FORGOTTEN);
+  shoal_client_destroy(client_);
+  client_ = nullptr;
+  EXPECT_EQ(Create(), SHOAL_NOT_FOUND);
+}
+
 TEST_F(CApiTest, LimitsAndCallbacksReachTheSession) {
   ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
   auto limits = Sized<shoal_limits>();

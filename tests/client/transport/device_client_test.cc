@@ -1,5 +1,9 @@
 // The promised SDK (shoal/client.h, shoal/grpc_client.h) over both transports,
 // with a real gRPC server at the other end.
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/file.h"
@@ -16,15 +20,18 @@
 namespace shoal::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 struct Sdk {
   const char* name;
   absl::StatusOr<std::unique_ptr<Client>> (*create)(const ClientOptions&,
                                                     const ClientDependencies&);
   absl::StatusOr<std::string> (*enroll)(const EnrollOptions&);
+  absl::Status (*forget)(const ForgetOptions&);
 };
 
 // What SmallPlan() is for.
@@ -69,6 +76,16 @@ class DeviceClientTest : public ::testing::TestWithParam<Sdk> {
     ClientDependencies dependencies;
     dependencies.examples = &examples_;
     return GetParam().create(options, dependencies);
+  }
+  ForgetOptions Forgetting() const {
+    return {.coordinator = server_.address(), .state_folder = State()};
+  }
+  std::vector<std::string> NamesInState() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(State())) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
   }
   std::string State() const { return folder_.path() + "/state"; }
 
@@ -126,6 +143,67 @@ TEST_P(DeviceClientTest, ExamplesComeFromExactlyOnePlace) {
   EXPECT_THAT(GetParam().create(options, dependencies),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("several are given")));
+}
+
+TEST_P(DeviceClientTest, ForgottenDeviceLeavesAnEmptyFolder) {
+  SHOAL_ASSERT_OK(GetParam().enroll(Enrolment()));
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto client, Create());
+    SHOAL_ASSERT_OK(client->RunOnce());
+  }
+  SHOAL_ASSERT_OK(GetParam().forget(Forgetting()));
+  EXPECT_EQ(fleet_.times_forgotten(), 1);
+  EXPECT_THAT(NamesInState(), ElementsAre("lock"));
+  EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kNotFound));
+  // Nobody is left to ask for.
+  SHOAL_EXPECT_OK(GetParam().forget(Forgetting()));
+  EXPECT_EQ(fleet_.times_forgotten(), 1);
+}
+
+TEST_P(DeviceClientTest, ForgottenFolderMayBeEnrolledAnewAsAnotherDevice) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string before,
+                             GetParam().enroll(Enrolment()));
+  SHOAL_ASSERT_OK(GetParam().forget(Forgetting()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string after,
+                             GetParam().enroll(Enrolment()));
+  EXPECT_NE(before, after);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto client, Create());
+  SHOAL_EXPECT_OK(client->RunOnce());
+}
+
+TEST_P(DeviceClientTest, ForgettingOfflineDeletesWhatIsLocalAndGoesOnLater) {
+  SHOAL_ASSERT_OK(GetParam().enroll(Enrolment()));
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto client, Create());
+    SHOAL_ASSERT_OK(client->RunOnce());
+  }
+  ForgetOptions offline = Forgetting();
+  offline.coordinator = "127.0.0.1:1";
+  EXPECT_THAT(GetParam().forget(offline),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("shoalctl device forget ")));
+  EXPECT_THAT(NamesInState(),
+              UnorderedElementsAre("lock", "key.pem", "certificate.pem",
+                                   "ca.pem", "forgetting"));
+  EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                 HasSubstr("is being forgotten")));
+  EXPECT_THAT(GetParam().enroll(Enrolment()),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+
+  SHOAL_ASSERT_OK(GetParam().forget(Forgetting()));
+  EXPECT_EQ(fleet_.times_forgotten(), 1);
+  EXPECT_THAT(NamesInState(), ElementsAre("lock"));
+}
+
+TEST_P(DeviceClientTest, ForgettingUnderARunningClientIsEndedByIt) {
+  SHOAL_ASSERT_OK(GetParam().enroll(Enrolment()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto client, Create());
+  SHOAL_ASSERT_OK(client->RunOnce());
+  SHOAL_ASSERT_OK(GetParam().forget(Forgetting()));
+  EXPECT_THAT(NamesInState(), UnorderedElementsAre("lock", "forgetting"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kForgotten);
+  EXPECT_THAT(NamesInState(), ElementsAre("lock"));
 }
 
 TEST_P(DeviceClientTest, ForgedInvitationIsDenied) {
@@ -198,9 +276,10 @@ TEST(GrpcDeviceClientTest, ProxyIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sdks, DeviceClientTest,
-                         ::testing::Values(Sdk{"Lean", Client::Create, Enroll},
+                         ::testing::Values(Sdk{"Lean", Client::Create, Enroll,
+                                               Forget},
                                            Sdk{"Grpc", CreateGrpcClient,
-                                               EnrollOverGrpc}),
+                                               EnrollOverGrpc, ForgetOverGrpc}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

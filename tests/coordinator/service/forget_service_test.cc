@@ -129,6 +129,7 @@ TEST_P(ForgetServiceTest, KeyOfAForgottenDeviceIsNotEnrolledAgain) {
     v1::EnrollRequest enrolment;
     enrolment.mutable_protocol()->set_major(protocol::kProtocolVersion.major);
     enrolment.set_invitation(invitation.token());
+    enrolment.set_device_name("phone");
     enrolment.set_certificate_request(*protocol::MakeRequest(key, "phone"));
     v1::EnrollResponse enrolled;
     grpc::ClientContext context;

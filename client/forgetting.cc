@@ -1,0 +1,113 @@
+#include "client/forgetting.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/check.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "client/participation.h"
+
+namespace shoal::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr absl::string_view kLocalNames[] = {
+    "examples",    "models",    "private",     "newest.bin",
+    "pending.bin", "costs.bin", "status.json", "budgets.bin"};
+constexpr absl::string_view kIdentityNames[] = {"key.pem", "certificate.pem",
+                                                "ca.pem", "device.txt"};
+
+// A crash may have left a neighbour file, named by six characters more
+// (base/file.h).
+constexpr size_t kNeighbourSuffix = 7;
+
+bool IsOneOf(absl::string_view name,
+             absl::Span<const absl::string_view> names) {
+  return absl::c_any_of(names, [&](absl::string_view ours) {
+    return name == ours || (name.size() == ours.size() + kNeighbourSuffix &&
+                            absl::StartsWith(name, absl::StrCat(ours, ".")));
+  });
+}
+
+// Files and folders in `folder` with these names.
+absl::Status Delete(const std::string& folder,
+                    absl::Span<const absl::string_view> names) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (IsOneOf(it->path().filename().string(), names)) {
+      found.push_back(it->path());
+    }
+  }
+  if (error) return ErrnoStatus(error.value(), folder, "list");
+  for (const fs::path& path : found) {
+    fs::remove_all(path, error);
+    if (error) return ErrnoStatus(error.value(), path.string(), "remove");
+  }
+  return SyncFolder(folder);
+}
+
+bool IsThere(const std::string& folder, absl::string_view name) {
+  return access(absl::StrCat(folder, "/", name).c_str(), F_OK) == 0;
+}
+
+std::string MarkerPath(const std::string& folder) {
+  return absl::StrCat(folder, "/", kForgettingName);
+}
+
+}  // namespace
+
+absl::Status BeginForgetting(const std::string& folder, absl::Time now) {
+  if (IsThere(folder, kForgettingName)) return SyncFolder(folder);
+  return WriteFileAtomically(
+      MarkerPath(folder),
+      absl::StrCat(
+          absl::FormatTime(absl::RFC3339_sec, now, absl::UTCTimeZone()), "\n"),
+      0600);
+}
+
+absl::StatusOr<absl::Time> ForgettingSince(const std::string& folder) {
+  const std::string path = MarkerPath(folder);
+  SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  absl::Time since;
+  std::string error;
+  if (absl::ParseTime(absl::RFC3339_sec, absl::StripAsciiWhitespace(text),
+                      &since, &error)) {
+    return since;
+  }
+  return absl::DataLossError(absl::StrCat(path, ": ", error));
+}
+
+absl::Status DeleteLocalData(const std::string& folder) {
+  return Delete(folder, kLocalNames);
+}
+
+bool HasIdentity(const std::string& folder) {
+  return (IsThere(folder, "key.pem") && IsThere(folder, "certificate.pem")) ||
+         IsThere(folder, "device.txt");
+}
+
+absl::Status DeleteIdentity(const std::string& folder) {
+  return Delete(folder, kIdentityNames);
+}
+
+absl::Status EndForgetting(const std::string& folder) {
+  SHOAL_CHECK(!HasIdentity(folder));
+  SHOAL_RETURN_IF_ERROR(DeleteLocalData(folder));
+  SHOAL_RETURN_IF_ERROR(DeleteIdentity(folder));  // a lone key, say
+  return Delete(folder, {kOptedOutName, kForgettingName});
+}
+
+}  // namespace shoal::client

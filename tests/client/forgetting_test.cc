@@ -1,0 +1,161 @@
+#include "client/forgetting.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "client/include/shoal/client.h"
+#include "client/participation.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::client {
+namespace {
+
+using ::testing::IsEmpty;
+using testing::IsOkAndHolds;
+using testing::StatusIs;
+using ::testing::UnorderedElementsAre;
+
+constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr auto kNotFound = absl::StatusCode::kNotFound;
+
+class ForgettingTest : public ::testing::Test {
+ protected:
+  void Write(const std::string& name) {
+    const std::filesystem::path path = folder_.path() + "/" + name;
+    SHOAL_ASSERT_OK(MakeFolders(path.parent_path().string()));
+    SHOAL_ASSERT_OK(ReplaceFile(path.string(), "x"));
+  }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder_.path())) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(ForgettingTest, LocalDataGoAndWhatIsNotOursStays) {
+  for (const char* name :
+       {"examples/2026/a.bin", "models/0f", "models/0f.part", "private/0f",
+        "newest.bin", "pending.bin", "budgets.bin", "costs.bin", "status.json",
+        "key.pem", "certificate.pem", "ca.pem", "lock", "photos/cat.jpg",
+        "pending.binary"}) {
+    Write(name);
+  }
+  SHOAL_ASSERT_OK(DeleteLocalData(folder_.path()));
+  EXPECT_THAT(Names(),
+              UnorderedElementsAre("key.pem", "certificate.pem", "ca.pem",
+                                   "lock", "photos", "pending.binary"));
+  SHOAL_ASSERT_OK(DeleteIdentity(folder_.path()));
+  EXPECT_THAT(Names(),
+              UnorderedElementsAre("lock", "photos", "pending.binary"));
+}
+
+TEST_F(ForgettingTest, WhatACrashLeftOfAWriteGoesAsWell) {
+  Write("pending.bin.a1B2c3");
+  Write("key.pem.Zz09aa");
+  SHOAL_ASSERT_OK(DeleteLocalData(folder_.path()));
+  EXPECT_THAT(Names(), UnorderedElementsAre("key.pem.Zz09aa"));
+  SHOAL_ASSERT_OK(DeleteIdentity(folder_.path()));
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+TEST_F(ForgettingTest, BeginningAgainKeepsTheFirstTime) {
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  EXPECT_THAT(ForgettingSince(folder_.path()), StatusIs(kNotFound));
+  SHOAL_ASSERT_OK(BeginForgetting(folder_.path(), now));
+  SHOAL_ASSERT_OK(BeginForgetting(folder_.path(), now + absl::Hours(1)));
+  EXPECT_THAT(ForgettingSince(folder_.path()), IsOkAndHolds(now));
+}
+
+TEST_F(ForgettingTest, EndLeavesNothingBehind) {
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), false));
+  SHOAL_ASSERT_OK(BeginForgetting(folder_.path(), absl::Now()));
+  Write("status.json");  // of a client that was still at work
+  Write("key.pem");      // of an enrolment that did not come to its end
+  SHOAL_ASSERT_OK(EndForgetting(folder_.path()));
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+TEST_F(ForgettingTest, WithoutACoordinatorNobodyIsAsked) {
+  for (const char* name : {"key.pem", "certificate.pem", "models/0f"}) {
+    Write(name);
+  }
+  ForgetOptions options;
+  options.state_folder = folder_.path();
+  options.without_coordinator = true;
+  SHOAL_ASSERT_OK(Forget(options));
+  EXPECT_THAT(Names(), UnorderedElementsAre("lock"));
+}
+
+TEST_F(ForgettingTest, UnusableCertificateKeepsTheDeviceWaiting) {
+  for (const char* name : {"key.pem", "certificate.pem", "ca.pem", "costs.bin"})
+    Write(name);
+  ForgetOptions options;
+  options.coordinator = "localhost:1";
+  options.state_folder = folder_.path();
+  EXPECT_THAT(Forget(options), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Names(), UnorderedElementsAre("key.pem", "certificate.pem",
+                                            "ca.pem", "forgetting"));
+}
+
+TEST_F(ForgettingTest, FolderThatIsNoneIsNotMade) {
+  ForgetOptions options;
+  options.coordinator = "localhost:1";
+  options.state_folder = folder_.path() + "/absent";
+  EXPECT_THAT(Forget(options), StatusIs(kNotFound));
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+// --- opting out --------------------------------------------------------------
+
+TEST_F(ForgettingTest, OptingOutAndInIsSeenByWhoeverLooks) {
+  const ParticipationFiles files(folder_.path());
+  EXPECT_EQ(files.Look(), Participation::kTakesPart);
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), false));
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), false));
+  EXPECT_EQ(files.Look(), Participation::kOptedOut);
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), true));
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), true));
+  EXPECT_THAT(GetParticipation(folder_.path()),
+              IsOkAndHolds(Participation::kTakesPart));
+}
+
+TEST_F(ForgettingTest, OptingOutDropsTheUpdateThatWasNotAcknowledged) {
+  Write("pending.bin");
+  Write("models/0f");
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), false));
+  EXPECT_THAT(Names(), UnorderedElementsAre("models", "opted_out"));
+}
+
+TEST_F(ForgettingTest, WhoIsBeingForgottenCannotOptIn) {
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), false));
+  SHOAL_ASSERT_OK(BeginForgetting(folder_.path(), absl::Now()));
+  EXPECT_THAT(SetParticipation(folder_.path(), true),
+              StatusIs(kFailedPrecondition));
+  EXPECT_THAT(GetParticipation(folder_.path()),
+              IsOkAndHolds(Participation::kForgetting));
+}
+
+TEST_F(ForgettingTest, FolderThatCannotBeLookedIntoCountsAsOptedOut) {
+  Write("file");
+  EXPECT_EQ(ParticipationFiles(folder_.path() + "/file").Look(),
+            Participation::kOptedOut);
+}
+
+TEST_F(ForgettingTest, ParticipationNeedsAFolder) {
+  EXPECT_THAT(SetParticipation(folder_.path() + "/absent", false),
+              StatusIs(kNotFound));
+  Write("file");
+  EXPECT_THAT(GetParticipation(folder_.path() + "/file"), StatusIs(kNotFound));
+}
+
+}  // namespace
+}  // namespace shoal::client
