@@ -12,6 +12,9 @@ set(SHOAL_SANITIZE "" CACHE STRING
 set(SHOAL_MARCH native CACHE STRING
     "Instruction set, as for -march=; empty for the compiler's default")
 
+option(SHOAL_SMALL
+       "For devices: one copy of the kernels, for SHOAL_MARCH; no unwinding" OFF)
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)

@@ -11,16 +11,22 @@ function(_shoal_register target)
   set_property(GLOBAL APPEND PROPERTY SHOAL_TARGETS ${target})
 endfunction()
 
-# shoal_library(NAME name SRCS … HDRS … DEPS … [PRIVATE_DEPS …])
-# Makes shoal_<name> with the alias shoal::<name>.
+# shoal_library(NAME name SRCS … HDRS … DEPS … [PRIVATE_DEPS …] [EXCEPTIONS])
+# Makes shoal_<name> with the alias shoal::<name>. EXCEPTIONS: it catches those of
+# a library; all others can do without the tables for them.
 function(shoal_library)
-  cmake_parse_arguments(A "" "NAME" "SRCS;HDRS;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(A "EXCEPTIONS" "NAME" "SRCS;HDRS;DEPS;PRIVATE_DEPS"
+                        ${ARGN})
   set(target shoal_${A_NAME})
   if(A_SRCS)
     add_library(${target} STATIC ${A_SRCS} ${A_HDRS})
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:shoal_flags>
                           PUBLIC ${A_DEPS} PRIVATE ${A_PRIVATE_DEPS})
+    if(SHOAL_SMALL AND NOT A_EXCEPTIONS)
+      target_compile_options(${target} PRIVATE -fno-exceptions
+        -fno-unwind-tables -fno-asynchronous-unwind-tables)
+    endif()
   else()
     add_library(${target} INTERFACE ${A_HDRS})
     set(scope INTERFACE)

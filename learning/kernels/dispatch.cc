@@ -4,7 +4,7 @@
 namespace shoal::learning {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SHOAL_ONE_KERNEL)
 // By single features: compilers differ in the names of levels that they know.
 // The compiler's runtime also asks whether the system saves the registers.
 bool HasAvx2() {
@@ -31,7 +31,7 @@ const Kernels* KernelsFor(InstructionSet set) {
   switch (set) {
     case InstructionSet::kBaseline:
       return &baseline::Table();
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SHOAL_ONE_KERNEL)
     case InstructionSet::kAvx2:
       return HasAvx2() ? &avx2::Table() : nullptr;
     case InstructionSet::kAvx512:

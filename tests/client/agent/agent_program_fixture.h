@@ -48,12 +48,13 @@ class AgentProgramTest : public ::testing::Test {
 
   // `now`: when the certificates are made, for an hour.
   void ServeTls(absl::Time now = absl::Now(),
-                const std::string& host = "127.0.0.1") {
+                const std::string& host = "127.0.0.1",
+                const protocol::Plan& plan = HandwritingPlan()) {
     ca_ = *protocol::MakeCa("test", now, absl::Hours(1));
     certificate_ =
         *protocol::Issue(ca_, "coordinator", protocol::Role::kCoordinator,
                          {host}, now, absl::Hours(1));
-    fleet_ = std::make_unique<FakeFleet>(HandwritingPlan());
+    fleet_ = std::make_unique<FakeFleet>(plan);
     service_ = std::make_unique<FleetService>(*fleet_);
     service_->set_enrollment_ca({ca_.key_pem.Copy(), ca_.certificate_pem});
     server_ = std::make_unique<FleetServer>(*service_, &certificate_,

@@ -328,6 +328,42 @@ ProcessCounts CountsOf(pid_t pid) {
   return counts;
 }
 
+// "RssAnon" and the like, in KiB.
+int64_t KibibytesOf(pid_t pid, const std::string& field) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  std::string name;
+  while (status >> name) {
+    int64_t number = 0;
+    if (name == field + ":" && status >> number) return number;
+  }
+  return -1;
+}
+
+// A session of 50 000 parameters over TLS.
+TEST_F(AgentProgramTest, MemoryIsSmallFromOutside) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers have memory of their own";
+#endif
+  protocol::Plan plan = HandwritingPlan();
+  plan.model.architecture = learning::MlpSpec{784, {63}, 10};
+  ServeTls(absl::Now(), "127.0.0.1", plan);
+  ASSERT_EQ(Enroll("welcome"), protocol::kExitOk) << Log();
+  Configure("memory: 2MiB\n");
+  const auto agent = Start({"run", "--config", ConfigPath()});
+  ASSERT_NE(agent, nullptr);
+  int64_t peak = 0;
+  const absl::Time end = absl::Now() + kPatience;
+  while (fleet_->counted().empty()) {
+    ASSERT_LT(absl::Now(), end) << Log();
+    peak = std::max(peak, KibibytesOf(agent->pid(), "RssAnon"));
+  }
+  EXPECT_LE(peak, 3 * 1024 + 2 * 1024);
+  absl::SleepFor(absl::Milliseconds(200));  // what ends a session
+  EXPECT_LE(KibibytesOf(agent->pid(), "RssAnon"), 3 * 1024);
+  EXPECT_EQ(KibibytesOf(agent->pid(), "Threads"), 1);
+  ExpectStops(*agent);
+}
+
 // One thread, which waits for signals between sessions.
 TEST_F(AgentProgramTest, IdleAgentSleepsWithoutAConnection) {
   population_ = "nobody";  // told to come back in 11 s
@@ -342,7 +378,7 @@ TEST_F(AgentProgramTest, IdleAgentSleepsWithoutAConnection) {
   }
   absl::SleepFor(absl::Milliseconds(200));  // what ends a session
   const ProcessCounts before = CountsOf(agent->pid());
-  absl::SleepFor(absl::Milliseconds(500));
+  absl::SleepFor(absl::Seconds(10));
   const ProcessCounts after = CountsOf(agent->pid());
   EXPECT_EQ(after.threads, 1);
   EXPECT_EQ(after.sockets, 0);
