@@ -151,6 +151,20 @@ TEST_F(LeaveProgramTest, RunningAgentEndsAndLeavesNothingBehind) {
   EXPECT_GE(fleet_->times_forgotten(), 1);
 }
 
+// It waits for examples and for its next session, which is far away.
+TEST_F(LeaveProgramTest, SleepingAgentGivesItsExamplesUpOnceItIsWoken) {
+  ServeSmall();
+  const auto agent = StartListening();
+  ASSERT_EQ(Add("1", "0,1,0,0"), 0) << Log();
+  AwaitLog("outcome=contributed");
+  ASSERT_TRUE(std::filesystem::exists(State() + "/examples"));
+  ASSERT_EQ(Say("forget", {"--yes"}), 0) << Log();
+  EXPECT_FALSE(std::filesystem::exists(State() + "/examples"));
+  EXPECT_NE(Add("2", "0,0,1,0"), 0);  // wakes it, and is not taken in
+  ExpectEnds(*agent);
+  EXPECT_THAT(NamesInState(), ElementsAre("lock"));
+}
+
 TEST_F(LeaveProgramTest, ForgettingOfflineIsCompletedByTheAgentLater) {
   ServeTls();
   ASSERT_EQ(Enroll("welcome"), 0) << Log();
