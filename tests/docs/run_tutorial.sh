@@ -12,8 +12,8 @@ cleanup() {
   rm -rf "$work"
 }
 trap cleanup EXIT
-mkdir -p "$work/build/release"
-ln -s "$bin" "$work/build/release/bin"
+mkdir "$work/build"
+ln -s "$(dirname "$bin")" "$work/build/release"
 sed -n '/^```sh$/,/^```$/{/^```/!p}' "$page" > "$work/commands"
 [ -s "$work/commands" ] || { echo "no commands in $page" >&2; exit 1; }
 cd "$work"

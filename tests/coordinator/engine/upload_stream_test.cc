@@ -120,7 +120,7 @@ TEST_F(UploadStreamTest, ClaimOfATebibyteIsRefusedBeforeAnythingIsReserved) {
   const auto start = BeginClaiming(int64_t{1} << 40);
   EXPECT_THAT(start, IsRefusal(RefusalCode::kUploadTooLarge));
   EXPECT_THAT(std::string(start.status().message()),
-              AllOf(HasSubstr("1099511627776"), HasSubstr("80")));
+              AllOf(HasSubstr("1099511627776"), HasSubstr("88")));
   EXPECT_EQ(OutcomeOf(1, Round().id), "refused: upload_too_large");
 }
 

@@ -90,7 +90,7 @@ TEST(RulesTest, AChoiceMustBeMade) {
   EXPECT_THAT(Problems(v1::ModelDefinition()),
               ElementsAre("architecture: none is chosen, expected one of "
                           "logistic, mlp, linear, cnn, gru_language_model, "
-                          "autoencoder, network"));
+                          "autoencoder, network, external"));
   v1::Plan plan;
   plan.mutable_model();
   EXPECT_THAT(Problems(plan),

@@ -112,7 +112,9 @@ INSTANTIATE_TEST_SUITE_P(
     Each, WrongOptionsTest,
     ::testing::Values(
         Wrong{"Data", {.data = "minst:/x"}, "data 'minst:/x', expected one of"},
-        Wrong{"Algorithm", {.algorithm = "fedsgd"}, "expected fedavg or"},
+        Wrong{"Algorithm",
+              {.algorithm = "fedsgd"},
+              "expected fedavg, fedprox or fednova"},
         Wrong{"MuWithoutProx", {.mu = 0.1}, "--mu needs"},
         Wrong{"NegativeMu", {.algorithm = "fedprox", .mu = -1}, "--mu -1"},
         Wrong{"Rounds", {.rounds = 0}, "--rounds 0"},
