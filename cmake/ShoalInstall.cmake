@@ -55,11 +55,13 @@ install(FILES ${CMAKE_BINARY_DIR}/ShoalConfig.cmake
               ${CMAKE_BINARY_DIR}/ShoalConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Shoal)
 
-install(TARGETS shoal-agent RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-configure_file(packaging/shoal-agent.service.in
-               ${CMAKE_BINARY_DIR}/shoal-agent.service @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/shoal-agent.service
-        DESTINATION lib/systemd/system)
+if(SHOAL_BUILD_AGENT)
+  install(TARGETS shoal-agent RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  configure_file(packaging/shoal-agent.service.in
+                 ${CMAKE_BINARY_DIR}/shoal-agent.service @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/shoal-agent.service
+          DESTINATION lib/systemd/system)
+endif()
 if(SHOAL_BUILD_GRPC)
   install(TARGETS shoald shoalctl shoal-sim
           RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

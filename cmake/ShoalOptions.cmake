@@ -4,6 +4,8 @@ option(SHOAL_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(SHOAL_BUILD_GRPC
        "Build what needs grpc++ and protobuf: coordinator, simulator" ON)
+option(SHOAL_BUILD_AGENT
+       "Build shoal-agent, which reads YAML; what needs gRPC needs it too" ON)
 option(SHOAL_BUILD_FUZZERS
        "Build libFuzzer programs (clang, SHOAL_SANITIZE with address)" OFF)
 option(SHOAL_WARNINGS_AS_ERRORS "Stop at the first warning" OFF)

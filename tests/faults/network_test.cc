@@ -119,6 +119,7 @@ struct Fault {
 const Fault kFaults[] = {
     {"SlowLink", {.piece_bytes = 8192, .pause = absl::Milliseconds(1)}},
     {"LateLink", {.pause = absl::Milliseconds(10)}},
+    {"LossyLink", {.piece_bytes = 16 * 1024, .loss = 0.1}},
     {"CutInTheHandshake", {.hits = 2, .after_bytes_down = 1000}},
     {"CutInTheDownload", {.hits = 2, .after_bytes_down = 300'000}},
     {"CutInTheUpload", {.hits = 2, .after_bytes_up = 300'000}},

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/check.h"
+#include "base/random.h"
 
 namespace shoal::testing {
 namespace {
@@ -168,12 +169,14 @@ bool Relay::OpenTunnel(int client) {
 void Relay::Forward(int client, int server) {
   Flow up = {client, server, options_.after_bytes_up};
   Flow down = {server, client, options_.after_bytes_down};
+  SeededRng lost(static_cast<uint64_t>(connections_));
   int64_t piece = options_.piece_bytes;
   absl::Duration pause = options_.pause;
   while (!stopping_) {
     pollfd ready[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
     if (poll(ready, 2, kPollMilliseconds) <= 0) continue;
     absl::SleepFor(pause);
+    if (lost.Uniform() < options_.loss) absl::SleepFor(options_.retransmission);
     if (ready[0].revents != 0 && !up.Pump(piece)) return;
     if (ready[1].revents != 0 && !down.Pump(piece)) return;
     const bool up_is_hit = IsHit(up);

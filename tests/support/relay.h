@@ -1,5 +1,5 @@
 // A TCP relay on loopback that does to connections what networks do: it passes
-// on slowly, cuts, or falls silent. It can be an HTTP proxy, too.
+// on slowly, loses, cuts, or falls silent. It can be an HTTP proxy, too.
 #ifndef SHOAL_TESTS_SUPPORT_RELAY_H_
 #define SHOAL_TESTS_SUPPORT_RELAY_H_
 
@@ -30,6 +30,11 @@ struct RelayOptions {
   // Bytes are passed on in pieces of this size at most, each after this pause.
   int64_t piece_bytes = 16 * 1024;
   absl::Duration pause = absl::ZeroDuration();
+
+  // Part of the pieces that are lost on the way. TCP sends them again, so that
+  // what a peer sees is that everything behind them waits for that.
+  double loss = 0;
+  absl::Duration retransmission = absl::Milliseconds(200);
 
   // Clients ask for a tunnel first (CONNECT), wherever to; it leads to the
   // target.
