@@ -163,6 +163,7 @@ Accumulator::Accumulator(const FixedPointRange& range, int64_t num_parameters,
                          int num_sub_models)
     : range_(range), sums_(num_parameters) {
   totals_.sub_model_weights.resize(num_sub_models);
+  totals_.sub_model_divisors.resize(num_sub_models);
   SHOAL_CHECK(range.IsValid());
   SHOAL_CHECK(num_parameters >= 1);
 }
@@ -185,14 +186,17 @@ void Accumulator::Add(absl::Span<const WeightedUpdate> updates,
         {update.delta.data(), static_cast<double>(update.weight) * scale});
     totals_.num_updates += 1;
     totals_.weight += update.weight;
+    const absl::int128 divided =
+        update.weight * InDivisorUnits(update.report.divisor);
+    totals_.divisors += divided;
     if (update.shape > 0) {
       totals_.sub_model_weights[update.shape - 1] += update.weight;
+      totals_.sub_model_divisors[update.shape - 1] += divided;
     }
     totals_.num_examples += update.report.num_examples;
     totals_.base_num_correct +=
         std::min(update.report.base_num_correct, range_.MaxCorrect());
     totals_.base_loss += InLossUnits(update.report.base_loss_sum, range_);
-    totals_.divisors += update.weight * InDivisorUnits(update.report.divisor);
   }
   const int64_t num_values = sums_.size();
   if (num_values * num_updates < kMinParallelValues) pool = nullptr;
@@ -217,6 +221,7 @@ absl::Status Accumulator::Merge(const Accumulator& other) {
   totals_.weight += other.totals_.weight;
   for (size_t k = 0; k < totals_.sub_model_weights.size(); ++k) {
     totals_.sub_model_weights[k] += other.totals_.sub_model_weights[k];
+    totals_.sub_model_divisors[k] += other.totals_.sub_model_divisors[k];
   }
   totals_.num_examples += other.totals_.num_examples;
   totals_.base_num_correct += other.totals_.base_num_correct;
@@ -232,15 +237,35 @@ void Accumulator::Mean(absl::Span<double> out,
   SHOAL_CHECK(totals_.weight > 0);
   SHOAL_CHECK(out.size() == sums_.size());
   SHOAL_CHECK(sub_models.size() == narrow.size());
-  const double unit = 1 / range_.Scale();  // exact: a power of two
-  if (std::all_of(narrow.begin(), narrow.end(),
-                  [](int64_t weight) { return weight == 0; })) {
-    const double weight = static_cast<double>(totals_.weight);
-    for (size_t i = 0; i < sums_.size(); ++i) {
-      out[i] = static_cast<double>(sums_[i]) * unit / weight;
-    }
-    return;
+  const bool all_whole = std::all_of(
+      narrow.begin(), narrow.end(), [](int64_t weight) { return weight == 0; });
+  if (all_whole) {
+    WholeMean(out);
+  } else {
+    PartialMean(out, sub_models);
   }
+}
+
+bool Accumulator::IsDivided() const {
+  return totals_.divisors != totals_.weight * InDivisorUnits(1);
+}
+
+void Accumulator::WholeMean(absl::Span<double> out) const {
+  const double unit = 1 / range_.Scale();  // exact: a power of two
+  const double weight = static_cast<double>(totals_.weight);
+  for (size_t i = 0; i < sums_.size(); ++i) {
+    out[i] = static_cast<double>(sums_[i]) * unit / weight;
+  }
+  if (!IsDivided()) return;
+  const double divisor =
+      static_cast<double>(totals_.divisors) * kDivisorUnit / weight;
+  for (double& value : out) value *= divisor;
+}
+
+void Accumulator::PartialMean(absl::Span<double> out,
+                              const learning::SubModels& sub_models) const {
+  const std::vector<int64_t>& narrow = totals_.sub_model_weights;
+  const double unit = 1 / range_.Scale();
   const int64_t whole = std::accumulate(narrow.begin(), narrow.end(),
                                         totals_.weight, std::minus<>());
   std::vector<int64_t> weights(sums_.size(), whole);
@@ -252,12 +277,19 @@ void Accumulator::Mean(absl::Span<double> out,
                              : static_cast<double>(sums_[i]) * unit /
                                    static_cast<double>(weights[i]);
   }
-}
-
-double Accumulator::MeanDivisor() const {
-  SHOAL_CHECK(totals_.weight > 0);
-  return static_cast<double>(totals_.divisors) * kDivisorUnit /
-         static_cast<double>(totals_.weight);
+  if (!IsDivided()) return;
+  const std::vector<absl::int128>& parts = totals_.sub_model_divisors;
+  const absl::int128 of_whole = std::accumulate(
+      parts.begin(), parts.end(), totals_.divisors, std::minus<>());
+  std::vector<double> divisors(sums_.size(), static_cast<double>(of_whole));
+  for (size_t k = 0; k < parts.size(); ++k) {
+    sub_models[k]->AddCounts(static_cast<double>(parts[k]),
+                             absl::MakeSpan(divisors));
+  }
+  for (size_t i = 0; i < sums_.size(); ++i) {
+    if (weights[i] == 0) continue;
+    out[i] *= divisors[i] * kDivisorUnit / static_cast<double>(weights[i]);
+  }
 }
 
 }  // namespace shoal::aggregation

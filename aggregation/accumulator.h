@@ -79,9 +79,11 @@ struct SumTotals {
   int64_t num_examples = 0;
   int64_t base_num_correct = 0;  // each at most 2^62 / max_updates
   absl::int128 base_loss = 0;    // each at most 2^126 / max_updates
-  absl::int128 divisors = 0;     // weight * divisor, in kDivisorUnit
+  // Of all updates: weight * divisor, in kDivisorUnit.
+  absl::int128 divisors = 0;
   // [sub-models]: the part of `weight` that belongs to updates of each.
   std::vector<int64_t> sub_model_weights = {};
+  std::vector<absl::int128> sub_model_divisors = {};  // likewise of `divisors`
   friend bool operator==(const SumTotals&, const SumTotals&) = default;
 };
 
@@ -108,14 +110,12 @@ class Accumulator {
 
   // Writes the weighted mean, [num_parameters]: of each parameter over the
   // updates of those models that have it (Diao et al. 2021, equation 4), and 0
-  // where there is none. REQUIRES: totals().weight > 0; the task's sub-models,
-  // as many as there are weights.
+  // where there is none. Where updates have been divided by something, it is
+  // multiplied by the weighted mean of that, over the same updates: tau_eff of
+  // Wang et al. 2020, equation 9. REQUIRES: totals().weight > 0; the task's
+  // sub-models, as many as there are weights.
   void Mean(absl::Span<double> out,
             const learning::SubModels& sub_models = {}) const;
-
-  // The weighted mean of what the updates have been divided by: tau_eff of
-  // Wang et al. 2020, equation 9; 1 when none was. REQUIRES: as Mean.
-  double MeanDivisor() const;
 
   // A segment's bytes; docs/reference/formats.md.
   std::string Serialize() const;
@@ -123,6 +123,13 @@ class Accumulator {
   static absl::StatusOr<Accumulator> Parse(absl::string_view bytes);
 
  private:
+  // Mean() where every update is of the whole model, and where some are not.
+  void WholeMean(absl::Span<double> out) const;
+  void PartialMean(absl::Span<double> out,
+                   const learning::SubModels& sub_models) const;
+  // Whether any update has been divided by something.
+  bool IsDivided() const;
+
   FixedPointRange range_;
   SumTotals totals_;
   std::vector<int64_t> sums_;  // [num_parameters]

@@ -22,12 +22,12 @@ absl::Status Broken(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("segment: ", what));
 }
 
-// The weights of sub-models are parts of the whole.
-bool WeightsFit(const SumTotals& totals) {
-  int64_t left = totals.weight;
-  for (const int64_t weight : totals.sub_model_weights) {
-    if (weight < 0 || weight > left) return false;
-    left -= weight;
+// What belongs to sub-models are parts of the whole.
+template <typename Number>
+bool AreParts(const std::vector<Number>& parts, Number whole) {
+  for (const Number part : parts) {
+    if (part < 0 || part > whole) return false;
+    whole -= part;
   }
   return true;
 }
@@ -48,7 +48,8 @@ absl::Status CheckTotals(const FixedPointRange& range,
       !within(totals.num_examples, totals.num_updates * kMaxExamples) ||
       !within(totals.base_num_correct,
               totals.num_updates * range.MaxCorrect()) ||
-      !WeightsFit(totals) ||
+      !AreParts(totals.sub_model_weights, totals.weight) ||
+      !AreParts(totals.sub_model_divisors, totals.divisors) ||
       !within(totals.base_loss, totals.num_updates * range.MaxLoss()) ||
       !within(totals.divisors,
               totals.weight * absl::int128(kMostDivisorUnits))) {
@@ -102,6 +103,16 @@ void Unpack(absl::string_view packed, int width, absl::Span<int64_t> sums) {
   }
 }
 
+void AppendI128(std::string& bytes, absl::int128 value) {
+  AppendU64(bytes, absl::Int128Low64(value));
+  AppendU64(bytes, static_cast<uint64_t>(absl::Int128High64(value)));
+}
+
+absl::int128 ReadI128(ByteReader& reader) {
+  const uint64_t low = reader.U64();
+  return absl::MakeInt128(static_cast<int64_t>(reader.U64()), low);
+}
+
 }  // namespace
 
 std::string Accumulator::Serialize() const {
@@ -114,13 +125,12 @@ std::string Accumulator::Serialize() const {
         static_cast<int64_t>(sums_.size())}) {
     AppendU64(bytes, static_cast<uint64_t>(value));
   }
-  for (const absl::int128 value : {totals_.base_loss, totals_.divisors}) {
-    AppendU64(bytes, absl::Int128Low64(value));
-    AppendU64(bytes, static_cast<uint64_t>(absl::Int128High64(value)));
-  }
+  AppendI128(bytes, totals_.base_loss);
+  AppendI128(bytes, totals_.divisors);
   AppendU32(bytes, static_cast<uint32_t>(totals_.sub_model_weights.size()));
-  for (const int64_t weight : totals_.sub_model_weights) {
-    AppendU64(bytes, static_cast<uint64_t>(weight));
+  for (size_t k = 0; k < totals_.sub_model_weights.size(); ++k) {
+    AppendU64(bytes, static_cast<uint64_t>(totals_.sub_model_weights[k]));
+    AppendI128(bytes, totals_.sub_model_divisors[k]);
   }
   const int width = PackedWidth(sums_);
   AppendU32(bytes, static_cast<uint32_t>(width));
@@ -148,10 +158,8 @@ absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
   totals.num_examples = number();
   totals.base_num_correct = number();
   const uint64_t num_values = reader.U64();
-  for (absl::int128* value : {&totals.base_loss, &totals.divisors}) {
-    const uint64_t low = reader.U64();
-    *value = absl::MakeInt128(number(), low);
-  }
+  totals.base_loss = ReadI128(reader);
+  totals.divisors = ReadI128(reader);
   const uint32_t num_sub_models = reader.U32();
   if (num_sub_models > kMaxSubModels) {
     return Broken(absl::StrCat("has ", num_sub_models,
@@ -160,6 +168,7 @@ absl::StatusOr<Accumulator> Accumulator::Parse(absl::string_view bytes) {
   }
   for (uint32_t k = 0; k < num_sub_models; ++k) {
     totals.sub_model_weights.push_back(number());
+    totals.sub_model_divisors.push_back(ReadI128(reader));
   }
   const uint32_t width = reader.U32();
   if (!reader.ok()) return Broken("ends inside its header");

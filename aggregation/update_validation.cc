@@ -64,18 +64,22 @@ absl::Status CheckDivisor(const learning::UpdateReport& report,
         absl::StrCat("update: divisor is ", report.divisor,
                      ", expected 1: the task's algorithm divides by nothing"));
   }
-  const int64_t max_steps = bounds.max_epochs * report.num_examples;
+  const learning::TrainingOptions& training = *bounds.divided_steps;
+  const int64_t max_steps = learning::MaxSteps(training, report.num_examples);
   if (report.num_steps > max_steps) {
-    return RefusalError(RefusalCode::kUpdateMalformed,
-                        absl::StrCat("update: num_steps is ", report.num_steps,
-                                     ", expected at most ", max_steps, " in ",
-                                     bounds.max_epochs, " epochs of ",
-                                     report.num_examples, " examples"));
+    return RefusalError(
+        RefusalCode::kUpdateMalformed,
+        absl::StrCat("update: num_steps is ", report.num_steps,
+                     ", expected at most ", max_steps, " in ", training.epochs,
+                     " epochs of ", report.num_examples, " examples"));
   }
   // A ten-thousandth for what is rounded on the way.
-  const double most = std::min(
-      learning::MaxStepSum(*bounds.divided_steps, report.num_steps) * 1.0001,
-      kMaxDivisor);
+  const double most =
+      std::min(learning::MaxStepSum(
+                   std::get<learning::SgdOptimizer>(training.optimizer.rule),
+                   report.num_steps) *
+                   1.0001,
+               kMaxDivisor);
   if (report.divisor <= most) return absl::OkStatus();
   return RefusalError(
       RefusalCode::kUpdateMalformed,
@@ -130,6 +134,9 @@ absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
   SHOAL_RETURN_IF_ERROR(CheckDivisor(update.decoded.report, bounds));
   update.norm = Norm(update.decoded.delta);
   if (!std::isfinite(update.norm)) return NotFinite(update.decoded.delta);
+  // Both are bounded: the first is what is summed up, the second what is meant.
+  update.norm =
+      std::max(update.norm, update.norm * update.decoded.report.divisor);
   if (update.norm > bounds.norm_bound) {
     return RefusalError(
         RefusalCode::kNormBound,

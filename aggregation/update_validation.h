@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "learning/local_optimizer.h"
+#include "learning/local_update.h"
 #include "learning/update_codec.h"
 
 namespace shoal::aggregation {
@@ -20,16 +20,14 @@ struct UpdateBounds {
   int64_t max_examples = 0;
   // More than 1 for sequences that have a label at every position.
   int64_t predictions_per_example = 1;
-  // Passes over the examples, each of at most as many steps as examples.
-  int max_epochs = 1;
-  // With FedNova, of the devices; null: updates are not divided by anything.
-  const learning::SgdOptimizer* divided_steps = nullptr;
+  // With FedNova, how devices train; null: updates are not divided by anything.
+  const learning::TrainingOptions* divided_steps = nullptr;
 };
 
 struct ValidUpdate {
   learning::DecodedUpdate decoded;  // may point into the validated bytes
   int shape = 0;                    // which of num_parameters it has
-  double norm = 0;                  // L2
+  double norm = 0;                  // L2 of what training has changed
   int64_t weight = 0;               // aggregation weight
 };
 

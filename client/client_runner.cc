@@ -52,7 +52,10 @@ class ClientRunner final : public Client {
   }
   void Loop();
   // Makes the calling thread the one that runs sessions, and the reverse.
+  // FAILED_PRECONDITION when it is that already: a callback calls.
+  absl::Status EnterOrRefuse() SHOAL_EXCLUDES(mutex_);
   void Enter() SHOAL_EXCLUDES(mutex_);
+  bool IsInside() SHOAL_EXCLUDES(mutex_);
   void Leave() SHOAL_EXCLUDES(mutex_);
   // What the device's owner says at the moment. Once it is to be forgotten,
   // that stays: the file that says so goes in the end.
@@ -103,7 +106,11 @@ class ClientRunner final : public Client {
   Mutex mutex_;
   CondVar changed_;
   bool running_ SHOAL_GUARDED_BY(mutex_) = false;
+  std::thread::id inside_ SHOAL_GUARDED_BY(mutex_);  // while running_
   bool looping_ SHOAL_GUARDED_BY(mutex_) = false;
+  // A callback has stopped the session, and nobody but the session's end will
+  // take that back.
+  bool stop_after_session_ SHOAL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<Transport> transport_ SHOAL_GUARDED_BY(mutex_);
   bool is_cancelled_ SHOAL_GUARDED_BY(mutex_) = false;  // transport_
   std::thread loop_ SHOAL_GUARDED_BY(mutex_);
@@ -113,16 +120,35 @@ void ClientRunner::Enter() {
   MutexLock lock(mutex_);
   while (running_) changed_.Wait(mutex_);
   running_ = true;
+  inside_ = std::this_thread::get_id();
+}
+
+bool ClientRunner::IsInside() {
+  MutexLock lock(mutex_);
+  return running_ && inside_ == std::this_thread::get_id();
+}
+
+absl::Status ClientRunner::EnterOrRefuse() {
+  if (IsInside()) {
+    return absl::FailedPreconditionError(
+        "a session is under way, and one of its callbacks cannot run another");
+  }
+  Enter();
+  return absl::OkStatus();
 }
 
 void ClientRunner::Leave() {
   MutexLock lock(mutex_);
   running_ = false;
+  if (stop_after_session_ && run_ == nullptr) {
+    stopping_ = false;
+    stop_after_session_ = false;
+  }
   changed_.NotifyAll();
 }
 
 absl::StatusOr<SessionReport> ClientRunner::RunOnce() {
-  Enter();
+  SHOAL_RETURN_IF_ERROR(EnterOrRefuse());
   absl::StatusOr<SessionReport> report = RunToEnd();
   Leave();
   return report;
@@ -151,7 +177,7 @@ absl::StatusOr<TickResult> ClientRunner::Tick(absl::Duration max_wait) {
           "the client has been started: it ticks by itself");
     }
   }
-  Enter();
+  SHOAL_RETURN_IF_ERROR(EnterOrRefuse());
   absl::StatusOr<TickResult> result = TickNow(max_wait);
   Leave();
   return result;
@@ -353,6 +379,12 @@ void ClientRunner::Loop() {
 
 std::optional<SessionReport> ClientRunner::Stop() {
   std::thread loop;
+  if (IsInside()) {  // a callback: the session's next piece of work sees it
+    MutexLock lock(mutex_);
+    stop_after_session_ = !looping_;
+    stopping_ = true;
+    return std::nullopt;
+  }
   {
     MutexLock lock(mutex_);
     if (!running_ && !looping_ && run_ == nullptr) return std::nullopt;
@@ -368,6 +400,7 @@ std::optional<SessionReport> ClientRunner::Stop() {
   MutexLock lock(mutex_);
   looping_ = false;
   stopping_ = false;
+  stop_after_session_ = false;
   return ended;
 }
 

@@ -125,6 +125,16 @@ absl::Status CheckExample(const ExampleShape& shape, const Example& example) {
   return absl::OkStatus();
 }
 
+absl::Status CheckComplete(const Example& example) {
+  for (size_t i = 0; i < example.features.size(); ++i) {
+    if (!std::isnan(example.features[i])) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "feature ", i,
+        " is missing, which the store does not allow (missing_values)"));
+  }
+  return absl::OkStatus();
+}
+
 std::string EncodeSegmentHeader(const ExampleShape& shape) {
   std::string out(kMagic);
   AppendU16(out, kFormatVersion);

@@ -34,6 +34,8 @@ absl::Status CheckStoreOptions(const ExampleStoreOptions& options);
 // INVALID_ARGUMENT when a number of values is not the shape's, a label is out
 // of range, a target not finite or a feature infinite. NaN: a missing feature.
 absl::Status CheckExample(const ExampleShape& shape, const Example& example);
+// INVALID_ARGUMENT when a feature is missing.
+absl::Status CheckComplete(const Example& example);
 
 // Which row of which source an example is; source 0: of none.
 struct Origin {

@@ -148,6 +148,7 @@ ExampleStore::ExampleStore(const ExampleStoreOptions& options,
     : shape_(ShapeOf(options)),
       record_bytes_(RecordBytes(shape_)),
       max_age_(options.max_age),
+      missing_values_(options.missing_values),
       capacity_(capacity),
       folder_(std::move(folder)),
       clock_(clock) {}
@@ -244,6 +245,9 @@ absl::Status ExampleStore::Add(absl::Span<const Example> examples,
                                Origin first) {
   for (const Example& example : examples) {
     SHOAL_RETURN_IF_ERROR(CheckExample(shape_, example));
+    if (!missing_values_) {
+      SHOAL_RETURN_IF_ERROR(CheckComplete(example));
+    }
   }
   const absl::Time now = clock_.Now();
   const int64_t most = std::max<int64_t>(1, kMostBytesAtOnce / record_bytes_);

@@ -101,6 +101,7 @@ class ExampleStore {
   const ExampleShape shape_;
   const int64_t record_bytes_;
   const std::optional<absl::Duration> max_age_;
+  const bool missing_values_;
   const Capacity capacity_;
   const std::string folder_;
   const Clock& clock_;

@@ -40,6 +40,25 @@ bool IsOneOf(absl::string_view name,
   });
 }
 
+// A folder may lie on another disk, and what leads to it be a link.
+absl::Status EmptyLinkedFolder(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error) || !fs::is_directory(path, error)) {
+    return absl::OkStatus();
+  }
+  std::vector<fs::path> inside;
+  for (fs::directory_iterator it(path, error), end; !error && it != end;
+       it.increment(error)) {
+    inside.push_back(it->path());
+  }
+  if (error) return ErrnoStatus(error.value(), path.string(), "list");
+  for (const fs::path& entry : inside) {
+    fs::remove_all(entry, error);
+    if (error) return ErrnoStatus(error.value(), entry.string(), "remove");
+  }
+  return SyncFolder(path.string());
+}
+
 // Files and folders in `folder` with these names.
 absl::Status Delete(const std::string& folder,
                     absl::Span<const absl::string_view> names) {
@@ -53,6 +72,7 @@ absl::Status Delete(const std::string& folder,
   }
   if (error) return ErrnoStatus(error.value(), folder, "list");
   for (const fs::path& path : found) {
+    SHOAL_RETURN_IF_ERROR(EmptyLinkedFolder(path));
     fs::remove_all(path, error);
     if (error) return ErrnoStatus(error.value(), path.string(), "remove");
   }

@@ -1,5 +1,6 @@
 #include "client/own_trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -18,15 +19,33 @@ namespace {
 
 using protocol::AbandonReason;
 
+// The tensors of a model, of which the plan may train some only.
+std::vector<ModelTensor> TrainedTensors(const learning::Model& model,
+                                        int last_layers) {
+  std::vector<ModelTensor> tensors = TensorsOf(model.layout());
+  size_t tensor = tensors.size();
+  int left = last_layers > 0 ? last_layers : model.num_trainable_layers();
+  for (size_t i = model.nodes().size(); i-- > 0;) {
+    const learning::Node& node = model.nodes()[i];
+    if (node.layer == nullptr) continue;
+    const bool trained = node.trainable() && left > 0;
+    if (trained) --left;
+    if (node.is_private) continue;
+    for (size_t t = 0; t < node.layer->tensors().size(); ++t) {
+      tensors[--tensor].trained = trained;
+    }
+  }
+  return tensors;
+}
+
 TrainingTask TaskOf(const protocol::Assignment& assignment,
-                    const learning::ParameterLayout& layout, int epochs,
-                    uint64_t seed) {
+                    const learning::Model& model, int epochs, uint64_t seed) {
   const learning::TrainingOptions& training = assignment.plan.training;
   TrainingTask task;
   task.task = assignment.task;
   task.round_number = assignment.round_number;
-  task.tensors = TensorsOf(layout);
-  task.num_parameters = layout.num_parameters();
+  task.tensors = TrainedTensors(model, training.last_layers);
+  task.num_parameters = model.layout().num_parameters();
   task.epochs = epochs;
   task.batch_size = training.batch_size;
   task.learning_rate =
@@ -45,15 +64,39 @@ TrainingTask TaskOf(const protocol::Assignment& assignment,
   return task;
 }
 
+// Beyond it no device has memory, and sums would overflow.
+constexpr int64_t kMostBytes = int64_t{1} << 50;
+
 absl::Status CheckCost(const TrainingCost& cost) {
   if (cost.num_steps >= 1 && std::isfinite(cost.flops_per_step) &&
-      cost.flops_per_step >= 0 && cost.memory_bytes >= 0) {
+      cost.flops_per_step >= 0 && cost.memory_bytes >= 0 &&
+      cost.memory_bytes <= kMostBytes) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the trainer plans ", cost.num_steps, " steps of ",
-                   cost.flops_per_step, " operations in ", cost.memory_bytes,
-                   " bytes, expected at least 1 and nothing below 0"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the trainer plans ", cost.num_steps, " steps of ", cost.flops_per_step,
+      " operations in ", cost.memory_bytes,
+      " bytes, expected at least 1, nothing below 0 and at most 2^50 bytes"));
+}
+
+// Others are refused by the coordinator.
+absl::Status CheckSteps(const protocol::Plan& plan, const TrainingCost& cost,
+                        int64_t num_examples) {
+  if (!std::holds_alternative<learning::FedNovaLocal>(plan.algorithm)) {
+    return absl::OkStatus();
+  }
+  const int64_t most = learning::MaxSteps(plan.training, num_examples);
+  if (cost.num_steps <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the trainer plans ", cost.num_steps, " steps, with fednova at most ",
+      most, " can be for ", num_examples, " examples"));
+}
+
+// What the trainer says; that it was cancelled only the client can.
+absl::Status OfTrainer(const absl::Status& status) {
+  if (!absl::IsCancelled(status)) return status;
+  return absl::UnknownError(
+      absl::StrCat("the trainer cancelled itself: ", status.message()));
 }
 
 absl::Status CheckMetrics(const TrainingMetrics& metrics) {
@@ -84,12 +127,14 @@ Objection CheckRoom(const protocol::Plan& plan, const learning::Model& model,
 
 class OwnRun final : public TrainingRun {
  public:
-  OwnRun(Trainer& trainer, int64_t num_parameters, int64_t steps_in_all,
-         std::optional<learning::StepSum> step_sum)
+  // `rate`: of the plan's learning rate, in this round.
+  OwnRun(Trainer& trainer, TrainingTask task, int64_t steps_in_all,
+         std::optional<learning::StepSum> step_sum, double rate)
       : trainer_(trainer),
-        num_parameters_(num_parameters),
+        task_(std::move(task)),
         steps_in_all_(steps_in_all),
-        step_sum_(step_sum) {}
+        step_sum_(step_sum),
+        rate_(rate) {}
   ~OwnRun() override {
     if (!finished_) trainer_.Cancel();
   }
@@ -100,9 +145,9 @@ class OwnRun final : public TrainingRun {
 
   absl::Status Step() override {
     SHOAL_CHECK(!done());
-    SHOAL_RETURN_IF_ERROR(trainer_.Step());
+    SHOAL_RETURN_IF_ERROR(OfTrainer(trainer_.Step()));
     ++num_steps_;
-    if (step_sum_.has_value()) step_sum_->Step(1);
+    if (step_sum_.has_value()) step_sum_->Step(rate_);
     return absl::OkStatus();
   }
 
@@ -111,12 +156,17 @@ class OwnRun final : public TrainingRun {
       return absl::AbortedError("training was stopped before its first step");
     }
     learning::LocalUpdate update;
-    update.delta.resize(num_parameters_);
+    update.delta.resize(task_.num_parameters);
     finished_ = true;
-    SHOAL_ASSIGN_OR_RETURN(const TrainingMetrics metrics,
-                           trainer_.Finish(absl::MakeSpan(update.delta)));
+    const absl::StatusOr<TrainingMetrics> told =
+        trainer_.Finish(absl::MakeSpan(update.delta));
+    SHOAL_RETURN_IF_ERROR(OfTrainer(told.status()));
+    const TrainingMetrics& metrics = *told;
     SHOAL_RETURN_IF_ERROR(CheckMetrics(metrics));
-    if (step_sum_.has_value()) update.divisor = step_sum_->sum();
+    DropUntrained(absl::MakeSpan(update.delta));
+    if (step_sum_.has_value() && step_sum_->sum() > 0) {
+      update.divisor = step_sum_->sum();
+    }
     for (size_t i = 0; i < update.delta.size(); ++i) {
       update.delta[i] /= static_cast<float>(update.divisor);
       if (std::isfinite(update.delta[i])) continue;
@@ -132,10 +182,20 @@ class OwnRun final : public TrainingRun {
   }
 
  private:
+  void DropUntrained(absl::Span<float> delta) const {
+    for (const ModelTensor& tensor : task_.tensors) {
+      int64_t size = 1;
+      for (const int64_t dim : tensor.dims) size *= dim;
+      if (!tensor.trained) std::fill_n(delta.begin(), size, 0.0f);
+      delta.remove_prefix(size);
+    }
+  }
+
   Trainer& trainer_;
-  const int64_t num_parameters_;
+  const TrainingTask task_;
   const int64_t steps_in_all_;
   std::optional<learning::StepSum> step_sum_;  // of FedNova
+  const double rate_;
   int64_t num_steps_ = 0;
   bool finished_ = false;
 };
@@ -147,9 +207,12 @@ Objection AddEntries(const protocol::Assignment& assignment, Trainer& trainer,
   const learning::Model& model = menu.models[0]->whole();
   for (int epochs = plan.training.epochs; epochs >= 1; epochs /= 2) {
     const absl::StatusOr<TrainingCost> cost =
-        trainer.Plan(TaskOf(assignment, model.layout(), epochs, /*seed=*/0));
-    if (!cost.ok()) return {cost.status(), AbandonReason::kTraining};
-    const absl::Status sound = CheckCost(*cost);
+        trainer.Plan(TaskOf(assignment, model, epochs, /*seed=*/0));
+    if (!cost.ok()) {
+      return {OfTrainer(cost.status()), AbandonReason::kTraining};
+    }
+    absl::Status sound = CheckCost(*cost);
+    sound.Update(CheckSteps(plan, *cost, trainer.num_examples()));
     if (!sound.ok()) return {sound, AbandonReason::kTraining};
     const Objection room = CheckRoom(plan, model, *cost, memory_bytes);
     if (!room.why.ok()) return room;
@@ -220,10 +283,11 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> BeginOwnTraining(
     step_sum.emplace(
         std::get<learning::SgdOptimizer>(plan.training.optimizer.rule));
   }
-  SHOAL_RETURN_IF_ERROR(trainer.Begin(
-      TaskOf(assignment, model->layout(), entry.training.epochs, seed), base));
-  return std::make_unique<OwnRun>(trainer, model->layout().num_parameters(),
-                                  entry.cost.num_steps, step_sum);
+  TrainingTask task = TaskOf(assignment, *model, entry.training.epochs, seed);
+  SHOAL_RETURN_IF_ERROR(OfTrainer(trainer.Begin(task, base)));
+  const double rate = task.learning_rate / plan.training.learning_rate;
+  return std::make_unique<OwnRun>(trainer, std::move(task),
+                                  entry.cost.num_steps, step_sum, rate);
 }
 
 }  // namespace shoal::client

@@ -17,6 +17,7 @@
 
 namespace shoal::client {
 
+// Of a layout, all of them to be trained.
 std::vector<ModelTensor> TensorsOf(const learning::ParameterLayout& layout);
 
 // As MakeDeviceMenu: the plan's epochs and halves of them, as far as the

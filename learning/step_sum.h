@@ -2,9 +2,12 @@
 #ifndef SHOAL_LEARNING_STEP_SUM_H_
 #define SHOAL_LEARNING_STEP_SUM_H_
 
+#include <algorithm>
 #include <cstdint>
 
+#include "learning/device_memory.h"
 #include "learning/local_optimizer.h"
+#include "learning/local_update.h"
 
 namespace shoal::learning {
 
@@ -30,6 +33,13 @@ class StepSum {
   double velocity_ = 0;
   double sum_ = 0;
 };
+
+// The most steps that a device with so many examples may do for the plan, with
+// the smallest mini-batches that it may choose (kMaxBatchHalvings).
+inline int64_t MaxSteps(const TrainingOptions& training, int64_t num_examples) {
+  const int64_t batch = std::max(training.batch_size >> kMaxBatchHalvings, 1);
+  return training.epochs * ((num_examples + batch - 1) / batch);
+}
 
 // An upper bound of the sum after `num_steps` steps.
 inline double MaxStepSum(const SgdOptimizer& sgd, int64_t num_steps) {

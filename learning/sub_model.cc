@@ -258,11 +258,4 @@ void SubModel::PutBack(absl::Span<const float> part,
   }
 }
 
-void SubModel::AddCounts(int64_t weight, absl::Span<int64_t> counts) const {
-  SHOAL_CHECK(static_cast<int64_t>(counts.size()) == num_full_);
-  for (const SubModelRun& run : runs_) {
-    for (int64_t i = 0; i < run.size; ++i) counts[run.full + i] += weight;
-  }
-}
-
 }  // namespace shoal::learning

@@ -20,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/check.h"
 #include "learning/local_update.h"
 #include "learning/model.h"
 
@@ -61,8 +62,14 @@ class SubModel {
   // The full model's form of a change of these parameters: zero where the
   // sub-model has nothing. Every value of `full` is written.
   void PutBack(absl::Span<const float> part, absl::Span<float> full) const;
-  // Adds `weight` to the place of every full parameter that the sub-model has.
-  void AddCounts(int64_t weight, absl::Span<int64_t> counts) const;
+  // Adds `amount` to the place of every full parameter that the sub-model has.
+  template <typename Number>
+  void AddCounts(Number amount, absl::Span<Number> counts) const {
+    SHOAL_CHECK(static_cast<int64_t>(counts.size()) == num_full_);
+    for (const SubModelRun& run : runs_) {
+      for (int64_t i = 0; i < run.size; ++i) counts[run.full + i] += amount;
+    }
+  }
 
  private:
   SubModel() = default;

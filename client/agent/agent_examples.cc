@@ -19,6 +19,7 @@ AgentExamples ExamplesFrom(const protocol::schema::Message& examples) {
   if (protocol::schema::Has(examples, "max_age")) {
     Read(examples, "max_age", store.max_age.emplace());
   }
+  Read(examples, "missing_values", store.missing_values);
   Read(examples, "folder", read.folder);
   Read(examples, "socket", read.socket);
   std::string mode;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/file.h"
@@ -68,6 +69,10 @@ absl::StatusOr<std::string> ReceiveLine(int fd, const std::string& path) {
 absl::StatusOr<std::string> AskAgent(const std::string& path,
                                      absl::string_view line,
                                      absl::Duration patience) {
+  if (absl::StrContains(line, '\n')) {
+    return absl::InvalidArgumentError(
+        "the request has a line break, expected one line");
+  }
   SHOAL_ASSIGN_OR_RETURN(const sockaddr_un address, SocketAddress(path));
   const Connection connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (connection.fd() < 0) return ErrnoStatus(errno, path, "socket");

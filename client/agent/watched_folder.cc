@@ -188,8 +188,11 @@ absl::Status WatchedFolder::MoveToRejected(absl::string_view reason) const {
   const std::string from = absl::StrCat(path_, "/", names_.front());
   const std::string to = absl::StrCat(folder, "/", names_.front());
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder, 0700));
-  SHOAL_RETURN_IF_ERROR(
-      ReplaceFile(to + ".reason", absl::StrCat(reason, "\n"), 0600));
+  // Names have 255 bytes at most, and the reason's is longer by a few.
+  constexpr size_t kLongestStem = 200;
+  const std::string stem = names_.front().substr(0, kLongestStem);
+  SHOAL_RETURN_IF_ERROR(ReplaceFile(absl::StrCat(folder, "/", stem, ".reason"),
+                                    absl::StrCat(reason, "\n"), 0600));
   if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   return ErrnoStatus(errno, from, "move to rejected");
 }

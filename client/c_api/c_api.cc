@@ -84,6 +84,7 @@ ExampleStoreOptions StoreFrom(const shoal_example_store& c) {
   if (c.max_examples != 0) store.max_examples = c.max_examples;
   if (c.max_bytes != 0) store.max_bytes = c.max_bytes;
   if (c.max_age_ms != 0) store.max_age = absl::Milliseconds(c.max_age_ms);
+  store.missing_values = c.missing_values != 0;
   return store;
 }
 
@@ -191,6 +192,7 @@ int64_t Milliseconds(absl::Duration duration) {
 
 absl::Status Tick(shoal_client& client, int64_t max_wait_ms,
                   shoal_tick_result* result) {
+  SHOAL_RETURN_IF_ERROR(CheckOut(result, "result"));
   SHOAL_ASSIGN_OR_RETURN(const TickResult tick,
                          client.client->Tick(absl::Milliseconds(max_wait_ms)));
   if (tick.report.has_value()) client.last = tick.report;
@@ -202,12 +204,14 @@ absl::Status Tick(shoal_client& client, int64_t max_wait_ms,
 }
 
 absl::Status RunOnce(shoal_client& client, shoal_report* report) {
+  SHOAL_RETURN_IF_ERROR(CheckOut(report, "report"));
   SHOAL_ASSIGN_OR_RETURN(client.last, client.client->RunOnce());
   WriteStruct(ToC(*client.last), report);
   return absl::OkStatus();
 }
 
 absl::Status LastReport(const shoal_client& client, shoal_report* report) {
+  SHOAL_RETURN_IF_ERROR(CheckOut(report, "report"));
   if (!client.last.has_value()) {
     return absl::FailedPreconditionError("no session has ended yet");
   }

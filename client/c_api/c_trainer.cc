@@ -28,8 +28,8 @@ class CTask {
  public:
   explicit CTask(const TrainingTask& task) {
     for (const ModelTensor& tensor : task.tensors) {
-      tensors_.push_back(
-          {tensor.name.c_str(), tensor.dims.data(), tensor.dims.size()});
+      tensors_.push_back({tensor.name.c_str(), tensor.dims.data(),
+                          tensor.dims.size(), tensor.trained});
     }
     c_.struct_size = sizeof(c_);
     c_.task = task.task.c_str();

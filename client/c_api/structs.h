@@ -39,6 +39,18 @@ absl::StatusOr<T> ReadStruct(const T* given, absl::string_view name) {
   return known;
 }
 
+// INVALID_ARGUMENT when a structure to be filled in has no size; null is left
+// out.
+template <typename T>
+absl::Status CheckOut(const T* out, absl::string_view name) {
+  if (out == nullptr || out->struct_size >= sizeof(size_t)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ".struct_size: ", out->struct_size,
+                   ", expected sizeof, ", sizeof(T)));
+}
+
 // Fills in as much as the caller's structure holds; null is ignored.
 template <typename T>
 void WriteStruct(T values, T* out) {

@@ -18,7 +18,10 @@
  * is not used to zero. All memory is the caller's: strings and structures are
  * read during the call only, callbacks and their contexts must live as long as
  * the client. Functions return a shoal_code. Nothing here starts a thread, and
- * no exception leaves a function. A client is used by one thread at a time.
+ * no exception leaves a function. A client is used by one thread at a time;
+ * callbacks may call shoal_predict, shoal_add_example and shoal_stop, nothing
+ * else. What OpenSSL holds of a connection is within shoal_options.memory_bytes
+ * as a rule, but only the agent can cap it: OpenSSL belongs to the process.
  */
 #ifndef SHOAL_H_
 #define SHOAL_H_
@@ -93,6 +96,7 @@ typedef struct shoal_tensor {
   const char *name;
   const int64_t *dims; /* [num_dims], each at least 1 */
   size_t num_dims;
+  int32_t trained; /* 1: by the task; what changes of others is dropped */
 } shoal_tensor;
 
 /* What a trainer is asked for. What means nothing to it may be passed over. */
@@ -114,7 +118,9 @@ typedef struct shoal_training_task {
 
 typedef struct shoal_training_cost {
   size_t struct_size;
-  int64_t num_steps;     /* at least 1 */
+  /* At least 1; with FedNova no more than the epochs have mini-batches of a
+   * quarter of batch_size. */
+  int64_t num_steps;
   double flops_per_step; /* at least 0 */
   /* Of the engine, besides the SDK's three vectors of the parameters. */
   int64_t memory_bytes;
@@ -196,7 +202,8 @@ typedef struct shoal_device_state {
 typedef struct shoal_callbacks {
   size_t struct_size;
   void *context; /* handed to all of them */
-  /* What happens, as it happens; `detail` is for people and logs. */
+  /* What happens, as it happens: the client's log. It writes nothing else, to
+   * no file and no stream; `detail` is a sentence for people. */
   void (*event)(void *context, shoal_event_kind kind, const char *detail);
   /* With limits only: completes or overrules what was read. */
   void (*device_state)(void *context, shoal_device_state *state);
@@ -245,12 +252,14 @@ typedef struct shoal_example_store {
   int64_t max_bytes;          /* of the files; 0: 64 MiB */
   int64_t
       max_age_ms; /* older ones go too, by the device's clock; 0: they stay */
+  /* 1: features may be NaN, that is missing; only for models that impute. */
+  int32_t missing_values;
 } shoal_example_store;
 
 /* One example for the store. What its shape does not have is NULL and 0. */
 typedef struct shoal_example {
   size_t struct_size;
-  const float *features; /* NaN: missing, for models that impute */
+  const float *features; /* NaN: missing, where the store allows it */
   size_t num_features;
   const int32_t *labels;
   size_t num_labels;
@@ -417,7 +426,8 @@ SHOAL_API int32_t shoal_newest_model(shoal_client *client, float *out,
 /* Keeps an example in the store; once this returns SHOAL_OK neither a crash nor
  * a power cut loses it. The next session trains on it.
  * SHOAL_INVALID_ARGUMENT when it has not the store's shape, a label is out of
- * range, a target not finite or a feature infinite; SHOAL_RESOURCE_EXHAUSTED:
+ * range, a target not finite, or a feature infinite or missing without
+ * shoal_example_store.missing_values; SHOAL_RESOURCE_EXHAUSTED:
  * the disk is full; SHOAL_FAILED_PRECONDITION: the client has no store. */
 SHOAL_API int32_t shoal_add_example(shoal_client *client,
                                     const shoal_example *example,

@@ -1,6 +1,7 @@
 #include "coordinator/engine/aggregate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -77,6 +78,17 @@ double MedianNorm(absl::Span<const ContributionRow> contributions) {
                                : (norms[middle - 1] + norms[middle]) / 2;
 }
 
+// No mean of updates within the bound is beyond it, but that of FedNova, which
+// a device that claims many steps could make as long as it likes.
+void ShortenTo(double norm_bound, absl::Span<double> mean) {
+  double squares = 0;
+  for (const double value : mean) squares += value * value;
+  const double norm = std::sqrt(squares);
+  // (A mean at the bound is left as it is, whatever its last bits.)
+  if (norm <= norm_bound * (1 + 1e-9)) return;
+  for (double& value : mean) value *= norm_bound / norm;
+}
+
 RoundResult ResultOf(const TaskSetup& setup, const RoundRow& round,
                      absl::Span<const ContributionRow> contributions,
                      const aggregation::SumTotals& totals) {
@@ -126,8 +138,7 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
   SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
   std::vector<double> mean(setup.num_parameters());
   sum->Mean(absl::MakeSpan(mean), setup.sub_models);
-  const double divisor = sum->MeanDivisor();
-  for (double& value : mean) value *= divisor;
+  ShortenTo(round.norm_bound, absl::MakeSpan(mean));
   SHOAL_RETURN_IF_ERROR(algorithm->Step(mean, absl::MakeSpan(model)));
 
   RoundOutput output;

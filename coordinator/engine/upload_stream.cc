@@ -63,10 +63,8 @@ class Stream final : public UploadStream {
     bounds.max_examples = target_.setup->task.update_limits.max_examples;
     bounds.predictions_per_example = target_.setup->predictions_per_example;
     const configuration::Task& task = target_.setup->task;
-    bounds.max_epochs = task.training.epochs;
     if (std::holds_alternative<learning::FedNovaLocal>(task.algorithm)) {
-      bounds.divided_steps =
-          &std::get<learning::SgdOptimizer>(task.training.optimizer.rule);
+      bounds.divided_steps = &task.training;
     }
     MutexLock lock(core_.mutex);
     bounds.norm_bound = target_.round->row().norm_bound;

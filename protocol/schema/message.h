@@ -24,7 +24,12 @@ class Message {
   static constexpr int kMaxValues = 4096;
   static constexpr int kMaxDepth = 100;
 
-  explicit Message(const Type& type) : type_(&type) {}
+  explicit Message(const Type& type);
+  Message(const Message& other);
+  Message(Message&& other) noexcept;
+  Message& operator=(const Message& other);
+  Message& operator=(Message&& other) noexcept;
+  ~Message();
 
   // Takes over what `bytes` hold, as protobuf does: of a field that comes
   // twice the last value counts, messages are merged, lists go on. Fields that
@@ -83,6 +88,14 @@ struct Value {
   void SetDouble(double value);
   int AsWord() const { return static_cast<int32_t>(number); }
 };
+
+// A message holds values, and a value messages: only here are both complete.
+inline Message::Message(const Type& type) : type_(&type) {}
+inline Message::Message(const Message& other) = default;
+inline Message::Message(Message&& other) noexcept = default;
+inline Message& Message::operator=(const Message& other) = default;
+inline Message& Message::operator=(Message&& other) noexcept = default;
+inline Message::~Message() = default;
 
 }  // namespace shoal::protocol::schema
 

@@ -277,12 +277,15 @@ TEST(AccumulatorTest, TotalsAddUp) {
                               // 3 * 2.5 + 5 * 1
                               .divisors = absl::int128(25) << 19};
   EXPECT_EQ(sum.totals(), expected);
-  EXPECT_EQ(sum.MeanDivisor(), 12.5 / 8);
+  std::vector<double> mean(1);
+  sum.Mean(absl::MakeSpan(mean));
+  EXPECT_EQ(mean[0], 12.5 / 8);  // the mean of ones, times that of divisors
   SHOAL_ASSERT_OK_AND_ASSIGN(Accumulator back,
                              Accumulator::Parse(sum.Serialize()));
   EXPECT_EQ(back.totals(), expected);
   SHOAL_ASSERT_OK(back.Merge(Accumulator(sum)));
-  EXPECT_EQ(back.MeanDivisor(), 12.5 / 8);
+  back.Mean(absl::MakeSpan(mean));
+  EXPECT_EQ(mean[0], 12.5 / 8);
 }
 
 TEST(AccumulatorTest, MeanIsOverTheUpdatesOfModelsThatHaveTheParameter) {
@@ -312,6 +315,31 @@ TEST(AccumulatorTest, MeanIsOverTheUpdatesOfModelsThatHaveTheParameter) {
   EXPECT_THAT(mean, ElementsAre(3.5, 2, 3.5, 2, 2, 2, 2, 2, 3.5, 3.5));
   second.Mean(absl::MakeSpan(mean), sub_models);
   EXPECT_THAT(mean, ElementsAre(4, 0, 4, 0, 2, 2, 0, 0, 4, 4));
+}
+
+// What only one device has trained moves as far as that device has moved it,
+// however many steps another one did elsewhere.
+TEST(AccumulatorTest, DivisorsAreOfTheUpdatesThatHaveTheParameter) {
+  const auto model = *learning::Model::Create({learning::MlpSpec{1, {2}, 2}});
+  learning::TrainingOptions training;
+  training.sub_model_layers = {1};
+  const learning::SubModels sub_models =
+      *learning::MakeSubModels(*model, training);
+  ASSERT_EQ(sub_models[0]->num_values(), 6);
+  const std::vector<float> whole(10, 2.0f);
+  std::vector<float> last(10);
+  sub_models[0]->PutBack(std::vector<float>(6, 4.0f), absl::MakeSpan(last));
+  Accumulator sum(kRange, 10, 1);
+  sum.Add({{whole, 1, {.num_examples = 1, .divisor = 3}, 0},
+           {last, 1, {.num_examples = 1, .divisor = 9}, 1}},
+          nullptr);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Accumulator back,
+                             Accumulator::Parse(sum.Serialize()));
+  EXPECT_EQ(back.totals(), sum.totals());
+  std::vector<double> mean(10);
+  back.Mean(absl::MakeSpan(mean), sub_models);
+  // 2 * 3 where the whole is alone; (2 + 4) / 2 * (3 + 9) / 2 where both are.
+  EXPECT_THAT(mean, ElementsAre(6, 6, 6, 6, 18, 18, 18, 18, 18, 18));
 }
 
 TEST(AccumulatorTest, SubModelWeightsBeyondTheWholeAreDataLoss) {

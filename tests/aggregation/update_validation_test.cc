@@ -138,22 +138,39 @@ TEST(UpdateValidationTest, OnlyFedNovaDivides) {
 }
 
 TEST(UpdateValidationTest, NothingIsDividedByMoreThanItsStepsAddUpTo) {
-  const learning::SgdOptimizer plain, heavy = {.momentum = 0.5};
+  learning::TrainingOptions training = {.epochs = 2, .batch_size = 8};
   UpdateBounds bounds = kBounds;
-  bounds.max_epochs = 2;
-  bounds.divided_steps = &plain;
-  SHOAL_EXPECT_OK(ValidateUpdate(Divided(20, 20), bounds));
-  EXPECT_THAT(ValidateUpdate(Divided(20.1, 20), bounds),
+  bounds.norm_bound = 1000;
+  bounds.divided_steps = &training;
+  // Mini-batches of 2 at the least: 5 in each of 2 epochs of 10 examples.
+  SHOAL_EXPECT_OK(ValidateUpdate(Divided(10, 10), bounds));
+  EXPECT_THAT(ValidateUpdate(Divided(10.1, 10), bounds),
               IsRefusal(RefusalCode::kUpdateMalformed,
-                        HasSubstr("divisor is 20.1, expected at most")));
-  EXPECT_THAT(ValidateUpdate(Divided(5, 21), bounds),
+                        HasSubstr("divisor is 10.1, expected at most")));
+  EXPECT_THAT(ValidateUpdate(Divided(5, 11), bounds),
               IsRefusal(RefusalCode::kUpdateMalformed,
-                        HasSubstr("num_steps is 21, expected at most 20 in 2 "
+                        HasSubstr("num_steps is 11, expected at most 10 in 2 "
                                   "epochs of 10 examples")));
-  bounds.divided_steps = &heavy;
-  SHOAL_EXPECT_OK(ValidateUpdate(Divided(40, 20), bounds));
-  EXPECT_THAT(ValidateUpdate(Divided(40.1, 20), bounds),
-              IsRefusal(RefusalCode::kUpdateMalformed, HasSubstr("40.1")));
+  training.optimizer = {learning::SgdOptimizer{.momentum = 0.5}};
+  SHOAL_EXPECT_OK(ValidateUpdate(Divided(20, 10), bounds));
+  EXPECT_THAT(ValidateUpdate(Divided(20.1, 10), bounds),
+              IsRefusal(RefusalCode::kUpdateMalformed, HasSubstr("20.1")));
+}
+
+// The norm of [1, 1, 1] is 1.73, of what it was before it was divided more.
+TEST(UpdateValidationTest, BoundIsOnWhatTrainingHasChanged) {
+  const learning::TrainingOptions training = {.epochs = 1, .batch_size = 1};
+  UpdateBounds bounds = kBounds;
+  bounds.divided_steps = &training;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const ValidUpdate update,
+                             ValidateUpdate(Divided(2, 10), bounds));
+  EXPECT_NEAR(update.norm, 2 * std::sqrt(3.0), 1e-9);
+  EXPECT_THAT(ValidateUpdate(Divided(3, 10), bounds),
+              IsRefusal(RefusalCode::kNormBound, HasSubstr("5.19")));
+  // And on what is summed up.
+  bounds.norm_bound = 1.5;
+  EXPECT_THAT(ValidateUpdate(Divided(0.5, 10), bounds),
+              IsRefusal(RefusalCode::kNormBound, HasSubstr("1.73")));
 }
 
 TEST(UpdateValidationTest, SizeTellsTheSubModel) {

@@ -204,6 +204,28 @@ TEST_F(ClientRunnerTest, StartRunsSessionsUntilStop) {
   EXPECT_EQ(fleet_.counted().size(), 1u);
 }
 
+TEST_F(ClientRunnerTest, CallbacksCannotRunSessionsButStopThem) {
+  Client* self = nullptr;
+  std::vector<absl::StatusCode> codes;
+  ClientParts parts = Parts();
+  parts.on_event = [&](const ClientEvent& event) {
+    if (event.kind != ClientEvent::kFetched) return;
+    codes.push_back(self->RunOnce().status().code());
+    codes.push_back(self->Tick(absl::ZeroDuration()).status().code());
+    if (codes.size() == 2) {
+      EXPECT_FALSE(self->Stop().has_value());
+    }
+  };
+  const auto client = MakeClient(std::move(parts));
+  self = client.get();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kCancelled);
+  EXPECT_THAT(codes, ::testing::Each(absl::StatusCode::kFailedPrecondition));
+  // The next session is not stopped.
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport next, client->RunOnce());
+  EXPECT_EQ(next.outcome, SessionReport::kContributed);
+}
+
 TEST_F(ClientRunnerTest, TicksRunASessionPieceByPiece) {
   const auto client = MakeClient(Parts());
   std::optional<SessionReport> report;

@@ -72,11 +72,10 @@ PlanCase Case(std::string name, int batch_size, int micro_batch_size,
 
 INSTANTIATE_TEST_SUITE_P(
     Plans, DeviceMemoryTest,
-    ::testing::Values(
-        Case("Sgd", 32, 0, {}), Case("One", 1, 0, {}),
-        Case("Parts", 32, 8, {}),
-        Case("Adam", 64, 0, {learning::AdamOptimizer()}),
-        Case("Clipped", 16, 0, {learning::SgdOptimizer(), 1.0})),
+    ::testing::Values(Case("Sgd", 32, 0, {}), Case("One", 1, 0, {}),
+                      Case("Parts", 32, 8, {}),
+                      Case("Adam", 64, 0, {learning::AdamOptimizer()}),
+                      Case("Clipped", 16, 0, {learning::SgdOptimizer(), 1.0})),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

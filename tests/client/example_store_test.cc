@@ -35,6 +35,7 @@ ExampleStoreOptions Options(int64_t max_examples = 1000) {
   options.num_features = kFeatures;
   options.num_classes = kClasses;
   options.max_examples = max_examples;
+  options.missing_values = true;
   return options;
 }
 
@@ -117,6 +118,16 @@ TEST_F(ExampleStoreTest, ExamplesSurviveWithTheirOrder) {
   EXPECT_THAT(Labels(), ElementsAre(7, 3, 999));
   EXPECT_EQ(store_->num_examples(), 3);
   EXPECT_EQ(store_->num_damaged(), 0);
+}
+
+TEST_F(ExampleStoreTest, MissingFeaturesAreForStoresThatAllowThem) {
+  ExampleStoreOptions options = Options();
+  options.missing_values = false;
+  Reopen(options);
+  EXPECT_THAT(Add(1), StatusIs(absl::StatusCode::kInvalidArgument,
+                               HasSubstr("feature 1 is missing")));
+  Reopen();
+  SHOAL_EXPECT_OK(Add(1));
 }
 
 TEST_F(ExampleStoreTest, FullStoreDropsTheOldest) {

@@ -58,6 +58,16 @@ TEST_F(ForgettingTest, LocalDataGoAndWhatIsNotOursStays) {
               UnorderedElementsAre("lock", "photos", "pending.binary"));
 }
 
+TEST_F(ForgettingTest, FolderOnAnotherDiskIsEmptied) {
+  const TemporaryFolder disk;
+  SHOAL_ASSERT_OK(ReplaceFile(disk.path() + "/a.examples", "x"));
+  std::filesystem::create_directory_symlink(disk.path(),
+                                            folder_.path() + "/examples");
+  SHOAL_ASSERT_OK(DeleteLocalData(folder_.path()));
+  EXPECT_TRUE(Names().empty());
+  EXPECT_TRUE(std::filesystem::is_empty(disk.path()));
+}
+
 TEST_F(ForgettingTest, WhatACrashLeftOfAWriteGoesAsWell) {
   Write("pending.bin.a1B2c3");
   Write("key.pem.Zz09aa");

@@ -175,6 +175,54 @@ TEST_F(OwnTrainerTest, FedNovaDividesByItsSteps) {
   EXPECT_EQ(update.report.divisor, 4);
 }
 
+TEST_F(OwnTrainerTest, WhatTheTaskDoesNotTrainStaysAsItIs) {
+  plan_.model.architecture = learning::MlpSpec{2, {1}, 2};
+  plan_.training.last_layers = 1;
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  ASSERT_EQ(trainer_.task.tensors.size(), 4u);
+  EXPECT_FALSE(trainer_.task.tensors[0].trained);
+  EXPECT_FALSE(trainer_.task.tensors[1].trained);
+  EXPECT_TRUE(trainer_.task.tensors[2].trained);
+  EXPECT_TRUE(trainer_.task.tensors[3].trained);
+  const std::vector<std::string> counted = fleet_->counted();
+  ASSERT_EQ(counted.size(), 1u);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const learning::DecodedUpdate update,
+                             learning::DecodeUpdate(counted[0], 7));
+  EXPECT_THAT(update.delta, ElementsAre(0, 0, 0, 4, 4, 4, 4));
+}
+
+TEST_F(OwnTrainerTest, FedNovaTakesNoMoreStepsThanThereCanBe) {
+  plan_.algorithm = learning::FedNovaLocal{};
+  trainer_.steps_per_epoch = 21;  // of 20 examples
+  const SessionReport report = Run();
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+  EXPECT_THAT(report.explanation,
+              HasSubstr("plans 42 steps, with fednova at most 40"));
+}
+
+TEST_F(OwnTrainerTest, FedNovaCountsStepsByTheRoundsLearningRate) {
+  plan_.algorithm = learning::FedNovaLocal{};
+  // Half of the plan's rate in the second of three rounds that warm up.
+  plan_.training.schedule.warmup_rounds = 3;
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_DOUBLE_EQ(trainer_.task.learning_rate, 0.05);
+  EXPECT_DOUBLE_EQ(Counted().report.divisor, 2);
+}
+
+TEST_F(OwnTrainerTest, TrainerThatCancelsItselfIsNotAStop) {
+  trainer_.step_result = absl::CancelledError("enough");
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(report.explanation, HasSubstr("cancelled itself: enough"));
+}
+
+TEST_F(OwnTrainerTest, MemoryBeyondEveryDeviceIsNonsense) {
+  trainer_.memory_bytes = std::numeric_limits<int64_t>::max();
+  options_.memory_bytes = 5000;
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_TRUE(fleet_->counted().empty());
+}
+
 TEST_F(OwnTrainerTest, StepsDoneCountWhenTrainingEndsEarly) {
   trainer_.on_step = [this] { permission_ = Permission::kFinishTraining; };
   EXPECT_EQ(Run().outcome, SessionReport::kContributed);

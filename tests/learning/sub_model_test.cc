@@ -99,7 +99,7 @@ TEST(SubModelTest, TakesTheLeadingUnitsScaledByTheirInputs) {
   EXPECT_THAT(back, ElementsAre(1, 2, 0, 0, 5, 6, 0, 0, 9, 10, 0, 0, 13, 14, 15,
                                 16, 0, 0, 0, 0, 21, 22));
   std::vector<int64_t> counts(22, 7);
-  sub->AddCounts(3, absl::MakeSpan(counts));
+  sub->AddCounts(int64_t{3}, absl::MakeSpan(counts));
   EXPECT_THAT(counts, ElementsAre(10, 10, 7, 7, 10, 10, 7, 7, 10, 10, 7, 7, 10,
                                   10, 10, 10, 7, 7, 7, 7, 10, 10));
 }
@@ -139,7 +139,7 @@ TEST(SubModelTest, LastLayersAreTheEndOfTheModelAsItIs) {
   EXPECT_EQ(back[11], 0);
   EXPECT_EQ(back[12], 13);
   std::vector<int64_t> counts(22, 7);
-  last->AddCounts(3, absl::MakeSpan(counts));
+  last->AddCounts(int64_t{3}, absl::MakeSpan(counts));
   EXPECT_EQ(counts[11], 7);
   EXPECT_EQ(counts[12], 10);
   for (const int layers : {0, 3}) {
@@ -227,7 +227,7 @@ TEST_P(EverySubModelTest, PuttingBackWhatWasTakenOutGivesTheSameValues) {
   ParameterVector back(values.size());
   (*sub)->PutBack(part, absl::MakeSpan(back));
   std::vector<int64_t> counts(values.size(), 0);
-  (*sub)->AddCounts(1, absl::MakeSpan(counts));
+  (*sub)->AddCounts(int64_t{1}, absl::MakeSpan(counts));
   int64_t covered = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     covered += counts[i];

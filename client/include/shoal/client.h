@@ -71,7 +71,7 @@ absl::StatusOr<std::string> EncodeFeatureStatistics(
 // One example, as a product hands it over. What belongs to the store's kind is
 // set, the rest stays empty.
 struct Example {
-  absl::Span<const float> features;  // NaN: missing, for models that impute
+  absl::Span<const float> features;  // NaN: missing, where the store allows it
   absl::Span<const int32_t> labels;  // one, or one at every position
   absl::Span<const float> targets;   // finite
 };
@@ -93,6 +93,9 @@ struct ExampleStoreOptions {
   // example is added or the next session begins. Absent: not for its age. Not
   // for devices whose clock jumps when they learn the time.
   std::optional<absl::Duration> max_age;
+  // Whether examples may lack features (NaN). Only for tasks whose models
+  // impute: all others would give up because of one such example.
+  bool missing_values = false;
 };
 
 struct ClientOptions {
@@ -192,7 +195,10 @@ struct TickResult {
 };
 
 // Thread-safe: RunOnce, AddExample and Predict may be called from several
-// threads, one session runs at a time.
+// threads, one session runs at a time. Callbacks (on_event, device_state,
+// joules, a trainer's functions) may call Predict, NewestModel and AddExample,
+// and nothing else: RunOnce and Tick refuse with FAILED_PRECONDITION there, and
+// Stop takes effect when the callback is over.
 class Client {
  public:
   // INVALID_ARGUMENT names the option, the state folder, or the certificate,
@@ -223,7 +229,7 @@ class Client {
   // training.micro_batch_size): within a second, unless one takes longer. Its
   // work so far is resumed or abandoned, never lost silently. The client can
   // be used again afterwards. Returns the report of a session that Tick had
-  // begun. Not to be called from `on_event`.
+  // begun.
   virtual std::optional<SessionReport> Stop() = 0;
 
   // What the newest model that was fetched says about one example: class
@@ -243,10 +249,10 @@ class Client {
   // Keeps an example in the store; once this returns OK neither a crash nor a
   // power cut loses it. Syncs a file, which takes milliseconds on flash. The
   // next session trains on it, one under way does not. INVALID_ARGUMENT when it
-  // has not the store's shape, a label is out of range, a target not finite or
-  // a feature infinite; RESOURCE_EXHAUSTED when the disk is full;
-  // FAILED_PRECONDITION without ClientOptions::example_store. After an error
-  // the store is as it was.
+  // has not the store's shape, a label is out of range, a target not finite, or
+  // a feature infinite or missing without ExampleStoreOptions::missing_values;
+  // RESOURCE_EXHAUSTED when the disk is full; FAILED_PRECONDITION without
+  // ClientOptions::example_store. After an error the store is as it was.
   virtual absl::Status AddExample(const Example& example) = 0;
 };
 

@@ -24,6 +24,8 @@ namespace shoal {
 struct ModelTensor {
   std::string name;           // of an external model: "values"
   std::vector<int64_t> dims;  // each >= 1
+  // Whether the task trains it. What you change of the others is dropped.
+  bool trained = true;
 };
 
 // What the trainer is asked for. A setting that means nothing to the engine may
@@ -45,10 +47,12 @@ struct TrainingTask {
 
 // What a training takes; budgets and memory are planned by it.
 struct TrainingCost {
-  int64_t num_steps = 0;      // >= 1
+  // >= 1; with FedNova no more than the epochs have mini-batches of a quarter
+  // of batch_size.
+  int64_t num_steps = 0;
   double flops_per_step = 0;  // >= 0
   // Of the engine, besides the SDK's three vectors of the parameters.
-  int64_t memory_bytes = 0;  // >= 0
+  int64_t memory_bytes = 0;  // >= 0, at most 2^50
 };
 
 struct TrainingMetrics {
@@ -61,7 +65,8 @@ struct TrainingMetrics {
 };
 
 // Called from the thread that runs the session; in the order Plan, Begin,
-// Step…, Finish or Cancel.
+// Step…, Finish or Cancel. Must not call the client, other than Predict,
+// AddExample and NewestModel.
 class Trainer {
  public:
   virtual ~Trainer() = default;

@@ -50,6 +50,7 @@ class WatchedFolderTest : public ::testing::Test {
     fs::create_directory(inbox_);
     options_.num_features = 2;
     options_.num_classes = 100;
+    options_.missing_values = true;
   }
 
   void OpenStore() {
@@ -154,6 +155,19 @@ TEST_F(WatchedFolderTest, UnfinishedFilesFoldersAndLinksAreLeftAlone) {
   EXPECT_THAT(Names(), UnorderedElementsAre(".a.csv", "a.csv.part", "a.tmp",
                                             "folder.csv", "link.csv"));
   EXPECT_THAT(log_.lines, IsEmpty());
+}
+
+TEST_F(WatchedFolderTest, LongestNameOfARejectedFileStopsNothing) {
+  Open();
+  const std::string name = std::string(251, 'n') + ".csv";  // 255 bytes
+  Put(name, "no,table\n");
+  Put("good.csv", Csv(7, 1));
+  Work();
+  EXPECT_THAT(Labels(), ElementsAre(7));
+  EXPECT_THAT(Names(), ElementsAre("rejected"));
+  SHOAL_EXPECT_OK(ReadFile(inbox_ + "/rejected/" + name));
+  SHOAL_EXPECT_OK(
+      ReadFile(inbox_ + "/rejected/" + std::string(200, 'n') + ".reason"));
 }
 
 TEST_F(WatchedFolderTest, FileThatCannotBeReadIsRejectedAsAWhole) {

@@ -199,6 +199,16 @@ TEST_F(CApiTest, TrainerOfTheProductTakesTheSdksPlace) {
   EXPECT_EQ(values[1], 0);
 }
 
+TEST_F(CApiTest, StructuresToBeFilledInNeedTheirSize) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  shoal_tick_result tick = {};
+  EXPECT_EQ(shoal_tick(client_, 0, &tick, &error_), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("result.struct_size: 0"));
+  shoal_report report = {};
+  EXPECT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_INVALID_ARGUMENT);
+}
+
 TEST_F(CApiTest, TrainerWithoutAFunctionIsNamed) {
   ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
   CountingEngine engine;
