@@ -67,7 +67,9 @@ absl::StatusOr<std::unique_ptr<WatchedFolder>> WatchedFolder::Open(
   }
   const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, path, "inotify");
-  if (inotify_add_watch(fd, path.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+  if (inotify_add_watch(
+          fd, path.c_str(),
+          IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
     const absl::Status status = ErrnoStatus(errno, path, "watch");
     close(fd);
     return status;
@@ -92,7 +94,9 @@ void WatchedFolder::OnReadable() {
   for (ssize_t at = 0; at < size;) {
     const auto* const event = reinterpret_cast<inotify_event*>(buffer + at);
     at += static_cast<ssize_t>(sizeof(inotify_event)) + event->len;
-    if ((event->mask & IN_Q_OVERFLOW) != 0) {
+    if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0) {
+      GiveUp(absl::NotFoundError(absl::StrCat(path_, ": has gone")));
+    } else if ((event->mask & IN_Q_OVERFLOW) != 0) {
       must_list_ = true;
     } else if ((event->mask & IN_ISDIR) == 0 && event->len > 0) {
       Enqueue(event->name);
@@ -200,6 +204,7 @@ absl::Status WatchedFolder::MoveToRejected(absl::string_view reason) const {
 void WatchedFolder::Forget() { names_.pop_front(); }
 
 void WatchedFolder::GiveUp(const absl::Status& why) {
+  if (given_up_) return;
   given_up_ = true;
   names_.clear();
   log_.Error("no more files are taken until the agent starts again",

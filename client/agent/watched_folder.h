@@ -54,7 +54,8 @@ class WatchedFolder {
   absl::Status MoveToRejected(absl::string_view reason) const;
   // Ends the work on the first file of the queue.
   void Forget();
-  // A file that cannot be removed would be taken again and again.
+  // A file that cannot be removed would be taken again and again; in a folder
+  // that has gone nothing can come.
   void GiveUp(const absl::Status& why);
 
   const std::string path_;

@@ -157,6 +157,15 @@ TEST_F(WatchedFolderTest, UnfinishedFilesFoldersAndLinksAreLeftAlone) {
   EXPECT_THAT(log_.lines, IsEmpty());
 }
 
+TEST_F(WatchedFolderTest, FolderThatGoesIsToldOnce) {
+  Open();
+  fs::remove_all(inbox_);
+  Work();
+  ASSERT_THAT(log_.lines, SizeIs(1));
+  EXPECT_THAT(log_.lines[0], HasSubstr("has gone"));
+  EXPECT_EQ(watched_->Due(), absl::InfiniteDuration());
+}
+
 TEST_F(WatchedFolderTest, LongestNameOfARejectedFileStopsNothing) {
   Open();
   const std::string name = std::string(251, 'n') + ".csv";  // 255 bytes
