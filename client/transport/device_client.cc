@@ -1,5 +1,6 @@
 #include "client/transport/device_client.h"
 
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -199,6 +200,9 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   SystemRng system_rng;
   SecureRng& rng = parts.rng != nullptr ? *parts.rng : system_rng;
   ClientParts made;
+  if (!options.insecure && !std::filesystem::exists(options.state_folder)) {
+    return LoadIdentity(options.state_folder, absl::Now()).status();
+  }
   made.lock = std::move(parts.lock);
   if (made.lock == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(made.lock, FolderLock::Take(options.state_folder));

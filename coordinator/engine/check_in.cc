@@ -100,7 +100,8 @@ std::string TooLittleMemory(const TaskSetup& setup,
   const int64_t least = *LeastMemoryBytes(setup, message.num_examples);
   if (std::min(tasks, own) >= least) return "";
   return absl::StrCat(tasks < own ? "the task's device_limits.memory"
-                                  : "the device's memory limit",
+                                  : "the device's memory limit, less what it "
+                                    "keeps for messages and the network,",
                       " lets training use ", std::min(tasks, own),
                       " bytes, task '", setup.task.name, "' needs at least ",
                       least, " with ", message.num_examples, " examples");

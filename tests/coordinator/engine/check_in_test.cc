@@ -130,7 +130,9 @@ TEST_F(CheckInTest, MemoryBelowTheLeastIsNotEligible) {
   const protocol::RetryAfter wait = WaitOf(message);
   EXPECT_EQ(wait.code, "not_eligible");
   EXPECT_THAT(wait.sentence,
-              HasSubstr(absl::StrCat("the device's memory limit lets training "
+              HasSubstr(absl::StrCat("the device's memory limit, less what it "
+                                     "keeps for messages and the network, "
+                                     "lets training "
                                      "use ",
                                      least - 1,
                                      " bytes, task 'task' needs at "
