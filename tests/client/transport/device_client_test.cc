@@ -225,6 +225,7 @@ TEST_P(DeviceClientTest, EnrolmentTrustsTheGivenCaAlone) {
 
 TEST_P(DeviceClientTest, DeviceWithoutACertificateIsNotFound) {
   EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(std::filesystem::exists(State()));  // nor made
 }
 
 TEST_P(DeviceClientTest, ProxyThatIsNoneIsNamedWithoutItsPassword) {
