@@ -109,8 +109,7 @@ absl::Status CheckMetrics(const TrainingMetrics& metrics) {
       "the trainer tells of ", metrics.num_examples, " examples, a loss of ",
       metrics.base_loss_sum, " and ", metrics.base_num_correct.value_or(0),
       " right predictions, expected an example, a finite loss of at least 0 "
-      "and "
-      "no more right predictions than examples"));
+      "and no more right predictions than examples"));
 }
 
 Objection CheckRoom(const protocol::Plan& plan, const learning::Model& model,
@@ -205,6 +204,7 @@ Objection AddEntries(const protocol::Assignment& assignment, Trainer& trainer,
                      int64_t memory_bytes, MenuEntry whole, DeviceMenu& menu) {
   const protocol::Plan& plan = assignment.plan;
   const learning::Model& model = menu.models[0]->whole();
+  Objection room;  // to the last that was too much
   for (int epochs = plan.training.epochs; epochs >= 1; epochs /= 2) {
     const absl::StatusOr<TrainingCost> cost =
         trainer.Plan(TaskOf(assignment, model, epochs, /*seed=*/0));
@@ -214,8 +214,12 @@ Objection AddEntries(const protocol::Assignment& assignment, Trainer& trainer,
     absl::Status sound = CheckCost(*cost);
     sound.Update(CheckSteps(plan, *cost, trainer.num_examples()));
     if (!sound.ok()) return {sound, AbandonReason::kTraining};
-    const Objection room = CheckRoom(plan, model, *cost, memory_bytes);
-    if (!room.why.ok()) return room;
+    Objection too_much = CheckRoom(plan, model, *cost, memory_bytes);
+    if (!too_much.why.ok()) {
+      menu.limit = learning::WorkLimit::kMemory;
+      room = std::move(too_much);
+      continue;
+    }
     MenuEntry entry = whole;
     entry.training.epochs = epochs;
     entry.block_bytes = cost->memory_bytes;
@@ -229,7 +233,7 @@ Objection AddEntries(const protocol::Assignment& assignment, Trainer& trainer,
     }
     menu.entries.push_back(std::move(entry));
   }
-  return {};
+  return room;
 }
 
 }  // namespace
@@ -266,7 +270,7 @@ DeviceMenu MakeOwnMenu(const protocol::Assignment& assignment, Trainer& trainer,
   menu.models.push_back(*std::move(model));
   menu.objection =
       AddEntries(assignment, trainer, memory_bytes, std::move(whole), menu);
-  // With fewer epochs it may be less memory; what is there is good.
+  // Fewer epochs may take less memory; what is there is good.
   if (!menu.entries.empty()) menu.objection = {};
   return menu;
 }

@@ -37,7 +37,7 @@ class CountingTrainer final : public Trainer {
     if (!refusal.ok()) return refusal;
     TrainingCost cost;
     cost.num_steps = task.epochs * steps_per_epoch;
-    cost.memory_bytes = memory_bytes;
+    cost.memory_bytes = memory_bytes + task.epochs * memory_per_epoch;
     return cost;
   }
   absl::Status Begin(const TrainingTask& asked,
@@ -64,6 +64,7 @@ class CountingTrainer final : public Trainer {
   int64_t examples = 20;
   int64_t steps_per_epoch = 2;
   int64_t memory_bytes = 0;
+  int64_t memory_per_epoch = 0;
   float step_size = 1;
   absl::Status refusal;
   absl::Status step_result;
@@ -256,6 +257,16 @@ TEST_F(OwnTrainerTest, EngineBeyondTheMemoryIsRefusedBeforeTheDownload) {
   EXPECT_THAT(report.explanation,
               HasSubstr("this device may use 5000 bytes of memory, its trainer "
                         "and the model take 5024"));
+}
+
+TEST_F(OwnTrainerTest, FewerEpochsAreTakenWhereAllAreTooMuchMemory) {
+  plan_.training.epochs = 4;
+  trainer_.memory_per_epoch = 10000;
+  options_.memory_bytes = 30000;
+  EXPECT_EQ(Run().num_steps, 4) << details_;
+  EXPECT_EQ(trainer_.task.epochs, 2);
+  EXPECT_THAT(details_, HasSubstr("2 of 4 epochs"));
+  EXPECT_EQ(Counted().report.limit, learning::WorkLimit::kMemory);
 }
 
 TEST_F(OwnTrainerTest, DeviceWithoutExamplesStaysAway) {
