@@ -7,8 +7,8 @@
 namespace shoal::learning {
 
 // The layers that a shorthand stands for; a list is returned as it is, and a
-// product's own model has none that are known. Both
-// ends of the wire expand for themselves: what a shorthand means never changes.
+// product's own model has none that are known. Both ends of the wire expand for
+// themselves: what a shorthand means never changes.
 LayerListSpec ExpandModel(const ModelSpec& spec);
 
 }  // namespace shoal::learning

@@ -127,7 +127,13 @@ std::string Table(const Json& status) {
     absl::StrAppendFormat(&out, "%-16s%s\n", label, value);
   };
   row("participation", ParticipationText(status));
-  if (!status.contains("version")) return out;
+  if (!status.contains("version")) {
+    if (Text(status, "participation") ==
+        ParticipationName(Participation::kTakesPart)) {
+      row("last session", "none has ended yet");
+    }
+    return out;
+  }
   row("agent", Text(status, "version"));
   row("coordinator", Text(status, "coordinator"));
   row("population", Text(status, "population"));
@@ -224,10 +230,13 @@ absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
     }
   } else if (!absl::IsNotFound(text.status())) {
     return text.status();
-  } else if (said == Participation::kTakesPart) {
-    return absl::NotFoundError(absl::StrCat(
-        path, " is missing: no agent has ended a session with this folder"));
+  } else if (said == Participation::kTakesPart && !HasIdentity(state_folder)) {
+    return absl::NotFoundError(
+        absl::StrCat(state_folder,
+                     ": no device's folder, expected one that `shoal-agent "
+                     "enroll` has made or an agent runs with"));
   }
+  if (!status.contains("last")) status["last"] = nullptr;
   status["participation"] = ParticipationName(said);
   if (const auto since = ForgettingSince(state_folder); since.ok()) {
     status["forgetting_since"] =

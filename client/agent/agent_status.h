@@ -38,8 +38,7 @@ absl::Status WriteAgentStatus(const std::string& state_folder,
 
 // The status for people, or the JSON object with `participation`, when the
 // device is being forgotten `forgetting_since`, and `pending_upload` added.
-// NOT_FOUND before an agent has written it, unless the owner has said no;
-// DATA_LOSS when the file is damaged.
+// NOT_FOUND when the folder is no device's; DATA_LOSS when the file is damaged.
 absl::StatusOr<std::string> ShowAgentStatus(const std::string& state_folder,
                                             bool json);
 

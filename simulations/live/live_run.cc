@@ -345,6 +345,9 @@ absl::Status LiveRun::Train() {
     if (environment_.interrupted()) return absl::CancelledError("interrupted");
     SHOAL_RETURN_IF_ERROR(
         deployment_->CheckRunning(scenario_.task.round.min_reports));
+    for (const std::string& news : deployment_->NewlyEnded()) {
+      environment_.display.Say(news);
+    }
     if (news.Await(kTick)) SHOAL_RETURN_IF_ERROR(FollowRounds());
     if (clock_.Monotonic() - last_change_ > patience) {
       // The news may have been lost with the stream: look once more.

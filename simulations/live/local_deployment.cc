@@ -212,6 +212,18 @@ absl::Status LocalDeployment::CheckRunning(int min_agents) {
       Tail("shoal-agent", *ended)));
 }
 
+std::vector<std::string> LocalDeployment::NewlyEnded() {
+  std::vector<std::string> news;
+  for (int i = 0; i < static_cast<int>(agents_.size()); ++i) {
+    const std::optional<ChildExit> exit = agents_[i]->Poll();
+    if (!exit.has_value() || !told_.insert(i).second) continue;
+    news.push_back(absl::StrCat(
+        "the agent of ", AgentName(i), " ", HowItEnded(*exit),
+        "; its last line: ", TailOfFile(agents_[i]->log_path(), 1)));
+  }
+  return news;
+}
+
 std::string LocalDeployment::LogTails() const {
   std::string tails = Tail("shoald", *coordinator_);
   if (!agents_.empty()) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ class LocalDeployment {
   // An error, with the tail of its log, when shoald has ended, or when fewer
   // than `min_agents` agents are left.
   absl::Status CheckRunning(int min_agents);
+  // What to tell of the agents that have ended since the last call: how, and
+  // the last line of the log.
+  std::vector<std::string> NewlyEnded();
   // The tail of the coordinator's log and of one agent's, for errors.
   std::string LogTails() const;
 
@@ -78,6 +82,7 @@ class LocalDeployment {
   protocol::KeyAndCertificate operator_;
   std::unique_ptr<ChildProcess> coordinator_;
   std::vector<std::unique_ptr<ChildProcess>> agents_;
+  std::set<int> told_;  // agents that NewlyEnded() has told of
   std::string address_;
 };
 

@@ -2,12 +2,14 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
@@ -42,14 +44,16 @@ population:
 seed: 7
 )";
 
-// Command lines of processes that mention `text`: every process of a live run
-// has its temporary folder in its arguments.
-std::vector<std::string> ProcessesWith(const std::string& text) {
-  std::vector<std::string> found;
+// Command lines, by id, of processes that mention `text`: every process of a
+// live run has its temporary folder in its arguments.
+std::map<int, std::string> ProcessesWith(const std::string& text) {
+  std::map<int, std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    int id = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &id)) continue;
     const auto command = ReadFile(entry.path().string() + "/cmdline");
     if (command.ok() && absl::StrContains(*command, text)) {
-      found.push_back(*command);
+      found.emplace(id, *command);
     }
   }
   return found;
@@ -261,6 +265,25 @@ TEST_F(LiveTest, InterruptionEndsEveryProcess) {
   EXPECT_THAT(Log(), HasSubstr("interrupted"));
   EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
   EXPECT_TRUE(std::filesystem::is_empty(temporary_));
+}
+
+TEST_F(LiveTest, AgentThatDiesIsTold) {
+  const std::string text = absl::StrReplaceAll(
+      kScenario, {{"over_selection: 1", "over_selection: 1.5"},
+                  {"cohort: 4", "cohort: 2"},
+                  {"min_reports: 4", "min_reports: 2"}});
+  SHOAL_ASSERT_OK(WriteFileAtomically(scenario_, text));
+  std::unique_ptr<ChildProcess> process;
+  ASSERT_NO_FATAL_FAILURE(StartLongRun(process));
+  for (const auto& [id, command] : ProcessesWith(temporary_)) {
+    if (absl::StrContains(command, "device-2.yaml")) kill(id, SIGKILL);
+  }
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (!absl::StrContains(Log(), "device-2") && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  EXPECT_THAT(Log(), HasSubstr("the agent of device-2 was killed by signal 9"));
+  EXPECT_FALSE(process->Poll().has_value()) << Log();
 }
 
 TEST_F(LiveTest, NextRunRemovesWhatAKilledOneLeftAndSparesARunningOne) {

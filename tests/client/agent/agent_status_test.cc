@@ -11,6 +11,8 @@
 namespace shoal::client {
 namespace {
 
+using ::shoal::testing::StatusIs;
+
 TEST(AgentStatusTest, AccuracyIsThereOnlyWithClasses) {
   const TemporaryFolder folder;
   AgentStatus status;
@@ -61,6 +63,23 @@ TEST(AgentStatusTest, OwnersWordIsShownBesideTheLastSession) {
   SHOAL_ASSERT_OK(SetParticipation(folder.path(), false));
   EXPECT_THAT(text(), ::testing::HasSubstr("opted out"));
   EXPECT_THAT(text(), ::testing::HasSubstr("sessions"));
+}
+
+TEST(AgentStatusTest, DeviceThatHasOnlyEnrolledHasAStatus) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(ShowAgentStatus(folder.path(), /*json=*/false),
+              StatusIs(absl::StatusCode::kNotFound,
+                       ::testing::HasSubstr("no device's folder")));
+  for (const char* name : {"/key.pem", "/certificate.pem"}) {
+    SHOAL_ASSERT_OK(WriteFileAtomically(folder.path() + name, "x"));
+  }
+  EXPECT_EQ(ShowAgentStatus(folder.path(), /*json=*/false).value(),
+            "participation   yes\n"
+            "last session    none has ended yet\n");
+  const auto json = nlohmann::json::parse(
+      ShowAgentStatus(folder.path(), /*json=*/true).value());
+  EXPECT_EQ(json["participation"], "takes_part");
+  EXPECT_TRUE(json["last"].is_null());
 }
 
 // The status of sessions is deleted first.
