@@ -16,6 +16,11 @@ mkdir "$work/build"
 ln -s "$(dirname "$bin")" "$work/build/release"
 sed -n '/^```sh$/,/^```$/{/^```/!p}' "$page" > "$work/commands"
 [ -s "$work/commands" ] || { echo "no commands in $page" >&2; exit 1; }
+if grep -q 7601 "$work/commands" &&
+  (exec 3<> /dev/tcp/127.0.0.1/7601) 2>/dev/null; then
+  echo "something else listens on port 7601, which the page's commands need" >&2
+  exit 1
+fi
 cd "$work"
 set -m -x  # jobs, as in the shell of a person
 . ./commands
