@@ -1,7 +1,7 @@
 # The layer table. A target may use its own folder and folders of a strictly
 # lower layer; docs/explanation/architecture.md draws its picture from here.
 set(SHOAL_LAYERS
-  "0:base"
+  "0:base" "0:dashboard"
   "1:learning" "1:proto"
   "2:privacy" "2:protocol"
   "3:configuration"

@@ -1,0 +1,88 @@
+// Which devices are served how well, and which took part.
+
+import { element } from '../charts/dom';
+import { Plot } from '../charts/plot';
+import { type PlotLine } from '../charts/plot_layout';
+import { meanCurve, spreadOf } from '../charts/spread';
+import { hue, hueDash } from '../charts/theme';
+import { readable } from '../charts/units';
+import { type Devices, type Group } from './data';
+
+type Sorted = 'federated_accuracy' | 'alone_accuracy' | 'rounds_taken_part';
+
+// The mean over seeds of a group's sorted devices.
+function sortedLine(group: Group, index: number, of: Sorted): PlotLine {
+  const { x, mean, low, high } = meanCurve(group.runs.map(({ devices }) => {
+    const values = devices[of];
+    const share = values.map((_, i) => i / Math.max(values.length - 1, 1));
+    return { key: share, x: share, y: values };
+  }));
+  const alone = of === 'alone_accuracy';
+  return {
+    key: `${alone ? 'alone' : 'run'}:${group.name}`,
+    label: alone ? `${group.name}: trained alone` : group.name,
+    color: hue(index),
+    dash: alone ? [4, 4] : hueDash(index),
+    points: { x, y: mean },
+    ...(group.runs.length > 1 ? { band: { low, high } } : {}),
+  };
+}
+
+const share = {
+  label: 'devices, the lowest first', quantity: 'share' as const,
+  title: (value: number) => `${readable(value, 'share')} of the devices are not above`,
+};
+
+function sortedPlot(
+  title: string, note: string, groups: readonly Group[], kinds: Sorted[],
+  y: 'accuracy' | 'count'): Plot | null {
+  const any = groups.some(({ runs }) => runs.some(({ devices }) =>
+    kinds.some((kind) => devices[kind].length > 0)));
+  if (!any) return null;
+  return new Plot(title, note, () => {
+    const lines = kinds
+      .flatMap((kind) => groups.map((group, i) => sortedLine(group, i, kind)))
+      .filter(({ points }) => 'x' in points && points.x.length > 0);
+    const label = y === 'accuracy' ? 'accuracy' : 'rounds';
+    return {
+      x: share,
+      y: { label, quantity: y, lowest: 0, ...(y === 'accuracy' ? { highest: 1 } : {}) },
+      legend: lines,
+      lines: [...lines].reverse(),
+    };
+  });
+}
+
+// "FedAvg: better than alone on 91.0 % of the devices."
+function sentences(
+  groups: readonly Group[], of: (devices: Devices) => number | null,
+  say: (mean: number) => string): string {
+  return groups
+    .map(({ name, runs }) => {
+      const { mean } = spreadOf(runs.map(({ devices }) => of(devices)));
+      return mean === null ? '' : `${name}: ${say(mean)}.`;
+    })
+    .filter(Boolean)
+    .join(' ');
+}
+
+export function fleetSection(groups: readonly Group[]): HTMLElement | null {
+  const plots = [
+    sortedPlot(
+      'Accuracy on each device',
+      sentences(groups, (devices) => devices.better_than_alone_fraction,
+        (mean) => `better than alone on ${readable(mean, 'share')} of the devices`),
+      groups, ['federated_accuracy', 'alone_accuracy'], 'accuracy'),
+    sortedPlot(
+      'Rounds that each device took part in',
+      sentences(
+        groups,
+        ({ never_taken_part: never, total }) => (never === null ? null : never / total),
+        (mean) => `${readable(mean, 'share')} of the devices never did`),
+      groups, ['rounds_taken_part'], 'count'),
+  ].filter((plot): plot is Plot => plot !== null);
+  if (plots.length === 0) return null;
+  return element(
+    'section', { id: 'fleet' }, element('h2', {}, 'Devices'),
+    element('div', { class: 'plots' }, ...plots.map(({ root }) => root)));
+}

@@ -1,0 +1,63 @@
+// The main numbers: tiles for one kind of run, a table for a comparison.
+
+import { element } from '../charts/dom';
+import { spreadOf } from '../charts/spread';
+import { type Quantity, readable } from '../charts/units';
+import { type Group, type Summary } from './data';
+
+interface Figure {
+  label: string;
+  of: keyof Summary;
+  quantity: Quantity;
+}
+
+const figures: Figure[] = [
+  { label: 'Final accuracy', of: 'final_test_accuracy', quantity: 'accuracy' },
+  { label: 'Final loss', of: 'final_test_loss', quantity: 'number' },
+  { label: 'Rounds', of: 'rounds_completed', quantity: 'count' },
+  { label: 'Virtual time', of: 'virtual_seconds', quantity: 'time' },
+  { label: 'Sent by devices', of: 'bytes_up', quantity: 'bytes' },
+  { label: 'Sent to devices', of: 'bytes_down', quantity: 'bytes' },
+  { label: 'Energy', of: 'energy_joules', quantity: 'energy' },
+  { label: 'Epsilon', of: 'epsilon', quantity: 'number' },
+  { label: 'Simulated in', of: 'wall_seconds', quantity: 'time' },
+  { label: 'Samples per second', of: 'samples_per_second', quantity: 'count' },
+  { label: 'Peak memory', of: 'peak_resident_bytes', quantity: 'bytes' },
+];
+
+// "87.2 % ± 0.4 %" over seeds.
+function value(group: Group, { of, quantity }: Figure): string {
+  const { mean, deviation } = spreadOf(group.runs.map(({ summary }) => summary[of]));
+  if (deviation === 0) return readable(mean, quantity);
+  const rounded = quantity === 'count' ? Math.round(mean ?? 0) : mean;
+  return `${readable(rounded, quantity)} ± ${readable(deviation, quantity)}`;
+}
+
+export function numbersSection(groups: readonly Group[]): HTMLElement {
+  const shown = figures.filter(({ of }) => groups.some(
+    ({ runs }) => runs.some(({ summary }) => summary[of] !== null)));
+  const [only] = groups;
+  const content = groups.length === 1 && only ? tiles(only, shown) : table(groups, shown);
+  return element('section', { id: 'numbers' }, content);
+}
+
+function tiles(group: Group, shown: readonly Figure[]): HTMLElement {
+  return element(
+    'dl', { class: 'tiles' },
+    ...shown.map((figure) => element(
+      'div', {}, element('dt', {}, figure.label), element('dd', {}, value(group, figure)))));
+}
+
+function table(groups: readonly Group[], shown: readonly Figure[]): HTMLElement {
+  const head = element(
+    'tr', {}, element('th', { scope: 'col' }, 'Run'),
+    element('th', { scope: 'col' }, 'Seeds'),
+    ...shown.map(({ label }) => element('th', { scope: 'col' }, label)));
+  const rows = groups.map((group) => element(
+    'tr', {}, element('th', { scope: 'row' }, group.name),
+    element('td', {}, group.runs.map(({ seed }) => seed).join(', ')),
+    ...shown.map((figure) => element('td', {}, value(group, figure)))));
+  return element(
+    'div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Main numbers' },
+    element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)));
+}
