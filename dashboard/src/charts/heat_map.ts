@@ -35,7 +35,7 @@ export class HeatMap {
     this.root = element(
       'figure', { class: 'wide' },
       element('figcaption', {}, element('h3', {}, title), element('p', {}, note)),
-      element('div', { class: 'scale' }, '0 %', this.key, this.keyText),
+      element('div', { class: 'scale' }, element('span', {}, '0 %'), this.key, this.keyText),
       this.area);
     this.area.append(this.canvas, this.tooltip.root);
     this.canvas.setAttribute('aria-label', `${title}. Arrow keys read values.`);

@@ -5,6 +5,7 @@ import { isVisible, toggle } from './visibility';
 
 export interface LegendEntry {
   key: string; // lines with the same key are switched together
+  within?: string; // the key of a line without which this one is hidden too
   label: string;
   color: string;
   dash: readonly number[] | 'filled';
@@ -19,7 +20,7 @@ export function fillLegend(list: HTMLElement, entries: readonly LegendEntry[]): 
   const items = entries.map((entry) => {
     const button =
       known.get(entry.key) ?? element('button', { type: 'button', value: entry.key });
-    button.setAttribute('aria-pressed', String(isVisible(entry.key)));
+    button.setAttribute('aria-pressed', String(isVisible(entry)));
     button.replaceChildren(swatch(entry.color, entry.dash), entry.label);
     button.onclick = () => toggle(entry.key);
     return button;

@@ -16,6 +16,10 @@ import { isVisible, onVisibilityChange } from './visibility';
 
 const font = '12px system-ui, sans-serif';
 
+// Between the ticks of rounds: 1, 2, 5, 10, …
+const wholeSteps = Array.from(
+  { length: 21 }, (_, i) => ([1, 2, 5][i % 3] as number) * 10 ** Math.floor(i / 3));
+
 export class Plot {
   readonly root: HTMLElement;
   private readonly legend = element('ul', { class: 'legend' });
@@ -89,7 +93,7 @@ export class Plot {
   }
 
   private draw(model: PlotModel, width: number): uPlot {
-    const visible = model.lines.filter((line) => isVisible(line.key));
+    const visible = model.lines.filter(isVisible);
     const xUnit = unitFor(model.x.quantity, largestX(visible), 2);
     const yUnit = unitFor(model.y.quantity, largestY(visible), 2);
     this.unit.textContent = yUnit.symbol;
@@ -114,7 +118,10 @@ export class Plot {
           ...axis,
           label: [model.x.label, xUnit.symbol].filter(Boolean).join(', '),
           labelFont: font,
-          labelSize: 22,
+          labelSize: 20,
+          labelGap: 2,
+          size: 26,
+          ...(model.x.quantity === 'count' ? { incrs: wholeSteps } : {}),
           values: (_, splits) => splits.map(plainNumber),
         },
         {

@@ -108,7 +108,9 @@ function addSeries(layout: Layout, line: PlotLine, columns: Layout['data']): voi
           stroke: line.color,
           width: 2,
           dash,
-          points: 'level' in line.points ? { show: false } : { size: 4 },
+          points: 'level' in line.points
+            ? { show: false }
+            : { size: line.points.x.length > 1 ? 4 : 9 },
         });
   for (let i = 1; i < columns.length; i++) {
     series.push({ stroke: 'transparent', width: 0, points: { show: false } });

@@ -105,3 +105,26 @@ export function readable(
     }
   }
 }
+
+// "6.39 ± 0.12 h": both in the unit of the mean, the spread to its leading digit
+// (or two where that is a 1), and no more than four digits of the mean.
+export function readableSpread(
+  mean: number | null,
+  deviation: number,
+  quantity: Quantity,
+): string {
+  if (mean === null || deviation === 0) return readable(mean, quantity);
+  const { size, symbol } = unitFor(quantity, mean);
+  const place = Math.floor(Math.log10(deviation / size));
+  const leading = deviation / size / 10 ** place;
+  const largest = Math.floor(Math.log10(Math.max(Math.abs(mean / size), 1e-9)));
+  const decimals = Math.max(Math.min(leading < 2 ? 1 - place : -place, 3 - largest), 0);
+  const [middle, spread] = [mean, deviation].map((value) =>
+    (value / size).toLocaleString('en-US', {
+      minimumFractionDigits: decimals,
+      maximumFractionDigits: decimals,
+    }),
+  );
+  if (Number(spread) === 0) return readable(mean, quantity);
+  return `${middle} ± ${spread} ${symbol}`.trim();
+}

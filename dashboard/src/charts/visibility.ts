@@ -4,8 +4,8 @@
 const hidden = new Set<string>();
 const listeners: (() => void)[] = [];
 
-export function isVisible(key: string): boolean {
-  return !hidden.has(key);
+export function isVisible({ key, within }: { key: string; within?: string }): boolean {
+  return !hidden.has(key) && !(within !== undefined && hidden.has(within));
 }
 
 export function toggle(key: string): void {

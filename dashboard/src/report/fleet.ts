@@ -4,13 +4,25 @@ import { element } from '../charts/dom';
 import { Plot } from '../charts/plot';
 import { type PlotLine } from '../charts/plot_layout';
 import { meanCurve, spreadOf } from '../charts/spread';
-import { hue, hueDash } from '../charts/theme';
+import { hue, hueDash, theme } from '../charts/theme';
 import { readable } from '../charts/units';
 import { type Devices, type Group } from './data';
 
 type Sorted = 'federated_accuracy' | 'alone_accuracy' | 'rounds_taken_part';
 
-// The mean over seeds of a group's sorted devices.
+// The mean over seeds of a group's sorted devices. What devices reach alone does
+// not depend on the algorithm: it is drawn once if it is the same for all groups.
+function sortedLines(groups: readonly Group[], of: Sorted): PlotLine[] {
+  const lines = groups.map((group, i) => sortedLine(group, i, of))
+    .filter(({ points }) => 'x' in points && points.x.length > 0);
+  const [first] = lines;
+  const same = lines.every(
+    ({ points }) => JSON.stringify(points) === JSON.stringify(first?.points));
+  if (of !== 'alone_accuracy' || !first || lines.length < 2 || !same) return lines;
+  const { key, points } = first;
+  return [{ key, points, label: 'trained alone', color: theme().neutral, dash: [4, 4] }];
+}
+
 function sortedLine(group: Group, index: number, of: Sorted): PlotLine {
   const { x, mean, low, high } = meanCurve(group.runs.map(({ devices }) => {
     const values = devices[of];
@@ -20,6 +32,7 @@ function sortedLine(group: Group, index: number, of: Sorted): PlotLine {
   const alone = of === 'alone_accuracy';
   return {
     key: `${alone ? 'alone' : 'run'}:${group.name}`,
+    ...(alone ? { within: `run:${group.name}` } : {}),
     label: alone ? `${group.name}: trained alone` : group.name,
     color: hue(index),
     dash: alone ? [4, 4] : hueDash(index),
@@ -40,9 +53,7 @@ function sortedPlot(
     kinds.some((kind) => devices[kind].length > 0)));
   if (!any) return null;
   return new Plot(title, note, () => {
-    const lines = kinds
-      .flatMap((kind) => groups.map((group, i) => sortedLine(group, i, kind)))
-      .filter(({ points }) => 'x' in points && points.x.length > 0);
+    const lines = kinds.flatMap((kind) => sortedLines(groups, kind));
     const label = y === 'accuracy' ? 'accuracy' : 'rounds';
     return {
       x: share,

@@ -54,7 +54,7 @@ function stack(x: number[], reasons: Lost[]): PlotLine[] {
   const lines: PlotLine[] = [];
   reasons.forEach(({ reason, perRound }, index) => {
     const key = `lost:${reason}`;
-    if (isVisible(key)) {
+    if (isVisible({ key })) {
       perRound.forEach((value, i) => { sums[i] = (sums[i] as number) + (value ?? 0); });
     }
     lines.push({

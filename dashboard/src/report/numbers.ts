@@ -2,42 +2,42 @@
 
 import { element } from '../charts/dom';
 import { spreadOf } from '../charts/spread';
-import { type Quantity, readable } from '../charts/units';
+import { type Quantity, readableSpread } from '../charts/units';
 import { type Group, type Summary } from './data';
 
 interface Figure {
   label: string;
   of: keyof Summary;
   quantity: Quantity;
+  ofSimulator?: true; // of the simulator itself: not in a comparison
 }
 
 const figures: Figure[] = [
-  { label: 'Final accuracy', of: 'final_test_accuracy', quantity: 'accuracy' },
-  { label: 'Final loss', of: 'final_test_loss', quantity: 'number' },
+  { label: 'Accuracy', of: 'final_test_accuracy', quantity: 'accuracy' },
+  { label: 'Loss', of: 'final_test_loss', quantity: 'number' },
   { label: 'Rounds', of: 'rounds_completed', quantity: 'count' },
   { label: 'Virtual time', of: 'virtual_seconds', quantity: 'time' },
-  { label: 'Sent by devices', of: 'bytes_up', quantity: 'bytes' },
-  { label: 'Sent to devices', of: 'bytes_down', quantity: 'bytes' },
+  { label: 'Upload', of: 'bytes_up', quantity: 'bytes' },
+  { label: 'Download', of: 'bytes_down', quantity: 'bytes' },
   { label: 'Energy', of: 'energy_joules', quantity: 'energy' },
   { label: 'Epsilon', of: 'epsilon', quantity: 'number' },
   { label: 'Simulated in', of: 'wall_seconds', quantity: 'time' },
-  { label: 'Samples per second', of: 'samples_per_second', quantity: 'count' },
-  { label: 'Peak memory', of: 'peak_resident_bytes', quantity: 'bytes' },
+  { label: 'Samples/s', of: 'samples_per_second', quantity: 'count', ofSimulator: true },
+  { label: 'Peak memory', of: 'peak_resident_bytes', quantity: 'bytes', ofSimulator: true },
 ];
 
-// "87.2 % ± 0.4 %" over seeds.
 function value(group: Group, { of, quantity }: Figure): string {
   const { mean, deviation } = spreadOf(group.runs.map(({ summary }) => summary[of]));
-  if (deviation === 0) return readable(mean, quantity);
-  const rounded = quantity === 'count' ? Math.round(mean ?? 0) : mean;
-  return `${readable(rounded, quantity)} ± ${readable(deviation, quantity)}`;
+  return readableSpread(mean, deviation, quantity);
 }
 
 export function numbersSection(groups: readonly Group[]): HTMLElement {
   const shown = figures.filter(({ of }) => groups.some(
     ({ runs }) => runs.some(({ summary }) => summary[of] !== null)));
   const [only] = groups;
-  const content = groups.length === 1 && only ? tiles(only, shown) : table(groups, shown);
+  const content = groups.length === 1 && only
+    ? tiles(only, shown)
+    : table(groups, shown.filter(({ ofSimulator }) => !ofSimulator));
   return element('section', { id: 'numbers' }, content);
 }
 

@@ -115,6 +115,7 @@ function curve(group: Group, index: number, x: Position, measure: Measure): Plot
   const name = measure === 'test_loss' ? `${group.name}, held-out` : group.name;
   return {
     key: `${train ? 'train' : 'run'}:${group.name}`,
+    ...(train ? { within: `run:${group.name}` } : {}),
     label: train ? `${group.name}, training` : name,
     color: hue(index),
     dash: train ? [1, 3] : hueDash(index),
@@ -162,19 +163,20 @@ function baselines(
   all.slice(0, shared ? 1 : undefined).forEach((levels, i) => {
     const color = shared ? theme().neutral : hue(i);
     const suffix = shared ? '' : `, as for ${groups[i]?.name}`;
+    const within = shared ? {} : { within: `run:${groups[i]?.name}` };
     const { local, deviation, final, runs } = levels;
     if (final !== null) {
       const { x: at, mean } = meanCurve(runs);
       lines.push({
         key: `central${suffix}`, label: `all data in one place${suffix}`,
-        color, dash: [9, 4],
+        ...within, color, dash: [9, 4],
         points: x === rounds ? { x: at, y: mean } : { level: final },
       });
     }
     if (local !== null) {
       lines.push({
         key: `local${suffix}`, label: `devices alone, in the mean${suffix}`,
-        color, dash: [4, 4],
+        ...within, color, dash: [4, 4],
         points: { level: local },
         ...(deviation > 0
           ? { band: { low: local - deviation, high: local + deviation } }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { plainNumber, readable, unitFor } from '../../../dashboard/src/charts/units';
+import { plainNumber, readable, readableSpread, unitFor } from '../../../dashboard/src/charts/units';
 
 test('numbers have the unit that suits their size', () => {
   assert.equal(readable(0.8724, 'accuracy'), '87.2 %');
@@ -32,4 +32,14 @@ test('an axis keeps the smaller unit until the larger one counts to two', () => 
   assert.equal(unitFor('time', 1.5 * 3600, 2).symbol, 'min');
   assert.equal(unitFor('time', 30 * 3600, 2).symbol, 'h');
   assert.equal(unitFor('bytes', 0, 2).symbol, 'B');
+});
+
+test('a spread has the unit of its mean and few digits', () => {
+  assert.equal(readableSpread(0.873, 0.0112, 'accuracy'), '87.3 ± 1.1 %');
+  assert.equal(readableSpread(6.39 * 3600, 430, 'time'), '6.39 ± 0.12 h');
+  assert.equal(readableSpread(182408, 5123, 'count'), '182,408 ± 5,123');
+  assert.equal(readableSpread(7.981, 0.0086, 'number'), '7.981 ± 0.009');
+  assert.equal(readableSpread(3.6e9, 1, 'bytes'), '3.60 GB');
+  assert.equal(readableSpread(0.3769, 0, 'number'), '0.3769');
+  assert.equal(readableSpread(null, 0, 'number'), '–');
 });

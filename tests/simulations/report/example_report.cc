@@ -78,16 +78,17 @@ ReportRounds Rounds(const Character& character, Generator& generator) {
   return rounds;
 }
 
-ReportDevices Devices(double accuracy, Generator& generator) {
+ReportDevices Devices(double accuracy, uint64_t seed, Generator& generator) {
+  Generator data_generator(seed);  // the same data for all algorithms
   ReportDevices devices;
   devices.total = kDevices;
   for (int i = 0; i < kDevices; ++i) {
-    const double own = Between(generator, 0, 1);
+    const double own = Between(data_generator, 0, 1);
     const double federated = accuracy + 0.09 - 0.24 * own * own;
     devices.federated_accuracy.push_back(
         std::clamp(federated + Normal(generator, 0, 0.02), 0.0, 1.0));
     devices.alone_accuracy.push_back(std::clamp(
-        0.55 + 0.3 * own + Normal(generator, 0, 0.05), 0.0, 1.0));
+        0.55 + 0.3 * own + Normal(data_generator, 0, 0.05), 0.0, 1.0));
     devices.rounds_taken_part.push_back(static_cast<uint32_t>(
         i % 16 == 3 ? 0 : std::max(0.0, Normal(generator, 42, 14))));
   }
@@ -157,15 +158,16 @@ ReportData ExampleComparison() {
   report.notes = {"Noise is from a seeded generator: simulated, not private."};
   for (const Character& character : characters) {
     for (uint64_t seed = 1; seed <= 3; ++seed) {
-      Generator generator(seed);
+      Generator generator(seed + 100 * report.runs.size());
       ReportRun run;
       run.name = character.name;
       run.seed = seed;
       run.algorithm = character.algorithm;
-      run.labels = Labels(generator);
+      Generator data_generator(seed);
+      run.labels = Labels(data_generator);
       run.rounds = Rounds(character, generator);
       run.summary = Summary(run.rounds, generator);
-      run.devices = Devices(run.summary.final_test_accuracy, generator);
+      run.devices = Devices(run.summary.final_test_accuracy, seed, generator);
       run.baselines = Baselines();
       run.epsilon_budget = 8;
       report.runs.push_back(std::move(run));
