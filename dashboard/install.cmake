@@ -9,8 +9,8 @@ execute_process(
   WORKING_DIRECTORY ${folder} RESULT_VARIABLE result
   OUTPUT_VARIABLE said ERROR_VARIABLE said)
 if(result)
-  message(FATAL_ERROR "${said}\n"
-    "dashboard: npm could not install the packages of dashboard/package-lock.json "
+  message(NOTICE "${said}")
+  message(FATAL_ERROR "dashboard: npm could not install the packages of dashboard/package-lock.json "
     "(uPlot, esbuild, TypeScript). The first build on a machine needs npm's "
     "registry; later ones find them in npm's cache.")
 endif()

@@ -12,8 +12,7 @@ namespace {
 
 std::string EscapeHtml(absl::string_view text) {
   return absl::StrReplaceAll(
-      text,
-      {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
+      text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
 }
 
 // How a policy names an inline script or style that may be used.

@@ -118,14 +118,13 @@ Json LabelsJson(const ReportLabels& labels) {
 
 Json BaselinesJson(const ReportBaselines& baselines) {
   const size_t count = baselines.central_round.size();
-  return {
-      {"local_accuracy", baselines.local_accuracy},
-      {"local_accuracy_deviation", baselines.local_accuracy_deviation},
-      {"local_loss", baselines.local_loss},
-      {"central",
-       {{"round", baselines.central_round},
-        {"test_accuracy", Column(baselines.central_test_accuracy, count)},
-        {"test_loss", Column(baselines.central_test_loss, count)}}}};
+  return {{"local_accuracy", baselines.local_accuracy},
+          {"local_accuracy_deviation", baselines.local_accuracy_deviation},
+          {"local_loss", baselines.local_loss},
+          {"central",
+           {{"round", baselines.central_round},
+            {"test_accuracy", Column(baselines.central_test_accuracy, count)},
+            {"test_loss", Column(baselines.central_test_loss, count)}}}};
 }
 
 Json RunJson(const ReportRun& run) {

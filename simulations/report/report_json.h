@@ -12,10 +12,10 @@ namespace shoal::simulations {
 // there are: the least, the greatest, and 199 at equal steps between them.
 inline constexpr int kReportQuantiles = 201;
 
-// JSON in ASCII, in which every '<' is written as an escape: nothing in the data
-// can end the script element that holds it, or begin a comment there. Invalid
-// UTF-8 becomes U+FFFD, what was not measured null.
-// REQUIRES: columns are as long as report_data.h says.
+// JSON in ASCII, in which every '<' is written as an escape: nothing in the
+// data can end the script element that holds it, or begin a comment there.
+// Invalid UTF-8 becomes U+FFFD, what was not measured null. REQUIRES: columns
+// are as long as report_data.h says.
 std::string ReportJson(const ReportData& report);
 
 }  // namespace shoal::simulations

@@ -93,7 +93,7 @@ export class Plot {
   }
 
   private draw(model: PlotModel, width: number): uPlot {
-    const visible = model.lines.filter(isVisible);
+    const visible = model.lines.filter(isVisible).reverse();
     const xUnit = unitFor(model.x.quantity, largestX(visible), 2);
     const yUnit = unitFor(model.y.quantity, largestY(visible), 2);
     this.unit.textContent = yUnit.symbol;
@@ -164,14 +164,13 @@ export class Plot {
     const x = (u.data[0][idx] as number) * xSize;
     const title = model.x.title?.(x) ?? readable(x, model.x.quantity);
     const readings: Reading[] = [];
-    for (const entry of model.legend) {
-      const index = this.drawn.findIndex((line) => line.key === entry.key);
+    for (const line of model.lines) {
+      const index = this.drawn.indexOf(line);
       const at = u.cursor.idxs?.[index + 1];
       if (index < 0 || at === null || at === undefined) continue;
-      const bar = this.drawn[index]?.bar;
       const drawn = u.data[index + 1]?.[at] ?? NaN;
-      const value = bar ? bar.read[at] : drawn * this.ySize;
-      readings.push({ ...entry, value: readable(value, model.y.quantity) });
+      const value = line.bar ? line.bar.read[at] : drawn * this.ySize;
+      readings.push({ ...line, value: readable(value, model.y.quantity) });
     }
     this.tooltip.show(
       title, readings, left + u.over.offsetLeft, (top ?? 0) + u.over.offsetTop);

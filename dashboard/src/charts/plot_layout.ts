@@ -30,7 +30,7 @@ export interface PlotModel {
   x: Axis;
   y: Axis;
   legend: LegendEntry[];
-  lines: PlotLine[]; // in the order of drawing
+  lines: PlotLine[]; // the first one is drawn last, on top
 }
 
 export function largestX(lines: readonly PlotLine[]): number {
@@ -110,7 +110,7 @@ function addSeries(layout: Layout, line: PlotLine, columns: Layout['data']): voi
           dash,
           points: 'level' in line.points
             ? { show: false }
-            : { size: line.points.x.length > 1 ? 4 : 9 },
+            : { size: line.points.x.length > 1 ? 4 : 9, fill: line.color },
         });
   for (let i = 1; i < columns.length; i++) {
     series.push({ stroke: 'transparent', width: 0, points: { show: false } });

@@ -59,7 +59,7 @@ function sortedPlot(
       x: share,
       y: { label, quantity: y, lowest: 0, ...(y === 'accuracy' ? { highest: 1 } : {}) },
       legend: lines,
-      lines: [...lines].reverse(),
+      lines,
     };
   });
 }

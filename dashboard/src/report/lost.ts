@@ -48,7 +48,7 @@ function lostDevices(group: Group): { x: number[]; reasons: Lost[] } {
   };
 }
 
-// Bars from zero, the tallest drawn first: what a reason adds stays visible.
+// Bars from zero, the tallest drawn first, so that what a reason adds is seen.
 function stack(x: number[], reasons: Lost[]): PlotLine[] {
   const sums = x.map(() => 0);
   const lines: PlotLine[] = [];
@@ -88,7 +88,7 @@ export function lostSection(groups: readonly Group[]): HTMLElement | null {
           },
           y: { label: 'devices', quantity: 'count', lowest: 0 },
           legend: lines,
-          lines: [...lines].reverse(),
+          lines,
         };
       }, 240));
   }

@@ -2,6 +2,7 @@
 // bytes, joules. One switch for all of them.
 
 import { element } from '../charts/dom';
+import { type LegendEntry } from '../charts/legend';
 import { Plot } from '../charts/plot';
 import { type Axis, type PlotLine, type PlotModel } from '../charts/plot_layout';
 import { meanCurve, spreadOf } from '../charts/spread';
@@ -97,11 +98,21 @@ function xSwitch(
   return field;
 }
 
+// One entry for the training losses of all groups, which would fill the legend.
+function legendOf(lines: PlotLine[]): LegendEntry[] {
+  const training = lines.filter(({ key }) => key === 'train');
+  if (training.length < 2) return lines;
+  const entry = {
+    key: 'train', label: 'training', color: theme().neutral, dash: [1, 3],
+  };
+  return lines.flatMap((line): LegendEntry[] =>
+    line === training[0] ? [entry] : line.key === 'train' ? [] : [line]);
+}
+
 function model(x: Position, y: Axis, candidates: PlotLine[]): PlotModel {
   const lines = candidates.filter(
     ({ points }) => 'level' in points || points.x.length > 0);
-  // Bands and baselines first, so that the runs' lines lie on top.
-  return { x, y, legend: lines, lines: [...lines].reverse() };
+  return { x, y, legend: legendOf(lines), lines };
 }
 
 type Measure = 'test_accuracy' | 'test_loss' | 'train_loss' | 'epsilon';
@@ -114,7 +125,7 @@ function curve(group: Group, index: number, x: Position, measure: Measure): Plot
   const train = measure === 'train_loss';
   const name = measure === 'test_loss' ? `${group.name}, held-out` : group.name;
   return {
-    key: `${train ? 'train' : 'run'}:${group.name}`,
+    key: train ? 'train' : `run:${group.name}`,
     ...(train ? { within: `run:${group.name}` } : {}),
     label: train ? `${group.name}, training` : name,
     color: hue(index),

@@ -35,9 +35,8 @@ struct Character {
 
 ReportRounds Rounds(const Character& character, Generator& generator) {
   ReportRounds rounds;
-  rounds.dropouts = {{"battery below its reserve", {}},
-                     {"went offline", {}},
-                     {"crashed", {}}};
+  rounds.dropouts = {
+      {"battery below its reserve", {}}, {"went offline", {}}, {"crashed", {}}};
   double seconds = 0, up = 0, down = 0, joules = 0;
   const double final_accuracy =
       character.final_accuracy + Normal(generator, 0, 0.006);
@@ -104,8 +103,8 @@ ReportLabels Labels(Generator& generator) {
     std::vector<double> shares;
     double sum = 0;
     for (int j = 0; j < kClasses; ++j) {
-      shares.push_back(
-          std::gamma_distribution<double>(0.3, 1)(generator) + 1e-9);
+      shares.push_back(std::gamma_distribution<double>(0.3, 1)(generator) +
+                       1e-9);
       sum += shares.back();
     }
     for (const double share : shares) {
