@@ -1,6 +1,6 @@
-// Colours of what is drawn on canvases, in light and dark. Eight hues that stay
-// apart for colour-blind readers too; the lines of a ninth run and further ones
-// are dotted as well.
+// Colours of what is drawn on canvases, in light and dark. Eight hues, darker and
+// brighter ones in turn, so that neighbours stay apart for colour-blind readers too;
+// from the fifth line on, dashes help.
 
 export type ThemeName = 'light' | 'dark';
 
@@ -22,8 +22,8 @@ const themes: Record<ThemeName, Theme> = {
     panel: '#ffffff',
     neutral: '#5b6570',
     hues: [
-      '#0068ad', '#c44e00', '#00795a', '#a9437c',
-      '#8a6d00', '#3f9bd4', '#333b45', '#7a52b8',
+      '#00549e', '#e58a00', '#b8145a', '#1ba794',
+      '#2b1f45', '#6aaee0', '#6f7400', '#d58bc4',
     ],
     ramp: ['#f2f6fb', '#c6dbef', '#6baed6', '#2171b5', '#08306b'],
   },
@@ -34,8 +34,8 @@ const themes: Record<ThemeName, Theme> = {
     panel: '#161d26',
     neutral: '#a4b0bd',
     hues: [
-      '#58b4f0', '#f59542', '#35c795', '#e58cbf',
-      '#e6d44c', '#a9d7fb', '#d4d9df', '#b99cf0',
+      '#4c9ff0', '#ffc65c', '#e8457f', '#6fe8d0',
+      '#6c52d9', '#c4e4ff', '#9fae3c', '#f7b8e4',
     ],
     ramp: ['#1d2632', '#31508b', '#21918c', '#5ec962', '#fde725'],
   },
@@ -87,9 +87,11 @@ export function hue(index: number): string {
   return hues[index % hues.length] as string;
 }
 
-// The dash of a line beside its hue: solid until the hues repeat.
+// The dash of a line beside its hue: four solid ones, four with long dashes, then
+// dots.
 export function hueDash(index: number): number[] {
-  return index < theme().hues.length ? [] : [2, 3];
+  if (index < 4) return [];
+  return index < 8 ? [14, 3] : [2, 3];
 }
 
 // The ramp's colour at `fraction` in [0, 1].
