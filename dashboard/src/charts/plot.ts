@@ -94,8 +94,9 @@ export class Plot {
 
   private draw(model: PlotModel, width: number): uPlot {
     const visible = model.lines.filter(isVisible).reverse();
-    const xUnit = unitFor(model.x.quantity, largestX(visible), 2);
-    const yUnit = unitFor(model.y.quantity, largestY(visible), 2);
+    // Units are those of all lines, so that hiding one does not change them.
+    const xUnit = unitFor(model.x.quantity, largestX(model.lines), 2);
+    const yUnit = unitFor(model.y.quantity, largestY(model.lines), 2);
     this.unit.textContent = yUnit.symbol;
     const { data, series, bands, drawn } = layOut(visible, xUnit.size, yUnit.size);
     this.drawn = drawn;

@@ -66,12 +66,14 @@ export function progressSection(groups: readonly Group[]): HTMLElement {
         ...baselines(groups, position, 'accuracy'),
       ])));
   }
-  plots.push(new Plot('Loss', note, () =>
-    over({ label: 'loss', quantity: 'number' }, () => [
-      ...groups.map((group, i) => curve(group, i, position, 'test_loss')),
-      ...groups.map((group, i) => curve(group, i, position, 'train_loss')),
-      ...baselines(groups, position, 'loss'),
-    ])));
+  if (measured(groups, ({ rounds }) => [...rounds.test_loss, ...rounds.train_loss])) {
+    plots.push(new Plot('Loss', note, () =>
+      over({ label: 'loss', quantity: 'number' }, () => [
+        ...groups.map((group, i) => curve(group, i, position, 'test_loss')),
+        ...groups.map((group, i) => curve(group, i, position, 'train_loss')),
+        ...baselines(groups, position, 'loss'),
+      ])));
+  }
   if (measured(groups, (run) => run.rounds.epsilon)) {
     plots.push(new Plot('Privacy spent: epsilon', note, () =>
       over({ label: 'epsilon', quantity: 'number', lowest: 0 }, () => [

@@ -151,6 +151,22 @@ for (const scheme of ['light', 'dark']) {
   });
 }
 
+test('plots whose lines are all hidden are empty, and draw again', async () => {
+  await open('run', 'light');
+  const before = await pictures();
+  const clickAll = () => browser.evaluate(`new Set([...document.querySelectorAll(
+    '.legend button')].map(({ value }) => value)).forEach((value) =>
+      document.querySelector(\`.legend button[value="\${value}"]\`).click())`);
+  await clickAll();
+  await browser.settle();
+  const { x, y, width, height } = await plotArea();
+  await browser.mouse('mouseMoved', x + width / 2, y + height / 2);
+  await clickAll();
+  await browser.settle();
+  assert.deepEqual(await pictures(), before);
+  assert.deepEqual(browser.complaints, []);
+});
+
 test('pointing at a plot says the values there', async () => {
   await open('run', 'light');
   const { x, y, width, height } = await plotArea();
