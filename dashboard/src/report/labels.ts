@@ -11,7 +11,7 @@ function pictureOf(labels: Labels): HeatMapData {
 
 export function dataSection(groups: readonly Group[]): HTMLElement | null {
   const runs = groups
-    .map(({ runs }) => runs.find(({ labels }) => labels.devices.length > 0))
+    .map(({ runs }) => runs.find(({ labels }) => labels.examples.length > 0))
     .filter((run): run is Run => run !== undefined);
   const [first] = runs;
   if (!first) return null;
