@@ -241,13 +241,15 @@ absl::Status ExampleStore::TrimFront() {
   return absl::OkStatus();
 }
 
+absl::Status ExampleStore::Check(const Example& example) const {
+  SHOAL_RETURN_IF_ERROR(CheckExample(shape_, example));
+  return missing_values_ ? absl::OkStatus() : CheckComplete(example);
+}
+
 absl::Status ExampleStore::Add(absl::Span<const Example> examples,
                                Origin first) {
   for (const Example& example : examples) {
-    SHOAL_RETURN_IF_ERROR(CheckExample(shape_, example));
-    if (!missing_values_) {
-      SHOAL_RETURN_IF_ERROR(CheckComplete(example));
-    }
+    SHOAL_RETURN_IF_ERROR(Check(example));
   }
   const absl::Time now = clock_.Now();
   const int64_t most = std::max<int64_t>(1, kMostBytesAtOnce / record_bytes_);

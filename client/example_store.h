@@ -42,6 +42,9 @@ class ExampleStore {
   ExampleStore(const ExampleStore&) = delete;
   ExampleStore& operator=(const ExampleStore&) = delete;
 
+  // INVALID_ARGUMENT when Add would refuse the example itself.
+  absl::Status Check(const Example& example) const;
+
   // Errors as Client::AddExample; what was added before the one that an error
   // is about stays. The examples are rows `first.row` and following of
   // `first.source`.

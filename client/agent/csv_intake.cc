@@ -168,7 +168,7 @@ absl::StatusOr<CsvIntake::Row> CsvIntake::ParseRow() const {
     }
     row.labels.push_back(label);
   }
-  const absl::Status fits = CheckExample(store_.shape(), row.view());
+  const absl::Status fits = store_.Check(row.view());
   if (fits.ok()) return row;
   return absl::InvalidArgumentError(
       absl::StrCat(reader_->Where(), ": ", fits.message()));

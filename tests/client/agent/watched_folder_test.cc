@@ -216,6 +216,19 @@ TEST_F(WatchedFolderTest, EveryReasonNamesTheLine) {
   EXPECT_THAT(Labels(), IsEmpty());
 }
 
+TEST_F(WatchedFolderTest, FileThatLacksAFeatureHoldsNoOtherUp) {
+  options_.missing_values = false;
+  Open();
+  Put("a.csv", "label,a,b\n1,,0.2\n");
+  Put("b.csv", "label,a,b\n2,1,2\n");
+  Work();
+  EXPECT_THAT(Labels(), ElementsAre(2));
+  EXPECT_THAT(Names(), ElementsAre("rejected"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string reason,
+                             ReadFile(inbox_ + "/rejected/a.csv.reason"));
+  EXPECT_THAT(reason, HasSubstr("a.csv:2: feature 0 is missing"));
+}
+
 TEST_F(WatchedFolderTest, SequencesAndTargetsHaveTheirColumns) {
   options_ = {};
   options_.num_features = 1;
