@@ -246,8 +246,11 @@ absl::Status ExampleStore::Check(const Example& example) const {
   return missing_values_ ? absl::OkStatus() : CheckComplete(example);
 }
 
-absl::Status ExampleStore::Add(absl::Span<const Example> examples,
-                               Origin first) {
+absl::Status ExampleStore::Add(absl::Span<const Example> examples, Origin first,
+                               int64_t* num_added) {
+  int64_t unused = 0;
+  int64_t& added = num_added != nullptr ? *num_added : unused;
+  added = 0;
   for (const Example& example : examples) {
     SHOAL_RETURN_IF_ERROR(Check(example));
   }
@@ -269,6 +272,7 @@ absl::Status ExampleStore::Add(absl::Span<const Example> examples,
       if (first.source != 0) ++first.row;
     }
     SHOAL_RETURN_IF_ERROR(Append(records, std::ssize(some)));
+    added += std::ssize(some);
     if (first.source != 0) last_origin_ = {first.source, first.row - 1};
     MakeRoom().IgnoreError();  // these are in; the next Add tells
     examples.remove_prefix(some.size());

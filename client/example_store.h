@@ -45,11 +45,12 @@ class ExampleStore {
   // INVALID_ARGUMENT when Add would refuse the example itself.
   absl::Status Check(const Example& example) const;
 
-  // Errors as Client::AddExample; what was added before the one that an error
-  // is about stays. The examples are rows `first.row` and following of
-  // `first.source`.
-  absl::Status Add(absl::Span<const Example> examples, Origin first = {})
-      SHOAL_EXCLUDES(mutex_);
+  // Errors as Client::AddExample: none is added when one of them is refused by
+  // Check; what was added before another error stays. The examples are rows
+  // `first.row` and following of `first.source`. `num_added`, if not null, is
+  // set to how many of them, from the first on, are durable.
+  absl::Status Add(absl::Span<const Example> examples, Origin first = {},
+                   int64_t* num_added = nullptr) SHOAL_EXCLUDES(mutex_);
 
   // The examples as they are now; what happens to the store later does not
   // change them. Holds no lock, and the files mapped.

@@ -86,7 +86,6 @@ absl::StatusOr<LocalRequest> ParseAdd(absl::Span<const absl::string_view> words,
   SHOAL_ASSIGN_OR_RETURN(
       add.features,
       ParseList(words.back(), shape.num_features, "features", ParseFloat));
-  SHOAL_RETURN_IF_ERROR(CheckExample(shape, add.view()));
   return add;
 }
 
@@ -132,7 +131,12 @@ size_t LocalRequests::longest_line() const {
 
 absl::StatusOr<LocalRequest> LocalRequests::Parse(
     absl::string_view line) const {
-  return ParseRequest(line, store_.shape());
+  SHOAL_ASSIGN_OR_RETURN(LocalRequest request,
+                         ParseRequest(line, store_.shape()));
+  if (const auto* const add = std::get_if<AddRequest>(&request)) {
+    SHOAL_RETURN_IF_ERROR(store_.Check(add->view()));
+  }
+  return request;
 }
 
 size_t LocalRequests::Answer(absl::Span<const absl::string_view> lines,
@@ -152,13 +156,15 @@ size_t LocalRequests::Answer(absl::Span<const absl::string_view> lines,
       examples.push_back(std::get<AddRequest>(*requests.back()).view());
     }
   }
-  const absl::Status added = store_.Add(examples);
+  int64_t num_durable = 0;
+  const absl::Status added = store_.Add(examples, {}, &num_durable);
   for (const absl::StatusOr<LocalRequest>& request : requests) {
-    const absl::Status& status = request.ok() ? added : request.status();
-    if (status.ok()) {
+    if (!request.ok()) {
+      AnswerError(request.status(), out);
+    } else if (num_durable-- > 0) {
       absl::StrAppend(&out, "ok\n");
     } else {
-      AnswerError(status, out);
+      AnswerError(added, out);
     }
   }
   return requests.size();

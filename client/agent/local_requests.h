@@ -33,8 +33,8 @@ struct PredictRequest {
 };
 using LocalRequest = std::variant<AddRequest, PredictRequest>;
 
-// INVALID_ARGUMENT, in one line, for what is no request or does not fit the
-// shape.
+// INVALID_ARGUMENT, in one line, for what is no request or has not as many
+// values as the shape. Whether the store takes them is the store's to say.
 absl::StatusOr<LocalRequest> ParseRequest(absl::string_view line,
                                           const ExampleShape& shape);
 
@@ -50,11 +50,13 @@ class LocalRequests final : public LineAnswerer {
 
   size_t longest_line() const override;
   // Takes a prediction, or all examples up to the next one: they become durable
-  // together.
+  // together, but for those that the store refuses. "ok" is said of those that
+  // are durable, and of no other.
   size_t Answer(absl::Span<const absl::string_view> lines,
                 std::string& out) override;
 
  private:
+  // An example that the store refuses is an error, too.
   absl::StatusOr<LocalRequest> Parse(absl::string_view line) const;
   void AnswerPrediction(const PredictRequest& request, std::string& out);
 

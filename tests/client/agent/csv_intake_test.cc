@@ -66,9 +66,8 @@ TEST_F(CsvIntakeTest, FeatureThatTheStoreWantsIsTheFilesFault) {
   OpenStore();
   Write("label,a,b\n3,1,2\n1,,0.2\n");
   const CsvIntake::End end = Take();
-  EXPECT_THAT(end.file,
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("a.csv:3: feature 0 is missing")));
+  EXPECT_THAT(end.file, StatusIs(absl::StatusCode::kInvalidArgument,
+                                 HasSubstr("a.csv:3: feature 0 is missing")));
   SHOAL_EXPECT_OK(end.store);
   EXPECT_THAT(Labels(), IsEmpty());
 }
