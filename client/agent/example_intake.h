@@ -29,7 +29,8 @@ class ExampleIntake {
  public:
   // Opens the store in the state folder, whose lock the caller holds, and the
   // watched folder. `clock` and `log` must outlive it. Errors as
-  // ExampleStore::Open and WatchedFolder::Open.
+  // ExampleStore::Open and WatchedFolder::Open; INVALID_ARGUMENT when the
+  // watched folder is, contains or lies in the state folder.
   static absl::StatusOr<std::unique_ptr<ExampleIntake>> Open(
       const AgentExamples& examples, const std::string& state_folder,
       const Clock& clock, Logger& log);

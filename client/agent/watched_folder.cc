@@ -97,8 +97,10 @@ void WatchedFolder::OnReadable() {
     if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0) {
       GiveUp(absl::NotFoundError(absl::StrCat(path_, ": has gone")));
     } else if ((event->mask & IN_Q_OVERFLOW) != 0) {
+      left_.clear();  // any of them may have changed
       must_list_ = true;
     } else if ((event->mask & IN_ISDIR) == 0 && event->len > 0) {
+      left_.erase(event->name);
       Enqueue(event->name);
     }
   }
@@ -123,7 +125,10 @@ void WatchedFolder::List() {
   for (fs::directory_iterator it(path_, error), end;
        !error && it != end && found.size() < kMostNames; it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if (IsUnfinished(name) || !IsFile(it->path().string())) continue;
+    if (IsUnfinished(name) || left_.contains(name) ||
+        !IsFile(it->path().string())) {
+      continue;
+    }
     std::error_code gone;
     found.emplace_back(fs::last_write_time(it->path(), gone), name);
   }
@@ -181,9 +186,20 @@ void WatchedFolder::OnEnd(const CsvIntake::End& end) {
 void WatchedFolder::Reject(const absl::Status& why) {
   if (absl::IsNotFound(why)) return Forget();  // somebody has taken it away
   const absl::Status moved = MoveToRejected(why.message());
-  if (!moved.ok()) return GiveUp(moved);
+  if (!moved.ok()) return LeaveThere(why, moved);
   log_.Warning("file rejected",
                {{"file", names_.front()}, {"reason", why.message()}});
+  Forget();
+}
+
+void WatchedFolder::LeaveThere(const absl::Status& why,
+                               const absl::Status& moved) {
+  if (left_.size() == kMostNames) return GiveUp(moved);
+  log_.Error("file rejected, but it cannot be moved and stays",
+             {{"file", names_.front()},
+              {"reason", why.message()},
+              {"error", moved.message()}});
+  left_.insert(names_.front());
   Forget();
 }
 

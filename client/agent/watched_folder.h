@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -22,7 +23,8 @@ namespace shoal::client {
 // closed after having been written; not those whose name begins with '.' or
 // ends with .part or .tmp. A file is removed when all its rows are durable; one
 // that cannot be read is moved to `rejected/`, with the reason in NAME.reason
-// beside it. One thread.
+// beside it. One that cannot be moved stays until it changes or the agent
+// starts again. One thread.
 class WatchedFolder {
  public:
   // INVALID_ARGUMENT when the folder is none, or files cannot be removed from
@@ -51,11 +53,14 @@ class WatchedFolder {
   void List();
   void OnEnd(const CsvIntake::End& end);
   void Reject(const absl::Status& why);
+  // For a file that cannot be moved.
+  void LeaveThere(const absl::Status& why, const absl::Status& moved);
   absl::Status MoveToRejected(absl::string_view reason) const;
   // Ends the work on the first file of the queue.
   void Forget();
-  // A file that cannot be removed would be taken again and again; in a folder
-  // that has gone nothing can come.
+  // A file that cannot be removed would be taken again and again, very many
+  // that stay cannot be told from others; in a folder that has gone nothing can
+  // come.
   void GiveUp(const absl::Status& why);
 
   const std::string path_;
@@ -64,6 +69,7 @@ class WatchedFolder {
   const Clock& clock_;
   Logger& log_;
   std::deque<std::string> names_;    // waiting; the first is being read
+  std::set<std::string> left_;       // that are bad and stay there
   bool must_list_ = true;            // there may be more than names_
   std::optional<CsvIntake> intake_;  // of the first
   absl::Duration rest_until_;        // after an error of the store

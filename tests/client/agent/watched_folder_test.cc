@@ -25,6 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::shoal::testing::IsOkAndHolds;
 using ::shoal::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -177,6 +179,35 @@ TEST_F(WatchedFolderTest, LongestNameOfARejectedFileStopsNothing) {
   SHOAL_EXPECT_OK(ReadFile(inbox_ + "/rejected/" + name));
   SHOAL_EXPECT_OK(
       ReadFile(inbox_ + "/rejected/" + std::string(200, 'n') + ".reason"));
+}
+
+TEST_F(WatchedFolderTest, FileThatCannotBeMovedStaysAndHoldsNoOtherUp) {
+  Put("rejected", "no,folder\n");  // in the place of the folder
+  Open();
+  Put("bad.csv", "no,table\n");
+  Put("good.csv", Csv(7, 1));
+  Work();
+  EXPECT_THAT(Labels(), ElementsAre(7));
+  EXPECT_THAT(Names(), UnorderedElementsAre("rejected", "bad.csv"));
+  EXPECT_THAT(
+      log_.lines,
+      Contains(AllOf(HasSubstr("file=bad.csv"), HasSubstr("no column 'label'"),
+                     HasSubstr("/rejected: mkdir: Not a directory"))));
+  // It is tried again when it is put there anew.
+  fs::remove(inbox_ + "/rejected");
+  Put("bad.csv", "no,table\n");
+  Work();
+  EXPECT_THAT(Names(), ElementsAre("rejected"));
+  SHOAL_EXPECT_OK(ReadFile(inbox_ + "/rejected/bad.csv"));
+}
+
+TEST_F(WatchedFolderTest, FilesThatCannotBeMovedAreNotListedForEver) {
+  for (int i = 0; i < 1100; ++i) Put(absl::StrCat(i, ".csv"), "x\n");
+  Put("rejected", "x\n");
+  Open();
+  EXPECT_LT(Work(), 1200);
+  EXPECT_LT(log_.lines.size(), 1200u);
+  EXPECT_THAT(log_.lines.back(), HasSubstr("no more files are taken"));
 }
 
 TEST_F(WatchedFolderTest, FileThatCannotBeReadIsRejectedAsAWhole) {
