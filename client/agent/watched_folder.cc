@@ -16,14 +16,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "base/status_macros.h"
+#include "client/agent/rejected_files.h"
 
 namespace shoal::client {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kRejected[] = "/rejected";
 // Names in memory; what is beyond is listed when they have been taken.
 constexpr size_t kMostNames = 1000;
 constexpr absl::Duration kRest = absl::Minutes(1);
@@ -185,10 +184,12 @@ void WatchedFolder::OnEnd(const CsvIntake::End& end) {
 
 void WatchedFolder::Reject(const absl::Status& why) {
   if (absl::IsNotFound(why)) return Forget();  // somebody has taken it away
-  const absl::Status moved = MoveToRejected(why.message());
-  if (!moved.ok()) return LeaveThere(why, moved);
-  log_.Warning("file rejected",
-               {{"file", names_.front()}, {"reason", why.message()}});
+  const absl::StatusOr<std::string> moved =
+      MoveToRejected(path_, names_.front(), why.message());
+  if (!moved.ok()) return LeaveThere(why, moved.status());
+  log_.Warning("file rejected", {{"file", names_.front()},
+                                 {"reason", why.message()},
+                                 {"kept_as", *moved}});
   Forget();
 }
 
@@ -201,20 +202,6 @@ void WatchedFolder::LeaveThere(const absl::Status& why,
               {"error", moved.message()}});
   left_.insert(names_.front());
   Forget();
-}
-
-absl::Status WatchedFolder::MoveToRejected(absl::string_view reason) const {
-  const std::string folder = path_ + kRejected;
-  const std::string from = absl::StrCat(path_, "/", names_.front());
-  const std::string to = absl::StrCat(folder, "/", names_.front());
-  SHOAL_RETURN_IF_ERROR(MakeFolders(folder, 0700));
-  // Names have 255 bytes at most, and the reason's is longer by a few.
-  constexpr size_t kLongestStem = 200;
-  const std::string stem = names_.front().substr(0, kLongestStem);
-  SHOAL_RETURN_IF_ERROR(ReplaceFile(absl::StrCat(folder, "/", stem, ".reason"),
-                                    absl::StrCat(reason, "\n"), 0600));
-  if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
-  return ErrnoStatus(errno, from, "move to rejected");
 }
 
 void WatchedFolder::Forget() { names_.pop_front(); }

@@ -55,7 +55,6 @@ class WatchedFolder {
   void Reject(const absl::Status& why);
   // For a file that cannot be moved.
   void LeaveThere(const absl::Status& why, const absl::Status& moved);
-  absl::Status MoveToRejected(absl::string_view reason) const;
   // Ends the work on the first file of the queue.
   void Forget();
   // A file that cannot be removed would be taken again and again, very many

@@ -176,9 +176,60 @@ TEST_F(WatchedFolderTest, LongestNameOfARejectedFileStopsNothing) {
   Work();
   EXPECT_THAT(Labels(), ElementsAre(7));
   EXPECT_THAT(Names(), ElementsAre("rejected"));
-  SHOAL_EXPECT_OK(ReadFile(inbox_ + "/rejected/" + name));
-  SHOAL_EXPECT_OK(
-      ReadFile(inbox_ + "/rejected/" + std::string(200, 'n') + ".reason"));
+  const std::string kept = inbox_ + "/rejected/" + std::string(200, 'n');
+  SHOAL_EXPECT_OK(ReadFile(kept));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string reason,
+                             ReadFile(kept + ".reason"));
+  EXPECT_THAT(reason, HasSubstr(name));
+}
+
+TEST_F(WatchedFolderTest, RejectedFilesOfOneNameAreAllKept) {
+  Open();
+  for (const char* csv : {"first\n", "second\n", "third\n"}) {
+    Put("bad.csv", csv);
+    Work();
+  }
+  const std::string rejected = inbox_ + "/rejected/";
+  EXPECT_THAT(ReadFile(rejected + "bad.csv"), IsOkAndHolds("first\n"));
+  EXPECT_THAT(ReadFile(rejected + "bad.csv.2"), IsOkAndHolds("second\n"));
+  EXPECT_THAT(ReadFile(rejected + "bad.csv.3"), IsOkAndHolds("third\n"));
+  SHOAL_EXPECT_OK(ReadFile(rejected + "bad.csv.2.reason"));
+  EXPECT_THAT(log_.lines[1], HasSubstr("kept_as=bad.csv.2"));
+}
+
+TEST_F(WatchedFolderTest, ReasonTakesThePlaceOfNoRejectedFile) {
+  Open();
+  Put("bad.csv.reason", "no,table\n");
+  Put("bad.csv", "nor,this\n");
+  Work();
+  const std::string rejected = inbox_ + "/rejected/";
+  EXPECT_THAT(ReadFile(rejected + "bad.csv.reason"),
+              IsOkAndHolds("no,table\n"));
+  EXPECT_THAT(ReadFile(rejected + "bad.csv.2"), IsOkAndHolds("nor,this\n"));
+}
+
+TEST_F(WatchedFolderTest, RejectedFilesOfOneNameAreBounded) {
+  Open();
+  for (int i = 0; i < 101; ++i) {
+    Put("bad.csv", absl::StrCat(i, "\n"));
+    Work();
+  }
+  EXPECT_THAT(ReadFile(inbox_ + "/rejected/bad.csv.100"), IsOkAndHolds("99\n"));
+  EXPECT_THAT(ReadFile(inbox_ + "/bad.csv"), IsOkAndHolds("100\n"));
+  EXPECT_THAT(log_.lines.back(), HasSubstr("100 files of that name"));
+}
+
+// A link would take files to wherever whoever made it wants them.
+TEST_F(WatchedFolderTest, LinkInPlaceOfTheRejectedFolderIsNotFollowed) {
+  const std::string elsewhere = folder_.path() + "/elsewhere";
+  fs::create_directory(elsewhere);
+  fs::create_directory_symlink(elsewhere, inbox_ + "/rejected");
+  Open();
+  Put("bad.csv", "no,table\n");
+  Work();
+  EXPECT_TRUE(fs::is_empty(elsewhere));
+  EXPECT_THAT(Names(), UnorderedElementsAre("rejected", "bad.csv"));
+  EXPECT_THAT(log_.lines.back(), HasSubstr("/rejected: is no folder"));
 }
 
 TEST_F(WatchedFolderTest, FileThatCannotBeMovedStaysAndHoldsNoOtherUp) {
@@ -192,7 +243,7 @@ TEST_F(WatchedFolderTest, FileThatCannotBeMovedStaysAndHoldsNoOtherUp) {
   EXPECT_THAT(
       log_.lines,
       Contains(AllOf(HasSubstr("file=bad.csv"), HasSubstr("no column 'label'"),
-                     HasSubstr("/rejected: mkdir: Not a directory"))));
+                     HasSubstr("/rejected: is no folder"))));
   // It is tried again when it is put there anew.
   fs::remove(inbox_ + "/rejected");
   Put("bad.csv", "no,table\n");
@@ -238,6 +289,7 @@ TEST_F(WatchedFolderTest, EveryReasonNamesTheLine) {
       {"label,a,b\n100,2,3\n", ":2: the example has the label 100"},
       {"label,a,b\n1,\"2,3\n", ":2: "}};
   for (const auto& [csv, reason] : cases) {
+    fs::remove_all(inbox_ + "/rejected");
     Put("x.csv", csv);
     Work();
     SHOAL_ASSERT_OK_AND_ASSIGN(const std::string said,
