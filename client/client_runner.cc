@@ -60,8 +60,8 @@ class ClientRunner final : public Client {
   // What the device's owner says at the moment. Once it is to be forgotten,
   // that stays: the file that says so goes in the end.
   Participation Look();
-  // The report that takes the place of a session which the owner does not want;
-  // nothing when it may run.
+  // The report that takes the place of a session which the owner does not want,
+  // or for which the device is not ready; nothing when it may run.
   absl::StatusOr<std::optional<SessionReport>> HeldBack();
   // The folder is left to whoever has the device forgotten: deletes what was
   // written since, and their mark once they need it no more.
@@ -215,12 +215,18 @@ Participation ClientRunner::Look() {
 
 absl::StatusOr<std::optional<SessionReport>> ClientRunner::HeldBack() {
   const Participation said = Look();
-  if (said == Participation::kTakesPart) return std::nullopt;
   if (said == Participation::kForgetting) return LetGo();
+  absl::Status may;
+  if (said != Participation::kTakesPart) {
+    may = absl::CancelledError("the device's owner has opted out");
+  } else if (parts_.may_connect) {
+    may = parts_.may_connect();
+  }
+  if (may.ok()) return std::nullopt;
   SessionReport report;
   report.outcome = SessionReport::kHeldBack;
   report.next_check_in = parts_.session.max_backoff;
-  report.explanation = "the device's owner has opted out";
+  report.explanation = std::string(may.message());
   Tell({ClientEvent::kEnded, report.explanation});
   return report;
 }

@@ -36,6 +36,9 @@ struct ClientParts {
   // other closely, closed otherwise; the transport stays, so that the next
   // connection may resume what the last one has agreed on.
   std::function<absl::StatusOr<std::unique_ptr<Transport>>()> connect;
+  // Asked before each session; an error, which may pass, holds it back. May be
+  // empty.
+  std::function<absl::Status()> may_connect;
   uint64_t jitter_seed = 0;
   // How long Stop() lets a call go on before it is cancelled.
   absl::Duration stop_grace = absl::Milliseconds(600);

@@ -84,8 +84,7 @@ std::string Utc(absl::Time time) {
 
 }  // namespace
 
-absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
-                                            absl::Time now) {
+absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder) {
   DeviceIdentity loaded;
   SHOAL_ASSIGN_OR_RETURN(loaded.key_pem, ReadKeyFile(folder));
   SHOAL_ASSIGN_OR_RETURN(loaded.certificate_pem,
@@ -105,20 +104,26 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
   }
   SHOAL_RETURN_IF_ERROR(
       CheckIssuer(folder, loaded.certificate_pem, loaded.ca_pem));
-  if (now < identity->valid_from) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        certificate, ": the certificate is valid from ",
-        Utc(identity->valid_from), " on, but this device's clock says ",
-        Utc(now), "; set the clock"));
-  }
-  if (identity->expires <= now) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        certificate, ": the certificate expired at ", Utc(identity->expires),
-        ", and this device's clock says ", Utc(now),
-        "; enrol this device anew, or set the clock if it is wrong"));
-  }
+  loaded.valid_from = identity->valid_from;
+  loaded.expires = identity->expires;
   loaded.id = std::move(identity->id);
   return loaded;
+}
+
+absl::Status CheckValidity(const DeviceIdentity& identity,
+                           const std::string& folder, absl::Time now) {
+  const std::string certificate = folder + "/certificate.pem";
+  if (now < identity.valid_from) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(certificate, ": the certificate is valid from ",
+                     Utc(identity.valid_from), " on, but this device's clock ",
+                     "says ", Utc(now), "; set the clock"));
+  }
+  if (now < identity.expires) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      certificate, ": the certificate expired at ", Utc(identity.expires),
+      ", and this device's clock says ", Utc(now),
+      "; enrol this device anew, or set the clock if it is wrong"));
 }
 
 absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder) {

@@ -21,14 +21,20 @@ struct DeviceIdentity {
   std::string certificate_pem;
   std::string ca_pem;
   std::string id;  // 64 hexadecimal digits
+  absl::Time valid_from;
+  absl::Time expires;
 };
 
 // NOT_FOUND when a file is missing; INVALID_ARGUMENT, with the file and what to
 // do, when one cannot be used, the key, the certificate and the CA do not
-// belong together, or the certificate is not a device's or not valid at `now`,
-// which the device's clock says.
-absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder,
-                                            absl::Time now);
+// belong together, or the certificate is not a device's. What does not change
+// by itself, that is: see CheckValidity.
+absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder);
+
+// INVALID_ARGUMENT, with the file and what to do, when the certificate is not
+// valid at `now`, which the device's clock says. A clock that is set mends it.
+absl::Status CheckValidity(const DeviceIdentity& identity,
+                           const std::string& folder, absl::Time now);
 
 // The folder's key; a new one when there is none. INVALID_ARGUMENT when there
 // is one that cannot be used.

@@ -314,7 +314,9 @@ typedef enum shoal_outcome {
   SHOAL_OUTCOME_REFUSED = 3,
   SHOAL_OUTCOME_UNREACHABLE = 4,
   SHOAL_OUTCOME_CANCELLED = 5,
-  SHOAL_OUTCOME_HELD_BACK = 6, /* its own limits, or its owner, forbid it */
+  /* Its own limits, its owner, or a clock outside its certificate's time forbid
+   * it. */
+  SHOAL_OUTCOME_HELD_BACK = 6,
   SHOAL_OUTCOME_FORGOTTEN = 7  /* see shoal_forget: no session follows */
 } shoal_outcome;
 

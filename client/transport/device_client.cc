@@ -38,6 +38,7 @@ struct Connector {
   absl::Duration idle_window;
   Failpoints failpoints;
   bool insecure = false;
+  std::string folder;
   DeviceIdentity identity;
   std::string insecure_name;
   RealClock clock;
@@ -55,6 +56,12 @@ struct Connector {
     }
     return make_transport(std::move(options));
   }
+
+  // By the system's clock, as TLS does. An error may come right by itself.
+  absl::Status CheckClock() const {
+    if (insecure) return absl::OkStatus();
+    return CheckValidity(identity, folder, absl::Now());
+  }
 };
 
 absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
@@ -66,6 +73,7 @@ absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
   connector->idle_window = options.idle_window;
   connector->failpoints = failpoints;
   connector->insecure = options.insecure;
+  connector->folder = options.state_folder;
   // The environment's proxy is for TLS.
   if (!options.insecure || !options.proxy.empty()) {
     SHOAL_ASSIGN_OR_RETURN(connector->proxy,
@@ -77,7 +85,7 @@ absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
                            LoadOrMakeInsecureName(options.state_folder, rng));
   } else {
     SHOAL_ASSIGN_OR_RETURN(connector->identity,
-                           LoadIdentity(options.state_folder, absl::Now()));
+                           LoadIdentity(options.state_folder));
   }
   // What is wrong with it is known now, not in the first session.
   SHOAL_RETURN_IF_ERROR(connector->Connect().status());
@@ -153,6 +161,7 @@ absl::Status ConfirmForgetting(const ForgetOptions& options,
   absl::StatusOr<std::shared_ptr<const Connector>> connector =
       MakeConnector(client, make_transport, parts.failpoints, rng);
   absl::Status status = connector.status();
+  if (status.ok()) status = (*connector)->CheckClock();
   if (status.ok()) {
     SHOAL_ASSIGN_OR_RETURN(const auto transport, (*connector)->Connect());
     status = AskToBeForgotten(*transport, parts.may_wait);
@@ -201,7 +210,7 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   SecureRng& rng = parts.rng != nullptr ? *parts.rng : system_rng;
   ClientParts made;
   if (!options.insecure && !std::filesystem::exists(options.state_folder)) {
-    return LoadIdentity(options.state_folder, absl::Now()).status();
+    return LoadIdentity(options.state_folder).status();
   }
   made.lock = std::move(parts.lock);
   if (made.lock == nullptr) {
@@ -239,6 +248,7 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   made.jitter_seed = rng.Uint64();
   // Shared, because std::function wants to copy what it holds.
   made.connect = [connector] { return connector->Connect(); };
+  made.may_connect = [connector] { return connector->CheckClock(); };
   return MakeClient(std::move(made));
 }
 

@@ -182,6 +182,23 @@ TEST_F(ClientRunnerTest, TransportThatCannotBeMadeIsAnError) {
               StatusIs(absl::StatusCode::kInvalidArgument, "no transport"));
 }
 
+// As before its clock is set.
+TEST_F(ClientRunnerTest, SessionsWaitUntilTheDeviceMayConnect) {
+  ClientParts parts = Parts();
+  absl::Status may = absl::InvalidArgumentError("it is not yet time");
+  parts.may_connect = [&] { return may; };
+  parts.session.max_backoff = absl::Seconds(9);
+  const auto client = MakeClient(std::move(parts));
+  SHOAL_ASSERT_OK_AND_ASSIGN(SessionReport report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kHeldBack);
+  EXPECT_EQ(report.explanation, "it is not yet time");
+  EXPECT_EQ(report.next_check_in, absl::Seconds(9));
+  EXPECT_EQ(transports_, 0);
+  may = absl::OkStatus();
+  SHOAL_ASSERT_OK_AND_ASSIGN(report, client->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kContributed);
+}
+
 TEST_F(ClientRunnerTest, ClientCanGoOnAfterStop) {
   const auto client = MakeClient(Parts());
   SHOAL_ASSERT_OK(client->Start());

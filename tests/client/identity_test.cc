@@ -42,14 +42,14 @@ TEST_F(IdentityTest, StoredIdentityIsLoaded) {
   StoreAs(protocol::Role::kDevice);
   SHOAL_ASSERT_OK(stored_);
   SHOAL_ASSERT_OK_AND_ASSIGN(const DeviceIdentity identity,
-                             LoadIdentity(folder_.path(), kNow));
+                             LoadIdentity(folder_.path()));
   EXPECT_EQ(identity.id, *stored_);
   EXPECT_EQ(identity.ca_pem, ca_.certificate_pem);
 }
 
 TEST_F(IdentityTest, EmptyFolderSaysWhatToDo) {
   EXPECT_THAT(
-      LoadIdentity(folder_.path(), kNow),
+      LoadIdentity(folder_.path()),
       StatusIs(absl::StatusCode::kNotFound, HasSubstr("shoal-agent enroll")));
 }
 
@@ -58,7 +58,7 @@ TEST_F(IdentityTest, FolderInPlaceOfAFileIsNamed) {
   std::filesystem::remove(folder_.path() + "/key.pem");
   std::filesystem::create_directory(folder_.path() + "/key.pem");
   EXPECT_THAT(
-      LoadIdentity(folder_.path(), kNow),
+      LoadIdentity(folder_.path()),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("/key.pem: ")));
 }
 
@@ -76,7 +76,7 @@ TEST_F(IdentityTest, CaThatIsNoCertificateIsNamed) {
   StoreAs(protocol::Role::kDevice);
   SHOAL_ASSERT_OK(
       WriteFileAtomically(folder_.path() + "/ca.pem", "hello", 0600));
-  EXPECT_THAT(LoadIdentity(folder_.path(), kNow),
+  EXPECT_THAT(LoadIdentity(folder_.path()),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("/ca.pem: not a certificate")));
 }
@@ -87,7 +87,7 @@ TEST_F(IdentityTest, CaOfAnotherDeploymentIsNamedWithTheCertificate) {
       folder_.path() + "/ca.pem",
       protocol::MakeCa("ca", kNow, absl::Hours(1))->certificate_pem));
   EXPECT_THAT(
-      LoadIdentity(folder_.path(), kNow),
+      LoadIdentity(folder_.path()),
       StatusIs(absl::StatusCode::kInvalidArgument,
                HasSubstr(folder_.path() +
                          "/certificate.pem: was not signed by the CA in " +
@@ -106,10 +106,21 @@ TEST_F(IdentityTest, CertificateOfAnotherCaIsNotStored) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/certificate.pem"));
 }
 
+TEST_F(IdentityTest, CertificateIsValidForItsTime) {
+  StoreAs(protocol::Role::kDevice);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const DeviceIdentity identity,
+                             LoadIdentity(folder_.path()));
+  SHOAL_EXPECT_OK(CheckValidity(identity, folder_.path(), kNow));
+  SHOAL_EXPECT_OK(CheckValidity(identity, folder_.path(),
+                                identity.expires - absl::Seconds(1)));
+}
+
 TEST_F(IdentityTest, ExpiredCertificateSaysWhatToDo) {
   StoreAs(protocol::Role::kDevice);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const DeviceIdentity identity,
+                             LoadIdentity(folder_.path()));
   EXPECT_THAT(
-      LoadIdentity(folder_.path(), kNow + absl::Hours(2)),
+      CheckValidity(identity, folder_.path(), kNow + absl::Hours(2)),
       StatusIs(absl::StatusCode::kInvalidArgument,
                AllOf(HasSubstr("expired"),
                      HasSubstr("this device's clock says 2027-01-15 10:00:00Z"),
@@ -118,7 +129,9 @@ TEST_F(IdentityTest, ExpiredCertificateSaysWhatToDo) {
 
 TEST_F(IdentityTest, ClockBehindTheCertificateIsNamed) {
   StoreAs(protocol::Role::kDevice);
-  EXPECT_THAT(LoadIdentity(folder_.path(), absl::UnixEpoch()),
+  SHOAL_ASSERT_OK_AND_ASSIGN(const DeviceIdentity identity,
+                             LoadIdentity(folder_.path()));
+  EXPECT_THAT(CheckValidity(identity, folder_.path(), absl::UnixEpoch()),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("this device's clock says 1970-01-01 "
                                  "00:00:00Z; set the clock")));
@@ -136,7 +149,7 @@ TEST_F(IdentityTest, CertificateOfAnotherKeyIsRefused) {
   SHOAL_ASSERT_OK(
       WriteFileAtomically(folder_.path() + "/key.pem", other.Reveal(), 0600));
   EXPECT_THAT(
-      LoadIdentity(folder_.path(), kNow),
+      LoadIdentity(folder_.path()),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another key")));
 }
 

@@ -170,7 +170,9 @@ struct SessionReport {
     kRefused,
     kUnreachable,
     kCancelled,
-    kHeldBack,   // its own conditions or budgets, or its owner, forbid it
+    // Its own conditions or budgets, its owner, or a clock outside its
+    // certificate's time forbid it.
+    kHeldBack,
     kForgotten,  // the device is being forgotten: no session follows
   };
   Outcome outcome = kNotAssigned;
@@ -204,7 +206,9 @@ class Client {
   // INVALID_ARGUMENT names the option, the state folder, or the certificate,
   // key or examples in it, that cannot be used; NOT_FOUND when the folder holds
   // no identity (see Enroll); FAILED_PRECONDITION when it belongs to a running
-  // client, or its device is being forgotten (see Forget).
+  // client, or its device is being forgotten (see Forget). A certificate of
+  // another time than the system's clock says is no error, for the clock may be
+  // set: sessions are kHeldBack until then.
   static absl::StatusOr<std::unique_ptr<Client>> Create(
       const ClientOptions& options, const ClientDependencies& dependencies);
   virtual ~Client() = default;

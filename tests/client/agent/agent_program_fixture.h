@@ -82,16 +82,16 @@ class AgentProgramTest : public ::testing::Test {
   void ServeSmall() {
     Serve(SmallPlan());
     std::filesystem::create_directory(Inbox());
-    ConfigureStore();
+    ConfigureStore("insecure: true\n");
   }
-  void ConfigureStore() {
+  void ConfigureStore(const std::string& more) {
     SHOAL_ASSERT_OK(ReplaceFile(
         ConfigPath(),
         absl::StrCat("coordinator: ", Coordinator(), "\nstate: ", State(),
                      "\npopulation: ", population_,
-                     "\ninsecure: true\nmax_backoff: 100ms\nexamples: "
+                     "\nmax_backoff: 100ms\nexamples: "
                      "{features: 4, classes: 3, socket: ",
-                     Socket(), ", folder: ", Inbox(), "}\n")));
+                     Socket(), ", folder: ", Inbox(), "}\n", more)));
   }
   std::unique_ptr<ChildProcess> StartListening() {
     auto agent = Start({"run", "--config", ConfigPath()});

@@ -226,6 +226,35 @@ TEST_F(AgentProgramTest, ExamplesFromTheSocketAreTrainedOnAndPredicted) {
   EXPECT_FALSE(std::filesystem::exists(Socket()));
 }
 
+// A device without a battery for its clock starts before its time is set.
+TEST_F(AgentProgramTest, WrongClockHoldsSessionsBackAndNothingElse) {
+  ServeTls(absl::Now(), "127.0.0.1", SmallPlan());
+  std::filesystem::create_directory(Inbox());
+  ConfigureStore("");
+  ASSERT_EQ(Enroll("welcome"), protocol::kExitOk) << Log();
+  auto agent = StartListening();
+  ASSERT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
+  AwaitTrue([&] { return !fleet_->counted().empty(); });
+  ExpectStops(*agent);
+
+  // As a clock sees it that is ten years ahead.
+  const auto old =
+      *protocol::Issue(ca_, "device", protocol::Role::kDevice, {},
+                       absl::Now() - absl::Hours(24 * 3650), absl::Hours(1));
+  SHOAL_ASSERT_OK(
+      ReplaceFile(State() + "/certificate.pem", old.certificate_pem));
+  SHOAL_ASSERT_OK(ReplaceFile(State() + "/key.pem", old.key_pem.Reveal()));
+  agent = StartListening();
+  AwaitTrue([&] { return Status()["last"]["outcome"] == "held_back"; });
+  EXPECT_THAT(Status()["last"]["explanation"].get<std::string>(),
+              HasSubstr("this device's clock says"));
+  EXPECT_EQ(Predict("1,0,0,0"), protocol::kExitOk) << Log();
+  EXPECT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
+  Put("late.csv", "label,a,b,c,d\n2,0,0,1,0\n");
+  AwaitTrue([&] { return Status()["examples"] == 3; });
+  ExpectStops(*agent);
+}
+
 TEST_F(AgentProgramTest, FilesOfTheFolderAreTrainedOn) {
   ServeSmall();
   Put("early.csv", "label,a,b,c,d\n0,1,0,0,0\n1,0,1,0,0\n");
@@ -257,7 +286,7 @@ TEST_F(AgentProgramTest, FilesThatAreThereCountInTheFirstSession) {
 TEST_F(AgentProgramTest, KilledAgentLeavesExamplesAndASocketThatIsReplaced) {
   ServeSmall();
   population_ = "nobody";
-  ConfigureStore();
+  ConfigureStore("insecure: true\n");
   auto agent = StartListening();
   ASSERT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
   EXPECT_EQ(Run({"run", "--config", ConfigPath()}), protocol::kExitFailure)
