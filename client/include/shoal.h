@@ -13,15 +13,17 @@
  *   }
  *
  * This is the interface that is kept: programs built against one version run
- * with every later one of the same major number. A structure begins with its
- * size, so that later versions may append members; set it to sizeof, and what
- * is not used to zero. All memory is the caller's: strings and structures are
- * read during the call only, callbacks and their contexts must live as long as
- * the client. Functions return a shoal_code. Nothing here starts a thread, and
- * no exception leaves a function. A client is used by one thread at a time;
- * callbacks may call shoal_predict, shoal_add_example and shoal_stop, nothing
- * else. What OpenSSL holds of a connection is within shoal_options.memory_bytes
- * as a rule, but only the agent can cap it: OpenSSL belongs to the process.
+ * with every later one of the same SHOAL_VERSION_MAJOR, which is the number in
+ * libshoal.so.1 and not in shoal_version(). A structure begins with its size
+ * (all but shoal_tensor, which stays as it is), so that later versions may
+ * append members; set it to sizeof, and what is not used to zero. All memory is
+ * the caller's: strings and structures are read during the call only, callbacks
+ * and their contexts must live as long as the client. Functions return a
+ * shoal_code. Nothing here starts a thread, and no exception leaves a function.
+ * A client is used by one thread at a time; callbacks may call shoal_predict,
+ * shoal_add_example and shoal_stop, nothing else. What OpenSSL holds of a
+ * connection is within shoal_options.memory_bytes as a rule, but only the agent
+ * can cap it: OpenSSL belongs to the process.
  */
 #ifndef SHOAL_H_
 #define SHOAL_H_
@@ -39,6 +41,8 @@
 extern "C" {
 #endif
 
+/* Of this interface. A later one that breaks programs counts on, and so does
+ * the name of the library. */
 #define SHOAL_VERSION_MAJOR 1
 
 typedef struct shoal_client shoal_client;
@@ -91,7 +95,9 @@ typedef struct shoal_examples {
   void (*targets)(void *context, int64_t index, float *out, size_t size);
 } shoal_examples;
 
-/* A part of a flat vector, row-major, behind the one before it. */
+/* A part of a flat vector, row-major, behind the one before it. It comes in
+ * arrays, and so has no size of its own: it stays as it is. What a later
+ * version has to say of tensors comes in a structure beside it. */
 typedef struct shoal_tensor {
   const char *name;
   const int64_t *dims; /* [num_dims], each at least 1 */
@@ -317,7 +323,7 @@ typedef enum shoal_outcome {
   /* Its own limits, its owner, or a clock outside its certificate's time forbid
    * it. */
   SHOAL_OUTCOME_HELD_BACK = 6,
-  SHOAL_OUTCOME_FORGOTTEN = 7  /* see shoal_forget: no session follows */
+  SHOAL_OUTCOME_FORGOTTEN = 7 /* see shoal_forget: no session follows */
 } shoal_outcome;
 
 /* How one session went. */
@@ -344,7 +350,8 @@ typedef struct shoal_tick_result {
   int32_t session_ended; /* 1: shoal_last_report tells how */
 } shoal_tick_result;
 
-/* "0.1.0": of the library that runs. */
+/* "0.1.0": the release of Shoal that the library which runs is of. It says
+ * nothing about the interface: see SHOAL_VERSION_MAJOR. */
 SHOAL_API const char *shoal_version(void);
 
 /* Makes a key in the state folder, if there is none, and has its certificate

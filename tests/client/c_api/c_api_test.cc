@@ -1,5 +1,6 @@
 // The C interface, with a real gRPC server at the other end.
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -406,6 +407,20 @@ TEST(CStructTest, LongerStructuresMustNotAskForWhatIsNotKnown) {
   EXPECT_THAT(client::ReadStruct(&newer.known, "tick"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("tick: sets a member")));
+}
+
+// Programs step through an array of them by the size that they were built with.
+TEST(CStructTest, TensorsStayAsTheyAre) {
+  struct Frozen {
+    const char* name;
+    const int64_t* dims;
+    size_t num_dims;
+    int32_t trained;
+  };
+  EXPECT_EQ(sizeof(shoal_tensor), sizeof(Frozen));
+  EXPECT_EQ(offsetof(shoal_tensor, dims), offsetof(Frozen, dims));
+  EXPECT_EQ(offsetof(shoal_tensor, num_dims), offsetof(Frozen, num_dims));
+  EXPECT_EQ(offsetof(shoal_tensor, trained), offsetof(Frozen, trained));
 }
 
 TEST(CStructTest, TextIsCutBetweenCharacters) {
