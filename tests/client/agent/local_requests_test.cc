@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/client/agent/echo_client.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::client {
@@ -95,24 +96,6 @@ TEST(ValuesTextTest, ValuesComeBack) {
   EXPECT_EQ(ValuesText({}), "");
 }
 
-// Says what it is asked, and that there is no model for a 9.
-class EchoClient final : public Client {
- public:
-  absl::StatusOr<SessionReport> RunOnce() override { return SessionReport(); }
-  absl::StatusOr<TickResult> Tick(absl::Duration) override {
-    return TickResult();
-  }
-  absl::Status Start() override { return absl::OkStatus(); }
-  std::optional<SessionReport> Stop() override { return std::nullopt; }
-  absl::StatusOr<ModelValues> NewestModel() override { return ModelValues(); }
-  absl::Status AddExample(const Example&) override { return absl::OkStatus(); }
-  absl::StatusOr<std::vector<float>> Predict(
-      absl::Span<const float> features) override {
-    if (features[0] == 9) return absl::FailedPreconditionError("no\nmodel");
-    return std::vector<float>(features.begin(), features.end());
-  }
-};
-
 class LocalRequestsTest : public ::testing::Test {
  protected:
   std::string Answers(std::vector<absl::string_view> lines) {
@@ -133,7 +116,7 @@ class LocalRequestsTest : public ::testing::Test {
   RealClock clock_;
   std::unique_ptr<ExampleStore> store_ =
       ExampleStore::Open(Options(), folder_.path(), clock_).value();
-  EchoClient client_;
+  testing::EchoClient client_;
   LocalRequests requests_{*store_, client_};
 };
 

@@ -380,26 +380,6 @@ TEST_F(WatchedFolderTest, TakingAFileGoesOnWhereItEnded) {
   for (int i = 0; i < 30; ++i) EXPECT_EQ(labels[i], i);
 }
 
-TEST_F(WatchedFolderTest, ChangeWhileItIsReadIsNoticed) {
-  options_.num_features = 20000;
-  options_.num_classes = 0;
-  const std::string row = absl::StrJoin(std::vector<int>(20000, 1), ",") + "\n";
-  const std::string header =
-      absl::StrJoin(std::vector<std::string>(20000, "x"), ",") + "\n";
-  Put("a.csv", header + row + row + row);
-  OpenStore();
-  CsvIntake intake(inbox_ + "/a.csv", *store_);
-  ASSERT_FALSE(intake.Step().has_value());
-  // While it is checked, it is checked once more.
-  Put("a.csv", header + row + row);
-  while (store_->num_examples() == 0) ASSERT_FALSE(intake.Step().has_value());
-  Put("a.csv", header + row);
-  std::optional<CsvIntake::End> end;
-  while (!end.has_value()) end = intake.Step();
-  EXPECT_THAT(end->file, StatusIs(absl::StatusCode::kInvalidArgument,
-                                  HasSubstr("changed while it was read")));
-}
-
 TEST_F(WatchedFolderTest, ManyFilesAreTakenOldestFirst) {
   for (int i = 0; i < 5; ++i) {
     const std::string name = absl::StrCat(9 - i, ".csv");
