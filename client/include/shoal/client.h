@@ -233,7 +233,9 @@ class Client {
   // training.micro_batch_size): within a second, unless one takes longer. Its
   // work so far is resumed or abandoned, never lost silently. The client can
   // be used again afterwards. Returns the report of a session that Tick had
-  // begun.
+  // begun. From a callback it ends the session alone, and nothing follows it;
+  // between Start and Stop the client counts as started until a Stop from
+  // elsewhere, so that Start and Tick refuse until then.
   virtual std::optional<SessionReport> Stop() = 0;
 
   // What the newest model that was fetched says about one example: class
