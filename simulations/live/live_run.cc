@@ -345,8 +345,8 @@ absl::Status LiveRun::Train() {
     if (environment_.interrupted()) return absl::CancelledError("interrupted");
     SHOAL_RETURN_IF_ERROR(
         deployment_->CheckRunning(scenario_.task.round.min_reports));
-    for (const std::string& news : deployment_->NewlyEnded()) {
-      environment_.display.Say(news);
+    for (const std::string& ended : deployment_->NewlyEnded()) {
+      environment_.display.Say(ended);
     }
     if (news.Await(kTick)) SHOAL_RETURN_IF_ERROR(FollowRounds());
     if (clock_.Monotonic() - last_change_ > patience) {

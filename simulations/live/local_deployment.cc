@@ -196,7 +196,7 @@ absl::Status LocalDeployment::CheckRunning(int min_agents) {
                                             Tail("shoald", *coordinator_)));
   }
   int running = 0;
-  const ChildProcess* ended = nullptr;
+  ChildProcess* ended = nullptr;
   for (const auto& agent : agents_) {
     if (agent->Poll().has_value()) {
       ended = agent.get();
@@ -207,8 +207,7 @@ absl::Status LocalDeployment::CheckRunning(int min_agents) {
   if (running >= min_agents || ended == nullptr) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(
       agents_.size() - running, " of ", agents_.size(), " agents have ended, ",
-      min_agents, " are needed; the last one ",
-      HowItEnded(*const_cast<ChildProcess*>(ended)->Poll()),
+      min_agents, " are needed; the last one ", HowItEnded(*ended->Poll()),
       Tail("shoal-agent", *ended)));
 }
 
