@@ -78,8 +78,11 @@ double MedianNorm(absl::Span<const ContributionRow> contributions) {
                                : (norms[middle - 1] + norms[middle]) / 2;
 }
 
-// No mean of updates within the bound is beyond it, but that of FedNova, which
-// a device that claims many steps could make as long as it likes.
+// No mean of updates within the bound is beyond it, but two: that of FedNova,
+// which a device that claims many steps could make as long as it likes, and
+// that of sub-models. There each value is the mean of those who trained it, so
+// that the values of every one of n shapes may be as long as the bound, and all
+// together √n times as long.
 void ShortenTo(double norm_bound, absl::Span<double> mean) {
   double squares = 0;
   for (const double value : mean) squares += value * value;
