@@ -132,19 +132,26 @@ ExitCode Statistics(const StatisticsArguments& arguments) {
   return protocol::kExitOk;
 }
 
-ExitCode Ask(const AskArguments& arguments, const std::string& line) {
+// `hint`: what an error may come from.
+ExitCode Ask(const AskArguments& arguments, const std::string& line,
+             absl::string_view hint = "") {
   constexpr absl::Duration kPatience = absl::Seconds(30);
   const absl::StatusOr<std::string> answer =
       AskAgent(arguments.socket, line, kPatience);
-  if (!answer.ok()) return Fail(answer.status());
+  if (!answer.ok()) {
+    return Fail(absl::Status(answer.status().code(),
+                             absl::StrCat(answer.status().message(), hint)));
+  }
   if (!answer->empty()) std::printf("%s\n", answer->c_str());
   return protocol::kExitOk;
 }
 
 ExitCode Add(const AskArguments& arguments) {
-  return Ask(arguments, absl::StrCat("example ", arguments.outcome,
-                                     arguments.outcome.empty() ? "" : " ",
-                                     arguments.features));
+  const bool is_plain = arguments.outcome.empty();
+  return Ask(arguments,
+             absl::StrCat("example ", arguments.outcome, is_plain ? "" : " ",
+                          arguments.features),
+             is_plain ? "; neither --label nor --target was given" : "");
 }
 
 ExitCode Predict(const AskArguments& arguments) {
@@ -240,7 +247,7 @@ CLI::App* AddEnroll(CLI::App& app, EnrollArguments& arguments) {
   AddProxy(*enroll, arguments.proxy);
   enroll->footer(
       "Example: shoal-agent enroll --coordinator fleet.example.org:7600 "
-      "--ca ca.pem --invitation TOKEN --state /var/lib/shoal-agent");
+      "--ca ca.pem --invitation TOKEN --state /var/lib/shoal");
   return enroll;
 }
 
@@ -299,7 +306,7 @@ CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
   status->add_option("--state", arguments.state, "the device's folder")
       ->required();
   status->add_flag("--json", arguments.json, "as one JSON object");
-  status->footer("Example: shoal-agent status --state /var/lib/shoal-agent");
+  status->footer("Example: shoal-agent status --state /var/lib/shoal");
   return status;
 }
 
@@ -333,7 +340,7 @@ ExitCode Main(int argc, char** argv) {
       "Takes part in a federation with the data of this machine.\n"
       "Examples:\n"
       "  shoal-agent enroll --coordinator fleet.example.org:7600 --ca ca.pem "
-      "--invitation TOKEN --state /var/lib/shoal-agent\n"
+      "--invitation TOKEN --state /var/lib/shoal\n"
       "  shoal-agent run --config /etc/shoal/agent.yaml\n"
       "  shoal-agent statistics --config /etc/shoal/agent.yaml "
       "--out device-7.statistics\n"
@@ -341,7 +348,7 @@ ExitCode Main(int argc, char** argv) {
       "--features 0.5,1.25\n"
       "  shoal-agent predict --socket /run/shoal/agent.sock "
       "--features 0.5,1.25\n"
-      "  shoal-agent status --state /var/lib/shoal-agent\n"
+      "  shoal-agent status --state /var/lib/shoal\n"
       "  shoal-agent opt-out --config /etc/shoal/agent.yaml\n"
       "  shoal-agent forget --config /etc/shoal/agent.yaml",
       "shoal-agent");

@@ -68,7 +68,7 @@ TEST_F(AgentProgramTest, VetoHoldsSessionsBackAndStatusSaysWhy) {
   EXPECT_EQ(fleet_->counted().size(), 1u);
 }
 
-TEST_F(AgentProgramTest, StatusBeforeTheFirstSessionIsAnError) {
+TEST_F(AgentProgramTest, StatusOfWhatIsNoDevicesFolderIsAnError) {
   EXPECT_EQ(Run({"status", "--state", State()}), protocol::kExitFailure);
 }
 
@@ -216,6 +216,9 @@ TEST_F(AgentProgramTest, ExamplesFromTheSocketAreTrainedOnAndPredicted) {
   const auto agent = StartListening();
   EXPECT_EQ(Predict("1,0,0,0"), protocol::kExitFailure);  // no model yet
   ASSERT_EQ(Add("0", "1,0,0,0"), protocol::kExitOk) << Log();
+  EXPECT_EQ(Run({"add", "--socket", Socket(), "--features", "1,0,0,0"}),
+            protocol::kExitFailure);
+  EXPECT_THAT(Log(), HasSubstr("neither --label nor --target was given"));
   EXPECT_EQ(Add("3", "1,0,0,0"), protocol::kExitFailure);
   EXPECT_THAT(Log(), HasSubstr("the label 3, expected 0 to 2"));
   AwaitTrue([&] { return !fleet_->counted().empty(); });
