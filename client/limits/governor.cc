@@ -23,6 +23,10 @@ constexpr double kLeastWorth = 0.05;
 // it is not written down at every mini-batch.
 constexpr double kGrowth = 0.25;
 constexpr absl::Duration kRetryStorage = absl::Minutes(5);
+// After a plan that costs more than any round may: what it costs and what a
+// round may both change seldom, and asking takes the place of another device.
+constexpr absl::Duration kFirstRest = absl::Minutes(1);
+constexpr absl::Duration kLongestRest = absl::Hours(6);
 
 bool IsWithin(const Amounts& amount, const Amounts& limit) {
   return amount.joules <= limit.joules &&
@@ -117,12 +121,13 @@ Amounts Governor::NextStepCost() const {
   return step + CostP90(upload_);
 }
 
-Amounts Governor::Available() {
-  const Amounts today = parts_.ledger->Left();
-  if (!round_.has_value()) return today;
-  return LesserOf(today,
-                  LesserOf(parts_.ledger->limits().per_round, round_limit_) -
-                      parts_.ledger->SpentOn(*round_));
+Governor::Bounds Governor::Available() {
+  Bounds bounds{parts_.ledger->Left()};
+  if (round_.has_value()) {
+    bounds.round = LesserOf(parts_.ledger->limits().per_round, round_limit_) -
+                   parts_.ledger->SpentOn(*round_);
+  }
+  return bounds;
 }
 
 absl::Status Governor::Reserve(const Amounts& amount) {
@@ -131,22 +136,23 @@ absl::Status Governor::Reserve(const Amounts& amount) {
   return parts_.ledger->Reserve(amount, round_);
 }
 
-Verdict Governor::TooDear(const Amounts& needed, const Amounts& available) {
-  const bool energy = needed.joules > available.joules;
+Verdict Governor::TooDear(const Amounts& needed, const Bounds& bounds) {
+  const bool energy = needed.joules > bounds.Both().joules;
   const auto part = [energy](const Amounts& amounts) {
     return energy ? amounts.joules : amounts.metered_bytes;
   };
-  const Amounts today = parts_.ledger->Left();
-  const bool by_round = part(available) < part(today);
+  // Where both are too small the day's is what to wait for.
+  const bool by_round = part(needed) <= part(bounds.day);
+  const double left = part(by_round ? bounds.round : bounds.day);
   // The round's budget does not refill: another round may have another.
   const Amounts spent = spending_.has_value() ? spent_ : Amounts();
   const absl::Duration wait =
       by_round ? absl::ZeroDuration() : parts_.ledger->TimeUntil(needed, spent);
-  std::string why = absl::StrCat(
-      by_round ? "the round's" : "the day's",
-      energy ? " energy does" : " bytes do",
-      " not suffice: ", UnitText(energy, std::max(part(available), 0.0)),
-      " left, ", UnitText(energy, part(needed)), " needed");
+  std::string why =
+      absl::StrCat(by_round ? "the round's" : "the day's",
+                   energy ? " energy does" : " bytes do",
+                   " not suffice: ", UnitText(energy, std::max(left, 0.0)),
+                   " left, ", UnitText(energy, part(needed)), " needed");
   if (wait > absl::ZeroDuration() && wait < absl::InfiniteDuration()) {
     absl::StrAppend(&why, "; enough in ", HumanDuration(wait));
   }
@@ -155,12 +161,19 @@ Verdict Governor::TooDear(const Amounts& needed, const Amounts& available) {
           std::move(why), wait};
 }
 
+void Governor::BeginRest(const Verdict& verdict) {
+  const absl::Duration length = rest_.has_value()
+                                    ? std::min(2 * rest_->length, kLongestRest)
+                                    : kFirstRest;
+  rest_ = {verdict, length, parts_.clock->Monotonic() + length};
+}
+
 Verdict Governor::Afford(const Amounts& needed) {
   if (!limited_ || IsWithin(needed, parts_.ledger->reserved())) return {};
-  const Amounts available = Available();
-  if (!IsWithin(needed, available)) return TooDear(needed, available);
+  const Bounds bounds = Available();
+  if (!IsWithin(needed, bounds.Both())) return TooDear(needed, bounds);
   const absl::Status reserved =
-      Reserve(LesserOf(available, Times(1 + kGrowth, needed)));
+      Reserve(LesserOf(bounds.Both(), Times(1 + kGrowth, needed)));
   return reserved.ok() ? Verdict() : StorageFails(reserved);
 }
 
@@ -169,14 +182,20 @@ Verdict Governor::BeginSession(const Work& first,
   SHOAL_CHECK(!spending_.has_value());
   Verdict verdict = CheckConditions(/*working=*/false, /*read_again=*/true);
   if (!verdict.ok()) return verdict;
+  const absl::Duration now = parts_.clock->Monotonic();
+  if (!round.has_value() && rest_.has_value() && now < rest_->end) {
+    verdict = rest_->verdict;
+    verdict.retry_after = rest_->end - now;
+    return verdict;
+  }
   round_ = round;
   round_limit_ = kUnlimitedAmounts;
   const Amounts needed = CostP90(first);
-  const Amounts available = Available();
-  limited_ = IsLimited(available);
+  const Bounds bounds = Available();
+  limited_ = IsLimited(bounds.Both());
   const Amounts wanted =
       round.has_value() ? needed : GreaterOf(needed, wanted_);
-  if (!IsWithin(wanted, available)) return TooDear(wanted, available);
+  if (!IsWithin(wanted, bounds.Both())) return TooDear(wanted, bounds);
   const absl::Status reserved = Reserve(needed);
   if (!reserved.ok()) return StorageFails(reserved);
   spending_.emplace(*parts_.clock, parts_.meter, parts_.costs->energy,
@@ -212,31 +231,33 @@ Amounts Governor::LeastCost(const PlanCost& plan) const {
          CostP90(plan.before + std::max(steps, 1.0) * plan.step + plan.upload);
 }
 
-AbandonReason Governor::WhyLess(const PlanCost& plan,
-                                const Amounts& available) {
+AbandonReason Governor::WhyLess(const PlanCost& plan, const Bounds& bounds) {
   const Amounts cost =
       spent_ +
       CostP90(plan.before + static_cast<double>(plan.num_steps) * plan.step +
               plan.upload);
-  return IsWithin(cost, available) ? AbandonReason::kConditions
-                                   : TooDear(cost, available).reason;
+  return IsWithin(cost, bounds.Both()) ? AbandonReason::kConditions
+                                       : TooDear(cost, bounds).reason;
 }
 
 Verdict Governor::NothingFits(absl::Span<const PlanCost> menu,
-                              const Amounts& available,
-                              absl::Duration time_left) {
+                              const Bounds& bounds, absl::Duration time_left) {
   Amounts least = kUnlimitedAmounts;
   for (const PlanCost& plan : menu) least = LesserOf(least, LeastCost(plan));
-  if (IsWithin(least, available)) {
+  if (IsWithin(least, bounds.Both())) {
     return {Verdict::kStop, AbandonReason::kConditions,
             absl::StrCat("the round ends in ", HumanDuration(time_left),
                          ", which is too short for this device"),
             absl::ZeroDuration()};
   }
-  Verdict verdict = TooDear(least, available);
+  Verdict verdict = TooDear(least, bounds);
   if (verdict.retry_after > absl::ZeroDuration()) {
     wanted_ = LesserOf(least, parts_.ledger->limits().per_day);
   }
+  // Of another round, which nothing was spent on.
+  const Amounts per_round =
+      LesserOf(parts_.ledger->limits().per_round, round_limit_);
+  if (!IsWithin(least, per_round)) BeginRest(verdict);
   return verdict;
 }
 
@@ -250,7 +271,8 @@ Governor::Choice Governor::ChoosePlan(const RoundOffer& offer,
   round_ = offer.round;
   round_limit_ = {offer.joules, kUnlimited};
   wanted_ = {};
-  const Amounts available = Available();
+  const Bounds bounds = Available();
+  const Amounts available = bounds.Both();
   limited_ = IsLimited(available);
   Choice best;
   double best_worth = 0;
@@ -264,9 +286,10 @@ Governor::Choice Governor::ChoosePlan(const RoundOffer& offer,
     best = {{}, i, static_cast<int64_t>(steps)};
   }
   if (best.num_steps == 0) {
-    return {NothingFits(menu, available, offer.time_left)};
+    return {NothingFits(menu, bounds, offer.time_left)};
   }
-  if (best.index != 0) best.less_for = WhyLess(menu[0], available);
+  rest_.reset();
+  if (best.index != 0) best.less_for = WhyLess(menu[0], bounds);
   const PlanCost& plan = menu[best.index];
   step_ = plan.step;
   upload_ = plan.upload;
@@ -322,8 +345,8 @@ Verdict Governor::AffordUpload(const Work& rest) {
   if (!in_reserve || !limited_) return Afford(needed);
   // Bytes can wait for a network that costs nothing.
   const Amounts bytes = {0, needed.metered_bytes};
-  if (const Amounts available = Available(); !IsWithin(bytes, available)) {
-    return TooDear(bytes, available);
+  if (const Bounds bounds = Available(); !IsWithin(bytes, bounds.Both())) {
+    return TooDear(bytes, bounds);
   }
   // When the last mini-batch took more than was kept for it, that is written
   // down, and the upload follows in any case: else all was in vain.

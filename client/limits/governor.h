@@ -124,6 +124,19 @@ class Governor {
 
  private:
   enum class Stretch { kExchange, kTraining, kPause };
+  // What this session may spend altogether, what it has spent included; as of
+  // one look, since the day's bucket refills all the time.
+  struct Bounds {
+    Amounts day;
+    Amounts round = kUnlimitedAmounts;
+    Amounts Both() const { return LesserOf(day, round); }
+  };
+  // Between a plan that no round allows and the next look at one.
+  struct Rest {
+    Verdict verdict;  // on the plan
+    absl::Duration length;
+    absl::Duration end;  // on the monotonic clock
+  };
 
   Verdict CheckConditions(bool working, bool read_again);
   DeviceReadings Read();
@@ -131,8 +144,7 @@ class Governor {
   // Of the next mini-batch and the upload: calculated, or as the mini-batches
   // so far have shown where that is more.
   Amounts NextStepCost() const;
-  // What this session may spend altogether, what it has spent included.
-  Amounts Available();
+  Bounds Available();
   // Makes sure that `needed` is reserved, of all that the session spends.
   Verdict Afford(const Amounts& needed);
   // The same for what is left of the upload; the first attempt may always
@@ -143,11 +155,13 @@ class Governor {
                          absl::Duration time_left) const;
   // Of as much of a plan as is worth a session.
   Amounts LeastCost(const PlanCost& plan) const;
-  protocol::AbandonReason WhyLess(const PlanCost& plan,
-                                  const Amounts& available);
-  Verdict NothingFits(absl::Span<const PlanCost> menu, const Amounts& available,
+  protocol::AbandonReason WhyLess(const PlanCost& plan, const Bounds& bounds);
+  Verdict NothingFits(absl::Span<const PlanCost> menu, const Bounds& bounds,
                       absl::Duration time_left);
-  Verdict TooDear(const Amounts& needed, const Amounts& available);
+  // REQUIRES: `needed` is not within the bounds.
+  Verdict TooDear(const Amounts& needed, const Bounds& bounds);
+  // No session for a while, twice as long as the last time.
+  void BeginRest(const Verdict& verdict);
   absl::Status Reserve(const Amounts& amount);
   // Brings spent() up to date.
   void Update(const Work& done);
@@ -158,6 +172,7 @@ class Governor {
   std::optional<absl::Duration> time_of_readings_;
   Verdict conditions_verdict_;  // as of the last readings
   Amounts wanted_;              // what the last plan that was too dear needed
+  std::optional<Rest> rest_;    // the last, since a plan was chosen
   Amounts spent_;
   std::string meter_fault_;
   absl::Duration longest_step_;

@@ -139,6 +139,19 @@ TEST_F(SessionLimitsTest, EmptyBudgetKeepsTheDeviceSilent) {
   EXPECT_EQ(transport_->calls().size(), calls);
 }
 
+TEST_F(SessionLimitsTest, RoundsBudgetThatNeverSufficesTakesNoPlaceAgain) {
+  limits_options_.energy.joules_per_connection = 60;
+  limits_options_.budgets.per_round.joules = 100;
+  UseLimits();
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  const size_t calls = transport_->calls().size();
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kHeldBack);
+  EXPECT_THAT(report.explanation, HasSubstr("the round's energy"));
+  EXPECT_GT(report.next_check_in, absl::Seconds(30));
+  EXPECT_EQ(transport_->calls().size(), calls);
+}
+
 TEST_F(SessionLimitsTest, FewerEpochsAreTrainedWhereAllAreTooDear) {
   protocol::Plan plan = testing::SmallPlan();
   plan.training.epochs = 8;

@@ -36,13 +36,30 @@ class FixedReadings final : public ReadingsSource {
   int num_reads = 0;
 };
 
+// Time passes between any two looks, as it does on a device.
+class PassingMoments final : public MomentSource {
+ public:
+  explicit PassingMoments(VirtualClock& clock) : clock_(clock) {}
+  Moment Now() const override {
+    clock_.Advance(absl::Milliseconds(1));
+    return {"clock", clock_.Monotonic(), clock_.Now()};
+  }
+
+ private:
+  VirtualClock& clock_;
+};
+
 // A device whose meter shows what the test says.
 class GovernorTest : public ::testing::Test {
  protected:
   GovernorTest() { readings_.readings.network = Network::kUnmetered; }
 
   void Make(const BudgetLimits& limits, const ConditionRules& rules = {}) {
-    auto ledger = BudgetLedger::Open(limits, record_, moments_);
+    Make(limits, rules, moments_);
+  }
+  void Make(const BudgetLimits& limits, const ConditionRules& rules,
+            const MomentSource& moments) {
+    auto ledger = BudgetLedger::Open(limits, record_, moments);
     SHOAL_ASSERT_OK(ledger.status());
     ledger_ = *std::move(ledger);
     conditions_.emplace(rules);
@@ -65,6 +82,24 @@ class GovernorTest : public ::testing::Test {
     done_ = done_ + work;
     joules_ += joules;
     clock_.Advance(absl::Milliseconds(100));
+  }
+  static BudgetLimits PerRound(double joules) {
+    BudgetLimits limits;
+    limits.per_round.joules = joules;
+    return limits;
+  }
+  // Checks in and is offered a plan of `num_steps` steps; gives it up if it is
+  // too dear.
+  Verdict Offer(int64_t num_steps, int64_t round_id = kRound.round_id) {
+    done_ = {};
+    const Verdict begun = governor_->BeginSession(kCheckIn, std::nullopt);
+    if (!begun.ok()) return begun;
+    Do(kCheckIn, 1);
+    RoundOffer offer;
+    offer.round = {kRound.task, round_id};
+    const auto choice = governor_->ChoosePlan(offer, {Plan(num_steps)}, done_);
+    SHOAL_EXPECT_OK(governor_->EndSession(done_));
+    return choice.verdict;
   }
   // Checks in and takes a plan of `num_steps` steps.
   void Begin(int64_t num_steps, double round_joules = kUnlimited) {
@@ -206,6 +241,68 @@ TEST_F(GovernorTest, PlanThatIsTooDearIsGivenUpAndRemembered) {
   EXPECT_FALSE(governor_->BeginSession(kCheckIn, std::nullopt).ok());
   clock_.Advance(absl::Minutes(1));
   EXPECT_TRUE(governor_->BeginSession(kCheckIn, std::nullopt).ok());
+}
+
+TEST_F(GovernorTest, DayThatIsTooShortIsToldWhileItRefills) {
+  const PassingMoments passing(clock_);
+  Make(PerDay(100), {}, passing);
+  SHOAL_ASSERT_OK(ledger_->Reserve({96, 0}, std::nullopt));
+  SHOAL_ASSERT_OK(ledger_->Settle({96, 0}));
+  const Verdict verdict = Offer(40);
+  EXPECT_THAT(verdict.why, HasSubstr("the day's energy does not suffice"));
+  EXPECT_GT(verdict.retry_after, absl::Minutes(10));
+  // No other round's place is taken meanwhile.
+  EXPECT_FALSE(governor_->BeginSession(kCheckIn, std::nullopt).ok());
+}
+
+TEST_F(GovernorTest, StepTheDayCannotPayIsNotTakenForTheRounds) {
+  const PassingMoments passing(clock_);
+  Make(PerDay(20), {}, passing);
+  Begin(100);
+  EXPECT_LT(Train(100), 20);
+  EXPECT_THAT(verdict_.why, HasSubstr("the day's energy does not suffice"));
+}
+
+TEST_F(GovernorTest, PlanThatNoRoundAllowsIsNotAskedForInEveryRound) {
+  Make(PerRound(4));
+  EXPECT_THAT(Offer(40, 1).why, HasSubstr("the round's energy"));
+  absl::Duration last;
+  for (int round_id = 2; round_id < 6; ++round_id) {
+    const Verdict rest = governor_->BeginSession(kCheckIn, std::nullopt);
+    ASSERT_EQ(rest.kind, Verdict::kStop);
+    EXPECT_EQ(rest.reason, AbandonReason::kEnergy);
+    EXPECT_THAT(rest.why, HasSubstr("the round's energy does not suffice"));
+    EXPECT_GE(rest.retry_after, 2 * last);  // it doubles
+    last = rest.retry_after;
+    clock_.Advance(rest.retry_after);
+    EXPECT_THAT(Offer(40, round_id).why, HasSubstr("the round's energy"));
+  }
+}
+
+TEST_F(GovernorTest, RoundThatAllowsItsPlanEndsTheRest) {
+  Make(PerRound(4));
+  EXPECT_FALSE(Offer(40, 1).ok());
+  const Verdict rest = governor_->BeginSession(kCheckIn, std::nullopt);
+  clock_.Advance(rest.retry_after);
+  EXPECT_TRUE(Offer(1, 2).ok());
+  EXPECT_FALSE(Offer(40, 3).ok());
+  EXPECT_EQ(governor_->BeginSession(kCheckIn, std::nullopt).retry_after,
+            rest.retry_after);
+}
+
+TEST_F(GovernorTest, RoundThatEarlierSessionsUsedUpLeavesTheNextOpen) {
+  Make(PerRound(6));
+  Begin(2);
+  EXPECT_EQ(Train(2), 2);
+  SHOAL_ASSERT_OK(governor_->EndSession(done_));
+  EXPECT_THAT(Offer(1).why, HasSubstr("the round's energy"));
+  EXPECT_TRUE(Offer(1, kRound.round_id + 1).ok());
+}
+
+TEST_F(GovernorTest, RestDoesNotDelayAnUpdateThatWaits) {
+  Make(PerRound(4));
+  EXPECT_FALSE(Offer(40, 1).ok());
+  EXPECT_TRUE(governor_->BeginSession(Plan(1).upload, kRound).ok());
 }
 
 TEST_F(GovernorTest, RoundThatIsTooShortIsNotBegun) {
