@@ -1,10 +1,14 @@
 #include "client/client_runner.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/mutex.h"
 #include "base/random.h"
@@ -113,7 +117,8 @@ class ClientRunner final : public Client {
   bool stop_after_session_ SHOAL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<Transport> transport_ SHOAL_GUARDED_BY(mutex_);
   bool is_cancelled_ SHOAL_GUARDED_BY(mutex_) = false;  // transport_
-  std::thread loop_ SHOAL_GUARDED_BY(mutex_);
+  // Not std::thread, which throws where the system has none left.
+  std::optional<pthread_t> loop_ SHOAL_GUARDED_BY(mutex_);
 };
 
 void ClientRunner::Enter() {
@@ -368,8 +373,18 @@ absl::Status ClientRunner::Start() {
   if (looping_) {
     return absl::FailedPreconditionError("the client has been started already");
   }
+  const auto loop = [](void* self) -> void* {
+    static_cast<ClientRunner*>(self)->Loop();
+    return nullptr;
+  };
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, loop, this);
+  if (error != 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no thread for sessions: ", std::strerror(error)));
+  }
   looping_ = true;
-  loop_ = std::thread([this] { Loop(); });
+  loop_ = thread;
   return absl::OkStatus();
 }
 
@@ -384,7 +399,7 @@ void ClientRunner::Loop() {
 }
 
 std::optional<SessionReport> ClientRunner::Stop() {
-  std::thread loop;
+  std::optional<pthread_t> loop;
   if (IsInside()) {  // a callback: the session's next piece of work sees it
     MutexLock lock(mutex_);
     stop_after_session_ = !looping_;
@@ -399,9 +414,9 @@ std::optional<SessionReport> ClientRunner::Stop() {
     AwaitIdle(parts_.stop_grace);
     if (running_ && transport_ != nullptr) CancelCalls();
     while (running_) changed_.Wait(mutex_);
-    loop = std::move(loop_);
+    loop = std::exchange(loop_, std::nullopt);
   }
-  if (loop.joinable()) loop.join();
+  if (loop.has_value()) SHOAL_CHECK(pthread_join(*loop, nullptr) == 0);
   std::optional<SessionReport> ended = EndTickedSession();
   MutexLock lock(mutex_);
   looping_ = false;

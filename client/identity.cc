@@ -2,7 +2,9 @@
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -20,6 +22,13 @@ namespace {
 constexpr uint64_t kMaxPemBytes = 64 * 1024;
 constexpr size_t kInsecureNameBytes = 32;
 
+absl::Status Missing(const std::string& path) {
+  return absl::NotFoundError(
+      absl::StrCat(path,
+                   " is missing: enrol this device first (shoal-agent "
+                   "enroll)"));
+}
+
 absl::StatusOr<std::string> ReadPart(const std::string& folder,
                                      absl::string_view name) {
   const std::string path = absl::StrCat(folder, "/", name);
@@ -29,10 +38,7 @@ absl::StatusOr<std::string> ReadPart(const std::string& folder,
     return absl::InvalidArgumentError(
         absl::StrCat(text.status().message(), "; expected a PEM file"));
   }
-  return absl::NotFoundError(
-      absl::StrCat(path,
-                   " is missing: enrol this device first (shoal-agent "
-                   "enroll)"));
+  return Missing(path);
 }
 
 absl::StatusOr<Secret> ReadKeyFile(const std::string& folder) {
@@ -83,6 +89,17 @@ std::string Utc(absl::Time time) {
 }
 
 }  // namespace
+
+absl::Status CheckEnrolled(const std::string& folder) {
+  for (const char* name : {"key.pem", "certificate.pem", "ca.pem"}) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0 && errno == ENOENT) {
+      return Missing(path);
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder) {
   DeviceIdentity loaded;

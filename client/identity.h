@@ -25,6 +25,10 @@ struct DeviceIdentity {
   absl::Time expires;
 };
 
+// NOT_FOUND when a file of the identity is missing, or the folder is; makes
+// nothing. What else is wrong with them comes to light when they are used.
+absl::Status CheckEnrolled(const std::string& folder);
+
 // NOT_FOUND when a file is missing; INVALID_ARGUMENT, with the file and what to
 // do, when one cannot be used, the key, the certificate and the CA do not
 // belong together, or the certificate is not a device's. What does not change

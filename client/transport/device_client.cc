@@ -1,6 +1,5 @@
 #include "client/transport/device_client.h"
 
-#include <filesystem>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -209,8 +208,9 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   SystemRng system_rng;
   SecureRng& rng = parts.rng != nullptr ? *parts.rng : system_rng;
   ClientParts made;
-  if (!options.insecure && !std::filesystem::exists(options.state_folder)) {
-    return LoadIdentity(options.state_folder).status();
+  // No folder is made for a device that is not enrolled.
+  if (!options.insecure) {
+    SHOAL_RETURN_IF_ERROR(CheckEnrolled(options.state_folder));
   }
   made.lock = std::move(parts.lock);
   if (made.lock == nullptr) {

@@ -223,9 +223,10 @@ class DiskSpool final : public UploadSpool {
 
 absl::Status RemoveLeftovers(const std::string& folder) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (!absl::StartsWith(entry.path().filename().string(), kPrefix)) continue;
-    std::filesystem::remove(entry.path(), error);
+  for (std::filesystem::directory_iterator it(folder, error), end;
+       !error && it != end; it.increment(error)) {
+    if (!absl::StartsWith(it->path().filename().string(), kPrefix)) continue;
+    std::filesystem::remove(it->path(), error);
     if (error) break;
   }
   if (error) return ErrnoStatus(error.value(), folder, "remove old uploads");

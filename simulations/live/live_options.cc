@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <system_error>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -64,7 +65,9 @@ void MakePathAbsolute(learning::DataSource& data) {
   std::visit(
       [](auto& source) {
         if constexpr (requires { source.path; }) {
-          source.path = std::filesystem::absolute(source.path).string();
+          std::error_code error;  // then reading says what is wrong
+          const auto path = std::filesystem::absolute(source.path, error);
+          if (!error) source.path = path.string();
         }
       },
       data.kind);

@@ -1,5 +1,7 @@
 #include "client/client_runner.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <thread>
 
@@ -205,6 +207,26 @@ TEST_F(ClientRunnerTest, ClientCanGoOnAfterStop) {
   client->Stop();
   SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report, client->RunOnce());
   EXPECT_EQ(report.outcome, SessionReport::kContributed);
+}
+
+TEST_F(ClientRunnerTest, ThreadThatCannotBeMadeIsAnError) {
+  const auto client = MakeClient(Parts());
+  pthread_attr_t before, huge;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&huge), 0);
+  // More than the address space.
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, size_t{1} << 47), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  const absl::Status started = client->Start();
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&before);
+  EXPECT_THAT(started, StatusIs(absl::StatusCode::kResourceExhausted,
+                                HasSubstr("no thread for sessions")));
+  // It has not been started.
+  SHOAL_EXPECT_OK(client->RunOnce());
+  SHOAL_EXPECT_OK(client->Start());
+  client->Stop();
 }
 
 TEST_F(ClientRunnerTest, StartRunsSessionsUntilStop) {

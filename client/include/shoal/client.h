@@ -227,7 +227,8 @@ class Client {
   virtual absl::StatusOr<TickResult> Tick(absl::Duration max_wait) = 0;
 
   // Runs sessions on a thread of its own, obeying `next_check_in`, until
-  // Stop(). FAILED_PRECONDITION when it runs already.
+  // Stop(). FAILED_PRECONDITION when it runs already; RESOURCE_EXHAUSTED when
+  // the system has no thread left.
   virtual absl::Status Start() = 0;
   // Ends the running session, between two mini-batches (or parts of one, with
   // training.micro_batch_size): within a second, unless one takes longer. Its

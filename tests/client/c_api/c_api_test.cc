@@ -1,4 +1,6 @@
 // The C interface, with a real gRPC server at the other end.
+#include <sys/stat.h>
+
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -12,6 +14,7 @@
 #include "learning/update_codec.h"
 #include "protocol/certificates.h"
 #include "tests/client/transport/fleet_server.h"
+#include "tests/support/other_user.h"
 #include "tests/support/small_examples.h"
 #include "tests/support/status_matchers.h"
 
@@ -301,6 +304,20 @@ TEST_F(CApiTest, TheProductsClockAndRandomnessAreUsed) {
   EXPECT_EQ(shoal_run_once(client_, nullptr, nullptr), SHOAL_OK);
   EXPECT_GT(clock_calls, 0);
   EXPECT_GT(random_calls, 0);
+}
+
+TEST_F(CApiTest, FolderThatCannotBeLookedAtIsAnError) {
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0), 0);
+  {
+    const AsOtherUser other;
+    EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  }
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0700), 0);
+  EXPECT_THAT(error_.message, HasSubstr("Permission denied"));
+  const std::string long_name(300, 'x');
+  options_.state_folder = long_name.c_str();
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("File name too long"));
 }
 
 TEST_F(CApiTest, WrongInputIsNamed) {

@@ -1,5 +1,8 @@
 // The promised SDK (shoal/client.h, shoal/grpc_client.h) over both transports,
 // with a real gRPC server at the other end.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "protocol/certificates.h"
 #include "tests/client/transport/fleet_server.h"
+#include "tests/support/other_user.h"
 #include "tests/support/relay.h"
 #include "tests/support/small_examples.h"
 #include "tests/support/status_matchers.h"
@@ -87,8 +91,9 @@ class DeviceClientTest : public ::testing::TestWithParam<Sdk> {
     }
     return names;
   }
-  std::string State() const { return folder_.path() + "/state"; }
+  std::string State() const { return folder_.path() + "/" + state_name_; }
 
+  std::string state_name_ = "state";
   const absl::Time now_ = absl::Now();
   const protocol::KeyAndCertificate ca_ =
       *protocol::MakeCa("test", now_, absl::Hours(1));
@@ -226,6 +231,30 @@ TEST_P(DeviceClientTest, EnrolmentTrustsTheGivenCaAlone) {
 TEST_P(DeviceClientTest, DeviceWithoutACertificateIsNotFound) {
   EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_FALSE(std::filesystem::exists(State()));  // nor made
+}
+
+TEST_P(DeviceClientTest, FolderOfAnotherUserIsAnError) {
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0), 0);
+  absl::Status status;
+  {
+    const AsOtherUser other;
+    status = Create().status();
+  }
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0700), 0);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,
+                               HasSubstr("Permission denied")));
+}
+
+TEST_P(DeviceClientTest, FolderWithTooLongANameIsAnError) {
+  state_name_ = std::string(300, 'x');
+  EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                 HasSubstr("File name too long")));
+}
+
+TEST_P(DeviceClientTest, FolderBehindACircleOfLinksIsAnError) {
+  ASSERT_EQ(symlink("state", State().c_str()), 0);
+  EXPECT_THAT(Create().status().message(),
+              HasSubstr("Too many levels of symbolic links"));
 }
 
 TEST_P(DeviceClientTest, ProxyThatIsNoneIsNamedWithoutItsPassword) {
