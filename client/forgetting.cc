@@ -40,6 +40,22 @@ bool IsOneOf(absl::string_view name,
   });
 }
 
+// Removes the file or folder with all that is in it. Whoever else removes the
+// same meanwhile does no harm, nor does a client that still writes: what it has
+// done is looked at anew.
+absl::Status RemoveAll(const fs::path& path) {
+  constexpr int kMostLooks = 1000;
+  std::error_code error;
+  for (int look = 0; look < kMostLooks; ++look) {
+    fs::remove_all(path, error);
+    const bool others = error == std::errc::no_such_file_or_directory ||
+                        error == std::errc::directory_not_empty;
+    if (!others) break;
+  }
+  if (error) return ErrnoStatus(error.value(), path.string(), "remove");
+  return absl::OkStatus();
+}
+
 // A folder may lie on another disk, and what leads to it be a link.
 absl::Status EmptyLinkedFolder(const fs::path& path) {
   std::error_code error;
@@ -51,12 +67,13 @@ absl::Status EmptyLinkedFolder(const fs::path& path) {
        it.increment(error)) {
     inside.push_back(it->path());
   }
+  if (error == std::errc::no_such_file_or_directory) return absl::OkStatus();
   if (error) return ErrnoStatus(error.value(), path.string(), "list");
   for (const fs::path& entry : inside) {
-    fs::remove_all(entry, error);
-    if (error) return ErrnoStatus(error.value(), entry.string(), "remove");
+    SHOAL_RETURN_IF_ERROR(RemoveAll(entry));
   }
-  return SyncFolder(path.string());
+  const absl::Status synced = SyncFolder(path.string());
+  return absl::IsNotFound(synced) ? absl::OkStatus() : synced;
 }
 
 // Files and folders in `folder` with these names.
@@ -73,8 +90,7 @@ absl::Status Delete(const std::string& folder,
   if (error) return ErrnoStatus(error.value(), folder, "list");
   for (const fs::path& path : found) {
     SHOAL_RETURN_IF_ERROR(EmptyLinkedFolder(path));
-    fs::remove_all(path, error);
-    if (error) return ErrnoStatus(error.value(), path.string(), "remove");
+    SHOAL_RETURN_IF_ERROR(RemoveAll(path));
   }
   return SyncFolder(folder);
 }
@@ -120,6 +136,8 @@ bool HasIdentity(const std::string& folder) {
 }
 
 absl::Status DeleteIdentity(const std::string& folder) {
+  // First what HasIdentity() looks for: others go by it meanwhile.
+  SHOAL_RETURN_IF_ERROR(Delete(folder, {"key.pem", "device.txt"}));
   return Delete(folder, kIdentityNames);
 }
 

@@ -6,9 +6,10 @@
 //   4. key and certificates are deleted
 //   5. the file is deleted, by whoever holds the folder's lock
 //
-// Every step may be repeated, and is after a crash. Deleted is unlinked: flash
-// does not write where it wrote before, so that overwriting a file would not
-// reach its old bytes.
+// Every step may be repeated, and is after a crash; several processes may be at
+// it at once, as the owner's command and an agent are. Deleted is unlinked:
+// flash does not write where it wrote before, so that overwriting a file would
+// not reach its old bytes.
 #ifndef SHOAL_CLIENT_FORGETTING_H_
 #define SHOAL_CLIENT_FORGETTING_H_
 

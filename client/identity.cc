@@ -84,6 +84,10 @@ absl::Status CheckIssuer(const std::string& folder,
                   absl::StrCat("was not signed by the CA in ", ca));
 }
 
+std::string InsecureNamePath(const std::string& folder) {
+  return folder + "/device.txt";
+}
+
 std::string Utc(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
 }
@@ -182,15 +186,20 @@ absl::StatusOr<std::string> StoreCertificate(const std::string& folder,
   return identity.id;
 }
 
+absl::StatusOr<std::string> LoadInsecureName(const std::string& folder) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string held,
+                         ReadFile(InsecureNamePath(folder), kMaxPemBytes));
+  return std::string(absl::StripAsciiWhitespace(held));
+}
+
 absl::StatusOr<std::string> LoadOrMakeInsecureName(const std::string& folder,
                                                    SecureRng& rng) {
-  const std::string path = folder + "/device.txt";
-  absl::StatusOr<std::string> held = ReadFile(path, kMaxPemBytes);
-  if (held.ok()) return std::string(absl::StripAsciiWhitespace(*held));
-  if (!absl::IsNotFound(held.status())) return held.status();
+  absl::StatusOr<std::string> held = LoadInsecureName(folder);
+  if (!absl::IsNotFound(held.status())) return held;
   const std::string name =
       absl::BytesToHexString(rng.Bytes(kInsecureNameBytes));
-  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path, name + "\n", 0600));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(InsecureNamePath(folder), name + "\n", 0600));
   return name;
 }
 

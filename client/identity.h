@@ -51,7 +51,9 @@ absl::StatusOr<std::string> StoreCertificate(const std::string& folder,
                                              const std::string& certificate_pem,
                                              const std::string& ca_pem);
 
-// The name of this device in plaintext; drawn from `rng` when there is none.
+// The name of this device in plaintext; NOT_FOUND when there is none.
+absl::StatusOr<std::string> LoadInsecureName(const std::string& folder);
+// The same; drawn from `rng` when there is none.
 absl::StatusOr<std::string> LoadOrMakeInsecureName(const std::string& folder,
                                                    SecureRng& rng);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/agent/agent_status.h"
+#include "client/forgetting.h"
 #include "client/include/shoal/client.h"
 #include "client/participation.h"
 #include "client/transport/device_client.h"
@@ -18,6 +19,18 @@ using Json = nlohmann::ordered_json;
 
 std::string Line(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// What holds after a forgetting that has failed; empty where there is no folder
+// that could tell.
+absl::string_view WhatHolds(const std::string& folder) {
+  const absl::StatusOr<Participation> said = GetParticipation(folder);
+  if (!said.ok()) return "";
+  // Somebody else has had it forgotten meanwhile.
+  if (*said != Participation::kForgetting && !HasIdentity(folder)) {
+    return "forgotten";
+  }
+  return ParticipationName(*said);
 }
 
 // A client that is running removes the mark of a forgetting that is complete.
@@ -70,9 +83,10 @@ ForgetAnswer SayForget(const configuration::AgentConfig& config,
     answer.status = protocol::AsWrongInput(answer.status);
   }
   if (json) {
-    Json object = {{"participation", answer.status.ok()       ? "forgotten"
-                                     : IsMarked(config.state) ? "forgetting"
-                                                              : "takes_part"}};
+    Json object = Json::object();
+    const absl::string_view holds =
+        answer.status.ok() ? "forgotten" : WhatHolds(config.state);
+    if (!holds.empty()) object["participation"] = holds;
     if (!answer.status.ok()) {
       object["error"] = std::string(answer.status.message());
     }

@@ -63,9 +63,11 @@ struct Connector {
   }
 };
 
+// `rng`: for the name of a device without TLS that has none; null: it must have
+// one.
 absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
     const ClientOptions& options, TransportMaker make_transport,
-    Failpoints failpoints, SecureRng& rng) {
+    Failpoints failpoints, SecureRng* rng) {
   auto connector = std::make_shared<Connector>();
   connector->make_transport = make_transport;
   connector->coordinator = options.coordinator;
@@ -80,8 +82,10 @@ absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
                                        ProxyEnvironment::OfProcess()));
   }
   if (options.insecure) {
-    SHOAL_ASSIGN_OR_RETURN(connector->insecure_name,
-                           LoadOrMakeInsecureName(options.state_folder, rng));
+    SHOAL_ASSIGN_OR_RETURN(
+        connector->insecure_name,
+        rng != nullptr ? LoadOrMakeInsecureName(options.state_folder, *rng)
+                       : LoadInsecureName(options.state_folder));
   } else {
     SHOAL_ASSIGN_OR_RETURN(connector->identity,
                            LoadIdentity(options.state_folder));
@@ -156,16 +160,18 @@ absl::Status ConfirmForgetting(const ForgetOptions& options,
   client.proxy = options.proxy;
   client.insecure = options.insecure;
   client.idle_window = kForgetTimeout;
-  SystemRng rng;
   absl::StatusOr<std::shared_ptr<const Connector>> connector =
-      MakeConnector(client, make_transport, parts.failpoints, rng);
+      MakeConnector(client, make_transport, parts.failpoints, nullptr);
   absl::Status status = connector.status();
   if (status.ok()) status = (*connector)->CheckClock();
   if (status.ok()) {
     SHOAL_ASSIGN_OR_RETURN(const auto transport, (*connector)->Connect());
     status = AskToBeForgotten(*transport, parts.may_wait);
   }
-  if (status.ok()) return status;
+  // Another process has asked meanwhile, and has deleted the identity.
+  if (status.ok() || !HasIdentity(options.state_folder)) {
+    return absl::OkStatus();
+  }
   absl::Status told(
       status.code(),
       absl::StrCat("what this device held is deleted, but the coordinator has "
@@ -219,7 +225,7 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   SHOAL_RETURN_IF_ERROR(CheckNotForgetting(options.state_folder));
   made.folder = options.state_folder;
   SHOAL_ASSIGN_OR_RETURN(auto connector, MakeConnector(options, make_transport,
-                                                       parts.failpoints, rng));
+                                                       parts.failpoints, &rng));
   SHOAL_ASSIGN_OR_RETURN(made.state, OpenFileState(options.state_folder));
   made.session.population = options.population;
   made.session.seed = options.seed;

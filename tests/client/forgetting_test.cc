@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "client/include/shoal/client.h"
 #include "client/participation.h"
@@ -75,6 +77,29 @@ TEST_F(ForgettingTest, WhatACrashLeftOfAWriteGoesAsWell) {
   EXPECT_THAT(Names(), UnorderedElementsAre("key.pem.Zz09aa"));
   SHOAL_ASSERT_OK(DeleteIdentity(folder_.path()));
   EXPECT_THAT(Names(), IsEmpty());
+}
+
+// The command and an agent do so when the agent has been woken by it.
+TEST_F(ForgettingTest, SeveralMayDeleteTheSameAtOnce) {
+  constexpr int kTrials = 20;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    for (int i = 0; i < 50; ++i) {
+      Write(absl::StrCat("examples/", i % 5, "/", i));
+      Write(absl::StrCat("models/", i));
+    }
+    for (const char* name : {"newest.bin", "costs.bin", "key.pem"}) Write(name);
+    std::vector<absl::Status> statuses(4);
+    std::vector<std::thread> threads;
+    for (absl::Status& status : statuses) {
+      threads.emplace_back([&] {
+        status = DeleteLocalData(folder_.path());
+        status.Update(DeleteIdentity(folder_.path()));
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const absl::Status& status : statuses) SHOAL_ASSERT_OK(status);
+    ASSERT_THAT(Names(), IsEmpty());
+  }
 }
 
 TEST_F(ForgettingTest, BeginningAgainKeepsTheFirstTime) {

@@ -122,5 +122,44 @@ TEST_F(OwnersSayTest, AgentThatRunsMeanwhileIsMentioned) {
                                      "itself"));
 }
 
+// A forgetting that cannot begin, since the coordinator has no address.
+class FailedForgetTest : public ::testing::Test {
+ protected:
+  nlohmann::json Forget(const std::string& folder) {
+    configuration::AgentConfig config;
+    config.coordinator = "nowhere";
+    config.state = folder;
+    const ForgetAnswer answer = SayForget(config, /*without_coordinator=*/false,
+                                          /*json=*/true, Failpoints());
+    EXPECT_FALSE(answer.status.ok());
+    return nlohmann::json::parse(answer.text, nullptr, false);
+  }
+  void Enrol() {
+    for (const char* name : {"/key.pem", "/certificate.pem", "/ca.pem"}) {
+      SHOAL_ASSERT_OK(ReplaceFile(folder_.path() + name, "x"));
+    }
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(FailedForgetTest, ForgettingThatFailsTellsWhatHolds) {
+  Enrol();
+  EXPECT_EQ(Forget(folder_.path())["participation"], "takes_part");
+  SHOAL_ASSERT_OK(SetParticipation(folder_.path(), false));
+  EXPECT_EQ(Forget(folder_.path())["participation"], "opted_out");
+}
+
+// Since an agent has done it, say.
+TEST_F(FailedForgetTest, DeviceThatIsForgottenTakesNoPart) {
+  EXPECT_EQ(Forget(folder_.path())["participation"], "forgotten");
+}
+
+TEST_F(FailedForgetTest, WithoutAFolderNothingIsSaidOfTheDevice) {
+  const nlohmann::json said = Forget(folder_.path() + "/absent");
+  EXPECT_FALSE(said.contains("participation"));
+  EXPECT_TRUE(said.contains("error"));
+}
+
 }  // namespace
 }  // namespace shoal::client
