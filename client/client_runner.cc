@@ -54,6 +54,8 @@ class ClientRunner final : public Client {
     if (parts_.trainer != nullptr) return TrainingSource(*parts_.trainer);
     return *data_;
   }
+  // What the next session would train with.
+  int64_t NumExamples() const;
   void Loop();
   // Makes the calling thread the one that runs sessions, and the reverse.
   // FAILED_PRECONDITION when it is that already: a callback calls.
@@ -73,7 +75,12 @@ class ClientRunner final : public Client {
   // The examples of the next session. A report: there are none, and the
   // session would only take the place of another device; nor is there an update
   // to be sent. The caller has entered, here and below.
+  //
+  // Then the first one brings the next session forward.
   absl::StatusOr<std::optional<SessionReport>> TakeExamples();
+  bool ExamplesHaveCome() const {
+    return waits_for_examples_ && NumExamples() > 0;
+  }
   // Of a session. REQUIRES: TakeExamples() found some.
   absl::Status BeginSession() SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<SessionReport> EndSession() SHOAL_EXCLUDES(mutex_);
@@ -87,7 +94,8 @@ class ClientRunner final : public Client {
   // Ends the running call. REQUIRES: there is a transport.
   void CancelCalls() SHOAL_REQUIRES(mutex_);
   void Tell(const ClientEvent& event);
-  // Returns early when Stop() is called.
+  // Returns early when Stop() is called, or when the store gets the examples
+  // that are waited for.
   void Wait(absl::Duration delay) SHOAL_EXCLUDES(mutex_);
   // Waits until no session runs, up to `timeout`.
   void AwaitIdle(absl::Duration timeout) SHOAL_REQUIRES(mutex_);
@@ -106,6 +114,7 @@ class ClientRunner final : public Client {
   Predictor predictor_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> forgotten_ = false;
+  std::atomic<bool> waits_for_examples_ = false;  // the next session does
 
   Mutex mutex_;
   CondVar changed_;
@@ -193,7 +202,9 @@ absl::StatusOr<TickResult> ClientRunner::TickNow(absl::Duration max_wait) {
   TickResult result;
   if (run_ == nullptr) {
     result.next = next_session_ - now;
-    if (result.next > absl::ZeroDuration()) return result;
+    if (result.next > absl::ZeroDuration() && !ExamplesHaveCome()) {
+      return result;
+    }
     SHOAL_ASSIGN_OR_RETURN(result.report, HeldBack());
     if (!result.report.has_value()) {
       SHOAL_ASSIGN_OR_RETURN(result.report, TakeExamples());
@@ -219,6 +230,7 @@ Participation ClientRunner::Look() {
 }
 
 absl::StatusOr<std::optional<SessionReport>> ClientRunner::HeldBack() {
+  waits_for_examples_ = false;
   const Participation said = Look();
   if (said == Participation::kForgetting) return LetGo();
   absl::Status may;
@@ -250,17 +262,26 @@ absl::StatusOr<SessionReport> ClientRunner::LetGo() {
   return report;
 }
 
+int64_t ClientRunner::NumExamples() const {
+  if (parts_.trainer != nullptr) return parts_.trainer->num_examples();
+  return parts_.store != nullptr ? parts_.store->num_examples()
+                                 : parts_.data->num_examples();
+}
+
 absl::StatusOr<std::optional<SessionReport>> ClientRunner::TakeExamples() {
   data_ = parts_.data;
-  if (parts_.store == nullptr) return std::nullopt;
-  SHOAL_ASSIGN_OR_RETURN(data_, parts_.store->Snapshot());
-  if (data_->num_examples() > 0) return std::nullopt;
-  SHOAL_ASSIGN_OR_RETURN(const auto pending, parts_.state->LoadPending());
-  if (pending.has_value()) return std::nullopt;
+  if (parts_.store != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(data_, parts_.store->Snapshot());
+  }
+  if (Source().num_examples() > 0) return std::nullopt;
+  // The session sees to an update that waits, and to one that is damaged.
+  const auto pending = parts_.state->LoadPending();
+  if (!pending.ok() || pending->has_value()) return std::nullopt;
+  waits_for_examples_ = true;
   SessionReport report;
   report.outcome = SessionReport::kHeldBack;
   report.next_check_in = parts_.session.max_backoff;
-  report.explanation = "no examples have been added yet";
+  report.explanation = "there are no examples yet";
   Tell({ClientEvent::kEnded, report.explanation});
   return report;
 }
@@ -323,7 +344,12 @@ absl::Status ClientRunner::AddExample(const Example& example) {
         "the client has no example store: its examples come from the product's "
         "own source");
   }
-  return parts_.store->Add({&example, 1});
+  SHOAL_RETURN_IF_ERROR(parts_.store->Add({&example, 1}));
+  if (waits_for_examples_) {
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
+  }
+  return absl::OkStatus();
 }
 
 void ClientRunner::CancelCalls() {
@@ -352,6 +378,8 @@ void ClientRunner::Wait(absl::Duration delay) {
   const absl::Duration end = clock.Monotonic() + delay;
   MutexLock lock(mutex_);
   while (!stopping_) {
+    // Nobody tells of those of another source.
+    if (parts_.store != nullptr && ExamplesHaveCome()) return;
     const absl::Duration left = end - clock.Monotonic();
     if (left <= absl::ZeroDuration()) return;
     changed_.WaitFor(mutex_, left);

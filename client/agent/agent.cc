@@ -198,8 +198,12 @@ bool Agent::Await() {
 
 void Agent::NoteExamples() {
   const absl::Duration now = clock_.Monotonic();
+  const int64_t examples = intake_->store()->num_examples();
+  const bool was_empty = std::exchange(store_was_empty_, examples == 0);
+  // Whether the client has waited for them is for it to say.
+  if (was_empty && examples > 0) next_tick_ = now;
   if (now >= status_due_) return WriteStatus();
-  if (intake_->store()->num_examples() == status_.examples) return;
+  if (examples == status_.examples) return;
   status_due_ = std::min(status_due_, now + kStatusInterval);
 }
 

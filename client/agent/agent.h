@@ -66,7 +66,8 @@ class Agent {
   // signal.
   bool Await();
   absl::Duration UntilNextWork() const;
-  // Tells of examples that have come, not too often.
+  // Tells of examples that have come, not too often; the first ones bring the
+  // next session forward.
   void NoteExamples();
   void WriteStatus();
   // Keeps a session's report in the status.
@@ -85,6 +86,8 @@ class Agent {
   std::unique_ptr<Client> client_;         // uses the intake's store
 
   std::vector<pollfd> polled_;  // of Await; kept for its memory
+
+  bool store_was_empty_ = false;  // when it was looked at last
 
   // On the monotonic clock.
   absl::Duration next_tick_;

@@ -433,7 +433,8 @@ SHOAL_API int32_t shoal_newest_model(shoal_client *client, float *out,
                                      int64_t *version, shoal_error *error);
 
 /* Keeps an example in the store; once this returns SHOAL_OK neither a crash nor
- * a power cut loses it. The next session trains on it.
+ * a power cut loses it. The next session trains on it; when there were none
+ * before, it is due at the next shoal_tick.
  * SHOAL_INVALID_ARGUMENT when it has not the store's shape, a label is out of
  * range, a target not finite, or a feature infinite or missing without
  * shoal_example_store.missing_values; SHOAL_RESOURCE_EXHAUSTED:

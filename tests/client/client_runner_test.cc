@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "base/file.h"
 #include "base/mutex.h"
 #include "gmock/gmock.h"
@@ -382,6 +383,102 @@ TEST_F(StoreRunnerTest, EmptyStoreHoldsTheSessionBack) {
   SHOAL_ASSERT_OK_AND_ASSIGN(tick, client_->Tick(absl::ZeroDuration()));
   EXPECT_FALSE(tick.report.has_value());
   EXPECT_GT(tick.next, absl::Minutes(4));
+  EXPECT_EQ(transports_, 0);
+}
+
+TEST_F(StoreRunnerTest, ExampleThatComesEndsTheWaitForOne) {
+  client_ = MakeClient(Parts());
+  SHOAL_ASSERT_OK_AND_ASSIGN(TickResult tick,
+                             client_->Tick(absl::ZeroDuration()));
+  EXPECT_EQ(tick.next, absl::Minutes(5));
+  SHOAL_ASSERT_OK(Add());
+  for (int i = 0; i < 1000; ++i) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(tick, client_->Tick(absl::ZeroDuration()));
+    if (tick.report.has_value()) break;
+  }
+  ASSERT_TRUE(tick.report.has_value());
+  EXPECT_EQ(tick.report->outcome, SessionReport::kContributed);
+  // The next wait is the coordinator's word, which no example shortens.
+  SHOAL_ASSERT_OK(Add());
+  SHOAL_ASSERT_OK_AND_ASSIGN(tick, client_->Tick(absl::ZeroDuration()));
+  EXPECT_GT(tick.next, absl::Seconds(1));
+}
+
+TEST_F(StoreRunnerTest, StartedClientIsWokenByItsFirstExample) {
+  Event waits;
+  std::atomic<bool> trained = false;
+  ClientParts parts = Parts();
+  parts.on_event = [&](const ClientEvent& event) {
+    if (event.kind == ClientEvent::kEnded) waits.Set();
+    if (event.kind == ClientEvent::kTrained) trained = true;
+  };
+  client_ = MakeClient(std::move(parts));
+  SHOAL_ASSERT_OK(client_->Start());
+  waits.Await();
+  SHOAL_ASSERT_OK(Add());
+  const absl::Duration end = clock_.Monotonic() + absl::Seconds(20);
+  while (!trained && clock_.Monotonic() < end) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  client_->Stop();
+  EXPECT_TRUE(trained);
+}
+
+// A source of the product's own.
+class GrowingExamples final : public learning::Dataset {
+ public:
+  int64_t num_examples() const override { return shown; }
+  int num_features() const override { return all_.num_features(); }
+  int num_classes() const override { return all_.num_classes(); }
+  int32_t label(int64_t index) const override { return all_.label(index); }
+  void CopyFeatures(int64_t index, absl::Span<float> out) const override {
+    all_.CopyFeatures(index, out);
+  }
+  int64_t shown = 0;
+
+ private:
+  const learning::InMemoryDataset all_ = SmallExamples();
+};
+
+TEST_F(ClientRunnerTest, EmptySourceTakesNobodysPlace) {
+  ClientParts parts = Parts();
+  const auto data = std::make_shared<GrowingExamples>();
+  parts.data = data;
+  const auto client = MakeClient(std::move(parts));
+  SHOAL_ASSERT_OK_AND_ASSIGN(TickResult tick,
+                             client->Tick(absl::ZeroDuration()));
+  ASSERT_TRUE(tick.report.has_value());
+  EXPECT_EQ(tick.report->outcome, SessionReport::kHeldBack);
+  EXPECT_THAT(tick.report->explanation, HasSubstr("no examples"));
+  EXPECT_EQ(transports_, 0);
+  data->shown = 5;
+  SHOAL_ASSERT_OK_AND_ASSIGN(tick, client->Tick(absl::ZeroDuration()));
+  EXPECT_EQ(transports_, 1);
+}
+
+TEST_F(ClientRunnerTest, TrainerWithoutExamplesTakesNobodysPlace) {
+  class Idle final : public Trainer {
+   public:
+    int64_t num_examples() const override { return 0; }
+    absl::StatusOr<TrainingCost> Plan(const TrainingTask&) override {
+      return absl::InternalError("nobody asks");
+    }
+    absl::Status Begin(const TrainingTask&, absl::Span<const float>) override {
+      return absl::OkStatus();
+    }
+    absl::Status Step() override { return absl::OkStatus(); }
+    absl::StatusOr<TrainingMetrics> Finish(absl::Span<float>) override {
+      return TrainingMetrics();
+    }
+    void Cancel() override {}
+  };
+  Idle trainer;
+  ClientParts parts = Parts();
+  parts.data = nullptr;
+  parts.trainer = &trainer;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const SessionReport report,
+                             MakeClient(std::move(parts))->RunOnce());
+  EXPECT_EQ(report.outcome, SessionReport::kHeldBack);
   EXPECT_EQ(transports_, 0);
 }
 

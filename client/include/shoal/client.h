@@ -224,6 +224,9 @@ class Client {
   // them), or none when it is not time yet. Waits for the network up to
   // `max_wait`; zero: not at all. Errors as RunOnce, after which `max_backoff`
   // should pass; FAILED_PRECONDITION between Start and Stop.
+  //
+  // Without examples there is no session: its report is kHeldBack, and it is
+  // time again at the next call after the first example has come.
   virtual absl::StatusOr<TickResult> Tick(absl::Duration max_wait) = 0;
 
   // Runs sessions on a thread of its own, obeying `next_check_in`, until

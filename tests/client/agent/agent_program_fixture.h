@@ -82,16 +82,17 @@ class AgentProgramTest : public ::testing::Test {
   void ServeSmall() {
     Serve(SmallPlan());
     std::filesystem::create_directory(Inbox());
-    ConfigureStore("insecure: true\n");
+    ConfigureStore();
   }
-  void ConfigureStore(const std::string& more) {
+  void ConfigureStore(const std::string& more = "insecure: true\n",
+                      const std::string& max_backoff = "100ms") {
     SHOAL_ASSERT_OK(ReplaceFile(
         ConfigPath(),
         absl::StrCat("coordinator: ", Coordinator(), "\nstate: ", State(),
-                     "\npopulation: ", population_,
-                     "\nmax_backoff: 100ms\nexamples: "
-                     "{features: 4, classes: 3, socket: ",
-                     Socket(), ", folder: ", Inbox(), "}\n", more)));
+                     "\npopulation: ", population_, "\nmax_backoff: ",
+                     max_backoff, "\nexamples: {features: 4, classes: 3, ",
+                     "socket: ", Socket(), ", folder: ", Inbox(), "}\n",
+                     more)));
   }
   std::unique_ptr<ChildProcess> StartListening() {
     auto agent = Start({"run", "--config", ConfigPath()});

@@ -286,6 +286,17 @@ TEST_F(AgentProgramTest, FilesThatAreThereCountInTheFirstSession) {
   EXPECT_EQ(Status()["examples"], 5);
 }
 
+TEST_F(AgentProgramTest, FirstExampleBringsTheSessionForward) {
+  ServeSmall();
+  ConfigureStore(/*max_backoff=*/"1h");
+  const auto agent = StartListening();
+  AwaitTrue([&] { return Status().contains("sessions"); });
+  EXPECT_EQ(Status()["last"]["outcome"], "held_back");
+  ASSERT_EQ(Add("1", "0,1,0,0"), 0) << Log();
+  AwaitTrue([&] { return fleet_->counted().size() == 1; });
+  ExpectStops(*agent);
+}
+
 TEST_F(AgentProgramTest, KilledAgentLeavesExamplesAndASocketThatIsReplaced) {
   ServeSmall();
   population_ = "nobody";
