@@ -12,6 +12,7 @@
 #include "client/agent/agent_examples.h"
 #include "client/agent/agent_limits.h"
 #include "client/agent/share.h"
+#include "client/identity.h"
 #include "client/session_run.h"
 
 namespace shoal::client {
@@ -88,6 +89,12 @@ Agent::Agent(AgentOptions options, StopSignals& signals, Logger& log)
 absl::Status Agent::Prepare() {
   const AgentConfig& config = options_.config;
   DeviceClientParts parts;
+  // First, so that no folder is made for a device that is not enrolled.
+  // Starting again does not enrol it.
+  if (!config.insecure) {
+    SHOAL_RETURN_IF_ERROR(
+        protocol::AsWrongInput(CheckEnrolled(config.state)));
+  }
   SHOAL_ASSIGN_OR_RETURN(parts.lock, FolderLock::Take(config.state));
   if (const absl::Status opened = OpenExamples(parts); !opened.ok()) {
     return protocol::AsWrongInput(opened);
@@ -98,10 +105,6 @@ absl::Status Agent::Prepare() {
   parts.failpoints = options_.failpoints;
   absl::StatusOr<std::unique_ptr<Client>> client = MakeDeviceClient(
       OptionsOf(config), std::move(parts), options_.make_transport);
-  // Starting again does not enrol the device.
-  if (absl::IsNotFound(client.status())) {
-    return protocol::AsWrongInput(client.status());
-  }
   SHOAL_RETURN_IF_ERROR(client.status());
   client_ = *std::move(client);
   if (intake_ != nullptr) {

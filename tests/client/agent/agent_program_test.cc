@@ -99,6 +99,21 @@ TEST_F(AgentProgramTest, DeviceThatIsNotEnrolledIsToldHow) {
   EXPECT_THAT(Log(), HasSubstr("shoal-agent enroll"));
 }
 
+TEST_F(AgentProgramTest, NoFolderIsMadeForADeviceThatIsNotEnrolled) {
+  ServeTls();
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_FALSE(std::filesystem::exists(State()));
+  SHOAL_ASSERT_OK(ReplaceFile(
+      ConfigPath(),
+      absl::StrCat("coordinator: ", Coordinator(), "\nstate: ", State(),
+                   "\npopulation: ", population_,
+                   "\nexamples: {features: 4, classes: 3, socket: ", Socket(),
+                   "}\n")));
+  EXPECT_EQ(RunOnce(), protocol::kExitUsage);
+  EXPECT_THAT(Log(), HasSubstr("enrol this device first"));
+  EXPECT_FALSE(std::filesystem::exists(State()));
+}
+
 TEST_F(AgentProgramTest, FileInPlaceOfTheStateFolderIsWrongInput) {
   ServeTls();
   SHOAL_ASSERT_OK(ReplaceFile(State(), "a file"));
