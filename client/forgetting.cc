@@ -1,5 +1,7 @@
 #include "client/forgetting.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,9 +10,9 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/check.h"
 #include "base/file.h"
@@ -106,24 +108,24 @@ std::string MarkerPath(const std::string& folder) {
 }  // namespace
 
 absl::Status BeginForgetting(const std::string& folder, absl::Time now) {
-  if (IsThere(folder, kForgettingName)) return SyncFolder(folder);
-  return WriteFileAtomically(
-      MarkerPath(folder),
-      absl::StrCat(
-          absl::FormatTime(absl::RFC3339_sec, now, absl::UTCTimeZone()), "\n"),
-      0600);
+  const std::string path = MarkerPath(folder);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                      S_IRUSR | S_IWUSR);
+  if (fd < 0 && errno != EEXIST) return ErrnoStatus(errno, path, "create");
+  if (fd >= 0) {
+    const timespec times[] = {{0, UTIME_OMIT}, absl::ToTimespec(now)};
+    // Else it is the file system's time, which is as good.
+    static_cast<void>(futimens(fd, times));
+    close(fd);
+  }
+  return SyncFolder(folder);
 }
 
 absl::StatusOr<absl::Time> ForgettingSince(const std::string& folder) {
   const std::string path = MarkerPath(folder);
-  SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  absl::Time since;
-  std::string error;
-  if (absl::ParseTime(absl::RFC3339_sec, absl::StripAsciiWhitespace(text),
-                      &since, &error)) {
-    return since;
-  }
-  return absl::DataLossError(absl::StrCat(path, ": ", error));
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path, "look");
+  return absl::TimeFromTimespec(info.st_mtim);
 }
 
 absl::Status DeleteLocalData(const std::string& folder) {

@@ -21,7 +21,8 @@
 
 namespace shoal::client {
 
-// Step 1, durably. Keeps the time of an earlier beginning.
+// Step 1, durably. Keeps the time of an earlier beginning, which is that of the
+// file: without contents it needs no room on a disk that is full.
 absl::Status BeginForgetting(const std::string& folder, absl::Time now);
 // When it was begun; NOT_FOUND when it was not.
 absl::StatusOr<absl::Time> ForgettingSince(const std::string& folder);

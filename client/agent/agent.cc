@@ -92,8 +92,7 @@ absl::Status Agent::Prepare() {
   // First, so that no folder is made for a device that is not enrolled.
   // Starting again does not enrol it.
   if (!config.insecure) {
-    SHOAL_RETURN_IF_ERROR(
-        protocol::AsWrongInput(CheckEnrolled(config.state)));
+    SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(CheckEnrolled(config.state)));
   }
   SHOAL_ASSIGN_OR_RETURN(parts.lock, FolderLock::Take(config.state));
   if (const absl::Status opened = OpenExamples(parts); !opened.ok()) {

@@ -1,5 +1,8 @@
 #include "client/forgetting.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -108,6 +111,46 @@ TEST_F(ForgettingTest, BeginningAgainKeepsTheFirstTime) {
   SHOAL_ASSERT_OK(BeginForgetting(folder_.path(), now));
   SHOAL_ASSERT_OK(BeginForgetting(folder_.path(), now + absl::Hours(1)));
   EXPECT_THAT(ForgettingSince(folder_.path()), IsOkAndHolds(now));
+}
+
+// While it lives, no byte can be written to any file, as on a full disk.
+class FullDisk {
+ public:
+  FullDisk() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const rlimit none = {0, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  }
+  ~FullDisk() {
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before_), 0);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*const handler_)(int);
+  rlimit before_ = {};
+};
+
+// Where it makes room.
+TEST_F(ForgettingTest, FullDiskHoldsNothingUp) {
+  for (const char* name : {"key.pem", "certificate.pem", "models/0f"}) {
+    Write(name);
+  }
+  absl::Status began, forgotten;
+  {
+    const FullDisk full;
+    ASSERT_FALSE(ReplaceFile(folder_.path() + "/note", "x").ok());
+    began = BeginForgetting(folder_.path(), absl::Now());
+    ForgetOptions options;
+    options.state_folder = folder_.path();
+    options.without_coordinator = true;
+    forgotten = Forget(options);
+  }
+  SHOAL_EXPECT_OK(began);
+  SHOAL_EXPECT_OK(forgotten);
+  EXPECT_THAT(Names(), UnorderedElementsAre("lock"));
 }
 
 TEST_F(ForgettingTest, EndLeavesNothingBehind) {
