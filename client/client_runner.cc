@@ -69,6 +69,9 @@ class ClientRunner final : public Client {
   // The report that takes the place of a session which the owner does not want,
   // or for which the device is not ready; nothing when it may run.
   absl::StatusOr<std::optional<SessionReport>> HeldBack();
+  // The report of a session that does not begin.
+  SessionReport StayAway(const std::string& why);
+  void AddBudgets(SessionReport& report);
   // The folder is left to whoever has the device forgotten: deletes what was
   // written since, and their mark once they need it no more.
   absl::StatusOr<SessionReport> LetGo();
@@ -240,12 +243,22 @@ absl::StatusOr<std::optional<SessionReport>> ClientRunner::HeldBack() {
     may = parts_.may_connect();
   }
   if (may.ok()) return std::nullopt;
+  return StayAway(std::string(may.message()));
+}
+
+SessionReport ClientRunner::StayAway(const std::string& why) {
   SessionReport report;
   report.outcome = SessionReport::kHeldBack;
   report.next_check_in = parts_.session.max_backoff;
-  report.explanation = std::string(may.message());
+  report.explanation = why;
+  AddBudgets(report);
   Tell({ClientEvent::kEnded, report.explanation});
   return report;
+}
+
+void ClientRunner::AddBudgets(SessionReport& report) {
+  if (parts_.limits == nullptr) return;
+  report.budgets = StatusOf(parts_.limits->limits().Report());
 }
 
 absl::StatusOr<SessionReport> ClientRunner::LetGo() {
@@ -278,12 +291,7 @@ absl::StatusOr<std::optional<SessionReport>> ClientRunner::TakeExamples() {
   const auto pending = parts_.state->LoadPending();
   if (!pending.ok() || pending->has_value()) return std::nullopt;
   waits_for_examples_ = true;
-  SessionReport report;
-  report.outcome = SessionReport::kHeldBack;
-  report.next_check_in = parts_.session.max_backoff;
-  report.explanation = "there are no examples yet";
-  Tell({ClientEvent::kEnded, report.explanation});
-  return report;
+  return StayAway("there are no examples yet");
 }
 
 absl::Status ClientRunner::BeginSession() {
@@ -317,9 +325,7 @@ absl::StatusOr<SessionReport> ClientRunner::EndSession() {
   if (said == Participation::kForgetting) return LetGo();
   SHOAL_RETURN_IF_ERROR(result.status());
   earlier_failures_ = result->failures;
-  if (parts_.limits != nullptr) {
-    result->report.budgets = StatusOf(parts_.limits->limits().Report());
-  }
+  AddBudgets(result->report);
   return std::move(result->report);
 }
 

@@ -31,6 +31,10 @@ using ModelOr = absl::StatusOr<HeldModel>;
 constexpr absl::string_view kPartSuffix = ".part";
 constexpr absl::string_view kPendingName = "/pending.bin";
 
+std::string NewestPath(const std::string& folder) {
+  return folder + "/newest.bin";
+}
+
 absl::Status Remove(const std::string& path) {
   if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   return ErrnoStatus(errno, path, "remove");
@@ -74,7 +78,6 @@ class FileState final : public ClientState {
   std::string PartPath(const Digest& digest) const {
     return absl::StrCat(ModelPath(digest), kPartSuffix);
   }
-  std::string NewestPath() const { return folder_ + "/newest.bin"; }
   // A task's name is the coordinator's text: no part of a path.
   std::string PrivatePath(absl::string_view task) const {
     return absl::StrCat(folder_, "/private/", Sha256(task).ToHex());
@@ -175,12 +178,11 @@ absl::Status FileState::Prune() {
 }
 
 absl::Status FileState::SaveNewest(const NewestModel& newest) {
-  return ReplaceFile(NewestPath(), EncodeNewestModel(newest), 0600);
+  return ReplaceFile(NewestPath(folder_), EncodeNewestModel(newest), 0600);
 }
 
 absl::StatusOr<NewestModel> FileState::LoadNewest() {
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(NewestPath()));
-  return DecodeNewestModel(bytes);
+  return ReadNewest(folder_);
 }
 
 absl::Status FileState::SavePrivate(absl::string_view task,
@@ -238,6 +240,11 @@ absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/models", 0700));
   SHOAL_RETURN_IF_ERROR(MakeFolders(folder + "/private", 0700));
   return std::make_unique<FileState>(folder, kept_models);
+}
+
+absl::StatusOr<NewestModel> ReadNewest(const std::string& folder) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(NewestPath(folder)));
+  return DecodeNewestModel(bytes);
 }
 
 absl::Status RemovePendingUpload(const std::string& folder) {

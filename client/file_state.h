@@ -41,6 +41,10 @@ class FolderLock {
 absl::StatusOr<std::unique_ptr<ClientState>> OpenFileState(
     const std::string& folder, int kept_models = 2);
 
+// The newest model that the folder holds; NOT_FOUND before the first, DATA_LOSS
+// when the file is damaged. Needs no lock.
+absl::StatusOr<NewestModel> ReadNewest(const std::string& folder);
+
 // Whether the folder holds an update that may not have been acknowledged.
 // Needs no lock.
 bool HasPendingUpload(const std::string& folder);

@@ -12,6 +12,7 @@
 #include "client/agent/agent_examples.h"
 #include "client/agent/agent_limits.h"
 #include "client/agent/share.h"
+#include "client/file_state.h"
 #include "client/identity.h"
 #include "client/session_run.h"
 
@@ -106,6 +107,7 @@ absl::Status Agent::Prepare() {
       OptionsOf(config), std::move(parts), options_.make_transport);
   SHOAL_RETURN_IF_ERROR(client.status());
   client_ = *std::move(client);
+  TakeUpNumbers(config.state, status_);
   if (intake_ != nullptr) {
     const absl::Status listening = intake_->Listen(*client_);
     // Another process that listens may end; what else is wrong stays wrong.
@@ -166,7 +168,7 @@ ExitCode Agent::RunSessions() {
   }
   const std::optional<SessionReport> interrupted = client_->Stop();
   if (interrupted.has_value()) OnSessionOver(*interrupted);
-  log_.Info("agent stopped", {{"sessions", status_.sessions}});
+  log_.Info("agent stopped", {{"sessions", sessions_}});
   return protocol::kExitOk;
 }
 
@@ -250,13 +252,13 @@ absl::Status Agent::Forget() {
 
 bool Agent::IsLastSession() const {
   return options_.max_sessions.has_value() &&
-         status_.sessions >= *options_.max_sessions;
+         sessions_ >= *options_.max_sessions;
 }
 
 void Agent::Tick() {
   if (clock_.Monotonic() < next_tick_) return;
   // What is there at the start counts in the first session.
-  if (status_.sessions == 0 && intake_ != nullptr && intake_->has_files()) {
+  if (sessions_ == 0 && intake_ != nullptr && intake_->has_files()) {
     return;
   }
   const bool listens = intake_ != nullptr && intake_->listens();
@@ -273,6 +275,7 @@ void Agent::Tick() {
 }
 
 void Agent::OnSessionOver(const absl::StatusOr<SessionReport>& report) {
+  ++sessions_;
   ++status_.sessions;
   if (!report.ok()) {
     log_.Error("session failed", {{"error", report.status().message()}});
@@ -286,7 +289,6 @@ void Agent::OnSessionOver(const absl::StatusOr<SessionReport>& report) {
   }
   session_log_.OnSessionOver(*report);
   if (report->outcome == SessionReport::kContributed) ++status_.contributions;
-  if (report->num_steps > 0) status_.model_version = report->model_version;
   status_.last = *report;
   WriteStatus();
 }
@@ -295,6 +297,8 @@ void Agent::WriteStatus() {
   if (intake_ != nullptr) status_.examples = intake_->store()->num_examples();
   status_due_ = absl::InfiniteDuration();
   status_.updated = clock_.Now();
+  const absl::StatusOr<NewestModel> newest = ReadNewest(options_.config.state);
+  if (newest.ok()) status_.model_version = newest->version;
   const absl::Status written = WriteAgentStatus(options_.config.state, status_);
   if (!written.ok()) {
     log_.Warning("status not written", {{"error", written.message()}});

@@ -79,6 +79,7 @@ class Agent {
   Logger& log_;
   SessionLog session_log_;
   AgentStatus status_;
+  int64_t sessions_ = 0;                         // of this process
   protocol::ExitCode code_ = protocol::kExitOk;  // of the last session
   bool is_forgotten_ = false;                    // or about to be
   const RealClock clock_;

@@ -24,6 +24,14 @@ std::string StatusPath(const std::string& state_folder) {
   return state_folder + "/status.json";
 }
 
+// What was written last; an empty object where that cannot be told.
+Json WrittenStatus(const std::string& state_folder) {
+  const absl::StatusOr<std::string> text = ReadFile(StatusPath(state_folder));
+  if (!text.ok()) return Json::object();
+  Json status = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  return status.is_object() ? status : Json::object();
+}
+
 Json ToJson(const BudgetStatus& budgets) {
   Json json;
   if (budgets.joules_left.has_value()) {
@@ -196,6 +204,18 @@ absl::string_view ParticipationName(Participation participation) {
   SHOAL_CHECK(false);
 }
 
+void TakeUpNumbers(const std::string& state_folder, AgentStatus& status) {
+  const Json before = WrittenStatus(state_folder);
+  const auto number = [&](const char* key) {
+    const auto found = before.find(key);
+    return found != before.end() && found->is_number_unsigned()
+               ? found->get<int64_t>()
+               : 0;
+  };
+  status.sessions = number("sessions");
+  status.contributions = number("contributions");
+}
+
 absl::Status WriteAgentStatus(const std::string& state_folder,
                               const AgentStatus& status) {
   Json json;
@@ -210,8 +230,9 @@ absl::Status WriteAgentStatus(const std::string& state_folder,
   if (status.model_version.has_value()) {
     json["model_version"] = *status.model_version;
   }
-  json["last"] = nullptr;
-  if (status.last.has_value()) json["last"] = ToJson(*status.last);
+  json["last"] = status.last.has_value()
+                     ? ToJson(*status.last)
+                     : WrittenStatus(state_folder).value("last", Json());
   const std::string text =
       json.dump(2, ' ', false, Json::error_handler_t::replace);
   return ReplaceFile(StatusPath(state_folder), text + "\n", 0600);

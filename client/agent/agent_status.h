@@ -21,10 +21,11 @@ struct AgentStatus {
   std::string population;
   absl::Time updated;
   int64_t examples = 0;  // that the device holds
-  int64_t sessions = 0;  // since the agent started
+  // Since the device was enrolled, over all starts of the agent.
+  int64_t sessions = 0;
   int64_t contributions = 0;
-  std::optional<int64_t> model_version;  // the newest that was trained from
-  std::optional<SessionReport> last;
+  std::optional<int64_t> model_version;  // the newest that the device holds
+  std::optional<SessionReport> last;     // since the agent started
 };
 
 // "contributed", "not_assigned", …
@@ -33,6 +34,11 @@ absl::string_view OutcomeName(SessionReport::Outcome outcome);
 // "takes_part", "opted_out", "forgetting"
 absl::string_view ParticipationName(Participation participation);
 
+// Goes on with the numbers that the folder's status has; with none where it has
+// no status, or a damaged one.
+void TakeUpNumbers(const std::string& state_folder, AgentStatus& status);
+
+// Without `last` that of the folder's status stays.
 absl::Status WriteAgentStatus(const std::string& state_folder,
                               const AgentStatus& status);
 

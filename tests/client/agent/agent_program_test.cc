@@ -72,6 +72,23 @@ TEST_F(AgentProgramTest, StatusOfWhatIsNoDevicesFolderIsAnError) {
   EXPECT_EQ(Run({"status", "--state", State()}), protocol::kExitFailure);
 }
 
+TEST_F(AgentProgramTest, StatusGoesOnAfterARestart) {
+  Serve();
+  Configure("insecure: true\nlimits: {budgets: {energy_per_day: 9kJ}}\n");
+  ASSERT_EQ(RunOnce(), 0) << Log();
+  const nlohmann::json before = Status();
+  ASSERT_TRUE(before["model_version"].is_number()) << before;
+  ASSERT_EQ(Run({"opt-out", "--config", ConfigPath()}), 0) << Log();
+  ASSERT_EQ(RunOnce(), 0) << Log();
+  const nlohmann::json after = Status();
+  EXPECT_EQ(after["last"]["outcome"], "held_back");
+  EXPECT_EQ(after["sessions"], 2);
+  EXPECT_EQ(after["contributions"], 1);
+  EXPECT_EQ(after["model_version"], before["model_version"]);
+  EXPECT_EQ(after["last"]["budgets"]["joules_spent"],
+            before["last"]["budgets"]["joules_spent"]);
+}
+
 TEST_F(AgentProgramTest, UnreachableCoordinatorHasItsExitCode) {
   Serve();
   server_.reset();
@@ -303,7 +320,7 @@ TEST_F(AgentProgramTest, FilesThatAreThereCountInTheFirstSession) {
 
 TEST_F(AgentProgramTest, FirstExampleBringsTheSessionForward) {
   ServeSmall();
-  ConfigureStore(/*max_backoff=*/"1h");
+  ConfigureStore("insecure: true\n", /*max_backoff=*/"1h");
   const auto agent = StartListening();
   AwaitTrue([&] { return Status().contains("sessions"); });
   EXPECT_EQ(Status()["last"]["outcome"], "held_back");
@@ -315,7 +332,7 @@ TEST_F(AgentProgramTest, FirstExampleBringsTheSessionForward) {
 TEST_F(AgentProgramTest, KilledAgentLeavesExamplesAndASocketThatIsReplaced) {
   ServeSmall();
   population_ = "nobody";
-  ConfigureStore("insecure: true\n");
+  ConfigureStore();
   auto agent = StartListening();
   ASSERT_EQ(Add("1", "0,1,0,0"), protocol::kExitOk) << Log();
   EXPECT_EQ(Run({"run", "--config", ConfigPath()}), protocol::kExitFailure)

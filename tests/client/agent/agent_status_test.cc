@@ -53,6 +53,35 @@ TEST(AgentStatusTest, BudgetsAreShownToPeopleAndScripts) {
   EXPECT_FALSE(json["last"]["budgets"].contains("metered_bytes_left"));
 }
 
+TEST(AgentStatusTest, NumbersAndLastSessionOutliveTheAgent) {
+  const TemporaryFolder folder;
+  AgentStatus before;
+  before.sessions = 7;
+  before.contributions = 3;
+  before.last = SessionReport();
+  before.last->task = "digits";
+  SHOAL_ASSERT_OK(WriteAgentStatus(folder.path(), before));
+  AgentStatus after;
+  TakeUpNumbers(folder.path(), after);
+  EXPECT_EQ(after.sessions, 7);
+  EXPECT_EQ(after.contributions, 3);
+  SHOAL_ASSERT_OK(WriteAgentStatus(folder.path(), after));
+  EXPECT_EQ(nlohmann::json::parse(ShowAgentStatus(folder.path(), /*json=*/true)
+                                      .value())["last"]["task"],
+            "digits");
+}
+
+TEST(AgentStatusTest, DamagedStatusBeginsAnew) {
+  const TemporaryFolder folder;
+  SHOAL_ASSERT_OK(
+      ReplaceFile(folder.path() + "/status.json", "{\"sessions\": \"many\"}"));
+  AgentStatus status;
+  TakeUpNumbers(folder.path(), status);
+  EXPECT_EQ(status.sessions, 0);
+  SHOAL_ASSERT_OK(ReplaceFile(folder.path() + "/status.json", "[1"));
+  SHOAL_EXPECT_OK(WriteAgentStatus(folder.path(), status));
+}
+
 TEST(AgentStatusTest, OwnersWordIsShownBesideTheLastSession) {
   const TemporaryFolder folder;
   SHOAL_ASSERT_OK(WriteAgentStatus(folder.path(), AgentStatus()));
