@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "protocol/certificates.h"
@@ -145,6 +146,28 @@ absl::Status CheckValidity(const DeviceIdentity& identity,
       certificate, ": the certificate expired at ", Utc(identity.expires),
       ", and this device's clock says ", Utc(now),
       "; enrol this device anew, or set the clock if it is wrong"));
+}
+
+absl::StatusOr<std::string> DeviceId(const std::string& folder) {
+  const absl::StatusOr<std::string> certificate =
+      ReadPart(folder, "certificate.pem");
+  if (certificate.ok()) {
+    absl::StatusOr<protocol::Identity> identity =
+        protocol::ReadIdentity(*certificate);
+    if (identity.ok()) return std::move(identity->id);
+  }
+  SHOAL_ASSIGN_OR_RETURN(const Secret key_pem, ReadKeyFile(folder));
+  SHOAL_ASSIGN_OR_RETURN(const auto key, protocol::ReadKey(key_pem));
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(key.get(), &der);
+  if (size <= 0) {
+    ERR_clear_error();
+    return absl::InternalError("the key's public half cannot be encoded");
+  }
+  const Digest digest =
+      Sha256({reinterpret_cast<char*>(der), static_cast<size_t>(size)});
+  OPENSSL_free(der);
+  return digest.ToHex();
 }
 
 absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder) {

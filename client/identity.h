@@ -40,6 +40,10 @@ absl::StatusOr<DeviceIdentity> LoadIdentity(const std::string& folder);
 absl::Status CheckValidity(const DeviceIdentity& identity,
                            const std::string& folder, absl::Time now);
 
+// The device's id, from its certificate or, where that cannot be read, from its
+// key; NOT_FOUND when neither is there.
+absl::StatusOr<std::string> DeviceId(const std::string& folder);
+
 // The folder's key; a new one when there is none. INVALID_ARGUMENT when there
 // is one that cannot be used.
 absl::StatusOr<Secret> LoadOrMakeKey(const std::string& folder);

@@ -204,6 +204,8 @@ ExitCode ForgetThisDevice(const OwnersArguments& arguments) {
   }
   const absl::StatusOr<Failpoints> failpoints = FailpointsOfTests();
   if (!failpoints.ok()) return Fail(failpoints.status());
+  std::fputs(ForgetNotice(*config, arguments.without_coordinator).c_str(),
+             stderr);
   const ForgetAnswer answer = SayForget(*config, arguments.without_coordinator,
                                         arguments.json, *failpoints);
   std::fputs(answer.text.c_str(), stdout);

@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "client/agent/agent_status.h"
 #include "client/forgetting.h"
+#include "client/identity.h"
 #include "client/include/shoal/client.h"
 #include "client/participation.h"
 #include "client/transport/device_client.h"
@@ -70,6 +71,18 @@ std::string ForgetWarning(const configuration::AgentConfig& config) {
       " (models, examples, updates, budgets), has ", config.coordinator,
       " delete what names the device, and deletes its key. It cannot be "
       "undone.\n");
+}
+
+std::string ForgetNotice(const configuration::AgentConfig& config,
+                         bool without_coordinator) {
+  if (config.insecure) return "";
+  if (!without_coordinator && HasIdentity(config.state)) return "";
+  const absl::StatusOr<std::string> id = DeviceId(config.state);
+  if (!id.ok()) return "";
+  return absl::StrCat(
+      "The coordinator is not asked to forget this device: note that an "
+      "operator can have it do so with `shoalctl device forget ",
+      *id, "`\n");
 }
 
 ForgetAnswer SayForget(const configuration::AgentConfig& config,

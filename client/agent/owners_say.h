@@ -19,6 +19,12 @@ absl::StatusOr<std::string> SayParticipation(
 // What is about to be deleted, for whoever has to agree.
 std::string ForgetWarning(const configuration::AgentConfig& config);
 
+// How an operator may do what the coordinator is not asked for, because its
+// owner says so or the device cannot prove who asks; empty where there is no
+// such part. Before SayForget: afterwards nobody knows the device's id.
+std::string ForgetNotice(const configuration::AgentConfig& config,
+                         bool without_coordinator);
+
 // How a forgetting went.
 struct ForgetAnswer {
   absl::Status status;  // as that of Forget

@@ -143,12 +143,10 @@ absl::Status AskToBeForgotten(Transport& transport,
 
 // How an operator may do what the device cannot.
 std::string OperatorsWay(const std::string& folder) {
-  const auto pem = ReadFile(folder + "/certificate.pem");
-  if (!pem.ok()) return "";
-  const auto identity = protocol::ReadIdentity(*pem);
-  if (!identity.ok()) return "";
+  const absl::StatusOr<std::string> id = DeviceId(folder);
+  if (!id.ok()) return "";
   return absl::StrCat("; an operator can do it with `shoalctl device forget ",
-                      identity->id, "`");
+                      *id, "`");
 }
 
 absl::Status ConfirmForgetting(const ForgetOptions& options,

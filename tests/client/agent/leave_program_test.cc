@@ -202,6 +202,25 @@ TEST_F(LeaveProgramTest, CoordinatorThatIsGoneForGoodIsNotWaitedFor) {
   EXPECT_THAT(NamesInState(), ElementsAre("lock"));
 }
 
+TEST_F(LeaveProgramTest, IdIsNamedWhereAnOperatorHasToDoTheRest) {
+  ServeTls();
+  ASSERT_EQ(Enroll("welcome"), 0) << Log();
+  const std::string enrolled = Log();
+  const size_t start = enrolled.find("enrolled as device ");
+  ASSERT_NE(start, std::string::npos) << enrolled;
+  const std::string id = enrolled.substr(start + 19, 64);
+  // The key alone tells it too.
+  std::filesystem::remove(State() + "/certificate.pem");
+  EXPECT_EQ(Say("forget", {"--yes"}), 0) << Log();
+  const std::string advice = "`shoalctl device forget " + id + "`";
+  EXPECT_EQ(Count(Log(), advice), 1u) << Log();
+
+  ASSERT_EQ(Enroll("welcome"), 0) << Log();
+  EXPECT_EQ(Say("forget", {"--yes", "--without-coordinator"}), 0) << Log();
+  EXPECT_EQ(Count(Log(), "`shoalctl device forget "), 2u) << Log();
+  EXPECT_THAT(NamesInState(), ElementsAre("lock"));
+}
+
 // What was deleted does not come back, no session runs, and it goes on.
 TEST_F(LeaveProgramTest, ForgettingGoesOnAfterACrashAtEveryStep) {
   for (const char* step : {"forget_begun", "forget_local_data",
