@@ -70,6 +70,23 @@ TEST_F(SqliteStoreTest, DescribesItselfByItsPath) {
   EXPECT_EQ(store->Describe(), "sqlite:" + path_);
 }
 
+// Also not in the write-ahead log.
+TEST_F(SqliteStoreTest, OpenFilesNameAForgottenDeviceNoMore) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+  DeviceRow row;
+  row.id = DeviceId(1);
+  row.name = "somebodys-telephone";
+  row.enrolled = Now();
+  SHOAL_ASSERT_OK(store->UpsertDevice(row));
+  SHOAL_ASSERT_OK(store->ForgetDevice(row.id));
+  for (const char* suffix : {"", "-wal"}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                               ReadFile(path_ + suffix));
+    EXPECT_FALSE(absl::StrContains(bytes, row.id)) << suffix;
+    EXPECT_FALSE(absl::StrContains(bytes, row.name)) << suffix;
+  }
+}
+
 // Also not in the pages that are free again.
 TEST_F(SqliteStoreTest, FileHoldsNothingThatNamesAForgottenDevice) {
   const auto holds = [this](absl::string_view text) {
