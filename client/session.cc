@@ -15,6 +15,17 @@ using protocol::AbandonReason;
 // Beyond it base_backoff * 2^n has long passed every max_backoff.
 constexpr int kMaxDoublings = 30;
 
+// Its key is barred for good, and only another enrolment helps. It asks so
+// seldom that it costs nobody anything, and finds out when a coordinator that
+// was set up anew knows nothing of that.
+constexpr absl::Duration kForgottenPause = absl::Hours(24);
+
+bool IsForgotten(const absl::Status& why) {
+  const auto refusal = protocol::RefusalOf(why);
+  return refusal.has_value() &&
+         refusal->code == protocol::RefusalCode::kForgotten;
+}
+
 SessionAction FirstAction(const SessionOptions& options,
                           const std::optional<PendingUpload>& pending) {
   if (pending.has_value()) return DoQueryUpload{*pending};
@@ -257,10 +268,12 @@ void DeviceSession::EndFailed(FailureKind kind, const absl::Status& why) {
     case FailureKind::kCancelled:
       return End(SessionEnd::kStopped, absl::ZeroDuration(), why,
                  pending_.has_value());
-    case FailureKind::kBarred:
-      return End(SessionEnd::kRefused,
-                 std::max(RetryAfterOf(why), LongBackoff()), why,
+    case FailureKind::kBarred: {
+      const absl::Duration pause =
+          IsForgotten(why) ? kForgottenPause : LongBackoff();
+      return End(SessionEnd::kRefused, std::max(RetryAfterOf(why), pause), why,
                  pending_.has_value());
+    }
     case FailureKind::kTransient:
     case FailureKind::kResume:
       return End(SessionEnd::kUnreachable,

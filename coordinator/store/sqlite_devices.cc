@@ -152,10 +152,9 @@ absl::StatusOr<Participation> SqliteStore::GetParticipation(
 
 absl::Status SqliteStore::ForgetDevice(const std::string& device_id) {
   MutexLock lock(write_mutex_);
-  SHOAL_RETURN_IF_ERROR(
-      WriteLocked(Durability::kAtOnce, [&](SqliteDatabase& db) {
-        return DeleteDevice(db, device_id);
-      }));
+  SHOAL_RETURN_IF_ERROR(WriteLocked(
+      Durability::kAtOnce,
+      [&](SqliteDatabase& db) { return DeleteDevice(db, device_id); }));
   // Empties the write-ahead log, where the device still stands. Somebody else
   // who reads, a backup say, may be in the way: then a later one does.
   writer_->Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError();

@@ -156,6 +156,15 @@ TEST(DeviceSessionTest, IncompatibleProtocolEndsWithALongBackoff) {
   EXPECT_THAT(end.reason.message(), HasSubstr("protocol_incompatible"));
 }
 
+TEST(DeviceSessionTest, DeviceThatAnOperatorHadForgottenAsksOnceADay) {
+  DeviceSession session = Fresh();
+  session.OnCheckIn(Refused(RefusalCode::kForgotten));
+  const SessionEnd& end = Expect<SessionEnd>(session);
+  EXPECT_EQ(end.outcome, SessionEnd::kRefused);
+  EXPECT_EQ(end.next_check_in, absl::Hours(24));
+  EXPECT_EQ(protocol::RefusalOf(end.reason)->code, RefusalCode::kForgotten);
+}
+
 TEST(DeviceSessionTest, NewerMinorThanOursIsRefused) {
   DeviceSession session = Fresh();
   protocol::CheckInAnswer answer = Assigned();
