@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/check.h"
 #include "learning/data/data_source.h"
 #include "learning/dataset.h"
 
@@ -36,6 +37,16 @@ class ExamplePool {
   virtual absl::StatusOr<std::unique_ptr<Dataset>> Load(
       absl::Span<const int64_t> examples) const = 0;
   virtual absl::StatusOr<std::unique_ptr<Dataset>> LoadTest() const = 0;
+
+  // The natural device of every held-out example, by the numbers of owners();
+  // -1: none of them. Empty when they are held out for nobody in particular.
+  virtual absl::Span<const int32_t> test_owners() const { return {}; }
+  // The held-out examples with these numbers, which ascend, each once.
+  // REQUIRES: test_owners() is not empty.
+  virtual absl::StatusOr<std::unique_ptr<Dataset>> LoadHeldOut(
+      absl::Span<const int64_t> /*examples*/) const {
+    SHOAL_CHECK(false);
+  }
 };
 
 }  // namespace shoal::learning

@@ -83,6 +83,11 @@ int64_t DrawAmount(int mean_examples, SeededRng& rng) {
   return std::max<int64_t>(1, std::llround(minimum * factor));
 }
 
+SeededRng HabitsRng(uint64_t seed, int64_t index) {
+  return SeededRng(
+      DeriveSeed(seed, "handwriting habits", {static_cast<uint64_t>(index)}));
+}
+
 Glyph Bend(const Glyph& glyph, double deviation, SeededRng& rng) {
   Glyph bent = glyph;
   for (Stroke& stroke : bent) {
@@ -204,11 +209,11 @@ void DrawStroke(const Stroke& stroke, const WriterStyle& style,
 Writer::Writer(uint64_t seed, int mean_examples, int64_t index)
     : seed_(seed), index_(index) {
   SHOAL_CHECK(mean_examples >= 1 && index >= 0);
-  const uint64_t number = static_cast<uint64_t>(index);
-  SeededRng habits(DeriveSeed(seed, "handwriting habits", {number}));
+  SeededRng habits = HabitsRng(seed, index);
   num_examples_ = DrawAmount(mean_examples, habits);
   DrawShares(kLabelConcentration, habits, absl::MakeSpan(label_shares_));
-  SeededRng hand(DeriveSeed(seed, "handwriting style", {number}));
+  SeededRng hand(
+      DeriveSeed(seed, "handwriting style", {static_cast<uint64_t>(index)}));
   style_ = DrawStyle(hand);
   for (int digit = 0; digit < kNumClasses; ++digit) {
     for (const Glyph& glyph : GlyphsOf(digit)) {
@@ -217,6 +222,11 @@ Writer::Writer(uint64_t seed, int mean_examples, int64_t index)
     glyph_shares_[digit].resize(glyphs_[digit].size());
     DrawShares(kGlyphConcentration, hand, absl::MakeSpan(glyph_shares_[digit]));
   }
+}
+
+int64_t Writer::NumExamples(uint64_t seed, int mean_examples, int64_t index) {
+  SeededRng habits = HabitsRng(seed, index);
+  return DrawAmount(mean_examples, habits);
 }
 
 int32_t Writer::Label(int64_t example) const {

@@ -46,6 +46,9 @@ class Writer {
   // independent; their numbers of examples have the mean `mean_examples`.
   Writer(uint64_t seed, int mean_examples, int64_t index);
 
+  // num_examples() of the writer, without making one.
+  static int64_t NumExamples(uint64_t seed, int mean_examples, int64_t index);
+
   const WriterStyle& style() const { return style_; }
   // How often this writer writes each digit; sums to 1.
   const std::array<double, kNumClasses>& label_shares() const {

@@ -24,6 +24,7 @@ DataShape HandwritingShape() {
   shape.num_features = Writer::kNumFeatures;
   shape.num_classes = Writer::kNumClasses;
   shape.natural_is_default = true;
+  shape.image = {Canvas::kSide, Canvas::kSide, 1};
   return shape;
 }
 
@@ -82,7 +83,16 @@ class HandwritingByWriter final : public FederatedData {
   int num_devices() const override { return num_devices_; }
   int64_t num_device_examples(int device) const override {
     SHOAL_CHECK(device >= 0 && device < num_devices_);
-    return MakeWriter(source_, device).num_examples();
+    return Writer::NumExamples(source_.seed, source_.mean_examples, device);
+  }
+  absl::StatusOr<std::vector<int64_t>> CountLabels(int device) const override {
+    SHOAL_CHECK(device >= 0 && device < num_devices_);
+    const Writer writer = MakeWriter(source_, device);
+    std::vector<int64_t> counts(Writer::kNumClasses);
+    for (int64_t i = 0; i < writer.num_examples(); ++i) {
+      ++counts[writer.Label(i)];
+    }
+    return counts;
   }
   absl::StatusOr<std::unique_ptr<Dataset>> LoadDevice(
       int device) const override {

@@ -36,6 +36,7 @@ class HarPool final : public ExamplePool {
       const bool last_of_five = ++seen[owner] % kHoldOutEvery == 0;
       if (!test_.has_value() && last_of_five) {
         test_rows_.push_back(row);
+        test_owners_.push_back(owner);
         continue;
       }
       train_rows_.push_back(row);
@@ -57,6 +58,9 @@ class HarPool final : public ExamplePool {
   int64_t num_examples() const override { return std::ssize(labels_); }
   absl::Span<const int32_t> groups() const override { return labels_; }
   absl::Span<const int32_t> owners() const override { return owners_; }
+  absl::Span<const int32_t> test_owners() const override {
+    return test_owners_;
+  }
 
   absl::StatusOr<std::unique_ptr<Dataset>> Load(
       absl::Span<const int64_t> examples) const override {
@@ -68,6 +72,13 @@ class HarPool final : public ExamplePool {
   absl::StatusOr<std::unique_ptr<Dataset>> LoadTest() const override {
     return LoadWindows(test_.has_value() ? *test_ : train_, test_rows_);
   }
+  absl::StatusOr<std::unique_ptr<Dataset>> LoadHeldOut(
+      absl::Span<const int64_t> examples) const override {
+    std::vector<int64_t> rows;
+    rows.reserve(examples.size());
+    for (int64_t example : examples) rows.push_back(test_rows_[example]);
+    return LoadWindows(train_, rows);
+  }
 
  private:
   const HarWindows train_;
@@ -78,6 +89,8 @@ class HarPool final : public ExamplePool {
   std::vector<int64_t> test_rows_;
   std::vector<int32_t> labels_;  // of train_rows_, as owners_
   std::vector<int32_t> owners_;
+  // Of test_rows_; empty with a test part, whose subjects are other ones.
+  std::vector<int32_t> test_owners_;
 };
 
 }  // namespace

@@ -17,9 +17,17 @@ namespace {
 
 constexpr uint32_t kLabelMagic = 2049;  // unsigned bytes, one dimension
 constexpr uint32_t kImageMagic = 2051;  // unsigned bytes, three dimensions
-constexpr int kNumClasses = 10;
 constexpr uint32_t kMaxExamples = 1 << 24;
 constexpr uint32_t kMaxSide = 1024;  // pixels
+
+// What one of the data sets has in its files.
+struct IdxLayout {
+  std::string train_prefix = "train";
+  std::string test_prefix = "t10k";
+  int num_classes = 10;
+  int first_label = 0;
+  bool transposed = false;  // images lie on their side
+};
 
 // Images and labels of one half.
 struct IdxPart {
@@ -28,6 +36,16 @@ struct IdxPart {
   uint32_t width = 0;
   std::vector<int32_t> labels;
 };
+
+// Of EMNIST.
+struct Split {
+  absl::string_view name;
+  int num_classes;
+  int first_label;
+};
+constexpr Split kSplits[] = {{"byclass", 62, 0},  {"bymerge", 47, 0},
+                             {"balanced", 47, 0}, {"letters", 26, 1},
+                             {"digits", 10, 0},   {"mnist", 10, 0}};
 
 // `name`, or `name`.gz where only that is there.
 absl::StatusOr<std::string> FindFile(const std::string& folder,
@@ -68,7 +86,8 @@ absl::StatusOr<uint32_t> ReadSize(InputFile& file, absl::string_view what,
                                           ", expected 1 to ", maximum));
 }
 
-absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path) {
+absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path,
+                                                const IdxLayout& layout) {
   SHOAL_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
   SHOAL_RETURN_IF_ERROR(ExpectMagic(file, kLabelMagic));
   SHOAL_ASSIGN_OR_RETURN(const uint32_t count,
@@ -78,17 +97,21 @@ absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path) {
   SHOAL_RETURN_IF_ERROR(file.ExpectEnd());
   std::vector<int32_t> labels(count);
   for (uint32_t i = 0; i < count; ++i) {
-    labels[i] = static_cast<unsigned char>(bytes[i]);
-    if (labels[i] >= kNumClasses) {
-      return absl::DataLossError(absl::StrCat(
-          path, ": label ", labels[i], " of example ", i, ", expected 0 to 9"));
+    const int stored = static_cast<unsigned char>(bytes[i]);
+    labels[i] = stored - layout.first_label;
+    if (labels[i] < 0 || labels[i] >= layout.num_classes) {
+      return absl::DataLossError(
+          absl::StrCat(path, ": label ", stored, " of example ", i,
+                       ", expected ", layout.first_label, " to ",
+                       layout.first_label + layout.num_classes - 1));
     }
   }
   return labels;
 }
 
 absl::StatusOr<IdxPart> OpenPart(const std::string& folder,
-                                 const std::string& prefix) {
+                                 const std::string& prefix,
+                                 const IdxLayout& layout) {
   SHOAL_ASSIGN_OR_RETURN(const std::string images,
                          FindFile(folder, prefix + "-images-idx3-ubyte"));
   SHOAL_ASSIGN_OR_RETURN(const std::string labels,
@@ -96,7 +119,7 @@ absl::StatusOr<IdxPart> OpenPart(const std::string& folder,
   SHOAL_RETURN_IF_ERROR(CheckSha256Sums(folder, {images, labels}));
   IdxPart part;
   SHOAL_ASSIGN_OR_RETURN(part.labels,
-                         ReadLabels(absl::StrCat(folder, "/", labels)));
+                         ReadLabels(absl::StrCat(folder, "/", labels), layout));
   part.images.path = absl::StrCat(folder, "/", images);
   SHOAL_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(part.images.path));
   SHOAL_RETURN_IF_ERROR(ExpectMagic(file, kImageMagic));
@@ -116,31 +139,17 @@ absl::StatusOr<IdxPart> OpenPart(const std::string& folder,
   return part;
 }
 
-absl::StatusOr<std::unique_ptr<Dataset>> LoadRows(
-    const IdxPart& part, absl::Span<const int64_t> rows) {
-  const int64_t num_features = part.images.row_bytes;
-  std::vector<float> features(rows.size() * num_features);
-  std::vector<int32_t> labels(rows.size());
-  SHOAL_RETURN_IF_ERROR(ForEachRow(
-      part.images, rows, [&](size_t i, absl::Span<const char> pixels) {
-        float* const out = features.data() + i * num_features;
-        for (int64_t k = 0; k < num_features; ++k) {
-          out[k] = static_cast<unsigned char>(pixels[k]) / 255.0f;
-        }
-        labels[i] = part.labels[rows[i]];
-        return absl::OkStatus();
-      }));
-  return std::make_unique<InMemoryDataset>(
-      std::move(features), std::move(labels), static_cast<int>(num_features),
-      kNumClasses);
-}
-
 class IdxPool final : public ExamplePool {
  public:
-  IdxPool(IdxPart train, IdxPart test)
-      : train_(std::move(train)), test_(std::move(test)) {
+  IdxPool(IdxPart train, IdxPart test, const IdxLayout& layout)
+      : train_(std::move(train)),
+        test_(std::move(test)),
+        transposed_(layout.transposed) {
     shape_.num_features = static_cast<int>(train_.images.row_bytes);
-    shape_.num_classes = kNumClasses;
+    shape_.num_classes = layout.num_classes;
+    shape_.image = {static_cast<int>(train_.height),
+                    static_cast<int>(train_.width), 1};
+    if (transposed_) std::swap(shape_.image[0], shape_.image[1]);
   }
 
   const DataShape& shape() const override { return shape_; }
@@ -159,23 +168,69 @@ class IdxPool final : public ExamplePool {
   }
 
  private:
+  absl::StatusOr<std::unique_ptr<Dataset>> LoadRows(
+      const IdxPart& part, absl::Span<const int64_t> rows) const {
+    const int64_t num_features = shape_.num_features;
+    // Feature k of an upright image is pixel (k % width, k / width) of its
+    // file; of one that is not transposed, pixel k.
+    const int64_t width = transposed_ ? shape_.image[1] : num_features;
+    const int64_t stride = transposed_ ? shape_.image[0] : 1;
+    std::vector<float> features(rows.size() * num_features);
+    std::vector<int32_t> labels(rows.size());
+    SHOAL_RETURN_IF_ERROR(ForEachRow(
+        part.images, rows, [&](size_t i, absl::Span<const char> pixels) {
+          float* const out = features.data() + i * num_features;
+          for (int64_t k = 0; k < num_features; ++k) {
+            const int64_t pixel = k % width * stride + k / width;
+            out[k] = static_cast<unsigned char>(pixels[pixel]) / 255.0f;
+          }
+          labels[i] = part.labels[rows[i]];
+          return absl::OkStatus();
+        }));
+    return std::make_unique<InMemoryDataset>(
+        std::move(features), std::move(labels), shape_.num_features,
+        shape_.num_classes);
+  }
+
   const IdxPart train_;
   const IdxPart test_;
+  const bool transposed_;
   DataShape shape_;
 };
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<ExamplePool>> OpenIdx(
-    const std::string& folder) {
-  SHOAL_ASSIGN_OR_RETURN(IdxPart train, OpenPart(folder, "train"));
-  SHOAL_ASSIGN_OR_RETURN(IdxPart test, OpenPart(folder, "t10k"));
+absl::StatusOr<std::unique_ptr<ExamplePool>> Open(const std::string& folder,
+                                                  const IdxLayout& layout) {
+  SHOAL_ASSIGN_OR_RETURN(IdxPart train,
+                         OpenPart(folder, layout.train_prefix, layout));
+  SHOAL_ASSIGN_OR_RETURN(IdxPart test,
+                         OpenPart(folder, layout.test_prefix, layout));
   if (train.height != test.height || train.width != test.width) {
     return absl::DataLossError(absl::StrCat(
         test.images.path, ": images of ", test.height, " x ", test.width,
         ", but the training images are ", train.height, " x ", train.width));
   }
-  return std::make_unique<IdxPool>(std::move(train), std::move(test));
+  return std::make_unique<IdxPool>(std::move(train), std::move(test), layout);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ExamplePool>> OpenIdx(
+    const std::string& folder) {
+  return Open(folder, IdxLayout{});
+}
+
+absl::StatusOr<std::unique_ptr<ExamplePool>> OpenEmnist(
+    const std::string& folder, const std::string& split) {
+  for (const Split& known : kSplits) {
+    if (known.name != split) continue;
+    return Open(folder, {absl::StrCat("emnist-", split, "-train"),
+                         absl::StrCat("emnist-", split, "-test"),
+                         known.num_classes, known.first_label,
+                         /*transposed=*/true});
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "EMNIST has no split '", split,
+      "', expected byclass, bymerge, balanced, letters, digits or mnist"));
 }
 
 }  // namespace shoal::learning

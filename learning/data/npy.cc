@@ -105,6 +105,7 @@ std::optional<NpyType> TypeOf(absl::string_view descr) {
   if (descr == "<f4") return NpyType::kFloat32;
   if (descr == "<f8") return NpyType::kFloat64;
   if (descr == "|u1") return NpyType::kUint8;
+  if (descr == "<i4") return NpyType::kInt32;
   if (descr == "<i8") return NpyType::kInt64;
   return std::nullopt;
 }
@@ -112,12 +113,29 @@ std::optional<NpyType> TypeOf(absl::string_view descr) {
 int64_t SizeOf(NpyType type) {
   switch (type) {
     case NpyType::kFloat32:
+    case NpyType::kInt32:
       return 4;
     case NpyType::kUint8:
       return 1;
     case NpyType::kFloat64:
     case NpyType::kInt64:
       return 8;
+  }
+  SHOAL_CHECK(false);
+}
+
+// REQUIRES: an integer type.
+int64_t LoadInteger(NpyType type, const char* bytes) {
+  switch (type) {
+    case NpyType::kUint8:
+      return static_cast<unsigned char>(*bytes);
+    case NpyType::kInt32:
+      return static_cast<int32_t>(LoadU32(bytes));
+    case NpyType::kInt64:
+      return static_cast<int64_t>(LoadU64(bytes));
+    case NpyType::kFloat32:
+    case NpyType::kFloat64:
+      break;
   }
   SHOAL_CHECK(false);
 }
@@ -184,7 +202,7 @@ absl::StatusOr<NpyArray> OpenNpy(const std::string& path) {
   if (!type.has_value()) {
     return absl::DataLossError(
         absl::StrCat(path, ": elements of type '", header->descr,
-                     "', expected <f4, <f8, |u1 or <i8"));
+                     "', expected <f4, <f8, |u1, <i4 or <i8"));
   }
   if (header->fortran_order) {
     return absl::DataLossError(
@@ -213,10 +231,9 @@ void DecodeFloats(const NpyArray& array, absl::Span<const char> bytes,
         value = static_cast<float>(LoadF64(next));
         break;
       case NpyType::kUint8:
-        value = static_cast<unsigned char>(*next);
-        break;
+      case NpyType::kInt32:
       case NpyType::kInt64:
-        value = static_cast<float>(static_cast<int64_t>(LoadU64(next)));
+        value = static_cast<float>(LoadInteger(array.type, next));
         break;
     }
     next += SizeOf(array.type);
@@ -224,20 +241,20 @@ void DecodeFloats(const NpyArray& array, absl::Span<const char> bytes,
 }
 
 absl::StatusOr<std::vector<int64_t>> ReadIntegers(const NpyArray& array) {
-  const bool integers =
-      array.type == NpyType::kUint8 || array.type == NpyType::kInt64;
+  const bool integers = array.type == NpyType::kUint8 ||
+                        array.type == NpyType::kInt32 ||
+                        array.type == NpyType::kInt64;
   if (!integers || array.num_columns != 1) {
-    return absl::DataLossError(absl::StrCat(
-        array.rows.path, ": expected one column of integers (|u1 or <i8)"));
+    return absl::DataLossError(
+        absl::StrCat(array.rows.path,
+                     ": expected one column of integers (|u1, <i4 or <i8)"));
   }
   std::vector<int64_t> rows(array.rows.num_rows);
   std::iota(rows.begin(), rows.end(), int64_t{0});
   std::vector<int64_t> values(rows.size());
   SHOAL_RETURN_IF_ERROR(
       ForEachRow(array.rows, rows, [&](size_t i, absl::Span<const char> bytes) {
-        values[i] = array.type == NpyType::kUint8
-                        ? static_cast<unsigned char>(bytes[0])
-                        : static_cast<int64_t>(LoadU64(bytes.data()));
+        values[i] = LoadInteger(array.type, bytes.data());
         return absl::OkStatus();
       }));
   return values;

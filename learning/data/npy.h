@@ -14,7 +14,7 @@
 
 namespace shoal::learning {
 
-enum class NpyType { kFloat32, kFloat64, kUint8, kInt64 };
+enum class NpyType { kFloat32, kFloat64, kUint8, kInt32, kInt64 };
 
 // One or two dimensions; a one-dimensional array has one column.
 struct NpyArray {
@@ -25,7 +25,7 @@ struct NpyArray {
 
 // Reads the header. DATA_LOSS names what is not as it must be: the magic
 // string, the version, the dictionary (exactly descr, fortran_order, shape),
-// an element type other than <f4, <f8, |u1, <i8, Fortran order, an empty
+// an element type other than <f4, <f8, |u1, <i4, <i8, Fortran order, an empty
 // array or one of three dimensions, or a size that is not the file's.
 absl::StatusOr<NpyArray> OpenNpy(const std::string& path);
 

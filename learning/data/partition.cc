@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
-#include <queue>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,25 +13,6 @@
 
 namespace shoal::learning {
 namespace {
-
-constexpr int64_t kMinimumShare = 10;
-
-absl::Status CheckEnough(int64_t num_examples, int num_devices) {
-  if (num_devices < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("num_devices is ", num_devices, ", expected at least 1"));
-  }
-  if (num_examples < num_devices) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        num_examples, " training examples cannot be divided among ",
-        num_devices, " devices: each needs one at least"));
-  }
-  return absl::OkStatus();
-}
-
-void SortShares(Shares& shares) {
-  for (auto& share : shares) std::sort(share.begin(), share.end());
-}
 
 // Proportions of one group; devices that are full get none.
 std::vector<double> DrawProportions(const Shares& shares, int64_t num_examples,
@@ -79,26 +58,6 @@ void DealGroup(absl::Span<const int64_t> examples,
   }
 }
 
-// Moves random examples of the largest shares to those below `minimum`.
-void FillUp(size_t minimum, SeededRng& rng, Shares& shares) {
-  // The largest first; among equals the first device.
-  std::priority_queue<std::pair<size_t, int64_t>> largest;
-  for (size_t device = 0; device < shares.size(); ++device) {
-    largest.push({shares[device].size(), -static_cast<int64_t>(device)});
-  }
-  for (auto& share : shares) {
-    while (share.size() < minimum) {
-      const int64_t key = largest.top().second;
-      auto& donor = shares[-key];
-      largest.pop();
-      std::swap(donor[rng.Below(donor.size())], donor.back());
-      share.push_back(donor.back());
-      donor.pop_back();
-      largest.push({donor.size(), key});
-    }
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<Shares> DivideEvenly(int64_t num_examples, int num_devices,
@@ -140,8 +99,7 @@ absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> groups,
     DealGroup(examples, DrawProportions(shares, num_examples, alpha, rng),
               shares);
   }
-  FillUp(std::clamp(num_examples / num_devices / 2, int64_t{1}, kMinimumShare),
-         rng, shares);
+  FillUp(LeastShare(num_examples, num_devices), rng, shares);
   SortShares(shares);
   return shares;
 }

@@ -4,17 +4,12 @@
 #define SHOAL_LEARNING_DATA_PARTITION_H_
 
 #include <cstdint>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "learning/data/data_source.h"
+#include "learning/data/shares.h"
 
 namespace shoal::learning {
-
-// For every device the numbers of its examples, ascending. Together they are
-// every example exactly once, and no device is without any.
-using Shares = std::vector<std::vector<int64_t>>;
 
 // A random permutation, cut into parts whose sizes differ by at most one.
 // INVALID_ARGUMENT when there are fewer examples than devices.
@@ -29,8 +24,7 @@ absl::StatusOr<Shares> DivideEvenly(int64_t num_examples, int num_devices,
 // that holds its even part already gets nothing of the next class).
 // Deviation: where those draw everything again until each device has 10
 // examples, which for many devices never happens, devices below the minimum
-// get random examples of the largest ones. The minimum is 10, or half of the
-// even part where that is less, but at least one.
+// get random examples of the largest ones (LeastShare).
 // INVALID_ARGUMENT when alpha is not positive and finite, or there are fewer
 // examples than devices.
 absl::StatusOr<Shares> DivideByDirichlet(absl::Span<const int32_t> groups,

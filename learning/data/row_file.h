@@ -14,7 +14,7 @@ namespace shoal::learning {
 
 struct RowFile {
   std::string path;
-  int64_t header_bytes = 0;  // >= 1
+  int64_t header_bytes = 0;
   int64_t num_rows = 0;
   int64_t row_bytes = 0;  // >= 1
 };

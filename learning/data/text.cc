@@ -152,6 +152,7 @@ class TextPool final : public ExamplePool {
     shape_.num_features = source_.length;
     shape_.num_classes = kTextVocabulary;
     shape_.labels_per_example = source_.length;
+    shape_.tokens = true;
     shape_.natural_is_default = true;
     if (contents_.by_speaker) {
       shape_.natural_devices = owner;

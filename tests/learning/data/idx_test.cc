@@ -211,5 +211,44 @@ TEST(Mnist, LabelCountsAndMeanPixelAreThePublishedOnes) {
   EXPECT_EQ(test->label(0), 7);
 }
 
+// Two rows of three pixels lie in the file as three of two.
+TEST(EmnistTest, ImagesAreLoadedUpright) {
+  TemporaryFolder folder;
+  const auto write = [&](const std::string& half, absl::string_view labels) {
+    const std::string name = absl::StrCat("emnist-letters-", half);
+    WriteFile(
+        folder.path(), name + "-images-idx3-ubyte",
+        absl::StrCat(BigEndian(2051), BigEndian(labels.size()), BigEndian(3),
+                     BigEndian(2), "\x01\x02\x03\x04", "\x05\x06"));
+    WriteFile(folder.path(), name + "-labels-idx1-ubyte", Labels(labels));
+  };
+  write("train", "\x01");
+  write("test", "\x1a");
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto pool,
+                             OpenEmnist(folder.path(), "letters"));
+  EXPECT_EQ(pool->shape().num_classes, 26);
+  EXPECT_EQ(pool->shape().image, (std::array<int, 3>{2, 3, 1}));
+  EXPECT_TRUE(pool->owners().empty());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto data, pool->Load({0}));
+  EXPECT_EQ(data->label(0), 0);
+  EXPECT_THAT(FeaturesOf(*data, 0),
+              ElementsAre(1 / 255.0f, 3 / 255.0f, 5 / 255.0f, 2 / 255.0f,
+                          4 / 255.0f, 6 / 255.0f));
+  EXPECT_EQ(pool->LoadTest().value()->label(0), 25);
+  write("train", std::string(1, '\0'));
+  EXPECT_THAT(OpenEmnist(folder.path(), "letters"),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("label 0 of example 0, expected 1 to 26")));
+}
+
+TEST(EmnistTest, SplitsAreKnownByName) {
+  EXPECT_THAT(OpenEmnist("/nowhere", "byclass"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("emnist-byclass-train-images-idx3-ubyte")));
+  EXPECT_THAT(OpenEmnist("/nowhere", "cats"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no split 'cats', expected byclass")));
+}
+
 }  // namespace
 }  // namespace shoal::learning

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/learning/data/shares_checks.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::learning {
@@ -16,26 +16,6 @@ using ::shoal::testing::IsOkAndHolds;
 using ::shoal::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-std::vector<int32_t> BalancedLabels(int num_examples, int num_classes) {
-  std::vector<int32_t> labels(num_examples);
-  for (int i = 0; i < num_examples; ++i) labels[i] = i % num_classes;
-  return labels;
-}
-
-// Every example once, every device some, ascending.
-void ExpectPartition(const Shares& shares, int64_t num_examples) {
-  std::vector<int64_t> all;
-  for (const auto& share : shares) {
-    EXPECT_FALSE(share.empty());
-    EXPECT_TRUE(std::is_sorted(share.begin(), share.end()));
-    all.insert(all.end(), share.begin(), share.end());
-  }
-  std::sort(all.begin(), all.end());
-  std::vector<int64_t> expected(num_examples);
-  std::iota(expected.begin(), expected.end(), int64_t{0});
-  EXPECT_EQ(all, expected);
-}
 
 // Mean over devices of the total-variation distance between a device's labels
 // and uniform ones: 0 is IID, 0.9 is one class of ten on every device.
