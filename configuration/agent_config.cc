@@ -70,6 +70,12 @@ void CheckSource(const Message& message, FileReport& report) {
   }
 }
 
+// A device's data change by themselves, not on a schedule.
+void CheckPartition(const Message& partition, FileReport& report) {
+  if (!protocol::schema::Has(partition, "drift")) return;
+  report.Add("partition.drift", "only for simulated devices");
+}
+
 void CheckExamples(const Message& examples, FileReport& report) {
   using protocol::schema::Has;
   if (Has(examples, "classes") && Has(examples, "targets")) {
@@ -98,6 +104,7 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
   CheckAddress(message, "coordinator", report);
   CheckSource(message, report);
   CheckShare(Part(message, "share"), report);
+  CheckPartition(Part(message, "partition"), report);
   if (protocol::schema::Has(message, "examples")) {
     CheckExamples(Part(message, "examples"), report);
   }

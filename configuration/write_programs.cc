@@ -20,6 +20,15 @@ void WriteIf(absl::string_view text, absl::string_view name, Message& message) {
   if (!text.empty()) Write(message, name, text);
 }
 
+void WriteNpy(const learning::NpySource& source, Message& npy) {
+  Write(npy, "features", source.features);
+  Write(npy, "labels", source.labels);
+  WriteIf(source.users, "users", npy);
+  WriteIf(source.test_features, "test_features", npy);
+  WriteIf(source.test_labels, "test_labels", npy);
+  WriteIf(source.test_users, "test_users", npy);
+}
+
 void WriteSource(const learning::DataSource& data, Message& message) {
   std::visit(
       [&message](const auto& source) {
@@ -36,6 +45,23 @@ void WriteSource(const learning::DataSource& data, Message& message) {
           Message& text = MutablePart(message, "text");
           Write(text, "path", source.path);
           Write(text, "length", source.length);
+        } else if constexpr (std::is_same_v<Source,
+                                            learning::SyntheticSource>) {
+          Message& synthetic = MutablePart(message, "synthetic");
+          Write(synthetic, "alpha", source.alpha);
+          Write(synthetic, "beta", source.beta);
+          Write(synthetic, "seed", source.seed);
+          Write(synthetic, "iid", source.iid);
+        } else if constexpr (std::is_same_v<Source, learning::NpySource>) {
+          WriteNpy(source, MutablePart(message, "npy"));
+        } else if constexpr (std::is_same_v<Source, learning::Cifar10Source>) {
+          Write(MutablePart(message, "cifar10"), "path", source.path);
+        } else if constexpr (std::is_same_v<Source, learning::EmnistSource>) {
+          Message& emnist = MutablePart(message, "emnist");
+          Write(emnist, "path", source.path);
+          Write(emnist, "split", source.split);
+        } else if constexpr (std::is_same_v<Source, learning::LeafSource>) {
+          Write(MutablePart(message, "leaf"), "path", source.path);
         } else {
           static_assert(std::is_same_v<Source, learning::CsvSource>);
           Message& csv = MutablePart(message, "csv");
@@ -48,14 +74,86 @@ void WriteSource(const learning::DataSource& data, Message& message) {
       data.kind);
 }
 
-void WritePartition(const learning::Partition& partition, Message& message) {
-  if (const auto* dirichlet =
-          std::get_if<learning::DirichletPartition>(&partition)) {
-    Write(MutablePart(message, "dirichlet"), "alpha", dirichlet->alpha);
-  } else if (std::holds_alternative<learning::IidPartition>(partition)) {
-    MutablePart(message, "iid");
+void WriteKind(const learning::PartitionKind& kind, Message& message) {
+  std::visit(
+      [&message](const auto& partition) {
+        using Kind = std::decay_t<decltype(partition)>;
+        if constexpr (std::is_same_v<Kind, learning::IidPartition>) {
+          MutablePart(message, "iid");
+        } else if constexpr (std::is_same_v<Kind, learning::NaturalPartition>) {
+          MutablePart(message, "natural");
+        } else if constexpr (std::is_same_v<Kind,
+                                            learning::DirichletPartition>) {
+          Write(MutablePart(message, "dirichlet"), "alpha", partition.alpha);
+        } else if constexpr (std::is_same_v<Kind, learning::ShardsPartition>) {
+          Write(MutablePart(message, "shards"), "per_device",
+                partition.per_device);
+        } else if constexpr (std::is_same_v<Kind, learning::ClassesPartition>) {
+          Write(MutablePart(message, "classes_per_device"), "classes",
+                partition.per_device);
+        } else if constexpr (std::is_same_v<
+                                 Kind, learning::DirichletSizesPartition>) {
+          Write(MutablePart(message, "dirichlet_sizes"), "alpha",
+                partition.alpha);
+        } else if constexpr (std::is_same_v<
+                                 Kind, learning::LognormalSizesPartition>) {
+          Write(MutablePart(message, "lognormal_sizes"), "sigma",
+                partition.sigma);
+        } else {
+          static_assert(std::is_same_v<Kind, learning::PowerLawSizesPartition>);
+          Write(MutablePart(message, "power_law_sizes"), "exponent",
+                partition.exponent);
+        }
+      },
+      kind);
+}
+
+absl::string_view CourseName(learning::DriftSchedule::Course course) {
+  using Course = learning::DriftSchedule::Course;
+  switch (course) {
+    case Course::kStep:
+      return "step";
+    case Course::kLinear:
+      return "linear";
+    case Course::kPeriodic:
+      return "periodic";
+  }
+  SHOAL_CHECK(false);
+}
+
+void WriteDrift(const learning::Drift& drift, Message& message) {
+  const learning::DriftSchedule& schedule = drift.schedule;
+  if (schedule.by_time) {
+    Message& time = MutablePart(message, "time");
+    Write(time, "start", schedule.start_time);
+    Write(time, "length", schedule.duration);
   } else {
-    MutablePart(message, "natural");
+    Message& rounds = MutablePart(message, "rounds");
+    Write(rounds, "start", schedule.start_round);
+    Write(rounds, "length", schedule.num_rounds);
+  }
+  Write(message, "course", CourseName(schedule.course));
+  Write(message, "labels", drift.labels);
+  Write(message, "rotation_degrees", drift.rotation_degrees);
+  Write(message, "noise", drift.noise);
+}
+
+void WritePartition(const learning::Partition& partition, Message& message) {
+  WriteKind(partition.kind, message);
+  if (partition.feature_noise.has_value()) {
+    Write(MutablePart(message, "feature_noise"), "sigma",
+          partition.feature_noise->sigma);
+  }
+  if (partition.rotation.has_value()) {
+    Message& rotation = MutablePart(message, "rotation");
+    if (partition.rotation->groups > 0) {
+      Write(rotation, "groups", partition.rotation->groups);
+    } else {
+      Write(rotation, "max_degrees", partition.rotation->max_degrees);
+    }
+  }
+  if (partition.drift.has_value()) {
+    WriteDrift(*partition.drift, MutablePart(message, "drift"));
   }
 }
 

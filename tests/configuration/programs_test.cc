@@ -120,8 +120,9 @@ TEST(AgentConfigTest, EverySettingIsRead) {
   EXPECT_EQ(csv.path, "x.csv");
   EXPECT_EQ(csv.label, "y");
   EXPECT_EQ(csv.device, "z");
-  EXPECT_EQ(std::get<learning::DirichletPartition>(*config.partition).alpha,
-            0.3);
+  EXPECT_EQ(
+      std::get<learning::DirichletPartition>(config.partition->kind).alpha,
+      0.3);
   EXPECT_EQ(config.share.index, 3);
   EXPECT_EQ(config.share.devices, 20);
   EXPECT_EQ(config.seed, 7u);
@@ -143,6 +144,17 @@ TEST(AgentConfigTest, TheShareMustExist) {
                                        "  index: 20\n",
                                        "a.yaml")),
             "a.yaml:7: share.index: 20 is not below share.devices, 20");
+}
+
+TEST(AgentConfigTest, DataDoNotDrift) {
+  EXPECT_EQ(MessageOf(ParseAgentConfig(
+                "coordinator: localhost:7600\n"
+                "state: s\n"
+                "population: pumps\n"
+                "data: {handwriting: {}}\n"
+                "partition: {iid: {}, drift: {rounds: {}, labels: 1}}\n",
+                "a.yaml")),
+            "a.yaml:5: partition.drift: only for simulated devices");
 }
 
 TEST(AgentConfigTest, AnEmptyFileMissesEverythingRequired) {
@@ -217,8 +229,8 @@ TEST(ScenarioTest, EverySettingIsRead) {
   const auto& data = std::get<learning::HandwritingSource>(scenario.data.kind);
   EXPECT_EQ(data.seed, 4u);
   EXPECT_EQ(data.mean_examples, 50);
-  EXPECT_TRUE(
-      std::holds_alternative<learning::NaturalPartition>(*scenario.partition));
+  EXPECT_TRUE(std::holds_alternative<learning::NaturalPartition>(
+      scenario.partition->kind));
   EXPECT_EQ(scenario.seed, 3u);
 }
 
@@ -237,6 +249,102 @@ TEST(ScenarioTest, EveryFileFormatHasItsSource) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario scenario,
                              parse("{har: {path: h}}"));
   EXPECT_EQ(std::get<learning::HarSource>(scenario.data.kind).path, "h");
+}
+
+TEST(ScenarioTest, BenchmarksHaveTheirSettings) {
+  const auto source = [](const std::string& data) {
+    return ParseScenario(std::string(kScenario) +
+                             "population: {devices: 5, data: " + data + "}",
+                         "s.yaml")
+        .value()
+        .data.kind;
+  };
+  const auto synthetic = std::get<learning::SyntheticSource>(
+      source("{synthetic: {alpha: 0.5, beta: 1, seed: 4, iid: true}}"));
+  EXPECT_EQ(synthetic.alpha, 0.5);
+  EXPECT_EQ(synthetic.beta, 1);
+  EXPECT_EQ(synthetic.seed, 4u);
+  EXPECT_TRUE(synthetic.iid);
+  const auto npy = std::get<learning::NpySource>(
+      source("{npy: {features: x, labels: y, users: u, test_features: tx, "
+             "test_labels: ty, test_users: tu}}"));
+  EXPECT_EQ(npy.features + npy.labels + npy.users, "xyu");
+  EXPECT_EQ(npy.test_features + npy.test_labels + npy.test_users, "txtytu");
+  EXPECT_EQ(
+      std::get<learning::Cifar10Source>(source("{cifar10: {path: c}}")).path,
+      "c");
+  EXPECT_EQ(std::get<learning::LeafSource>(source("{leaf: {path: l}}")).path,
+            "l");
+  const auto emnist = std::get<learning::EmnistSource>(
+      source("{emnist: {path: e, split: letters}}"));
+  EXPECT_EQ(emnist.path, "e");
+  EXPECT_EQ(emnist.split, "letters");
+  EXPECT_THAT(MessageOf(ParseScenario(std::string(kScenario) +
+                                          "population: {devices: 5, data: "
+                                          "{emnist: {path: e, split: cats}}}",
+                                      "s.yaml")),
+              HasSubstr("split"));
+}
+
+absl::StatusOr<Scenario> ParsePartition(const std::string& partition) {
+  return ParseScenario(std::string(kScenario) +
+                           "population: {devices: 5, data: {handwriting: {}}, "
+                           "partition: " +
+                           partition + "}",
+                       "s.yaml");
+}
+
+TEST(ScenarioTest, PartitionsHaveTheirParameters) {
+  const auto kind = [](const std::string& partition) {
+    return ParsePartition(partition).value().partition->kind;
+  };
+  EXPECT_EQ(
+      std::get<learning::ShardsPartition>(kind("{shards: {}}")).per_device, 2);
+  EXPECT_EQ(std::get<learning::ClassesPartition>(
+                kind("{classes_per_device: {classes: 3}}"))
+                .per_device,
+            3);
+  EXPECT_EQ(std::get<learning::DirichletSizesPartition>(
+                kind("{dirichlet_sizes: {alpha: 0.1}}"))
+                .alpha,
+            0.1);
+  EXPECT_EQ(std::get<learning::LognormalSizesPartition>(
+                kind("{lognormal_sizes: {sigma: 2}}"))
+                .sigma,
+            2);
+  EXPECT_EQ(std::get<learning::PowerLawSizesPartition>(
+                kind("{power_law_sizes: {exponent: 1.5}}"))
+                .exponent,
+            1.5);
+}
+
+TEST(ScenarioTest, SkewsLieOnTopOfAPartition) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Scenario scenario,
+      ParsePartition("{iid: {}, feature_noise: {sigma: 0.1}, rotation: "
+                     "{groups: 4}, drift: {time: {start: 1h, length: 1d}, "
+                     "course: periodic, labels: 0.5, noise: 2}}"));
+  const learning::Partition& partition = *scenario.partition;
+  EXPECT_EQ(partition.feature_noise->sigma, 0.1);
+  EXPECT_EQ(partition.rotation->groups, 4);
+  EXPECT_TRUE(partition.drift->schedule.by_time);
+  EXPECT_EQ(partition.drift->schedule.start_time, absl::Hours(1));
+  EXPECT_EQ(partition.drift->schedule.duration, absl::Hours(24));
+  EXPECT_EQ(partition.drift->schedule.course,
+            learning::DriftSchedule::Course::kPeriodic);
+  EXPECT_EQ(partition.drift->labels, 0.5);
+  EXPECT_EQ(partition.drift->noise, 2);
+}
+
+TEST(ScenarioTest, SkewsNeedAPartitionAndAClock) {
+  EXPECT_THAT(MessageOf(ParsePartition("{rotation: {groups: 4}}")),
+              HasSubstr("population.partition: none is chosen, expected one "
+                        "of iid, dirichlet, natural, shards"));
+  EXPECT_THAT(MessageOf(ParsePartition("{iid: {}, drift: {labels: 1}}")),
+              HasSubstr("population.partition.drift: none is chosen, expected "
+                        "one of rounds, time"));
+  EXPECT_THAT(MessageOf(ParsePartition("{iid: {}, power_law_sizes: {}}")),
+              HasSubstr("population.partition"));
 }
 
 TEST(ScenarioTest, ClassesOfDevicesHaveSharesAndLimits) {
@@ -299,6 +407,24 @@ TEST(ScenarioTest, WhatIsWrittenReadsAsTheSame) {
         "             partition: {dirichlet: {alpha: 0.3}}}",
         "{devices: 7, data: {har: {path: h}}, partition: {natural: {}}}",
         "{devices: 7, data: {csv: {path: t.csv, target: price}}}",
+        "{devices: 7, data: {synthetic: {alpha: 0.5, seed: 4}},\n"
+        "             partition: {shards: {per_device: 3}}}",
+        "{devices: 7, data: {npy: {features: x, labels: y, users: u}},\n"
+        "             partition: {classes_per_device: {classes: 3},\n"
+        "                         feature_noise: {sigma: 0.5}}}",
+        "{devices: 7, data: {cifar10: {path: c}},\n"
+        "             partition: {dirichlet_sizes: {alpha: 0.5},\n"
+        "                         rotation: {groups: 4}}}",
+        "{devices: 7, data: {emnist: {path: e}},\n"
+        "             partition: {lognormal_sizes: {sigma: 0.5},\n"
+        "                         rotation: {max_degrees: 30}}}",
+        "{devices: 7, data: {leaf: {path: l}},\n"
+        "             partition: {power_law_sizes: {},\n"
+        "               drift: {rounds: {start: 3}, course: step,\n"
+        "                       rotation_degrees: 90}}}",
+        "{devices: 7, data: {leaf: {path: l}},\n"
+        "             partition: {iid: {},\n"
+        "               drift: {time: {length: 2h}, labels: 0.5}}}",
         "{devices: 7, data: {text: {path: t.txt, length: 40}}}",
         "{devices: 7, data: {csv: {path: t.csv, label: class, device: d}},\n"
         "             partition: {iid: {}}}"}) {

@@ -110,7 +110,8 @@ TEST(YamlReaderTest, TwoMembersOfAChoiceAreRefused) {
                                    "  iid: {}\n"
                                    "  natural: {}\n"),
             "f.yaml:5: partition.natural: given beside iid, expected only one "
-            "of iid, dirichlet, natural");
+            "of iid, dirichlet, natural, shards, classes_per_device, "
+            "dirichlet_sizes, lognormal_sizes, power_law_sizes");
 }
 
 TEST(YamlReaderTest, TypesAreCompared) {
