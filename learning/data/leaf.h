@@ -19,8 +19,8 @@ namespace shoal::learning {
 //
 // Opening reads all files once and keeps labels, names and places; loading
 // reads the users' own parts again, for which plain files are much faster than
-// gzipped ones. Texts (Shakespeare, Sent140, Reddit) are not read: their
-// features are no numbers.
+// gzipped ones. Texts (Shakespeare, Sent140, Reddit) and names of pictures
+// (CelebA) are not read: only numbers are features.
 // NOT_FOUND: no folder, or no file in it. DATA_LOSS: as leaf_file.h; a user in
 // two files; files of different numbers of features. INVALID_ARGUMENT: fewer
 // than two classes, or no examples.
