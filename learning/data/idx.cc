@@ -142,49 +142,53 @@ absl::StatusOr<IdxPart> OpenPart(const std::string& folder,
 class IdxPool final : public ExamplePool {
  public:
   IdxPool(IdxPart train, IdxPart test, const IdxLayout& layout)
-      : train_(std::move(train)),
-        test_(std::move(test)),
+      : train_images_(train.images),
+        train_labels_(std::move(train.labels)),
+        test_images_(test.images),
+        test_labels_(std::move(test.labels)),
         transposed_(layout.transposed) {
-    shape_.num_features = static_cast<int>(train_.images.row_bytes);
+    shape_.num_features = static_cast<int>(train.images.row_bytes);
     shape_.num_classes = layout.num_classes;
-    shape_.image = {static_cast<int>(train_.height),
-                    static_cast<int>(train_.width), 1};
+    shape_.image = {static_cast<int>(train.height),
+                    static_cast<int>(train.width), 1};
     if (transposed_) std::swap(shape_.image[0], shape_.image[1]);
   }
 
   const DataShape& shape() const override { return shape_; }
-  int64_t num_examples() const override { return std::ssize(train_.labels); }
-  absl::Span<const int32_t> groups() const override { return train_.labels; }
+  int64_t num_examples() const override { return std::ssize(train_labels_); }
+  absl::Span<const int32_t> groups() const override { return train_labels_; }
   absl::Span<const int32_t> owners() const override { return {}; }
 
   absl::StatusOr<std::unique_ptr<Dataset>> Load(
       absl::Span<const int64_t> examples) const override {
-    return LoadRows(train_, examples);
+    return LoadRows(train_images_, train_labels_, examples);
   }
   absl::StatusOr<std::unique_ptr<Dataset>> LoadTest() const override {
-    std::vector<int64_t> all(test_.images.num_rows);
+    std::vector<int64_t> all(test_labels_.size());
     std::iota(all.begin(), all.end(), int64_t{0});
-    return LoadRows(test_, all);
+    return LoadRows(test_images_, test_labels_, all);
   }
 
  private:
   absl::StatusOr<std::unique_ptr<Dataset>> LoadRows(
-      const IdxPart& part, absl::Span<const int64_t> rows) const {
-    const int64_t num_features = shape_.num_features;
-    // Feature k of an upright image is pixel (k % width, k / width) of its
-    // file; of one that is not transposed, pixel k.
-    const int64_t width = transposed_ ? shape_.image[1] : num_features;
-    const int64_t stride = transposed_ ? shape_.image[0] : 1;
-    std::vector<float> features(rows.size() * num_features);
+      const SharedRows& images, const std::vector<int32_t>& all_labels,
+      absl::Span<const int64_t> rows) const {
+    const int height = shape_.image[0], width = shape_.image[1];
+    // From one row or column of the upright image to the next, in the file.
+    const int down = transposed_ ? 1 : width;
+    const int right = transposed_ ? height : 1;
+    std::vector<float> features(rows.size() * shape_.num_features);
     std::vector<int32_t> labels(rows.size());
-    SHOAL_RETURN_IF_ERROR(ForEachRow(
-        part.images, rows, [&](size_t i, absl::Span<const char> pixels) {
-          float* const out = features.data() + i * num_features;
-          for (int64_t k = 0; k < num_features; ++k) {
-            const int64_t pixel = k % width * stride + k / width;
-            out[k] = static_cast<unsigned char>(pixels[pixel]) / 255.0f;
+    float* out = features.data();
+    SHOAL_RETURN_IF_ERROR(
+        images.ForEach(rows, [&](size_t i, absl::Span<const char> pixels) {
+          for (int y = 0; y < height; ++y) {
+            const char* pixel = pixels.data() + y * down;
+            for (int x = 0; x < width; ++x, pixel += right) {
+              *out++ = static_cast<unsigned char>(*pixel) / 255.0f;
+            }
           }
-          labels[i] = part.labels[rows[i]];
+          labels[i] = all_labels[rows[i]];
           return absl::OkStatus();
         }));
     return std::make_unique<InMemoryDataset>(
@@ -192,8 +196,10 @@ class IdxPool final : public ExamplePool {
         shape_.num_classes);
   }
 
-  const IdxPart train_;
-  const IdxPart test_;
+  const SharedRows train_images_;
+  const std::vector<int32_t> train_labels_;
+  const SharedRows test_images_;
+  const std::vector<int32_t> test_labels_;
   const bool transposed_;
   DataShape shape_;
 };

@@ -70,6 +70,31 @@ TEST_P(RowFileTest, TheFirstErrorOfAVisitEndsIt) {
   EXPECT_EQ(visits, 1);
 }
 
+TEST_P(RowFileTest, SharedRowsAreTheSameEveryTime) {
+  const SharedRows rows(Write(kContents));
+  for (int time = 0; time < 3; ++time) {
+    std::string seen;
+    SHOAL_EXPECT_OK(
+        rows.ForEach({0, 2, 3}, [&](size_t i, absl::Span<const char> bytes) {
+          absl::StrAppend(&seen, i, std::string(bytes.begin(), bytes.end()));
+          return absl::OkStatus();
+        }));
+    EXPECT_EQ(seen, "0aaa1ccc2ddd");
+  }
+}
+
+TEST_P(RowFileTest, SharedRowsSayWhatIsWrongEveryTime) {
+  const SharedRows rows(Write("##aaabbbcccd"));
+  for (int time = 0; time < 3; ++time) {
+    EXPECT_THAT(rows.ForEach({0, 3},
+                             [](size_t, absl::Span<const char>) {
+                               return absl::OkStatus();
+                             }),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         HasSubstr("truncated: it ends in row 3 (1 of 3")));
+  }
+}
+
 TEST_P(RowFileTest, WrongSizeIsDataLoss) {
   for (absl::string_view contents : {"##aaabbbcccdd", "##aaabbbcccdddd"}) {
     const RowFile file = Write(contents);
