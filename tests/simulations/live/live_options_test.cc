@@ -48,8 +48,9 @@ TEST(LiveOptionsTest, CommandLineChangesTheScenario) {
             "/data/mnist");
   EXPECT_EQ(std::get<learning::FedProxLocal>(scenario.task.algorithm).mu, 0.5);
   EXPECT_EQ(scenario.task.rounds, 7);
-  EXPECT_EQ(std::get<learning::DirichletPartition>(*scenario.partition).alpha,
-            0.2);
+  EXPECT_EQ(
+      std::get<learning::DirichletPartition>(scenario.partition->kind).alpha,
+      0.2);
   EXPECT_EQ(scenario.seed, 99);
   EXPECT_EQ(scenario.task.seed, 99);
 }
