@@ -26,13 +26,6 @@ void ExampleBuffer::Append(const Dataset& data) {
   for (int64_t i = 0; i < data.num_examples(); ++i) Append(data, i);
 }
 
-void ExampleBuffer::AppendLabel(int32_t label) {
-  SHOAL_CHECK(shape_.num_classes > 0 && shape_.labels_per_example == 1);
-  ++num_examples_;
-  features_.resize(num_examples_ * shape_.num_features);
-  labels_.push_back(label);
-}
-
 absl::Span<float> ExampleBuffer::features(int64_t index) {
   return absl::MakeSpan(features_).subspan(index * shape_.num_features,
                                            shape_.num_features);

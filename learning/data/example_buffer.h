@@ -1,4 +1,4 @@
-// Examples that are gathered one by one, from other data or from nothing.
+// Examples that are gathered one by one, from other data.
 #ifndef SHOAL_LEARNING_DATA_EXAMPLE_BUFFER_H_
 #define SHOAL_LEARNING_DATA_EXAMPLE_BUFFER_H_
 
@@ -23,9 +23,7 @@ class ExampleBuffer {
   void Append(const Dataset& data, int64_t index);
   // All of them.
   void Append(const Dataset& data);
-  // One with a label; its features are zero. REQUIRES: labels_per_example 1.
-  void AppendLabel(int32_t label);
-  // Of an example, to be written; valid until the next one is added.
+  // Of an example, to be changed; valid until the next one is added.
   absl::Span<float> features(int64_t index);
 
   std::unique_ptr<Dataset> Bind() &&;
