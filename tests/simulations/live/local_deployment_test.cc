@@ -51,7 +51,8 @@ TEST(LocalDeploymentTest, AgentConfigurationIsThatOfItsShare) {
     EXPECT_EQ(config.data->kind.index(), scenario.data.kind.index());
     EXPECT_EQ(config.partition.has_value(), scenario.partition.has_value());
     if (config.partition.has_value()) {
-      EXPECT_EQ(config.partition->index(), scenario.partition->index());
+      EXPECT_EQ(config.partition->kind.index(),
+                scenario.partition->kind.index());
     }
     std::visit(
         [&](const auto& source) {
