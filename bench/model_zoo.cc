@@ -162,9 +162,10 @@ absl::StatusOr<double> FederatedAccuracy(const LoadedFederation& loaded,
   simulations::FederationOptions options;
   options.task = TaskOf(loaded, zoo_model);
   options.seed = loaded.seed;
-  for (const auto& device : loaded.devices) {
-    options.devices.push_back(device.get());
-  }
+  std::vector<const learning::Dataset*> devices;
+  for (const auto& device : loaded.devices) devices.push_back(device.get());
+  const simulations::InMemoryPopulation population(devices);
+  options.population = &population;
   SHOAL_ASSIGN_OR_RETURN(const simulations::FederationResult result,
                          simulations::RunFederation(options));
   SHOAL_ASSIGN_OR_RETURN(const learning::StoredModel trained,

@@ -114,12 +114,15 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
   if (limit.has_value()) {
     run.memory_bytes = learning::BlockBytes(model_->model(), *limit);
   }
-  const learning::Dataset& data = *site_.source.data();
-  SHOAL_ASSIGN_OR_RETURN(auto training,
-                         learning::LocalTraining::Create(
-                             model_->model(), base, data, plan_.training,
-                             assignment_.plan.algorithm, run));
-  return MakeTrainingRun(std::move(training), data.num_examples());
+  const TrainingOrder order = {model_->model(),
+                               base,
+                               *site_.source.data(),
+                               plan_.training,
+                               assignment_.plan.algorithm,
+                               run,
+                               plan_.cost};
+  return site_.backend != nullptr ? site_.backend->Begin(order)
+                                  : BeginLocalTraining(order);
 }
 
 absl::Status AssignedWork::Step() {

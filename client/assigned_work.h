@@ -33,6 +33,7 @@ struct WorkSite {
   const Clock& clock;
   int64_t memory_bytes = 0;  // what training may use; 0: not limited
   uint64_t seed = 0;         // of the device
+  TrainingBackend* backend = nullptr;  // null: BeginLocalTraining
 };
 
 // The steps of one assignment, in this order. Thread-compatible.
@@ -63,6 +64,9 @@ class AssignedWork {
   // monotonic clock.
   absl::Duration train_until() const;
 
+  // Whether Finish() can be called now that no more steps are to be done; if
+  // not, asked again at the next tick.
+  bool ready_to_finish() { return training_->ready(); }
   // Ends the training and keeps the update in the state until it is uploaded.
   // `early`: why, if it is not done.
   Objection Finish(learning::WorkLimit early);

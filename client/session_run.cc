@@ -272,7 +272,8 @@ absl::Duration SessionRun::Perform(const DoCheckIn& action,
 void SessionRun::OnAssigned() {
   const protocol::Assignment& assignment = *session_.assignment();
   work_.emplace(WorkSite{source_, state_, *options_.clock,
-                         options_.memory_bytes, options_.seed},
+                         options_.memory_bytes, options_.seed,
+                         options_.backend},
                 assignment);
   result_.report.task = assignment.task;
   result_.report.round_id = assignment.round_id;
@@ -308,7 +309,7 @@ absl::Duration SessionRun::Perform(const DoFetch& action,
 
 absl::Duration SessionRun::Perform(const DoTrain&, absl::Duration) {
   if (!WillTrain()) {
-    EndTraining();
+    if (work_->ready_to_finish()) EndTraining();
     return absl::ZeroDuration();
   }
   const absl::Status status = work_->Step();

@@ -58,6 +58,8 @@ struct SessionRunOptions {
 
   // Required; must outlive the session.
   const Clock* clock = nullptr;
+  // Who trains, where it is not this device at once; must outlive the session.
+  TrainingBackend* backend = nullptr;
   // Asked before every piece of work: every mini-batch, every chunk of a
   // transfer. Required.
   std::function<Permission()> permission;
@@ -92,6 +94,8 @@ class SessionRun {
   absl::Duration Tick(absl::Duration max_wait);
 
   bool over() const { return over_; }
+  // Of the assignment or of the resumed upload; 0: there is none yet.
+  int64_t round_id() const { return result_.report.round_id; }
   // Refusals and lost connections are outcomes; an error means that the state
   // could not be written. REQUIRES: over().
   absl::StatusOr<SessionResult> result() const;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace shoal::client {
 namespace {
 
@@ -29,9 +31,14 @@ class ModelRun final : public TrainingRun {
 
 }  // namespace
 
-std::unique_ptr<TrainingRun> MakeTrainingRun(
-    std::unique_ptr<learning::LocalTraining> training, int64_t num_examples) {
-  return std::make_unique<ModelRun>(std::move(training), num_examples);
+absl::StatusOr<std::unique_ptr<TrainingRun>> BeginLocalTraining(
+    const TrainingOrder& order) {
+  SHOAL_ASSIGN_OR_RETURN(
+      auto training, learning::LocalTraining::Create(
+                         order.model, order.base, order.data, order.training,
+                         order.algorithm, order.run));
+  return std::make_unique<ModelRun>(std::move(training),
+                                    order.data.num_examples());
 }
 
 }  // namespace shoal::client

@@ -7,8 +7,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "client/limits/plan_cost.h"
+#include "learning/dataset.h"
 #include "learning/local_training.h"
 #include "learning/local_update.h"
+#include "learning/model.h"
 
 namespace shoal::client {
 
@@ -24,14 +28,39 @@ class TrainingRun {
   virtual double share_before() const = 0;
   // REQUIRES: !done(). No step may follow an error.
   virtual absl::Status Step() = 0;
+  // No more steps are to be done. Whether Finish() can be called; if not, asked
+  // again at the next tick: a simulator computes elsewhere.
+  virtual bool ready() { return true; }
   // The update of the steps so far; no other call may follow. ABORTED when
   // there was none, or when it is not finite.
   virtual absl::StatusOr<learning::LocalUpdate> Finish() = 0;
 };
 
-// By the models of tasks. `num_examples` >= 1: of its data.
-std::unique_ptr<TrainingRun> MakeTrainingRun(
-    std::unique_ptr<learning::LocalTraining> training, int64_t num_examples);
+// What is to be trained, and what the device believes that it costs. What it
+// refers to outlives the run, but for `run.private_values`.
+struct TrainingOrder {
+  const learning::Model& model;
+  absl::Span<const float> base;  // [model.layout().num_parameters()]
+  const learning::Dataset& data;
+  const learning::TrainingOptions& training;
+  const learning::LocalAlgorithm& algorithm;
+  learning::LocalRun run;
+  const PlanCost& cost;
+};
+
+// Who trains the models of tasks: this device, or a simulator that decides
+// itself when it computes what a device has trained. Thread-compatible.
+class TrainingBackend {
+ public:
+  virtual ~TrainingBackend() = default;
+  // Errors of the arguments as learning::ComputeLocalUpdate has them.
+  virtual absl::StatusOr<std::unique_ptr<TrainingRun>> Begin(
+      const TrainingOrder& order) = 0;
+};
+
+// Trains at once, step by step.
+absl::StatusOr<std::unique_ptr<TrainingRun>> BeginLocalTraining(
+    const TrainingOrder& order);
 
 }  // namespace shoal::client
 

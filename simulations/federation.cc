@@ -1,117 +1,85 @@
 #include "simulations/federation.h"
 
 #include <algorithm>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <queue>
-#include <string>
 #include <utility>
 
-#include "absl/status/status.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "base/clock.h"
-#include "base/digest.h"
 #include "base/human_duration.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "client/client_state.h"
-#include "client/session_run.h"
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/upload_spool.h"
 #include "coordinator/store/memory_store.h"
 #include "learning/feature_statistics.h"
 #include "learning/initial_model.h"
-#include "simulations/in_process_transport.h"
+#include "simulations/arrivals.h"
+#include "simulations/insecure_rng.h"
+#include "simulations/shared_models.h"
 
 namespace shoal::simulations {
 namespace {
 
-constexpr int64_t kSpoolBytes = int64_t{1} << 40;  // nothing is ever refused
+using coordinator::RoundRow;
 
-// When a device starts its next session; ties go to the lower index.
-struct Wakeup {
+constexpr int64_t kSpoolBytes = int64_t{1} << 40;  // nothing is ever refused
+constexpr int kRoundsPerRead = 64;
+
+// A device may go on. Devices change their plans: an event that is not the
+// newest of its device is passed over.
+struct Event {
   absl::Time time;
-  int device;
-  friend bool operator>(const Wakeup& a, const Wakeup& b) {
+  int64_t device;
+  friend bool operator>(const Event& a, const Event& b) {
     return a.time != b.time ? a.time > b.time : a.device > b.device;
   }
 };
 
-class SimulatedDevice {
- public:
-  SimulatedDevice(const FederationOptions& options, int index,
-                  coordinator::RoundEngine& engine, VirtualClock& clock)
-      : data_(*options.devices[index]),
-        wait_([&clock](absl::Duration d) { clock.Advance(d); }),
-        transport_(
-            {.engine = &engine,
-             .clock = &clock,
-             .wait = wait_,
-             .device = {.id = Sha256(absl::StrCat("device ", index)).ToHex(),
-                        .name = absl::StrCat("device-", index)}}) {
-    driver_.population = options.task.population;
-    driver_.seed = client::DeviceSeed(options.seed, index);
-    if (!options.memory_bytes.empty()) {
-      driver_.memory_bytes = options.memory_bytes[index];
-    }
-    driver_.jitter_seed = driver_.seed;
-    driver_.clock = &clock;
-    driver_.permission = [] { return client::Permission::kGoOn; };
+coordinator::EngineOptions EngineOptionsOf(const FederationOptions& options) {
+  coordinator::EngineOptions engine;
+  engine.replica = "simulation";
+  // Nobody else wants it.
+  engine.lease_duration = options.time_limit * 4;
+  engine.token_key_lifetime = options.time_limit * 4;
+  return engine;
+}
+
+// "abandoned", "refused", …
+std::string OutcomeOf(const SessionNews& news) {
+  using Report = SessionReport;
+  if (news.vanished) return "vanished";
+  switch (news.outcome) {
+    case Report::kContributed:
+      return "contributed";
+    case Report::kNotAssigned:
+      return "not_assigned";
+    case Report::kAbandoned:
+      return "abandoned";
+    case Report::kRefused:
+      return "refused";
+    case Report::kUnreachable:
+      return "unreachable";
+    case Report::kCancelled:
+      return "interrupted";
+    case Report::kHeldBack:
+      return "held_back";
+    case Report::kForgotten:
+      return "forgotten";
   }
-
-  // One session; returns when to run the next.
-  absl::StatusOr<absl::Duration> Run() {
-    SHOAL_ASSIGN_OR_RETURN(
-        const client::SessionResult result,
-        client::RunSession(driver_, transport_, state_, data_, wait_));
-    driver_.earlier_failures = result.failures;
-    return result.report.next_check_in;
-  }
-
-  int64_t bytes_sent() const { return transport_.bytes_sent(); }
-  int64_t bytes_received() const { return transport_.bytes_received(); }
-
- private:
-  const learning::Dataset& data_;
-  const std::function<void(absl::Duration)> wait_;
-  InProcessTransport transport_;
-  client::MemoryState state_;
-  client::SessionRunOptions driver_;
-};
-
-class Federation {
- public:
-  explicit Federation(const FederationOptions& options) : options_(options) {}
-
-  absl::StatusOr<FederationResult> Run();
-
- private:
-  absl::Status Start();
-  // Moves the clock to `time`, waking the engine whenever it wants to be.
-  void AdvanceTo(absl::Time time);
-  absl::StatusOr<bool> IsOver();
-  absl::Status TimeLimitError();
-  absl::StatusOr<FederationResult> Collect();
-
-  const FederationOptions& options_;
-  NullLogger null_log_;
-  SystemRng rng_;  // keys and tokens only: no result depends on it
-  VirtualClock clock_;
-  const std::unique_ptr<coordinator::RoundStore> store_ =
-      coordinator::MakeMemoryStore();
-  const std::unique_ptr<coordinator::UploadSpool> spool_ =
-      coordinator::MakeMemorySpool(kSpoolBytes);
-  std::unique_ptr<coordinator::RoundEngine> engine_;
-  std::vector<std::unique_ptr<SimulatedDevice>> devices_;
-  std::priority_queue<Wakeup, std::vector<Wakeup>, std::greater<>> wakeups_;
-};
+  SHOAL_CHECK(false);
+}
 
 // Of the features of all devices, where the model needs them.
 absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
+  if (!options.initial_model.empty()) return options.initial_model;
   const learning::ModelSpec& model = options.task.model;
   std::optional<learning::FeatureStatistics> all;
   if (model.preprocessing.needs_statistics()) {
-    for (const learning::Dataset* data : options.devices) {
+    for (int64_t i = 0; i < options.population->num_devices(); ++i) {
+      SHOAL_ASSIGN_OR_RETURN(const auto data, options.population->Load(i));
       SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
                              learning::StatisticsOf(*data));
       if (!all.has_value()) all.emplace(own.num_features());
@@ -122,50 +90,201 @@ absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
                                     all.has_value() ? &*all : nullptr);
 }
 
+class Federation {
+ public:
+  explicit Federation(const FederationOptions& options)
+      : options_(options), rng_(DeriveSeed(options.seed, "coordinator")) {}
+
+  absl::StatusOr<FederationResult> Run();
+
+ private:
+  // A device and when it goes on.
+  struct Seat {
+    std::unique_ptr<SimulatedDevice> device;  // null: idle, see memos_
+    absl::Time next = absl::InfiniteFuture();
+  };
+
+  absl::Status Start();
+  void MakeSite();
+  std::unique_ptr<Arrivals> MakeArrivals();
+  absl::Status Step();
+  void Plan(absl::Time time, int64_t device);
+  absl::Status GoOn(int64_t device);
+  absl::Status OnSessionEnd(int64_t device, const SessionNews& news);
+  // Lets the engine move on at the present time.
+  void Advance();
+  absl::Status FollowRounds();
+  absl::Status OnRoundOver(const RoundRow& row);
+  absl::StatusOr<FederationResult> Collect();
+  absl::Status TimeLimitError();
+
+  const FederationOptions& options_;
+  NullLogger null_log_;
+  InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
+  const std::unique_ptr<coordinator::RoundStore> store_ =
+      coordinator::MakeMemoryStore();
+  const std::unique_ptr<coordinator::UploadSpool> spool_ =
+      coordinator::MakeMemorySpool(kSpoolBytes);
+  std::unique_ptr<coordinator::RoundEngine> engine_;
+  std::unique_ptr<SharedModels> models_;
+  std::unique_ptr<TrainingPool> pool_;
+  DeviceSite site_;
+
+  absl::Time now_ = absl::UnixEpoch();
+  absl::Time engine_next_ = absl::InfinitePast();
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::unique_ptr<Arrivals> arrivals_;
+  absl::flat_hash_map<int64_t, Seat> seats_;
+  absl::flat_hash_map<int64_t, DeviceMemo> memos_;
+
+  coordinator::RoundStanding standing_;
+  bool round_moved_ = false;
+  bool is_over_ = false;
+  int64_t rounds_seen_ = 0;
+  FleetTotals totals_;
+  std::map<int64_t, RoundOutcomes> outcomes_;
+};
+
+void Federation::MakeSite() {
+  site_.population = options_.population;
+  site_.population_name = options_.task.population;
+  site_.task = options_.task.name;
+  site_.seed = options_.seed;
+  site_.engine = engine_.get();
+  site_.models = models_.get();
+  site_.pool = pool_.get();
+  site_.advance = [this] { Advance(); };
+  site_.wake = [this](int64_t device) { Plan(now_, device); };
+}
+
+std::unique_ptr<Arrivals> Federation::MakeArrivals() {
+  ArrivalSite site;
+  site.population = options_.population;
+  site.seed = options_.seed;
+  site.plan = [this](const Arrival& arrival) {
+    Plan(arrival.time, arrival.device);
+  };
+  site.is_busy = [this](int64_t device) {
+    const auto seat = seats_.find(device);
+    return seat != seats_.end() && seat->second.device != nullptr &&
+           !seat->second.device->is_idle();
+  };
+  if (!options_.schedule.empty()) return MakeScheduled(site, options_.schedule);
+  return options_.population->num_devices() > options_.thin_above
+             ? MakeThinned(site, options_.check_in_interval)
+             : MakeEveryDevice(site);
+}
+
 absl::Status Federation::Start() {
-  if (!options_.memory_bytes.empty() &&
-      options_.memory_bytes.size() != options_.devices.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("memory is given for ", options_.memory_bytes.size(),
-                     " devices, expected ", options_.devices.size()));
-  }
   Logger& log = options_.log != nullptr ? *options_.log : null_log_;
   SHOAL_ASSIGN_OR_RETURN(
       engine_,
       coordinator::RoundEngine::Create(
-          {.replica = "simulation"},
-          {.store = *store_, .spool = *spool_, .rng = rng_, .log = log},
-          clock_.Now()));
+          EngineOptionsOf(options_),
+          {.store = *store_, .spool = *spool_, .rng = rng_, .log = log}, now_));
+  models_ = std::make_unique<SharedModels>(*engine_);
+  TrainingPool::Options pool;
+  pool.num_threads = options_.num_threads;
+  pool.num_wanted = [this] {
+    return int64_t{engine_->StandingOf(options_.task.name).missing_reports};
+  };
+  pool_ = std::make_unique<TrainingPool>(std::move(pool));
+  MakeSite();
   SHOAL_ASSIGN_OR_RETURN(const std::string initial, InitialModel(options_));
-  SHOAL_RETURN_IF_ERROR(
-      engine_->CreateTask(options_.task, initial, clock_.Now()));
-  engine_->Advance(clock_.Now());
-  for (size_t i = 0; i < options_.devices.size(); ++i) {
-    const int index = static_cast<int>(i);
-    devices_.push_back(
-        std::make_unique<SimulatedDevice>(options_, index, *engine_, clock_));
-    wakeups_.push({clock_.Now(), index});
+  SHOAL_RETURN_IF_ERROR(engine_->CreateTask(options_.task, initial, now_));
+  arrivals_ = MakeArrivals();
+  arrivals_->Start(now_);
+  Advance();
+  return FollowRounds();
+}
+
+void Federation::Plan(absl::Time time, int64_t device) {
+  seats_[device].next = time;
+  events_.push({time, device});
+}
+
+void Federation::Advance() {
+  engine_next_ = engine_->Advance(now_);
+  // At least a step, in case the engine wants to be called again at once.
+  engine_next_ = std::max(engine_next_, now_ + absl::Milliseconds(1));
+  const auto standing = engine_->StandingOf(options_.task.name);
+  if (standing.id != standing_.id ||
+      (standing.free_places == 0) != (standing_.free_places == 0)) {
+    round_moved_ = true;
   }
+  standing_ = standing;
+}
+
+absl::Status Federation::FollowRounds() {
+  round_moved_ = false;
+  SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
+                         store_->GetTask(options_.task.name));
+  is_over_ = coordinator::IsFinal(row.state);
+  const int64_t finished = row.rounds_committed + row.rounds_failed;
+  if (finished > rounds_seen_) {
+    // Newest first; the one that is not over comes first of all.
+    SHOAL_ASSIGN_OR_RETURN(
+        std::vector<RoundRow> rounds,
+        store_->ListRounds(row.name, kRoundsPerRead, /*before_id=*/0));
+    std::reverse(rounds.begin(), rounds.end());
+    for (const RoundRow& round : rounds) {
+      if (round.id <= rounds_seen_ || !coordinator::IsFinal(round.state)) {
+        continue;
+      }
+      rounds_seen_ = round.id;
+      SHOAL_RETURN_IF_ERROR(OnRoundOver(round));
+    }
+  }
+  arrivals_->OnRound(standing_, now_);
   return absl::OkStatus();
 }
 
-void Federation::AdvanceTo(absl::Time time) {
-  absl::Time now = clock_.Now();
-  while (true) {
-    const absl::Time next = engine_->Advance(now);
-    if (now >= time) return;
-    // At least a step, in case the engine wants to be called again at once.
-    const absl::Time until =
-        std::min(time, std::max(next, now + absl::Milliseconds(1)));
-    clock_.Advance(until - now);
-    now = clock_.Now();
+absl::Status Federation::OnRoundOver(const RoundRow& row) {
+  if (!options_.on_round) return absl::OkStatus();
+  RoundNews news;
+  news.row = row;
+  news.time = now_ - absl::UnixEpoch();
+  news.totals = totals_;
+  news.outcomes = outcomes_[row.id];
+  if (row.state == coordinator::RoundState::kCommitted) {
+    SHOAL_ASSIGN_OR_RETURN(const SharedModel model,
+                           models_->Get(row.committed_model));
+    news.model = *model.bytes;
   }
+  return options_.on_round(news);
 }
 
-absl::StatusOr<bool> Federation::IsOver() {
-  SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
-                         store_->GetTask(options_.task.name));
-  return coordinator::IsFinal(row.state);
+absl::Status Federation::GoOn(int64_t index) {
+  Seat& seat = seats_[index];
+  if (seat.device == nullptr) {
+    seat.device = std::make_unique<SimulatedDevice>(site_, index, now_,
+                                                    memos_[index]);
+  }
+  SimulatedDevice& device = *seat.device;
+  if (device.is_idle()) SHOAL_RETURN_IF_ERROR(device.Begin(now_));
+  SHOAL_ASSIGN_OR_RETURN(const SimulatedDevice::Progress progress,
+                         device.Continue(now_));
+  if (progress.ended.has_value()) return OnSessionEnd(index, *progress.ended);
+  if (progress.next < absl::InfiniteFuture()) Plan(progress.next, index);
+  return absl::OkStatus();
+}
+
+absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
+  ++totals_.sessions;
+  totals_.bytes_up += news.bytes_up;
+  totals_.bytes_down += news.bytes_down;
+  totals_.joules += news.joules;
+  if (news.round_id != 0) ++outcomes_[news.round_id][OutcomeOf(news)];
+  const auto seat = seats_.find(index);
+  if (auto memo = seat->second.device->Memo(); memo.has_value()) {
+    memos_[index] = *std::move(memo);
+    seats_.erase(seat);
+  }
+  // Who has vanished is back as soon as one that is turned away.
+  const absl::Duration delay =
+      news.vanished ? options_.check_in_interval : news.next_check_in;
+  arrivals_->OnIdle(index, now_, delay);
+  return absl::OkStatus();
 }
 
 absl::Status Federation::TimeLimitError() {
@@ -175,6 +294,31 @@ absl::Status Federation::TimeLimitError() {
       "task ", row.name, " has ", row.rounds_committed, " of ", row.rounds,
       " rounds after ", HumanDuration(options_.time_limit),
       " of simulated time; ", row.rounds_failed, " rounds failed"));
+}
+
+absl::Status Federation::Step() {
+  // The engine first, then who comes, then who is there.
+  const absl::Time event =
+      events_.empty() ? absl::InfiniteFuture() : events_.top().time;
+  const absl::Time next =
+      std::min({engine_next_, arrivals_->next(), event});
+  if (next - absl::UnixEpoch() > options_.time_limit) return TimeLimitError();
+  now_ = std::max(now_, next);
+  if (engine_next_ <= next) {
+    Advance();
+  } else if (arrivals_->next() <= next) {
+    arrivals_->OnRound(standing_, now_);
+  } else {
+    const int64_t device = events_.top().device;
+    events_.pop();
+    const auto seat = seats_.find(device);
+    if (seat == seats_.end() || seat->second.next != event) {
+      return absl::OkStatus();
+    }
+    seat->second.next = absl::InfiniteFuture();
+    SHOAL_RETURN_IF_ERROR(GoOn(device));
+  }
+  return round_moved_ ? FollowRounds() : absl::OkStatus();
 }
 
 absl::StatusOr<FederationResult> Federation::Collect() {
@@ -189,32 +333,34 @@ absl::StatusOr<FederationResult> Federation::Collect() {
   const coordinator::ModelRow& last = result.models.back();
   SHOAL_ASSIGN_OR_RETURN(result.final_model,
                          store_->ReadModel(last.digest, 0, last.num_bytes));
-  for (const auto& device : devices_) {
-    result.bytes_up += device->bytes_sent();
-    result.bytes_down += device->bytes_received();
+  result.bytes_up = totals_.bytes_up;
+  result.bytes_down = totals_.bytes_down;
+  result.joules = totals_.joules;
+  result.simulated_time = now_ - absl::UnixEpoch();
+  for (const auto& [index, memo] : memos_) result.devices[index] = memo.totals;
+  for (const auto& [index, seat] : seats_) {
+    if (seat.device != nullptr) {
+      result.devices[index] = seat.device->totals();
+    }
   }
-  result.simulated_time = clock_.Monotonic();
+  result.outcomes = outcomes_;
+  result.trainings = pool_->totals();
   return result;
 }
 
 absl::StatusOr<FederationResult> Federation::Run() {
-  if (options_.devices.empty()) {
+  if (options_.population == nullptr ||
+      options_.population->num_devices() < 1) {
     return absl::InvalidArgumentError("a federation needs at least one device");
   }
   SHOAL_RETURN_IF_ERROR(Start());
-  while (true) {
-    SHOAL_ASSIGN_OR_RETURN(const bool over, IsOver());
-    if (over) return Collect();
-    const Wakeup wakeup = wakeups_.top();
-    if (wakeup.time - absl::UnixEpoch() > options_.time_limit) {
-      return TimeLimitError();
+  while (!is_over_) {
+    if (options_.keep_going && !options_.keep_going()) {
+      return absl::CancelledError("interrupted");
     }
-    wakeups_.pop();
-    AdvanceTo(wakeup.time);
-    SHOAL_ASSIGN_OR_RETURN(const absl::Duration delay,
-                           devices_[wakeup.device]->Run());
-    wakeups_.push({clock_.Now() + delay, wakeup.device});
+    SHOAL_RETURN_IF_ERROR(Step());
   }
+  return Collect();
 }
 
 }  // namespace

@@ -1,51 +1,102 @@
-// A whole federation in one process and one thread: the coordinator's engine
-// over a store in memory, and devices that run the deployed device session.
-// Only transport, clock and data are simulated.
+// A whole federation in one process and in virtual time: the coordinator's
+// engine over a store in memory, and devices that run the deployed device
+// session. Transport, clock, power and data are simulated, and nothing else.
+//
+// Time moves from event to event: something arrives over a link, a training
+// ends, the engine wants to be called. Events are handled one at a time, in the
+// order of their times and of the devices' numbers; trainings alone are computed
+// on several threads. So the same options lead to the same bytes, whatever the
+// number of threads.
 #ifndef SHOAL_SIMULATIONS_FEDERATION_H_
 #define SHOAL_SIMULATIONS_FEDERATION_H_
 
 #include <cstdint>
-#include <memory>
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/logging.h"
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
-#include "learning/dataset.h"
-#include "learning/model.h"
+#include "simulations/population.h"
+#include "simulations/simulated_device.h"
+#include "simulations/training_pool.h"
 
 namespace shoal::simulations {
 
+// Sums over the sessions of all devices that have ended.
+struct FleetTotals {
+  int64_t sessions = 0;
+  int64_t bytes_up = 0;    // updates
+  int64_t bytes_down = 0;  // models
+  double joules = 0;
+};
+
+// How the sessions with an assignment of one round have ended, by what is said
+// of them: "contributed", "vanished", "abandoned", "refused", …
+using RoundOutcomes = std::map<std::string, int64_t>;
+
+// A round that was committed, or has failed.
+struct RoundNews {
+  coordinator::RoundRow row;
+  absl::Duration time;  // since the start
+  FleetTotals totals;
+  // Of sessions that have ended by now; later ones are in FederationResult.
+  RoundOutcomes outcomes;
+  // The version that was committed, serialised; empty when the round failed.
+  std::string model;
+};
+
 struct FederationOptions {
   configuration::Task task;
-  // The examples of device 0, 1, …; must outlive the run.
-  std::vector<const learning::Dataset*> devices;
-  // What training may use on device 0, 1, … in bytes, 0: not limited; empty:
-  // on none.
-  std::vector<int64_t> memory_bytes = {};
+  // Required; must outlive the run.
+  const Population* population = nullptr;
   // Seeds the devices' training, as the agents' `seed` does.
   uint64_t seed = 0;
+  int num_threads = 1;  // >= 1
+  // Version 0, serialised; "": from the task's seed, or, for a model that
+  // standardises or imputes, with the statistics of all devices' features.
+  std::string initial_model = {};
+  // The devices of each round (MakeScheduled in arrivals.h); empty: they come
+  // by themselves.
+  std::vector<std::vector<int64_t>> schedule = {};
+  // In larger populations check-ins are thinned (MakeThinned in arrivals.h).
+  int64_t thin_above = 20'000;
+  absl::Duration check_in_interval = absl::Minutes(15);  // of thinned ones
   // Simulated time after which a task that is not complete is given up.
   absl::Duration time_limit = absl::Hours(24 * 365);
+  // Rounds, models and who took part are forgotten once they are over, but for
+  // the newest: a long run needs no more memory than a short one.
+  bool forget_history = false;
+  // Asked between events; no ends the run with CANCELLED. May be empty.
+  std::function<bool()> keep_going = {};
+  // After every round. An error ends the run with it. May be empty.
+  std::function<absl::Status(const RoundNews&)> on_round = {};
   Logger* log = nullptr;  // may be null; must outlive the run
 };
 
 struct FederationResult {
-  // All versions of the model, the initial one first.
+  // All versions of the model, the initial one first; without history the
+  // newest alone.
   std::vector<coordinator::ModelRow> models;
   std::string final_model;  // serialised
   int64_t rounds_failed = 0;
   int64_t bytes_up = 0;    // updates, of all devices
   int64_t bytes_down = 0;  // models, of all devices
+  double joules = 0;
   absl::Duration simulated_time;
+  // Of the devices that had a session.
+  std::map<int64_t, DeviceTotals> devices;
+  std::map<int64_t, RoundOutcomes> outcomes;  // by round id; of failed ones, too
+  TrainingPool::Totals trainings;
 };
 
-// Runs the task to its end. A model that standardises or imputes starts with
-// the statistics of all devices' features. Deterministic: the same options lead
-// to the same bytes. INVALID_ARGUMENT when there are no devices or the task
-// cannot be created; DEADLINE_EXCEEDED at the time limit, with the newest
+// Runs the task to its end. INVALID_ARGUMENT when there are no devices or the
+// task cannot be created; DEADLINE_EXCEEDED at the time limit, with the newest
 // round's state.
 absl::StatusOr<FederationResult> RunFederation(
     const FederationOptions& options);

@@ -35,6 +35,11 @@ class PendingReceipt {
 
 namespace {
 
+// Of a check-in with its answer's plan, and of what is smaller.
+constexpr int64_t kMessageBytes = 2048;
+// How long a caller that lets time pass waits for a receipt between two looks.
+constexpr absl::Duration kLook = absl::Milliseconds(1);
+
 // The same result as one of any call.
 template <typename T>
 absl::StatusOr<Answer> ToAnswer(absl::StatusOr<T> result) {
@@ -47,126 +52,184 @@ absl::StatusOr<Answer> ToAnswer(absl::StatusOr<T> result) {
 InProcessTransport::InProcessTransport(InProcessOptions options)
     : options_(std::move(options)) {
   SHOAL_CHECK(options_.engine != nullptr && options_.clock != nullptr);
-  SHOAL_CHECK(options_.wait != nullptr);
+  SHOAL_CHECK(options_.models != nullptr && options_.advance);
+}
+
+absl::Duration InProcessTransport::Uplink(int64_t bytes) const {
+  return absl::Seconds(static_cast<double>(bytes) /
+                       options_.link.up_bytes_per_second);
+}
+
+absl::Duration InProcessTransport::Downlink(int64_t bytes) const {
+  return absl::Seconds(static_cast<double>(bytes) /
+                       options_.link.down_bytes_per_second);
 }
 
 void InProcessTransport::Start(client::Call call) {
   SHOAL_CHECK(!call_.has_value());
-  if (!is_open_) ++connections_;
+  const absl::Duration latency = options_.link.latency;
+  absl::Duration delay = latency + Uplink(kMessageBytes);
+  if (!is_open_) {
+    ++connections_;
+    delay += 4 * latency;  // TCP and TLS 1.3: two round trips
+  }
   is_open_ = true;
   call_ = std::move(call);
+  cut_ = options_.connected_until ? options_.connected_until(Now())
+                                  : absl::InfiniteFuture();
+  Next(delay);
 }
 
 std::optional<absl::StatusOr<Answer>> InProcessTransport::Step(
     absl::Duration wait) {
   SHOAL_CHECK(call_.has_value());
-  Result result;
-  if (cancelled_) {
-    result = absl::CancelledError("the transport was cancelled");
-  } else {
-    result = std::visit([&](auto& call) { return Move(call, wait); }, *call_);
-  }
+  Result result = StepCall(wait);
   if (result.has_value()) Drop();
   return result;
 }
 
+InProcessTransport::Result InProcessTransport::StepCall(absl::Duration wait) {
+  if (cancelled_) return absl::CancelledError("the transport was cancelled");
+  TakeReceipt();
+  if (options_.wait && next_step_ > Now()) {
+    options_.wait(std::min({wait, next_step_ - Now(), kLook}));
+    TakeReceipt();
+  }
+  if (Now() >= cut_) {
+    is_open_ = false;
+    return absl::UnavailableError("the connection was lost");
+  }
+  if (next_step_ > Now()) return std::nullopt;
+  if (answer_.has_value()) return std::move(answer_);
+  return std::visit([&](auto& call) { return Move(call); }, *call_);
+}
+
 void InProcessTransport::Drop() {
   call_.reset();
+  answer_.reset();
+  model_.reset();
   stream_.reset();
   receipt_.reset();
 }
 
-InProcessTransport::Result InProcessTransport::Move(
-    const client::CheckInCall& call, absl::Duration) {
-  const absl::Time now = options_.clock->Now();
-  auto answer = options_.engine->CheckIn(options_.device, call.message, now);
-  options_.engine->Advance(now);
-  return ToAnswer(std::move(answer));
-}
-
-InProcessTransport::Result InProcessTransport::Move(client::FetchCall& call,
-                                                    absl::Duration) {
-  const absl::StatusOr<std::string> chunk =
-      options_.engine->ReadModel(call.digest, call.offset);
-  if (!chunk.ok()) return chunk.status();
-  if (chunk->empty()) return Answer(client::Fetched());
-  call.offset += static_cast<int64_t>(chunk->size());
-  bytes_received_ += static_cast<int64_t>(chunk->size());
-  const absl::Status taken = call.sink(*chunk);
-  if (!taken.ok()) return taken;
+InProcessTransport::Result InProcessTransport::Reply(
+    absl::StatusOr<Answer> answer) {
+  stream_.reset();
+  answer_ = std::move(answer);
+  Next(options_.link.latency + Downlink(kMessageBytes));
   return std::nullopt;
 }
 
 InProcessTransport::Result InProcessTransport::Move(
-    const client::QueryCall& call, absl::Duration) {
-  return ToAnswer(options_.engine->QueryUpload(
-      options_.device, call.token, call.digest, options_.clock->Now()));
+    const client::CheckInCall& call) {
+  auto answer = options_.engine->CheckIn(options_.device, call.message, Now());
+  options_.advance();
+  return Reply(ToAnswer(std::move(answer)));
+}
+
+InProcessTransport::Result InProcessTransport::Move(client::FetchCall& call) {
+  if (!model_.has_value()) {
+    absl::StatusOr<SharedModel> model = options_.models->Get(call.digest);
+    if (!model.ok()) return Reply(model.status());
+    const auto size = static_cast<int64_t>(model->bytes->size());
+    if (call.offset < 0 || call.offset > size) {
+      return Reply(
+          options_.engine->ReadModel(call.digest, call.offset).status());
+    }
+    model_ = *std::move(model);
+    under_way_ = std::min(size - call.offset, options_.chunk_bytes);
+    Next(options_.link.latency + Downlink(under_way_));
+    return std::nullopt;
+  }
+  const absl::string_view bytes = *model_->bytes;
+  const absl::Status taken = call.sink(bytes.substr(call.offset, under_way_));
+  if (!taken.ok()) return taken;
+  bytes_received_ += under_way_;
+  call.offset += under_way_;
+  under_way_ = std::min(static_cast<int64_t>(bytes.size()) - call.offset,
+                        options_.chunk_bytes);
+  if (under_way_ == 0) return Answer(client::Fetched());
+  Next(Downlink(under_way_));
+  return std::nullopt;
 }
 
 InProcessTransport::Result InProcessTransport::Move(
-    const client::UploadCall& call, absl::Duration wait) {
-  if (receipt_ != nullptr) return AwaitReceipt(wait);
+    const client::QueryCall& call) {
+  return Reply(ToAnswer(options_.engine->QueryUpload(
+      options_.device, call.token, call.digest, Now())));
+}
+
+InProcessTransport::Result InProcessTransport::Move(
+    const client::UploadCall& call) {
+  const auto size = static_cast<int64_t>(call.update.size());
   if (stream_ == nullptr) {
     absl::StatusOr<coordinator::UploadStart> start =
-        options_.engine->BeginUpload(options_.device, call.header,
-                                     options_.clock->Now());
-    if (!start.ok()) return start.status();
-    if (start->receipt.has_value()) return Answer(*start->receipt);
+        options_.engine->BeginUpload(options_.device, call.header, Now());
+    if (!start.ok()) return Reply(start.status());
+    if (start->receipt.has_value()) return Reply(Answer(*start->receipt));
     stream_ = std::move(start->stream);
+  } else {
+    const absl::Status sent = SendChunk(call.update);
+    if (!sent.ok()) return Reply(sent);
   }
-  const absl::Status sent = SendNext(call.update);
-  if (!sent.ok()) return sent;
+  under_way_ = std::min(size - stream_->offset(), options_.chunk_bytes);
+  if (under_way_ == 0) return FinishUpload();
+  Next(Uplink(under_way_));
   return std::nullopt;
 }
 
-absl::Status InProcessTransport::SendNext(absl::string_view update) {
-  const int64_t offset = stream_->offset();
-  if (offset < static_cast<int64_t>(update.size())) {
-    const absl::string_view chunk =
-        update.substr(offset, protocol::kMaxChunkBytes);
+absl::Status InProcessTransport::SendChunk(absl::string_view update) {
+  const int64_t end = stream_->offset() + under_way_;
+  while (stream_->offset() < end) {
+    const int64_t offset = stream_->offset();
+    const absl::string_view chunk = update.substr(
+        offset, std::min(end - offset, int64_t{protocol::kMaxChunkBytes}));
     SHOAL_RETURN_IF_ERROR(stream_->Append(offset, chunk, Crc32(chunk)));
-    bytes_sent_ += static_cast<int64_t>(chunk.size());
-    return absl::OkStatus();
   }
-  const auto pending = std::make_shared<PendingReceipt>();
-  SHOAL_RETURN_IF_ERROR(stream_->Finish(
-      options_.clock->Now(), [pending](absl::StatusOr<UploadReceipt> result) {
-        pending->Set(std::move(result));
-      }));
-  stream_.reset();
-  receipt_ = pending;
+  bytes_sent_ += under_way_;
   return absl::OkStatus();
 }
 
-InProcessTransport::Result InProcessTransport::AwaitReceipt(
-    absl::Duration wait) {
-  const absl::Time now = options_.clock->Now();
-  const absl::Time next = options_.engine->Advance(now);
-  if (auto result = receipt_->Get(); result.has_value()) {
-    return ToAnswer(*std::move(result));
-  }
-  const absl::Duration nap =
-      std::clamp(next - now, absl::Milliseconds(1), absl::Seconds(1));
-  options_.wait(std::min(nap, wait));
+InProcessTransport::Result InProcessTransport::FinishUpload() {
+  const auto pending = std::make_shared<PendingReceipt>();
+  const absl::Status finished = stream_->Finish(
+      Now(), [pending, on_receipt = options_.on_receipt](
+                 absl::StatusOr<UploadReceipt> result) {
+        // The transport may be gone by now: then nobody holds it.
+        const bool is_awaited = pending.use_count() > 1;
+        pending->Set(std::move(result));
+        if (is_awaited && on_receipt) on_receipt();
+      });
+  if (!finished.ok()) return Reply(finished);
+  stream_.reset();
+  receipt_ = pending;
+  next_step_ = absl::InfiniteFuture();
+  options_.advance();
+  TakeReceipt();
   return std::nullopt;
 }
 
-InProcessTransport::Result InProcessTransport::Move(
-    const client::AbandonCall& call, absl::Duration) {
-  const absl::Time now = options_.clock->Now();
-  auto delay =
-      options_.engine->Abandon(options_.device, call.token, call.reason, now);
-  options_.engine->Advance(now);
-  return ToAnswer(std::move(delay));
+void InProcessTransport::TakeReceipt() {
+  if (receipt_ == nullptr || answer_.has_value()) return;
+  if (options_.wait) options_.advance();
+  auto result = receipt_->Get();
+  if (result.has_value()) Reply(ToAnswer(*std::move(result)));
 }
 
-InProcessTransport::Result InProcessTransport::Move(const client::ForgetCall&,
-                                                    absl::Duration) {
+InProcessTransport::Result InProcessTransport::Move(
+    const client::AbandonCall& call) {
+  auto delay =
+      options_.engine->Abandon(options_.device, call.token, call.reason, Now());
+  options_.advance();
+  return Reply(ToAnswer(std::move(delay)));
+}
+
+InProcessTransport::Result InProcessTransport::Move(const client::ForgetCall&) {
   const absl::Status forgotten =
       options_.engine->ForgetDevice(options_.device.id);
-  options_.engine->Advance(options_.clock->Now());
-  if (!forgotten.ok()) return forgotten;
-  return Answer(client::Forgotten());
+  options_.advance();
+  if (!forgotten.ok()) return Reply(forgotten);
+  return Reply(Answer(client::Forgotten()));
 }
 
 }  // namespace shoal::simulations

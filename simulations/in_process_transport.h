@@ -1,12 +1,15 @@
 // The transport of simulated devices: calls the round engine of the same
-// process. Nothing is serialised beyond what device and engine exchange anyway
-// (models and updates in chunks); everything behind it is what is deployed.
+// process, over a link that takes its time. Nothing is serialised beyond what
+// device and engine exchange anyway (models and updates in chunks); everything
+// behind it is what is deployed.
 #ifndef SHOAL_SIMULATIONS_IN_PROCESS_TRANSPORT_H_
 #define SHOAL_SIMULATIONS_IN_PROCESS_TRANSPORT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -18,22 +21,40 @@
 #include "client/transport.h"
 #include "coordinator/engine/round_engine.h"
 #include "protocol/messages.h"
+#include "simulations/shared_models.h"
 
 namespace shoal::simulations {
 
+// How fast a device's network is.
+struct LinkPace {
+  absl::Duration latency = {};  // of one way
+  double down_bytes_per_second = std::numeric_limits<double>::infinity();
+  double up_bytes_per_second = std::numeric_limits<double>::infinity();
+};
+
+// References must outlive the transport.
 struct InProcessOptions {
-  coordinator::RoundEngine* engine = nullptr;  // required; must outlive it
-  const Clock* clock = nullptr;                // required; must outlive it
-  // Lets time pass; called while an upload waits for its receipt. Required.
-  std::function<void(absl::Duration)> wait;
+  coordinator::RoundEngine* engine = nullptr;  // required
+  const Clock* clock = nullptr;                // required
+  SharedModels* models = nullptr;              // required
   coordinator::DeviceIdentity device;
+  LinkPace link;
+  // A transfer moves in chunks of so many bytes at most.
+  int64_t chunk_bytes = protocol::kMaxChunkBytes;
+  // Until when the device is connected, if nothing else ends a call: `now` or
+  // before, not at all. Empty: for ever.
+  std::function<absl::Time(absl::Time now)> connected_until;
+  // Lets the engine move on after a call; required.
+  std::function<void()> advance;
+  // Called when the receipt of an upload is there; may be empty.
+  std::function<void()> on_receipt;
+  // Lets time pass, for callers that wait; may be empty.
+  std::function<void(absl::Duration)> wait;
 };
 
 class PendingReceipt;
 
-// As Transport promises, for one device. Moves the engine's time forward
-// (RoundEngine::Advance) after every call, so that rounds go on without any
-// other driver.
+// As Transport promises, for one device.
 class InProcessTransport final : public client::Transport {
  public:
   explicit InProcessTransport(InProcessOptions options);
@@ -49,29 +70,48 @@ class InProcessTransport final : public client::Transport {
   int64_t bytes_sent() const override { return bytes_sent_; }
   int64_t bytes_received() const override { return bytes_received_; }
 
+  bool is_calling() const { return call_.has_value(); }
+  // When the next Step will move the call, as far as is known: while a receipt
+  // is awaited, on_receipt may come before. REQUIRES: is_calling().
+  absl::Time next_step() const { return std::min(next_step_, cut_); }
+
  private:
   using Result = std::optional<absl::StatusOr<client::Answer>>;
 
-  Result Move(const client::CheckInCall& call, absl::Duration wait);
-  Result Move(client::FetchCall& call, absl::Duration wait);
-  Result Move(const client::QueryCall& call, absl::Duration wait);
-  Result Move(const client::UploadCall& call, absl::Duration wait);
-  Result Move(const client::AbandonCall& call, absl::Duration wait);
-  Result Move(const client::ForgetCall& call, absl::Duration wait);
+  // Each moves its call by what has arrived at this time.
+  Result Move(const client::CheckInCall& call);
+  Result Move(client::FetchCall& call);
+  Result Move(const client::QueryCall& call);
+  Result Move(const client::UploadCall& call);
+  Result Move(const client::AbandonCall& call);
+  Result Move(const client::ForgetCall& call);
   // Simulated devices are who they say they are.
-  static Result Move(const client::EnrollCall&, absl::Duration) {
+  static Result Move(const client::EnrollCall&) {
     return absl::UnimplementedError("simulated devices need no certificate");
   }
-  // Sends the next chunk; hands the update over when there is none left.
-  absl::Status SendNext(absl::string_view update);
-  // Lets time pass, up to `wait`, until the receipt is there.
-  Result AwaitReceipt(absl::Duration wait);
+  // The answer is on its way.
+  Result Reply(absl::StatusOr<client::Answer> answer);
+  Result StepCall(absl::Duration wait);
+  // Hands the chunk over that has arrived.
+  absl::Status SendChunk(absl::string_view update);
+  Result FinishUpload();
+  // If the engine has answered, its answer is on its way.
+  void TakeReceipt();
+  void Next(absl::Duration delay) { next_step_ = Now() + delay; }
+  absl::Time Now() const { return options_.clock->Now(); }
+  absl::Duration Uplink(int64_t bytes) const;
+  absl::Duration Downlink(int64_t bytes) const;
 
   const InProcessOptions options_;
   std::atomic<bool> cancelled_ = false;
   std::optional<client::Call> call_;
-  // Of the upload under way: first the stream, then what comes of it, which is
-  // shared with the engine: it may answer after the call was dropped.
+  absl::Time next_step_ = absl::InfiniteFuture();
+  absl::Time cut_ = absl::InfiniteFuture();  // when the connection breaks
+  std::optional<absl::StatusOr<client::Answer>> answer_;  // on its way
+  std::optional<SharedModel> model_;  // that is fetched
+  int64_t under_way_ = 0;             // bytes of the chunk that comes or goes
+  // Of the upload: first the stream, then what comes of it, which is shared
+  // with the engine: it may answer after the call was dropped.
   std::unique_ptr<coordinator::UploadStream> stream_;
   std::shared_ptr<PendingReceipt> receipt_;
   bool is_open_ = false;

@@ -178,6 +178,15 @@ class RoundEngineImpl final : public RoundEngine {
     return count;
   }
 
+  RoundStanding StandingOf(const std::string& task) const override {
+    MutexLock lock(core_.mutex);
+    const auto found = core_.tasks.find(task);
+    if (found == core_.tasks.end() || found->second->round == nullptr) {
+      return RoundStanding();
+    }
+    return found->second->round->standing();
+  }
+
   TaskNotices NoticesOf(const std::string& task,
                         int64_t round_id) const override {
     MutexLock lock(core_.mutex);

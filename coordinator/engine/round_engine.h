@@ -92,6 +92,15 @@ struct UploadStart {
   std::optional<protocol::UploadReceipt> receipt;
 };
 
+// How a task's unfinished round stands, as this process knows it.
+struct RoundStanding {
+  int64_t id = 0;  // 0: there is none
+  int64_t number = 0;
+  int free_places = 0;       // devices that it would still admit
+  int missing_reports = 0;   // until its cohort is complete
+  bool takes_reports = false;
+};
+
 // Thread-safe. No lock is held while the store, a callback or the spool is
 // called with anything but bookkeeping; Advance() serialises itself.
 class RoundEngine {
@@ -163,6 +172,8 @@ class RoundEngine {
   // The newest error of the store, OK once it works again: for /readyz.
   virtual absl::Status LastError() const = 0;
   virtual int64_t uploads_in_progress() const = 0;
+  // Nothing for an unknown task.
+  virtual RoundStanding StandingOf(const std::string& task) const = 0;
   // What was noticed of the task and of that round of it; nothing for an
   // unknown task.
   virtual TaskNotices NoticesOf(const std::string& task,

@@ -78,6 +78,19 @@ bool RunningRound::HasRoom() const {
          static_cast<int>(participants_.size()) < row_.max_assigned;
 }
 
+RoundStanding RunningRound::standing() const {
+  RoundStanding standing;
+  standing.id = row_.id;
+  standing.number = row_.number;
+  standing.takes_reports = takes_reports();
+  if (standing.takes_reports) {
+    standing.free_places =
+        row_.max_assigned - static_cast<int>(participants_.size());
+    standing.missing_reports = std::max(row_.cohort - contributed_, 0);
+  }
+  return standing;
+}
+
 double RunningRound::free_fraction() const {
   return 1 - static_cast<double>(participants_.size()) /
                  std::max(row_.max_assigned, 1);

@@ -62,6 +62,7 @@ class RunningRound {
   // max_assigned places for good, also when the device gives up later: that is
   // what over-selection is for, and what the store guards.
   bool HasRoom() const;
+  RoundStanding standing() const;
   double free_fraction() const;  // of the places
   // Keeps a place while its admission is written. The first one fixes the
   // round's deadline, `deadline` from now; returns it. REQUIRES: HasRoom().

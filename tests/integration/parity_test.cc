@@ -67,7 +67,10 @@ class ParityTest : public ::testing::Test {
     simulations::FederationOptions options;
     options.task = task_;
     options.seed = kSeed;
-    for (const auto& device : devices_) options.devices.push_back(device.get());
+    std::vector<const learning::Dataset*> devices;
+    for (const auto& device : devices_) devices.push_back(device.get());
+    const simulations::InMemoryPopulation population(devices);
+    options.population = &population;
     auto result = simulations::RunFederation(options);
     EXPECT_THAT(result, IsOk());
     if (!result.ok()) return {};

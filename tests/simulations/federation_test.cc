@@ -55,7 +55,14 @@ class FederationTest : public ::testing::Test {
                            .min_reports = 6,
                            .deadline = absl::Minutes(1)};
     options_.task.rounds = 5;
-    for (const auto& data : data_) options_.devices.push_back(data.get());
+    for (const auto& data : data_) devices_.push_back(data.get());
+  }
+
+  absl::StatusOr<FederationResult> Run() {
+    if (devices_.empty()) return RunFederation(options_);
+    const InMemoryPopulation population(devices_, memory_bytes_);
+    options_.population = &population;
+    return RunFederation(options_);
   }
 
   double Accuracy(const std::string& bytes) {
@@ -68,6 +75,8 @@ class FederationTest : public ::testing::Test {
   }
 
   std::vector<std::unique_ptr<learning::Dataset>> data_;
+  std::vector<const learning::Dataset*> devices_;  // of data_
+  std::vector<int64_t> memory_bytes_;
   FederationOptions options_;
 };
 
@@ -76,14 +85,14 @@ TEST_F(FederationTest, DevicesOfTwoSizesTrainOneModel) {
   options_.task.model.architecture =
       learning::MlpSpec{kFeatures, {64}, kClasses};
   options_.task.training.sub_model_widths = {0.5, 0.25};
-  options_.memory_bytes = {0, 3000, 0, 3000, 0, 3000};
+  memory_bytes_ = {0, 3000, 0, 3000, 0, 3000};
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
-                             RunFederation(options_));
+                             Run());
   EXPECT_EQ(mixed.rounds_failed, 0);
   EXPECT_GT(Accuracy(mixed.final_model), 0.85);
-  options_.memory_bytes.clear();
+  memory_bytes_.clear();
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
-                             RunFederation(options_));
+                             Run());
   EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
   EXPECT_NE(mixed.final_model, whole.final_model);
 }
@@ -101,14 +110,14 @@ TEST_F(FederationTest, DevicesThatTrainTheLastLayerAloneCountThereAlone) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const int64_t last_bytes,
                              learning::LeastMemoryBytes(*model, training, 100));
   ASSERT_LT(last_bytes, whole_bytes);
-  options_.memory_bytes = {0, last_bytes, 0, last_bytes, 0, last_bytes};
+  memory_bytes_ = {0, last_bytes, 0, last_bytes, 0, last_bytes};
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
-                             RunFederation(options_));
+                             Run());
   EXPECT_EQ(mixed.rounds_failed, 0);
   EXPECT_GT(Accuracy(mixed.final_model), 0.85);
-  options_.memory_bytes.clear();
+  memory_bytes_.clear();
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
-                             RunFederation(options_));
+                             Run());
   EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
 }
 
@@ -117,13 +126,13 @@ TEST_F(FederationTest, DevicesThatTrainTheLastLayerAloneCountThereAlone) {
 TEST_F(FederationTest, FedNovaIsFedAvgWhereAllDoTheSameWork) {
   for (int i = 0; i < 6; ++i) {
     data_[i] = Blobs(30, 100 + i);
-    options_.devices[i] = data_[i].get();
+    devices_[i] = data_[i].get();
   }
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult average,
-                             RunFederation(options_));
+                             Run());
   options_.task.algorithm = learning::FedNovaLocal{};
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult nova,
-                             RunFederation(options_));
+                             Run());
   const auto first = *learning::ParseModel(average.final_model);
   const auto second = *learning::ParseModel(nova.final_model);
   for (size_t i = 0; i < first.parameters.size(); ++i) {
@@ -133,7 +142,7 @@ TEST_F(FederationTest, FedNovaIsFedAvgWhereAllDoTheSameWork) {
 
 TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             RunFederation(options_));
+                             Run());
   ASSERT_EQ(result.models.size(), 6u);
   for (size_t version = 0; version < result.models.size(); ++version) {
     EXPECT_EQ(result.models[version].version, static_cast<int64_t>(version));
@@ -146,20 +155,20 @@ TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {
 
 TEST_F(FederationTest, SameOptionsLeadToTheSameModels) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult first,
-                             RunFederation(options_));
+                             Run());
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult second,
-                             RunFederation(options_));
+                             Run());
   EXPECT_EQ(first.final_model, second.final_model);
   EXPECT_EQ(first.bytes_up, second.bytes_up);
   options_.seed = 1;
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult other,
-                             RunFederation(options_));
+                             Run());
   EXPECT_NE(first.final_model, other.final_model);
 }
 
 TEST_F(FederationTest, EveryUpdateTravelsOnce) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             RunFederation(options_));
+                             Run());
   const int64_t parameters = result.models[0].num_parameters;
   EXPECT_EQ(result.bytes_up,
             5 * 6 *
@@ -169,9 +178,9 @@ TEST_F(FederationTest, EveryUpdateTravelsOnce) {
 }
 
 TEST_F(FederationTest, TooFewDevicesEndAtTheTimeLimit) {
-  options_.devices.resize(5);
+  devices_.resize(5);
   options_.time_limit = absl::Hours(1);
-  EXPECT_THAT(RunFederation(options_).status(),
+  EXPECT_THAT(Run().status(),
               StatusIs(absl::StatusCode::kDeadlineExceeded,
                        HasSubstr("0 of 5 rounds")));
 }
@@ -179,7 +188,7 @@ TEST_F(FederationTest, TooFewDevicesEndAtTheTimeLimit) {
 // Every device counts 0, 1, 2, 3, 4, 0, … from another number on.
 TEST_F(FederationTest, SequencesAreLearnt) {
   data_.clear();
-  options_.devices.clear();
+  devices_.clear();
   constexpr int kTokens = 5, kLength = 4;
   for (int device = 0; device < 6; ++device) {
     std::vector<float> features;
@@ -192,14 +201,14 @@ TEST_F(FederationTest, SequencesAreLearnt) {
         learning::InMemoryDataset::WithSequences(std::move(features),
                                                  std::move(labels), kLength,
                                                  kLength, kTokens)));
-    options_.devices.push_back(data_.back().get());
+    devices_.push_back(data_.back().get());
   }
   options_.task.model.architecture =
       learning::GruLanguageModelSpec{kTokens, kLength, 4, 8};
   options_.task.training.learning_rate = 2;
   options_.task.rounds = 10;
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             RunFederation(options_));
+                             Run());
   EXPECT_EQ(result.rounds_failed, 0);
   const auto model = *learning::Model::Create(options_.task.model);
   const auto stored = *learning::ParseModel(result.final_model);
@@ -214,7 +223,7 @@ TEST_F(FederationTest, SequencesAreLearnt) {
 // every device.
 TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
   data_.clear();
-  options_.devices.clear();
+  devices_.clear();
   for (int device = 0; device < 6; ++device) {
     std::vector<float> features, targets;
     for (int i = 0; i < 40; ++i) {
@@ -224,14 +233,14 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
     data_.push_back(std::make_unique<learning::InMemoryDataset>(
         learning::InMemoryDataset::WithTargets(std::move(features),
                                                std::move(targets), 1, 1)));
-    options_.devices.push_back(data_.back().get());
+    devices_.push_back(data_.back().get());
   }
   options_.task.model.architecture = learning::LinearSpec{1, 1};
   options_.task.model.preprocessing.standardise = true;
   options_.task.training.learning_rate = 0.05;
   options_.task.rounds = 30;
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             RunFederation(options_));
+                             Run());
   EXPECT_EQ(result.rounds_failed, 0);
   const auto model = *learning::Model::Create(options_.task.model);
   const auto stored = *learning::ParseModel(result.final_model);
@@ -245,8 +254,8 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
 }
 
 TEST_F(FederationTest, NoDevicesAreRefused) {
-  options_.devices.clear();
-  EXPECT_THAT(RunFederation(options_).status(),
+  devices_.clear();
+  EXPECT_THAT(Run().status(),
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 

@@ -32,12 +32,15 @@ class InProcessCoordinator final : public TransportCoordinator {
     task.rounds = 10;
     SHOAL_EXPECT_OK(engine_->CreateTask(task, "", clock_.Now()));
     engine_->Advance(clock_.Now());
+    models_ = std::make_unique<simulations::SharedModels>(*engine_);
   }
 
   std::unique_ptr<client::Transport> Connect() override {
     simulations::InProcessOptions options;
     options.engine = engine_.get();
     options.clock = &clock_;
+    options.models = models_.get();
+    options.advance = [this] { engine_->Advance(clock_.Now()); };
     options.wait = [this](absl::Duration d) { clock_.Advance(d); };
     options.device = {std::string(64, 'a'), "device"};
     return std::make_unique<simulations::InProcessTransport>(options);
@@ -53,6 +56,7 @@ class InProcessCoordinator final : public TransportCoordinator {
   const std::unique_ptr<coordinator::UploadSpool> spool_ =
       coordinator::MakeMemorySpool(int64_t{1} << 30);
   std::unique_ptr<coordinator::RoundEngine> engine_;
+  std::unique_ptr<simulations::SharedModels> models_;
 };
 
 INSTANTIATE_TEST_SUITE_P(InProcess, TransportConformanceTest,

@@ -1,0 +1,142 @@
+#include "simulations/deferred_training.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "learning/local_training.h"
+
+namespace shoal::simulations {
+namespace {
+
+using client::TrainingOrder;
+using learning::LocalUpdate;
+
+// What a thread of the pool needs to train `num_steps` mini-batches. Refers to
+// what the order refers to.
+struct Computation {
+  const learning::Model* model;
+  absl::Span<const float> base;
+  const learning::TrainingOptions* training;
+  const learning::LocalAlgorithm* algorithm;
+  learning::LocalRun run;
+  learning::ParameterVector private_values;
+  std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
+      load;
+  int64_t num_steps = 0;
+
+  absl::StatusOr<LocalUpdate> Compute() {
+    SHOAL_ASSIGN_OR_RETURN(const auto data, load());
+    run.private_values = private_values;
+    SHOAL_ASSIGN_OR_RETURN(const auto local,
+                           learning::LocalTraining::Create(
+                               *model, base, *data, *training, *algorithm,
+                               run));
+    while (local->num_steps() < num_steps) {
+      SHOAL_RETURN_IF_ERROR(local->Step());
+    }
+    return local->Finish();
+  }
+};
+
+}  // namespace
+
+class DeferredRun final : public client::TrainingRun {
+ public:
+  DeferredRun(DeferredTraining& owner, const DeferredTrainingOptions& options,
+              const TrainingOrder& order)
+      : owner_(owner),
+        options_(options),
+        cost_(order.cost),
+        num_examples_(order.data.num_examples()),
+        num_values_(order.model.layout().num_parameters()) {
+    computation_ = std::make_unique<Computation>(Computation{
+        &order.model, order.base, &order.training, &order.algorithm, order.run,
+        {order.run.private_values.begin(), order.run.private_values.end()},
+        options.load});
+  }
+
+  ~DeferredRun() override { owner_.waiting_ = false; }
+
+  bool done() const override { return num_steps_ == cost_.num_steps; }
+  int64_t num_steps() const override { return num_steps_; }
+  double share_before() const override { return is_scored_ ? 1 : 0; }
+
+  absl::Status Step() override {
+    SHOAL_CHECK(!done());
+    if (!is_scored_) {
+      is_scored_ = true;
+      Pass(cost_.before.flops);
+      return absl::OkStatus();
+    }
+    ++num_steps_;
+    Pass(cost_.step.flops);
+    options_.clock->Advance(options_.pace.per_step);
+    return absl::OkStatus();
+  }
+
+  bool ready() override {
+    if (computation_ == nullptr || num_steps_ == 0) return true;
+    computation_->num_steps = num_steps_;
+    TrainingJob job;
+    job.needed = options_.clock->Now();
+    job.device = options_.device;
+    job.flops = cost_.before.flops +
+                static_cast<double>(num_steps_) * cost_.step.flops;
+    job.num_bytes = num_values_ * static_cast<int64_t>(sizeof(float));
+    job.compute = [computation = std::shared_ptr<Computation>(
+                       std::move(computation_))] {
+      return computation->Compute();
+    };
+    handle_ = options_.pool->Add(std::move(job));
+    owner_.waiting_ = true;
+    return false;
+  }
+
+  absl::StatusOr<LocalUpdate> Finish() override {
+    owner_.waiting_ = false;
+    if (num_steps_ == 0) {
+      return absl::AbortedError("training was stopped before its first step");
+    }
+    if (options_.is_wanted && !options_.is_wanted()) {
+      handle_ = {};
+      return Nothing();
+    }
+    return handle_.Await();
+  }
+
+ private:
+  void Pass(double flops) {
+    owner_.flops_ += flops;
+    options_.clock->Advance(
+        absl::Seconds(flops / options_.pace.flops_per_second));
+  }
+
+  // In place of an update that nobody will look at.
+  LocalUpdate Nothing() const {
+    LocalUpdate update;
+    update.delta.resize(num_values_);
+    update.num_examples = num_examples_;
+    update.num_steps = num_steps_;
+    update.complete = done();
+    return update;
+  }
+
+  DeferredTraining& owner_;
+  const DeferredTrainingOptions& options_;
+  const client::PlanCost cost_;
+  const int64_t num_examples_;
+  const int64_t num_values_;
+  std::unique_ptr<Computation> computation_;  // null: with the pool
+  TrainingPool::Handle handle_;
+  bool is_scored_ = false;
+  int64_t num_steps_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<client::TrainingRun>> DeferredTraining::Begin(
+    const TrainingOrder& order) {
+  began_ = options_.clock->Now();
+  return std::make_unique<DeferredRun>(*this, options_, order);
+}
+
+}  // namespace shoal::simulations

@@ -1,0 +1,68 @@
+// The training of a simulated device: time passes at the pace of the device,
+// and what it has learned is computed when virtual time has come to its end.
+#ifndef SHOAL_SIMULATIONS_DEFERRED_TRAINING_H_
+#define SHOAL_SIMULATIONS_DEFERRED_TRAINING_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/training_run.h"
+#include "learning/dataset.h"
+#include "simulations/device_clock.h"
+#include "simulations/training_pool.h"
+
+namespace shoal::simulations {
+
+// How fast a device computes.
+struct ComputePace {
+  double flops_per_second = 1e9;  // > 0
+  absl::Duration per_step = {};   // of every mini-batch, besides
+};
+
+struct DeferredTrainingOptions {
+  TrainingPool* pool = nullptr;  // all three must outlive the trainings
+  DeviceClock* clock = nullptr;
+  int64_t device = 0;
+  ComputePace pace;
+  // The device's examples; called on any thread, when they are needed.
+  std::function<
+      absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
+      load;
+  // Whether the coordinator will look at an update that is begun to be sent
+  // now. If not, it is not computed. Empty: it will.
+  std::function<bool()> is_wanted;
+};
+
+class DeferredRun;
+
+// Of one device. Thread-compatible.
+class DeferredTraining final : public client::TrainingBackend {
+ public:
+  explicit DeferredTraining(DeferredTrainingOptions options)
+      : options_(std::move(options)) {}
+
+  absl::StatusOr<std::unique_ptr<client::TrainingRun>> Begin(
+      const client::TrainingOrder& order) override;
+
+  // Whether a training has all its steps behind it, and waits for virtual time
+  // to come there: the device's next tick must not come before.
+  bool is_waiting() const { return waiting_; }
+  // When the training began that is waiting, or was the last.
+  absl::Time began() const { return began_; }
+  // Of all trainings so far.
+  double flops() const { return flops_; }
+
+ private:
+  friend class DeferredRun;
+  const DeferredTrainingOptions options_;
+  bool waiting_ = false;
+  absl::Time began_;
+  double flops_ = 0;
+};
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_DEFERRED_TRAINING_H_

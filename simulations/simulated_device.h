@@ -1,0 +1,146 @@
+// One device of a simulation: the deployed session over a simulated link, with
+// training that is computed when virtual time has come to its end.
+#ifndef SHOAL_SIMULATIONS_SIMULATED_DEVICE_H_
+#define SHOAL_SIMULATIONS_SIMULATED_DEVICE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/limits/limits.h"
+#include "client/session_run.h"
+#include "coordinator/engine/round_engine.h"
+#include "simulations/deferred_training.h"
+#include "simulations/device_clock.h"
+#include "simulations/in_process_transport.h"
+#include "simulations/population.h"
+#include "simulations/shared_models.h"
+#include "simulations/simulated_state.h"
+#include "simulations/training_pool.h"
+
+namespace shoal::simulations {
+
+// What all devices of a simulation share. Outlives them.
+struct DeviceSite {
+  const Population* population = nullptr;
+  std::string population_name;
+  std::string task;
+  uint64_t seed = 0;
+  coordinator::RoundEngine* engine = nullptr;
+  SharedModels* models = nullptr;
+  TrainingPool* pool = nullptr;
+  // Lets the engine move on.
+  std::function<void()> advance;
+  // A device may go on at once, at the simulation's time.
+  std::function<void(int64_t device)> wake;
+};
+
+// Sums over a device's sessions.
+struct DeviceTotals {
+  int64_t sessions = 0;
+  int64_t assignments = 0;
+  int64_t contributions = 0;
+  int64_t steps = 0;  // of the optimiser
+  int64_t bytes_up = 0;
+  int64_t bytes_down = 0;
+  double joules = 0;  // by what its work truly costs
+};
+
+// What is kept of a device that is idle and holds nothing else.
+struct DeviceMemo {
+  std::optional<Digest> held_model;
+  int earlier_failures = 0;
+  DeviceTotals totals;
+};
+
+// How a session ended.
+struct SessionNews {
+  int64_t round_id = 0;  // 0: it had no assignment
+  bool vanished = false;  // without a word
+  SessionReport::Outcome outcome = SessionReport::kNotAssigned;
+  std::string explanation;
+  absl::Duration next_check_in;
+  // Spent by the session.
+  double joules = 0;
+  int64_t bytes_up = 0;
+  int64_t bytes_down = 0;
+};
+
+// One thread.
+class SimulatedDevice {
+ public:
+  SimulatedDevice(const DeviceSite& site, int64_t index, absl::Time now,
+                  const DeviceMemo& memo);
+  ~SimulatedDevice();
+  SimulatedDevice(const SimulatedDevice&) = delete;
+  SimulatedDevice& operator=(const SimulatedDevice&) = delete;
+
+  // Begins a session, which stops when the device is no longer available.
+  // REQUIRES: is_idle(). Errors of its limits.
+  absl::Status Begin(absl::Time now);
+  bool is_idle() const { return run_ == nullptr; }
+
+  struct Progress {
+    // When to call again; infinite: once it is woken.
+    absl::Time next = absl::InfiniteFuture();
+    std::optional<SessionNews> ended;  // then it is idle
+  };
+  // Does all that the device does at `now`. REQUIRES: !is_idle(). Errors of the
+  // device's state.
+  absl::StatusOr<Progress> Continue(absl::Time now);
+
+  const DeviceTotals& totals() const { return totals_; }
+  // All of it; nothing when there is more than a memo holds.
+  std::optional<DeviceMemo> Memo() const;
+
+ private:
+  class Meter;
+  struct Budgets;
+  // What a device had done before the session at work.
+  struct Before {
+    absl::Time began;
+    int64_t connections = 0;
+    int64_t bytes_sent = 0;
+    int64_t bytes_received = 0;
+    double flops = 0;
+  };
+
+  absl::Status OpenBudgets();
+  client::SessionRunOptions SessionOptions();
+  client::Work WorkDone() const;
+  Progress AwaitEndOfTraining();
+  SessionNews Vanish(absl::Time now);
+  SessionNews End(const client::SessionResult& result);
+  void CloseBooks(SessionNews& news);
+
+  const DeviceSite& site_;
+  const int64_t index_;
+  const DeviceTraits traits_;
+  const ExampleShape examples_;
+  DeviceClock clock_;
+  SimulatedState state_;
+  InProcessTransport transport_;
+  DeferredTraining training_;
+  std::unique_ptr<Budgets> budgets_;  // null: it has none
+  int earlier_failures_ = 0;
+  DeviceTotals totals_;
+  // Of the session under way.
+  std::unique_ptr<client::SessionRun> run_;  // null: none is
+  int64_t round_id_ = 0;
+  Before before_;
+  absl::Time until_;                        // available
+  absl::Time dies_;                         // infinite: it does not
+  double dies_at_ = 1;                      // part of its training
+};
+
+// Names device `index` of a simulation, as its certificate would.
+coordinator::DeviceIdentity IdentityOf(int64_t index);
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_SIMULATED_DEVICE_H_

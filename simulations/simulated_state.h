@@ -1,0 +1,76 @@
+// What a simulated device keeps between sessions. Of models it keeps their
+// names: their bytes are shared.
+#ifndef SHOAL_SIMULATIONS_SIMULATED_STATE_H_
+#define SHOAL_SIMULATIONS_SIMULATED_STATE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/digest.h"
+#include "client/client_state.h"
+#include "simulations/shared_models.h"
+
+namespace shoal::simulations {
+
+// One thread. Of the methods that a client calls from any thread, too.
+class SimulatedState final : public client::ClientState {
+ public:
+  // `models` must outlive the state.
+  explicit SimulatedState(SharedModels& models) : models_(models) {}
+
+  absl::StatusOr<client::HeldModel> LoadModel(const Digest& digest) override;
+  absl::StatusOr<int64_t> BeginModel(const Digest& digest) override;
+  // Counts them: what the transport brings is the model's own bytes.
+  absl::Status AppendModel(absl::string_view bytes) override;
+  absl::StatusOr<client::HeldModel> FinishModel() override;
+
+  absl::Status SaveNewest(const client::NewestModel& newest) override {
+    return kept_.SaveNewest(newest);
+  }
+  absl::StatusOr<client::NewestModel> LoadNewest() override {
+    return kept_.LoadNewest();
+  }
+  absl::Status SavePrivate(absl::string_view task,
+                           const learning::StoredModel& values) override {
+    has_private_ = true;
+    return kept_.SavePrivate(task, values);
+  }
+  absl::StatusOr<learning::StoredModel> LoadPrivate(
+      absl::string_view task) override {
+    return kept_.LoadPrivate(task);
+  }
+  absl::Status SavePending(const client::PendingUpload& pending,
+                           absl::string_view update) override {
+    has_pending_ = true;
+    return kept_.SavePending(pending, update);
+  }
+  absl::StatusOr<std::optional<client::SavedUpload>> LoadPending() override {
+    return kept_.LoadPending();
+  }
+  absl::Status ClearPending() override {
+    has_pending_ = false;
+    return kept_.ClearPending();
+  }
+
+  // The model that the device holds; nothing before the first.
+  const std::optional<Digest>& held() const { return held_; }
+  void set_held(const std::optional<Digest>& held) { held_ = held; }
+  // Whether held() is all that is worth keeping.
+  bool is_light() const { return !has_private_ && !has_pending_; }
+
+ private:
+  SharedModels& models_;
+  client::MemoryState kept_;
+  bool has_private_ = false;
+  bool has_pending_ = false;
+  std::optional<Digest> held_;
+  Digest partial_;
+  int64_t partial_bytes_ = 0;
+};
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_SIMULATED_STATE_H_
