@@ -149,6 +149,8 @@ std::string ExecutableFolder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
 }
 
+int64_t PeakResidentBytes() { return StatusField(getpid(), "VmHWM:"); }
+
 std::string TailOfFile(const std::string& path, int max_lines) {
   const absl::StatusOr<std::string> text = ReadFile(path);
   if (!text.ok()) return "";

@@ -67,6 +67,10 @@ class ChildProcess {
 // The folder of this program's executable.
 std::string ExecutableFolder();
 
+// Resident bytes of this process at their peak; 0 where the system does not
+// tell.
+int64_t PeakResidentBytes();
+
 // The last `max_lines` lines of a text file; "" when it cannot be read.
 std::string TailOfFile(const std::string& path, int max_lines);
 

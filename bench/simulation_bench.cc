@@ -1,0 +1,274 @@
+// Federated averaging of workloads W1 to W4 through the whole simulator, beside
+// the same training done bare: what engine, sessions and bookkeeping cost. The
+// two take turns, so that what else the machine does meets them alike.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_format.h"
+#include "base/check.h"
+#include "base/child_process.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "learning/data/workloads.h"
+#include "learning/local_update.h"
+#include "learning/model.h"
+#include "simulations/federation.h"
+
+namespace shoal::bench {
+namespace {
+
+using learning::Workload;
+
+struct Options {
+  int repetitions = 3;
+  int threads = 1;
+  std::vector<std::string> only;
+  std::string json;
+};
+
+// One user's examples, where the workload has them.
+class UserData final : public learning::Dataset {
+ public:
+  UserData(const Workload& workload, int64_t user, int classes)
+      : workload_(workload),
+        begin_(workload.offsets[user]),
+        size_(workload.offsets[user + 1] - begin_),
+        features_(static_cast<int>(workload.features.size() /
+                                   workload.labels.size())),
+        classes_(classes) {}
+
+  int64_t num_examples() const override { return size_; }
+  int num_features() const override { return features_; }
+  int num_classes() const override { return classes_; }
+  int32_t label(int64_t index) const override {
+    return workload_.labels[begin_ + index];
+  }
+  void CopyFeatures(int64_t index, absl::Span<float> out) const override {
+    const float* from = &workload_.features[(begin_ + index) * features_];
+    std::copy(from, from + features_, out.begin());
+  }
+
+ private:
+  const Workload& workload_;
+  const int64_t begin_;
+  const int64_t size_;
+  const int features_;
+  const int classes_;
+};
+
+std::vector<UserData> UsersOf(const Workload& workload) {
+  constexpr int kClasses = 10;
+  std::vector<UserData> users;
+  for (size_t i = 0; i + 1 < workload.offsets.size(); ++i) {
+    users.emplace_back(workload, static_cast<int64_t>(i), kClasses);
+  }
+  return users;
+}
+
+configuration::Task TaskOf(const Workload& workload, int64_t rounds) {
+  configuration::Task task;
+  task.name = "workload";
+  task.population = "workload";
+  task.model = workload.spec;
+  task.training.epochs = workload.epochs;
+  task.training.batch_size = workload.batch_size;
+  task.training.learning_rate = workload.learning_rate;
+  task.training.keep_order = true;
+  const int cohort = static_cast<int>(workload.rounds[0].size());
+  task.round = {.cohort = cohort, .over_selection = 1, .min_reports = cohort};
+  task.rounds = rounds;
+  return task;
+}
+
+std::string InitialOf(const Workload& workload, const learning::Model& model) {
+  return learning::SerializeModel(model.layout(), workload.initial);
+}
+
+struct Figures {
+  double seconds_per_round = 0;
+  double samples_per_second = 0;
+  double microseconds_per_device = 0;  // all threads together
+};
+
+int64_t SamplesOf(const Workload& workload, int64_t rounds) {
+  int64_t samples = 0;
+  for (int64_t round = 0; round < rounds; ++round) {
+    for (const int64_t user : workload.rounds[round % workload.rounds.size()]) {
+      samples += workload.offsets[user + 1] - workload.offsets[user];
+    }
+  }
+  return samples * workload.epochs;
+}
+
+Figures FiguresOf(const Workload& workload, int64_t rounds, double seconds,
+                  int threads) {
+  const auto cohort = static_cast<double>(workload.rounds[0].size());
+  return {seconds / static_cast<double>(rounds),
+          static_cast<double>(SamplesOf(workload, rounds)) / seconds,
+          1e6 * seconds * threads / (static_cast<double>(rounds) * cohort)};
+}
+
+// The same local updates and their mean, and nothing else; on one thread.
+double BareSeconds(const Workload& workload, const learning::Model& model,
+                   const std::vector<UserData>& users, int64_t rounds) {
+  const configuration::Task task = TaskOf(workload, rounds);
+  learning::ParameterVector current = workload.initial;
+  const RealClock clock;
+  const absl::Duration start = clock.Monotonic();
+  std::vector<double> sum(current.size());
+  for (int64_t round = 0; round < rounds; ++round) {
+    std::fill(sum.begin(), sum.end(), 0);
+    double weight = 0;
+    for (const int64_t user : workload.rounds[round % workload.rounds.size()]) {
+      const auto update = learning::ComputeLocalUpdate(
+          model, current, users[user], task.training, task.algorithm, {});
+      SHOAL_CHECK(update.ok());
+      const auto examples = static_cast<double>(update->num_examples);
+      weight += examples;
+      for (size_t i = 0; i < sum.size(); ++i) {
+        sum[i] += examples * update->delta[i];
+      }
+    }
+    for (size_t i = 0; i < sum.size(); ++i) {
+      current[i] += static_cast<float>(sum[i] / weight);
+    }
+  }
+  return absl::ToDoubleSeconds(clock.Monotonic() - start);
+}
+
+struct Simulated {
+  double seconds = 0;
+  double busy_seconds = 0;  // training, of all threads
+  double bound_seconds = 0;
+};
+
+absl::StatusOr<Simulated> SimulatedSeconds(
+    const Workload& workload, const learning::Model& model,
+    const std::vector<UserData>& users, int64_t rounds, int threads) {
+  std::vector<const learning::Dataset*> devices;
+  for (const UserData& user : users) devices.push_back(&user);
+  const simulations::InMemoryPopulation population(devices);
+  simulations::FederationOptions options;
+  options.task = TaskOf(workload, rounds);
+  options.population = &population;
+  options.num_threads = threads;
+  options.initial_model = InitialOf(workload, model);
+  options.schedule = workload.rounds;
+  const RealClock clock;
+  const absl::Duration start = clock.Monotonic();
+  SHOAL_ASSIGN_OR_RETURN(const simulations::FederationResult result,
+                         simulations::RunFederation(options));
+  return Simulated{absl::ToDoubleSeconds(clock.Monotonic() - start),
+                   absl::ToDoubleSeconds(result.trainings.busy),
+                   absl::ToDoubleSeconds(result.trainings.bound)};
+}
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + values.size() / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+absl::StatusOr<nlohmann::json> Measure(const Workload& workload, int64_t rounds,
+                                       const Options& options) {
+  SHOAL_ASSIGN_OR_RETURN(const auto model,
+                         learning::Model::Create(workload.spec));
+  const std::vector<UserData> users = UsersOf(workload);
+  std::vector<double> simulated, bare, overhead, own;
+  double bound = 0;
+  for (int i = 0; i <= options.repetitions; ++i) {
+    const double theirs = BareSeconds(workload, *model, users, rounds);
+    SHOAL_ASSIGN_OR_RETURN(const Simulated ours,
+                           SimulatedSeconds(workload, *model, users, rounds,
+                                            options.threads));
+    if (i == 0) continue;  // warm-up
+    simulated.push_back(ours.seconds);
+    bare.push_back(theirs);
+    overhead.push_back(ours.seconds * options.threads / theirs - 1);
+    own.push_back(ours.seconds * options.threads - theirs);
+    bound = ours.bound_seconds;
+  }
+  const double seconds = Median(simulated);
+  const Figures ours =
+      FiguresOf(workload, rounds, seconds, options.threads);
+  const Figures theirs = FiguresOf(workload, rounds, Median(bare), 1);
+  const double cost = 1e6 * Median(own) /
+                      (static_cast<double>(rounds) *
+                       static_cast<double>(workload.rounds[0].size()));
+  absl::PrintF("%-4s %12.0f %12.0f %10.2f %9.1f %% %9.2f us\n", workload.name,
+               ours.samples_per_second, theirs.samples_per_second,
+               1e3 * ours.seconds_per_round, 100 * Median(overhead), cost);
+  std::fflush(stdout);
+  return nlohmann::json{
+      {"samples_per_second", ours.samples_per_second},
+      {"seconds_per_round", ours.seconds_per_round},
+      {"microseconds_per_device", ours.microseconds_per_device},
+      {"bare_samples_per_second", theirs.samples_per_second},
+      {"bare_microseconds_per_device", theirs.microseconds_per_device},
+      {"overhead", Median(overhead)},
+      {"overhead_microseconds_per_device", cost},
+      {"longest_trainings_seconds", bound},
+      {"peak_resident_bytes", PeakResidentBytes()},
+      {"torch_samples_per_second", nullptr}};
+}
+
+absl::Status Run(const Options& options) {
+  absl::PrintF("Simulation, %d threads; shoal %s\n", options.threads,
+               LongVersion());
+  absl::PrintF("%-4s %12s %12s %10s %11s %12s\n", "", "samples/s", "bare",
+               "ms/round", "overhead", "per device");
+  nlohmann::json document = {{"benchmark", "simulation"},
+                             {"version", LongVersion()},
+                             {"threads", options.threads},
+                             {"repetitions", options.repetitions}};
+  struct Choice {
+    const char* name;
+    Workload (*make)();
+    int64_t rounds;
+  };
+  for (const Choice& choice :
+       {Choice{"W1", learning::MakeW1, 20}, Choice{"W2", learning::MakeW2, 4},
+        Choice{"W3", learning::MakeW3, 1}, Choice{"W4", learning::MakeW4, 10}}) {
+    if (!options.only.empty() &&
+        std::find(options.only.begin(), options.only.end(), choice.name) ==
+            options.only.end()) {
+      continue;
+    }
+    SHOAL_ASSIGN_OR_RETURN(document[choice.name],
+                           Measure(choice.make(), choice.rounds, options));
+  }
+  if (options.json.empty()) return absl::OkStatus();
+  return WriteFileAtomically(options.json, document.dump(2) + "\n");
+}
+
+}  // namespace
+}  // namespace shoal::bench
+
+int main(int argc, char** argv) {
+  shoal::bench::Options options;
+  CLI::App app(
+      "Workloads W1 to W4 through the whole simulator, beside bare training.\n"
+      "Example: script/bench simulation --only W2,W4 --threads 2 --json s.json");
+  app.add_option("--repetitions", options.repetitions, "of each measurement")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", options.threads, "that train")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--only", options.only, "names of workloads")->delimiter(',');
+  app.add_option("--json", options.json, "write the result to this file");
+  CLI11_PARSE(app, argc, argv);
+  const absl::Status status = shoal::bench::Run(options);
+  if (!status.ok()) {
+    absl::FPrintF(stderr, "%s\n", status.message());
+    return 1;
+  }
+  return 0;
+}
