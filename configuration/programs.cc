@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "configuration/program_parts.h"
@@ -49,17 +50,24 @@ CoordinatorConfig CoordinatorConfigFrom(const Message& message) {
 std::vector<DeviceClass> ClassesFrom(const Message& model) {
   std::vector<DeviceClass> classes;
   for (const Message* message : protocol::schema::Parts(model, "mix")) {
-    DeviceClass& made = classes.emplace_back();
-    Read(*message, "class", made.name);
-    Read(*message, "share", made.share);
-    if (protocol::schema::Has(*message, "memory")) {
-      Read(*message, "memory", made.memory_bytes.emplace());
-    }
-    if (protocol::schema::Has(*message, "limits")) {
-      made.limits = Part(*message, "limits");
-    }
+    classes.push_back(DeviceClassFrom(*message));
   }
   return classes;
+}
+
+SimulationPlan SimulationFrom(const Message& message) {
+  SimulationPlan plan;
+  std::vector<std::string> baselines;
+  Read(message, "baselines", baselines);
+  plan.local_baseline = absl::c_linear_search(baselines, "local");
+  plan.central_baseline = absl::c_linear_search(baselines, "central");
+  Read(message, "evaluate_every", plan.evaluate_every);
+  Read(message, "schedule", plan.schedule);
+  Read(message, "initial_model", plan.initial_model);
+  Read(message, "time_limit", plan.time_limit);
+  Read(message, "data_memory", plan.data_memory_bytes);
+  Read(message, "thin_above", plan.thin_above);
+  return plan;
 }
 
 // Shares are written with a few digits.
@@ -106,6 +114,7 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view yaml,
   scenario.data = DataSourceFrom(Part(population, "data"));
   scenario.partition = PartitionFrom(Part(population, "partition"));
   Read(message, "seed", scenario.seed);
+  scenario.simulation = SimulationFrom(Part(message, "simulation"));
   return scenario;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/logging.h"
+#include "configuration/device_class.h"
 #include "configuration/task.h"
 #include "learning/data/data_source.h"
 #include "protocol/schema/message.h"
@@ -68,12 +69,16 @@ struct AgentConfig {
   std::optional<protocol::schema::Message> examples;
 };
 
-// A kind of simulated devices.
-struct DeviceClass {
-  std::string name;
-  double share = 0;  // of all devices, (0, 1]
-  std::optional<int64_t> memory_bytes;
-  std::optional<protocol::schema::Message> limits;  // AgentLimits
+// How a scenario is simulated.
+struct SimulationPlan {
+  bool local_baseline = false;    // every device training alone
+  bool central_baseline = false;  // all examples in one place
+  int64_t evaluate_every = 1;     // rounds, >= 1
+  std::string schedule;           // file; "": devices come by themselves
+  std::string initial_model;      // file; "": from the task's seed
+  absl::Duration time_limit = absl::Hours(24 * 365);
+  int64_t data_memory_bytes = int64_t{512} << 20;
+  int64_t thin_above = 20'000;  // devices
 };
 
 struct Scenario {
@@ -83,6 +88,7 @@ struct Scenario {
   std::optional<learning::Partition> partition;
   std::vector<DeviceClass> classes;  // shares add up to 1; empty: all alike
   uint64_t seed = 0;
+  SimulationPlan simulation = {};
 };
 
 absl::StatusOr<CoordinatorConfig> LoadCoordinatorConfig(

@@ -171,6 +171,21 @@ absl::string_view SeverityName(Severity severity) {
   SHOAL_CHECK(false);
 }
 
+void WriteSimulation(const SimulationPlan& plan, Message& message) {
+  std::vector<std::string> baselines;
+  if (plan.local_baseline) baselines.push_back("local");
+  if (plan.central_baseline) baselines.push_back("central");
+  Write(message, "baselines", baselines);
+  Write(message, "evaluate_every", plan.evaluate_every);
+  if (!plan.schedule.empty()) Write(message, "schedule", plan.schedule);
+  if (!plan.initial_model.empty()) {
+    Write(message, "initial_model", plan.initial_model);
+  }
+  Write(message, "time_limit", plan.time_limit);
+  Write(message, "data_memory", plan.data_memory_bytes);
+  Write(message, "thin_above", plan.thin_above);
+}
+
 }  // namespace
 
 std::string AgentConfigYaml(const AgentConfig& config) {
@@ -218,15 +233,11 @@ std::string ScenarioYaml(const Scenario& scenario) {
     WritePartition(*scenario.partition, MutablePart(population, "partition"));
   }
   for (const DeviceClass& kind : scenario.classes) {
-    Message& made = protocol::schema::AddPart(
-        MutablePart(population, "devices_model"), "mix");
-    Write(made, "class", kind.name);
-    Write(made, "share", kind.share);
-    if (kind.memory_bytes.has_value()) {
-      Write(made, "memory", *kind.memory_bytes);
-    }
-    if (kind.limits.has_value()) MutablePart(made, "limits") = *kind.limits;
+    WriteDeviceClass(kind, protocol::schema::AddPart(
+                               MutablePart(population, "devices_model"),
+                               "mix"));
   }
+  WriteSimulation(scenario.simulation, MutablePart(message, "simulation"));
   Write(message, "seed", scenario.seed);
   return WriteYaml(message);
 }

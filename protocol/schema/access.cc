@@ -127,6 +127,12 @@ void Write(Message& message, absl::string_view name,
   for (const double value : values) message.Add(field).SetDouble(value);
 }
 
+void Write(Message& message, absl::string_view name,
+           const std::vector<std::string>& values) {
+  const Field& field = FieldNamed(message.type(), name);
+  for (const std::string& value : values) message.Add(field).text = value;
+}
+
 Message& MutablePart(Message& message, absl::string_view name) {
   return Set(message, name).message[0];
 }

@@ -57,6 +57,8 @@ void Write(Message& message, absl::string_view name,
            const std::vector<int>& values);
 void Write(Message& message, absl::string_view name,
            const std::vector<double>& values);
+void Write(Message& message, absl::string_view name,
+           const std::vector<std::string>& values);
 template <std::integral Integer>
 void Write(Message& message, absl::string_view name, Integer value) {
   message.Set(FieldNamed(message.type(), name)).number =
