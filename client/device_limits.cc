@@ -110,10 +110,8 @@ class DeviceOpenLimits final : public OpenLimits {
 
   absl::Status Open(const DeviceLimits& options,
                     std::function<absl::StatusOr<double>()> joules) {
-    LimitsOptions opened;
-    opened.budgets = BudgetsFrom(options.budgets);
-    opened.energy = options.energy;
-    SHOAL_ASSIGN_OR_RETURN(opened.rules, RulesFrom(options.conditions));
+    SHOAL_ASSIGN_OR_RETURN(const LimitsOptions opened,
+                           LimitsOptionsFrom(options));
     SHOAL_ASSIGN_OR_RETURN(
         meter_, MeterFrom(options.sensors, std::move(joules), clock_));
     LimitsParts parts;
@@ -152,6 +150,14 @@ std::optional<double> IfLimited(double limit, double left) {
 }
 
 }  // namespace
+
+absl::StatusOr<LimitsOptions> LimitsOptionsFrom(const DeviceLimits& limits) {
+  LimitsOptions options;
+  options.budgets = BudgetsFrom(limits.budgets);
+  options.energy = limits.energy;
+  SHOAL_ASSIGN_OR_RETURN(options.rules, RulesFrom(limits.conditions));
+  return options;
+}
 
 absl::StatusOr<std::unique_ptr<OpenLimits>> OpenDeviceLimits(
     const DeviceLimits& options, const std::string& state_folder,

@@ -36,6 +36,10 @@ absl::StatusOr<std::unique_ptr<OpenLimits>> OpenDeviceLimits(
     const DeviceLimits& options, const std::string& state_folder,
     const Clock& clock, DeviceCallbacks callbacks);
 
+// Budgets, rules and costs; not the sensors. INVALID_ARGUMENT names the setting
+// that is wrong.
+absl::StatusOr<LimitsOptions> LimitsOptionsFrom(const DeviceLimits& limits);
+
 // For people and scripts.
 BudgetStatus StatusOf(const LimitsReport& report);
 

@@ -10,6 +10,11 @@ InMemoryPopulation::InMemoryPopulation(
     : devices_(std::move(devices)), memory_bytes_(std::move(memory_bytes)) {
   SHOAL_CHECK(!devices_.empty());
   SHOAL_CHECK(memory_bytes_.empty() || memory_bytes_.size() == devices_.size());
+  const learning::Dataset& first = *devices_[0];
+  shape_.num_features = first.num_features();
+  shape_.num_classes = first.num_classes();
+  shape_.labels_per_example = first.labels_per_example();
+  shape_.num_targets = first.num_targets();
 }
 
 absl::StatusOr<std::shared_ptr<const learning::Dataset>>

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "client/limits/energy_model.h"
 #include "client/limits/limits.h"
+#include "learning/data/data_source.h"
 #include "learning/dataset.h"
 #include "simulations/deferred_training.h"
 #include "simulations/in_process_transport.h"
@@ -39,8 +40,8 @@ class Population {
   virtual ~Population() = default;
 
   virtual int64_t num_devices() const = 0;
-  // What the examples of every device look like; holds none.
-  virtual const learning::Dataset& shape() const = 0;
+  // What the examples of every device look like.
+  virtual const learning::DataShape& shape() const = 0;
   virtual int64_t num_examples(int64_t device) const = 0;
   virtual absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
       int64_t device) const = 0;
@@ -67,7 +68,7 @@ class InMemoryPopulation final : public Population {
   int64_t num_devices() const override {
     return static_cast<int64_t>(devices_.size());
   }
-  const learning::Dataset& shape() const override { return *devices_[0]; }
+  const learning::DataShape& shape() const override { return shape_; }
   int64_t num_examples(int64_t device) const override {
     return devices_[device]->num_examples();
   }
@@ -78,6 +79,7 @@ class InMemoryPopulation final : public Population {
  private:
   const std::vector<const learning::Dataset*> devices_;
   const std::vector<int64_t> memory_bytes_;
+  learning::DataShape shape_;
 };
 
 // The examples of a device as far as its session asks for them: how many there
@@ -85,21 +87,19 @@ class InMemoryPopulation final : public Population {
 class ExampleShape final : public learning::Dataset {
  public:
   // `like` must outlive it.
-  ExampleShape(const learning::Dataset& like, int64_t num_examples)
+  ExampleShape(const learning::DataShape& like, int64_t num_examples)
       : like_(like), num_examples_(num_examples) {}
 
   int64_t num_examples() const override { return num_examples_; }
-  int num_features() const override { return like_.num_features(); }
-  int num_classes() const override { return like_.num_classes(); }
-  int labels_per_example() const override {
-    return like_.labels_per_example();
-  }
-  int num_targets() const override { return like_.num_targets(); }
+  int num_features() const override { return like_.num_features; }
+  int num_classes() const override { return like_.num_classes; }
+  int labels_per_example() const override { return like_.labels_per_example; }
+  int num_targets() const override { return like_.num_targets; }
   int32_t label(int64_t index) const override;
   void CopyFeatures(int64_t index, absl::Span<float> out) const override;
 
  private:
-  const learning::Dataset& like_;
+  const learning::DataShape& like_;
   const int64_t num_examples_;
 };
 

@@ -16,8 +16,10 @@
 #include "protocol/exit_code.h"
 #include "simulations/live/live_options.h"
 #include "simulations/live/live_run.h"
-#include "simulations/live/progress.h"
+#include "simulations/results/progress.h"
 #include "simulations/live/summary.h"
+#include "simulations/results/built_in_scenarios.h"
+#include "simulations/run/run_scenario.h"
 
 namespace shoal::simulations {
 namespace {
@@ -122,19 +124,83 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                  "print the summary as JSON, the progress on standard error");
 }
 
+int RunOne(const RunOptions& options) {
+  CatchSignals();
+  std::FILE* const out = options.json ? stderr : stdout;
+  ProgressDisplay display(out, Columns(out));
+  const absl::StatusOr<RunSummary> summary = RunScenario(
+      options, {.display = display,
+                .interrupted = [] { return interrupted.load(); }});
+  display.Finish();
+  if (!summary.ok()) return Fail(summary.status());
+  const std::string text = options.json ? RunSummaryJson(*summary)
+                                        : "\n" + RunSummaryText(*summary);
+  std::fputs(text.c_str(), stdout);
+  return protocol::kExitOk;
+}
+
+CLI::App* AddRun(CLI::App& app, RunOptions& options) {
+  CLI::App* run = app.add_subcommand(
+      "run",
+      "Runs a scenario in virtual time: the deployed coordinator and device "
+      "sessions over simulated devices.\n"
+      "Examples:\n"
+      "  shoal-sim run demo\n"
+      "  shoal-sim run my_scenario.yaml --out results --threads 2\n"
+      "  shoal-sim run demo --set training.learning_rate=0.05 --set "
+      "population.devices=200 --seed 3");
+  run->add_option("SCENARIO", options.scenario,
+                  "file, or the name of a built-in scenario")
+      ->required();
+  run->add_option("--set", options.settings,
+                  "PATH=VALUE: another value than the scenario's; paths begin "
+                  "with task, population, simulation or seed, or below task")
+      ->take_all();
+  run->add_option("--seed", options.seed, "of everything that is random")
+      ->check(configuration::WholeNumber(0));
+  run->add_option("--threads", options.threads,
+                  "that train (default: one per core); the results are the "
+                  "same for any number")
+      ->check(configuration::WholeNumber(1));
+  run->add_option("--out", options.out,
+                  "folder for rounds.csv, devices.csv, summary.json, "
+                  "scenario.yaml and models/ (default: one below $TMPDIR that "
+                  "the next run removes)");
+  run->add_flag("--json", options.json,
+                "print the summary as JSON, the progress on standard error");
+  return run;
+}
+
+int ListScenarios() {
+  for (const BuiltInScenario& scenario : BuiltInScenarios()) {
+    std::printf("%-14s%s\n", std::string(scenario.name).c_str(),
+                scenario.Title().c_str());
+  }
+  return protocol::kExitOk;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "Runs federations on one machine.\n"
-      "Example:\n  shoal-sim live --rounds 10 --out results",
+      "Examples:\n"
+      "  shoal-sim scenarios\n"
+      "  shoal-sim run demo --out results\n"
+      "  shoal-sim live --rounds 10 --out results",
       "shoal-sim");
   app.set_version_flag("--version", "shoal-sim " + LongVersion());
   app.require_subcommand(1);
+  RunOptions run;
+  const CLI::App* const run_command = AddRun(app, run);
+  const CLI::App* const scenarios = app.add_subcommand(
+      "scenarios", "Lists the built-in scenarios.\nExample: shoal-sim scenarios");
   LiveOptions live;
   AddLive(app, live);
   if (const auto code = configuration::ParseCommandLine(app, argc, argv);
       code.has_value()) {
     return *code;
   }
+  if (run_command->parsed()) return RunOne(run);
+  if (scenarios->parsed()) return ListScenarios();
   return Live(live);
 }
 

@@ -44,16 +44,6 @@ DeviceConditions ConditionsFrom(const Message& message) {
   return conditions;
 }
 
-DeviceEnergyCosts EnergyFrom(const Message& message) {
-  DeviceEnergyCosts energy;
-  Read(message, "per_connection", energy.joules_per_connection);
-  Read(message, "per_received_megabyte", energy.joules_per_received_megabyte);
-  Read(message, "per_sent_megabyte", energy.joules_per_sent_megabyte);
-  Read(message, "per_gigaflop", energy.joules_per_gigaflop);
-  Read(message, "watts_awake", energy.watts_awake);
-  return energy;
-}
-
 DeviceSensors SensorsFrom(const Message& message) {
   DeviceSensors sensors;
   Read(message, "meter", sensors.meter);
@@ -69,10 +59,20 @@ DeviceSensors SensorsFrom(const Message& message) {
 
 }  // namespace
 
+DeviceEnergyCosts DeviceEnergyFrom(const Message& message) {
+  DeviceEnergyCosts energy;
+  Read(message, "per_connection", energy.joules_per_connection);
+  Read(message, "per_received_megabyte", energy.joules_per_received_megabyte);
+  Read(message, "per_sent_megabyte", energy.joules_per_sent_megabyte);
+  Read(message, "per_gigaflop", energy.joules_per_gigaflop);
+  Read(message, "watts_awake", energy.watts_awake);
+  return energy;
+}
+
 DeviceLimits DeviceLimitsFrom(const Message& limits) {
   return {BudgetsFrom(Part(limits, "budgets")),
           ConditionsFrom(Part(limits, "conditions")),
-          EnergyFrom(Part(limits, "energy")),
+          DeviceEnergyFrom(Part(limits, "energy")),
           SensorsFrom(Part(limits, "sensors"))};
 }
 

@@ -7,6 +7,9 @@
 
 namespace shoal::client {
 
+// REQUIRES: an AgentEnergyCosts whose rules have been checked.
+DeviceEnergyCosts DeviceEnergyFrom(const protocol::schema::Message& energy);
+
 // REQUIRES: an AgentLimits whose rules have been checked.
 DeviceLimits DeviceLimitsFrom(const protocol::schema::Message& limits);
 

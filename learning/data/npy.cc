@@ -240,6 +240,20 @@ void DecodeFloats(const NpyArray& array, absl::Span<const char> bytes,
   }
 }
 
+absl::StatusOr<std::vector<float>> ReadFloats(const NpyArray& array) {
+  std::vector<int64_t> rows(array.rows.num_rows);
+  std::iota(rows.begin(), rows.end(), int64_t{0});
+  std::vector<float> values(rows.size() * array.num_columns);
+  SHOAL_RETURN_IF_ERROR(
+      ForEachRow(array.rows, rows, [&](size_t i, absl::Span<const char> bytes) {
+        DecodeFloats(array, bytes,
+                     absl::MakeSpan(&values[i * array.num_columns],
+                                    array.num_columns));
+        return absl::OkStatus();
+      }));
+  return values;
+}
+
 absl::StatusOr<std::vector<int64_t>> ReadIntegers(const NpyArray& array) {
   const bool integers = array.type == NpyType::kUint8 ||
                         array.type == NpyType::kInt32 ||

@@ -34,6 +34,9 @@ absl::StatusOr<NpyArray> OpenNpy(const std::string& path);
 void DecodeFloats(const NpyArray& array, absl::Span<const char> bytes,
                   absl::Span<float> out);
 
+// A whole array, row by row.
+absl::StatusOr<std::vector<float>> ReadFloats(const NpyArray& array);
+
 // A whole array of one column. DATA_LOSS unless its type is an integer.
 absl::StatusOr<std::vector<int64_t>> ReadIntegers(const NpyArray& array);
 

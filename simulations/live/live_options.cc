@@ -7,7 +7,9 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/status_macros.h"
+#include "simulations/results/built_in_scenarios.h"
 
 namespace shoal::simulations {
 namespace {
@@ -147,24 +149,26 @@ absl::Status ApplyRounds(const LiveOptions& options, Scenario& scenario) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Scenario> BuiltIn(absl::string_view name) {
+  const BuiltInScenario* built_in = FindBuiltInScenario(name);
+  SHOAL_CHECK(built_in != nullptr);
+  return configuration::ParseScenario(built_in->yaml,
+                                      absl::StrCat(name, ".yaml"));
+}
+
 absl::StatusOr<Scenario> LoadOrBuiltIn(const LiveOptions& options) {
   if (!options.scenario.empty()) {
     return configuration::LoadScenario(options.scenario);
   }
-  if (!options.target.empty()) {
-    return configuration::ParseScenario(RegressionScenario(),
-                                        "regression.yaml");
-  }
+  if (!options.target.empty()) return BuiltIn("regression");
   if (options.data.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(const learning::DataSource data,
                            learning::ParseDataSource(*options.data));
     if (std::holds_alternative<learning::TextSource>(data.kind)) {
-      return configuration::ParseScenario(TextScenario(), "text.yaml");
+      return BuiltIn("text");
     }
   }
-  return options.mixed
-             ? configuration::ParseScenario(MixedScenario(), "mixed.yaml")
-             : configuration::ParseScenario(DemoScenario(), "demo.yaml");
+  return BuiltIn(options.mixed ? "mixed" : "demo");
 }
 
 // A federation that can never fill a round would run until its deadlines.

@@ -37,13 +37,6 @@ struct LiveOptions {
 // Every device is a process of its own.
 inline constexpr int kMaxDevices = 1000;
 
-// The built-in scenarios, as text: simulations/scenarios/. Of classes, the same
-// on several kinds of devices, of texts and of target values.
-absl::string_view DemoScenario();
-absl::string_view MixedScenario();
-absl::string_view TextScenario();
-absl::string_view RegressionScenario();
-
 // The scenario that the options ask for, checked; without a file the built-in
 // one for their data. With another number of devices the round's cohort and
 // min_reports keep their share of it. Paths become absolute. INVALID_ARGUMENT

@@ -24,12 +24,12 @@
 #include "learning/initial_model.h"
 #include "learning/onnx/export_model.h"
 #include "protocol/exit_code.h"
-#include "simulations/live/device_classes.h"
+#include "simulations/device_classes.h"
 #include "simulations/live/local_deployment.h"
-#include "simulations/live/local_only.h"
+#include "simulations/results/local_only.h"
 #include "simulations/live/operator_client.h"
-#include "simulations/live/results_folder.h"
-#include "simulations/live/run_folder.h"
+#include "simulations/results/results_folder.h"
+#include "simulations/results/run_folder.h"
 
 namespace shoal::simulations {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "simulations/live/live_options.h"
-#include "simulations/live/progress.h"
+#include "simulations/results/progress.h"
 #include "simulations/live/summary.h"
 
 namespace shoal::simulations {

@@ -10,7 +10,7 @@
 #include "base/human_duration.h"
 #include "base/status_macros.h"
 #include "client/include/shoal/client.h"
-#include "simulations/live/device_classes.h"
+#include "simulations/device_classes.h"
 
 namespace shoal::simulations {
 namespace {

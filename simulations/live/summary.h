@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "learning/batch.h"
-#include "simulations/live/measure.h"
+#include "simulations/results/measure.h"
 #include "simulations/live/round_record.h"
 
 namespace shoal::simulations {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "simulations/results/built_in_scenarios.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::simulations {
@@ -88,7 +89,7 @@ TEST(LiveOptionsTest, RelativePathsBecomeAbsolute) {
 TEST(LiveOptionsTest, ScenarioFilesAreRead) {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/mine.yaml";
-  SHOAL_ASSERT_OK(WriteFileAtomically(path, DemoScenario()));
+  SHOAL_ASSERT_OK(WriteFileAtomically(path, FindBuiltInScenario("demo")->yaml));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
                              ResolveScenario({.scenario = path}));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto demo, ResolveScenario({}));
@@ -151,7 +152,7 @@ TEST(LiveOptionsTest, ScenarioSuitsTheData) {
 TEST(LiveOptionsTest, ColumnOfTheCommandLineReplacesThatOfTheScenario) {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/mine.yaml";
-  SHOAL_ASSERT_OK(WriteFileAtomically(path, RegressionScenario()));
+  SHOAL_ASSERT_OK(WriteFileAtomically(path, FindBuiltInScenario("regression")->yaml));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
                              ResolveScenario({.scenario = path, .label = "c"}));
   const auto& csv = std::get<learning::CsvSource>(scenario.data.kind);

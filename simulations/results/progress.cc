@@ -1,4 +1,4 @@
-#include "simulations/live/progress.h"
+#include "simulations/results/progress.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "simulations/live/measure.h"
+#include "simulations/results/measure.h"
 
 #include <cmath>
 

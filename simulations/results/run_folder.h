@@ -1,7 +1,7 @@
 // Folders that a run makes below $TMPDIR (or /tmp) and that do not pile up
 // there: what runs that were killed have left is removed by the next one.
-#ifndef SHOAL_SIMULATIONS_LIVE_RUN_FOLDER_H_
-#define SHOAL_SIMULATIONS_LIVE_RUN_FOLDER_H_
+#ifndef SHOAL_SIMULATIONS_RESULTS_RUN_FOLDER_H_
+#define SHOAL_SIMULATIONS_RESULTS_RUN_FOLDER_H_
 
 #include <memory>
 #include <string>
@@ -38,4 +38,4 @@ class RunFolder {
 
 }  // namespace shoal::simulations
 
-#endif  // SHOAL_SIMULATIONS_LIVE_RUN_FOLDER_H_
+#endif  // SHOAL_SIMULATIONS_RESULTS_RUN_FOLDER_H_

@@ -1,6 +1,6 @@
 // How good a model is, in the number that suits what it predicts.
-#ifndef SHOAL_SIMULATIONS_LIVE_MEASURE_H_
-#define SHOAL_SIMULATIONS_LIVE_MEASURE_H_
+#ifndef SHOAL_SIMULATIONS_RESULTS_MEASURE_H_
+#define SHOAL_SIMULATIONS_RESULTS_MEASURE_H_
 
 #include <string>
 
@@ -28,4 +28,4 @@ std::string ValueText(Measure measure, double value);
 
 }  // namespace shoal::simulations
 
-#endif  // SHOAL_SIMULATIONS_LIVE_MEASURE_H_
+#endif  // SHOAL_SIMULATIONS_RESULTS_MEASURE_H_

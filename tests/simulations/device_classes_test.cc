@@ -1,4 +1,4 @@
-#include "simulations/live/device_classes.h"
+#include "simulations/device_classes.h"
 
 #include <algorithm>
 #include <string>

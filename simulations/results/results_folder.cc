@@ -1,4 +1,4 @@
-#include "simulations/live/results_folder.h"
+#include "simulations/results/results_folder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

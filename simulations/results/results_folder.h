@@ -1,7 +1,7 @@
 // Where a live run leaves what came out of it: models/, rounds.csv and
 // summary.json; and scenario.yaml, what was run.
-#ifndef SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
-#define SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
+#ifndef SHOAL_SIMULATIONS_RESULTS_RESULTS_FOLDER_H_
+#define SHOAL_SIMULATIONS_RESULTS_RESULTS_FOLDER_H_
 
 #include <cstdint>
 #include <memory>
@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "simulations/live/run_folder.h"
+#include "simulations/results/run_folder.h"
 
 namespace shoal::simulations {
 
@@ -58,4 +58,4 @@ class ResultsFolder {
 
 }  // namespace shoal::simulations
 
-#endif  // SHOAL_SIMULATIONS_LIVE_RESULTS_FOLDER_H_
+#endif  // SHOAL_SIMULATIONS_RESULTS_RESULTS_FOLDER_H_

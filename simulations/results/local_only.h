@@ -1,7 +1,7 @@
 // The comparison that federated learning has to win: every device trains
 // alone, on its own examples.
-#ifndef SHOAL_SIMULATIONS_LIVE_LOCAL_ONLY_H_
-#define SHOAL_SIMULATIONS_LIVE_LOCAL_ONLY_H_
+#ifndef SHOAL_SIMULATIONS_RESULTS_LOCAL_ONLY_H_
+#define SHOAL_SIMULATIONS_RESULTS_LOCAL_ONLY_H_
 
 #include <cstdint>
 #include <functional>
@@ -54,4 +54,4 @@ absl::StatusOr<DeviceScores> ScoreDevices(const configuration::Task& task,
 
 }  // namespace shoal::simulations
 
-#endif  // SHOAL_SIMULATIONS_LIVE_LOCAL_ONLY_H_
+#endif  // SHOAL_SIMULATIONS_RESULTS_LOCAL_ONLY_H_

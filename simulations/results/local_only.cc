@@ -1,4 +1,4 @@
-#include "simulations/live/local_only.h"
+#include "simulations/results/local_only.h"
 
 #include <memory>
 #include <utility>

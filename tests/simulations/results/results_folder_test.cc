@@ -1,4 +1,4 @@
-#include "simulations/live/results_folder.h"
+#include "simulations/results/results_folder.h"
 
 #include <filesystem>
 #include <string>

@@ -1,4 +1,4 @@
-#include "simulations/live/run_folder.h"
+#include "simulations/results/run_folder.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

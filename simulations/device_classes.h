@@ -1,6 +1,6 @@
 // Which device of a scenario is of which class.
-#ifndef SHOAL_SIMULATIONS_LIVE_DEVICE_CLASSES_H_
-#define SHOAL_SIMULATIONS_LIVE_DEVICE_CLASSES_H_
+#ifndef SHOAL_SIMULATIONS_DEVICE_CLASSES_H_
+#define SHOAL_SIMULATIONS_DEVICE_CLASSES_H_
 
 #include <string>
 #include <vector>
@@ -19,4 +19,4 @@ std::string ClassesText(const configuration::Scenario& scenario);
 
 }  // namespace shoal::simulations
 
-#endif  // SHOAL_SIMULATIONS_LIVE_DEVICE_CLASSES_H_
+#endif  // SHOAL_SIMULATIONS_DEVICE_CLASSES_H_

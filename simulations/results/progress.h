@@ -1,7 +1,7 @@
 // What a live run shows while it runs: one line that is redrawn on a terminal,
 // plain lines elsewhere.
-#ifndef SHOAL_SIMULATIONS_LIVE_PROGRESS_H_
-#define SHOAL_SIMULATIONS_LIVE_PROGRESS_H_
+#ifndef SHOAL_SIMULATIONS_RESULTS_PROGRESS_H_
+#define SHOAL_SIMULATIONS_RESULTS_PROGRESS_H_
 
 #include <cstdint>
 #include <cstdio>
@@ -10,7 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "simulations/live/measure.h"
+#include "simulations/results/measure.h"
 
 namespace shoal::simulations {
 
@@ -68,4 +68,4 @@ class ProgressDisplay {
 
 }  // namespace shoal::simulations
 
-#endif  // SHOAL_SIMULATIONS_LIVE_PROGRESS_H_
+#endif  // SHOAL_SIMULATIONS_RESULTS_PROGRESS_H_

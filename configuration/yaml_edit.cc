@@ -1,0 +1,61 @@
+#include "configuration/yaml_edit.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace shoal::configuration {
+namespace {
+
+absl::Status Wrong(absl::string_view path, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", why));
+}
+
+// REQUIRES: `node` is a map, or nothing yet.
+absl::Status Set(YAML::Node node, const std::vector<std::string>& keys,
+                 size_t depth, const YAML::Node& value,
+                 absl::string_view path) {
+  if (keys[depth].empty()) {
+    return Wrong(path, "expected names with dots between them");
+  }
+  if (depth + 1 == keys.size()) {
+    node[keys[depth]] = value;
+    return absl::OkStatus();
+  }
+  YAML::Node child = node[keys[depth]];
+  if (!child.IsDefined() || child.IsNull()) {
+    child = YAML::Node(YAML::NodeType::Map);
+    node[keys[depth]] = child;
+  }
+  if (!child.IsMap()) {
+    return Wrong(path, absl::StrCat("'", keys[depth], "' is no map"));
+  }
+  return Set(child, keys, depth + 1, value, path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> SetInYaml(absl::string_view yaml,
+                                      absl::string_view path,
+                                      absl::string_view value) {
+  try {
+    YAML::Node root = YAML::Load(std::string(yaml));
+    if (root.IsDefined() && !root.IsNull() && !root.IsMap()) {
+      return Wrong(path, "the file is no map");
+    }
+    const std::vector<std::string> keys = absl::StrSplit(path, '.');
+    const absl::Status set =
+        Set(root, keys, 0, YAML::Load(std::string(value)), path);
+    if (!set.ok()) return set;
+    YAML::Emitter out;
+    out << root;
+    return absl::StrCat(out.c_str(), "\n");
+  } catch (const YAML::Exception& error) {
+    return Wrong(path, error.what());
+  }
+}
+
+}  // namespace shoal::configuration

@@ -1,0 +1,21 @@
+// Changes single values of a YAML file.
+#ifndef SHOAL_CONFIGURATION_YAML_EDIT_H_
+#define SHOAL_CONFIGURATION_YAML_EDIT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace shoal::configuration {
+
+// The file with `value`, itself YAML, at `path`: "training.learning_rate";
+// maps on the way are made where they are missing. INVALID_ARGUMENT when one of
+// the two is no YAML, or something on the way is no map.
+absl::StatusOr<std::string> SetInYaml(absl::string_view yaml,
+                                      absl::string_view path,
+                                      absl::string_view value);
+
+}  // namespace shoal::configuration
+
+#endif  // SHOAL_CONFIGURATION_YAML_EDIT_H_

@@ -1,0 +1,307 @@
+#include "simulations/run/run_scenario.h"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/child_process.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "base/thread_pool.h"
+#include "base/version.h"
+#include "learning/data/npy.h"
+#include "learning/model.h"
+#include "learning/onnx/export_model.h"
+#include "simulations/device_classes.h"
+#include "simulations/federation.h"
+#include "simulations/results/results_folder.h"
+#include "simulations/run/evaluator.h"
+#include "simulations/run/run_tables.h"
+#include "simulations/run/scenario_population.h"
+
+namespace shoal::simulations {
+namespace {
+
+using configuration::Scenario;
+
+// On what is no terminal: how often a line is worth while.
+constexpr absl::Duration kLineInterval = absl::Seconds(1);
+constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
+
+absl::StatusOr<std::vector<std::vector<int64_t>>> ReadSchedule(
+    const std::string& path, int64_t num_devices) {
+  std::vector<std::vector<int64_t>> rounds;
+  if (path.empty()) return rounds;
+  SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  int line_number = 0;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++line_number;
+    std::vector<int64_t> round;
+    for (const absl::string_view word :
+         absl::StrSplit(line, absl::ByAnyChar(" ,\t\r"), absl::SkipEmpty())) {
+      int64_t device = 0;
+      if (!absl::SimpleAtoi(word, &device) || device < 0 ||
+          device >= num_devices) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(path, ":", line_number, ": '", word,
+                         "', expected the number of a device below ",
+                         num_devices));
+      }
+      round.push_back(device);
+    }
+    if (!round.empty()) rounds.push_back(std::move(round));
+  }
+  if (rounds.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": names no devices"));
+  }
+  return rounds;
+}
+
+// A model of ours, or all parameters in order.
+absl::StatusOr<std::string> ReadInitialModel(const std::string& path,
+                                             const learning::Model& model) {
+  if (path.empty()) return std::string();
+  if (!absl::EndsWith(path, ".npy")) return ReadFile(path);
+  SHOAL_ASSIGN_OR_RETURN(const learning::NpyArray array,
+                         learning::OpenNpy(path));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<float> values,
+                         learning::ReadFloats(array));
+  const int64_t expected = model.layout().num_parameters();
+  if (static_cast<int64_t>(values.size()) != expected) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": has ", values.size(), " values, expected the ",
+                     expected, " parameters of ", model.spec().ToString()));
+  }
+  return learning::SerializeModel(
+      model.layout(), learning::ParameterVector(values.begin(), values.end()));
+}
+
+class Run {
+ public:
+  Run(const RunOptions& options, const RunEnvironment& environment)
+      : options_(options),
+        environment_(environment),
+        start_(clock_.Monotonic()),
+        num_threads_(options.threads > 0
+                         ? options.threads
+                         : std::max(1, static_cast<int>(
+                                           std::thread::hardware_concurrency()))),
+        threads_(num_threads_) {}
+
+  absl::StatusOr<RunSummary> Do() {
+    SHOAL_RETURN_IF_ERROR(Prepare());
+    SHOAL_ASSIGN_OR_RETURN(const FederationResult result, Train());
+    return Conclude(result);
+  }
+
+ private:
+  absl::Status Prepare();
+  absl::StatusOr<FederationResult> Train();
+  absl::Status OnRound(const RoundNews& news);
+  void Show(const RoundLine& line);
+  absl::StatusOr<RunSummary> Conclude(const FederationResult& result);
+  absl::Status WriteDevices(const FederationResult& result);
+  absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
+
+  const RunOptions& options_;
+  const RunEnvironment& environment_;
+  const RealClock clock_;
+  const absl::Duration start_;
+  const int num_threads_;
+  ThreadPool threads_;  // for scores
+
+  Scenario scenario_;
+  std::unique_ptr<learning::FederatedData> data_;
+  std::unique_ptr<ScenarioPopulation> population_;
+  std::unique_ptr<learning::Dataset> test_;
+  std::unique_ptr<learning::Model> model_;
+  std::unique_ptr<ResultsFolder> results_;
+  absl::Duration train_start_;
+  absl::Duration shown_ = -absl::InfiniteDuration();
+  ProgressState progress_;
+  std::vector<RoundLine> lines_;
+  FleetTotals totals_;  // as of the last line
+  int64_t samples_ = 0;
+};
+
+absl::Status Run::Prepare() {
+  SHOAL_ASSIGN_OR_RETURN(scenario_, ScenarioFor(options_));
+  SHOAL_ASSIGN_OR_RETURN(
+      data_, learning::FederatedData::Open(scenario_.data, scenario_.partition,
+                                           scenario_.devices, scenario_.seed));
+  SHOAL_ASSIGN_OR_RETURN(population_,
+                         ScenarioPopulation::Create(scenario_, *data_));
+  SHOAL_ASSIGN_OR_RETURN(model_, learning::Model::Create(scenario_.task.model));
+  SHOAL_RETURN_IF_ERROR(
+      learning::CheckFit(*model_, ExampleShape(data_->shape(), 1)));
+  if (data_->shape().missing_values &&
+      !scenario_.task.model.preprocessing.impute) {
+    return absl::InvalidArgumentError(
+        "the data lack values, expected a model that imputes them "
+        "(task.model.preprocessing.impute)");
+  }
+  SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTest());
+  SHOAL_ASSIGN_OR_RETURN(
+      results_, ResultsFolder::Open(options_.out,
+                                    configuration::ScenarioYaml(scenario_)));
+  progress_.measure = MeasureOf(*model_);
+  progress_.rounds = scenario_.task.rounds;
+  const std::string classes = ClassesText(scenario_);
+  environment_.display.Say(absl::StrCat(
+      scenario_.task.name, ": ", scenario_.devices, " devices",
+      classes.empty() ? "" : absl::StrCat(" (", classes, ")"), ", ",
+      scenario_.task.model.ToString(), ", ", scenario_.task.rounds,
+      " rounds, ", num_threads_, num_threads_ == 1 ? " thread" : " threads"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FederationResult> Run::Train() {
+  const configuration::SimulationPlan& plan = scenario_.simulation;
+  FederationOptions options;
+  options.task = scenario_.task;
+  options.population = population_.get();
+  options.seed = scenario_.seed;
+  options.num_threads = num_threads_;
+  SHOAL_ASSIGN_OR_RETURN(options.initial_model,
+                         ReadInitialModel(plan.initial_model, *model_));
+  SHOAL_ASSIGN_OR_RETURN(options.schedule,
+                         ReadSchedule(plan.schedule, scenario_.devices));
+  options.thin_above = plan.thin_above;
+  options.time_limit = plan.time_limit;
+  options.forget_history = true;
+  options.keep_going = [this] { return !environment_.interrupted(); };
+  options.on_round = [this](const RoundNews& news) { return OnRound(news); };
+  train_start_ = clock_.Monotonic();
+  return RunFederation(options);
+}
+
+absl::Status Run::OnRound(const RoundNews& news) {
+  RoundLine line;
+  line.round = news.row.number;
+  line.committed = !news.model.empty();
+  line.virtual_seconds = absl::ToDoubleSeconds(news.time);
+  line.train_loss = news.row.train_loss;
+  line.assigned = news.row.assigned;
+  line.reported = news.row.accepted;
+  line.bytes_down = news.totals.bytes_down - totals_.bytes_down;
+  line.bytes_up = news.totals.bytes_up - totals_.bytes_up;
+  line.joules = news.totals.joules - totals_.joules;
+  totals_ = news.totals;
+  if (line.committed) {
+    samples_ += news.row.total_examples * scenario_.task.training.epochs;
+    const bool is_last = line.round == scenario_.task.rounds;
+    if (is_last || line.round % scenario_.simulation.evaluate_every == 0) {
+      SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
+                             learning::ViewModel(news.model));
+      SHOAL_ASSIGN_OR_RETURN(
+          line.test, EvaluateInParallel(
+                         *model_,
+                         model_->DeviceVector(learning::ParameterVector(
+                             view.parameters.begin(), view.parameters.end())),
+                         *test_, threads_));
+    }
+  } else {
+    environment_.display.Say(absl::StrCat("round ", line.round, " failed (",
+                                          news.row.failure, "): ",
+                                          line.reported, " of ",
+                                          news.row.min_reports, " reports"));
+  }
+  lines_.push_back(line);
+  Show(line);
+  return absl::OkStatus();
+}
+
+void Run::Show(const RoundLine& line) {
+  if (line.committed) ++progress_.rounds_done;
+  progress_.reports = line.reported;
+  progress_.train_loss = line.train_loss;
+  if (line.test.has_value()) {
+    progress_.test = ValueOf(progress_.measure, *line.test);
+  }
+  progress_.bytes_up = totals_.bytes_up;
+  progress_.bytes_down = totals_.bytes_down;
+  progress_.elapsed = clock_.Monotonic() - train_start_;
+  const bool is_last = progress_.rounds_done == progress_.rounds;
+  const absl::Duration since = progress_.elapsed - shown_;
+  if (is_last || since >= kLineInterval) {
+    environment_.display.RoundDone(progress_);
+    shown_ = progress_.elapsed;
+  } else if (since >= kRedrawInterval) {
+    environment_.display.Update(progress_);
+  }
+}
+
+absl::Status Run::WriteDevices(const FederationResult& result) {
+  std::vector<DeviceLine> lines;
+  for (const auto& [device, totals] : result.devices) {
+    lines.push_back({device, population_->ClassOf(device).name,
+                     population_->num_examples(device), totals});
+  }
+  return WriteFileAtomically(results_->path() + "/devices.csv",
+                             DevicesCsv(lines));
+}
+
+absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
+  environment_.display.Finish();
+  RunSummary summary;
+  summary.name = scenario_.task.name;
+  summary.model = scenario_.task.model.ToString();
+  summary.measure = progress_.measure;
+  summary.final_test = *lines_.back().test;
+  summary.rounds_completed = progress_.rounds_done;
+  summary.rounds_failed = result.rounds_failed;
+  summary.virtual_seconds = absl::ToDoubleSeconds(result.simulated_time);
+  summary.bytes_up = result.bytes_up;
+  summary.bytes_down = result.bytes_down;
+  summary.joules = result.joules;
+  summary.seed = scenario_.seed;
+  summary.devices = scenario_.devices;
+  summary.devices_seen = static_cast<int64_t>(result.devices.size());
+  summary.training_seconds = absl::ToDoubleSeconds(result.trainings.busy);
+  summary.longest_trainings_seconds =
+      absl::ToDoubleSeconds(result.trainings.bound);
+  summary.version = LongVersion();
+  summary.folder = results_->path();
+  summary.kept_for_good = results_->is_kept_for_good();
+  const int64_t version = result.models.back().version;
+  summary.model_path = results_->ModelPath(version);
+  SHOAL_RETURN_IF_ERROR(results_->WriteModel(version, result.final_model));
+  SHOAL_ASSIGN_OR_RETURN(const learning::StoredModel final,
+                         learning::ParseModel(result.final_model));
+  learning::ExportOptions options;
+  options.onnx = learning::DescribeVersion(
+      scenario_.task.name, scenario_.task.model, Sha256(result.final_model),
+      version);
+  SHOAL_ASSIGN_OR_RETURN(
+      const learning::ExportedModel exported,
+      learning::ExportModel(*model_, model_->DeviceVector(final.parameters),
+                            options));
+  SHOAL_RETURN_IF_ERROR(results_->WriteOnnx(version, exported.file));
+  summary.onnx_path = results_->OnnxPath(version);
+  SHOAL_RETURN_IF_ERROR(WriteDevices(result));
+  summary.wall_seconds = absl::ToDoubleSeconds(Elapsed());
+  summary.samples_per_second =
+      static_cast<double>(samples_) /
+      absl::ToDoubleSeconds(clock_.Monotonic() - train_start_);
+  summary.peak_resident_bytes = PeakResidentBytes();
+  SHOAL_RETURN_IF_ERROR(results_->WriteSummary(RunRoundsCsv(lines_),
+                                               RunSummaryJson(summary)));
+  return summary;
+}
+
+}  // namespace
+
+absl::StatusOr<RunSummary> RunScenario(const RunOptions& options,
+                                       const RunEnvironment& environment) {
+  return Run(options, environment).Do();
+}
+
+}  // namespace shoal::simulations

@@ -1,0 +1,91 @@
+// `shoal-sim run`: a scenario in virtual time, from its file to its results.
+#ifndef SHOAL_SIMULATIONS_RUN_RUN_SCENARIO_H_
+#define SHOAL_SIMULATIONS_RUN_RUN_SCENARIO_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "configuration/programs.h"
+#include "learning/batch.h"
+#include "simulations/results/measure.h"
+#include "simulations/results/progress.h"
+
+namespace shoal::simulations {
+
+// The command line.
+struct RunOptions {
+  std::string scenario;  // a file, or the name of a built-in one
+  std::vector<std::string> settings = {};  // PATH=VALUE
+  std::optional<uint64_t> seed = {};
+  int threads = 0;       // 0: one per core
+  std::string out = {};  // folder for the results; "": a temporary one
+  bool json = false;
+};
+
+struct RunEnvironment {
+  ProgressDisplay& display;
+  std::function<bool()> interrupted;
+};
+
+// A line of rounds.csv, and a point of the curves.
+struct RoundLine {
+  int64_t round = 0;  // version of the model that it made or was to make
+  bool committed = false;
+  double virtual_seconds = 0;
+  std::optional<double> train_loss;
+  std::optional<learning::Score> test;
+  int assigned = 0;
+  int reported = 0;
+  // Since the line before.
+  int64_t bytes_down = 0;
+  int64_t bytes_up = 0;
+  double joules = 0;
+};
+
+struct RunSummary {
+  std::string name;  // of the task
+  std::string model;
+  std::string algorithm;
+  Measure measure = Measure::kAccuracy;
+  learning::Score final_test;
+  int64_t rounds_completed = 0;
+  int64_t rounds_failed = 0;
+  double wall_seconds = 0;
+  double samples_per_second = 0;  // of counted updates
+  int64_t peak_resident_bytes = 0;
+  double virtual_seconds = 0;
+  int64_t bytes_up = 0;
+  int64_t bytes_down = 0;
+  double joules = 0;
+  uint64_t seed = 0;
+  int64_t devices = 0;
+  int64_t devices_seen = 0;  // that had a session
+  double training_seconds = 0;  // of all threads
+  double longest_trainings_seconds = 0;
+  std::string version;
+  std::string folder;
+  bool kept_for_good = true;
+  std::string model_path;
+  std::string onnx_path;
+};
+
+// The scenario that the options ask for, checked, with absolute paths.
+// INVALID_ARGUMENT names the option or the place in the file; NOT_FOUND.
+absl::StatusOr<configuration::Scenario> ScenarioFor(const RunOptions& options);
+
+// Errors: as ScenarioFor; of the data; CANCELLED when interrupted;
+// DEADLINE_EXCEEDED at the scenario's time limit.
+absl::StatusOr<RunSummary> RunScenario(const RunOptions& options,
+                                       const RunEnvironment& environment);
+
+std::string RunSummaryJson(const RunSummary& summary);
+std::string RunSummaryText(const RunSummary& summary);
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_RUN_RUN_SCENARIO_H_

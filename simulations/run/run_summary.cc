@@ -1,0 +1,127 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/human_duration.h"
+#include "simulations/run/run_scenario.h"
+#include "simulations/run/run_tables.h"
+
+namespace shoal::simulations {
+namespace {
+
+// As short as can be, and the same number when it is read.
+std::string Number(double value) {
+  return nlohmann::json(value).dump();
+}
+
+std::string NumberOrNothing(const std::optional<double>& value) {
+  return value.has_value() ? Number(*value) : "";
+}
+
+}  // namespace
+
+std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
+  std::string csv =
+      "round,virtual_seconds,train_loss,test_loss,test_accuracy,assigned,"
+      "reported,bytes_down,bytes_up,energy_joules,epsilon,state\n";
+  for (const RoundLine& line : lines) {
+    std::optional<double> test_loss, test_accuracy;
+    if (line.test.has_value()) {
+      test_loss = line.test->loss();
+      test_accuracy = line.test->accuracy();
+    }
+    absl::StrAppend(&csv, line.round, ",", Number(line.virtual_seconds), ",",
+                    NumberOrNothing(line.train_loss), ",",
+                    NumberOrNothing(test_loss), ",",
+                    NumberOrNothing(test_accuracy), ",", line.assigned, ",",
+                    line.reported, ",", line.bytes_down, ",", line.bytes_up);
+    absl::StrAppend(&csv, ",", Number(line.joules), ",,",
+                    line.committed ? "committed" : "failed", "\n");
+  }
+  return csv;
+}
+
+std::string DevicesCsv(absl::Span<const DeviceLine> lines) {
+  std::string csv =
+      "device,class,examples,sessions,assignments,contributions,steps,"
+      "bytes_down,bytes_up,energy_joules\n";
+  for (const DeviceLine& line : lines) {
+    const DeviceTotals& totals = line.totals;
+    absl::StrAppend(&csv, line.device, ",", line.kind, ",", line.examples, ",",
+                    totals.sessions, ",", totals.assignments, ",",
+                    totals.contributions, ",", totals.steps, ",");
+    absl::StrAppend(&csv, totals.bytes_down, ",", totals.bytes_up, ",",
+                    Number(totals.joules), "\n");
+  }
+  return csv;
+}
+
+std::string RunSummaryJson(const RunSummary& summary) {
+  nlohmann::ordered_json json;
+  json["name"] = summary.name;
+  json["model"] = summary.model;
+  json["final_test_accuracy"] = nullptr;
+  if (const auto accuracy = summary.final_test.accuracy();
+      accuracy.has_value()) {
+    json["final_test_accuracy"] = *accuracy;
+  }
+  json["final_test_loss"] = summary.final_test.loss();
+  if (summary.measure == Measure::kRmse) {
+    json["final_test_rmse"] = std::sqrt(summary.final_test.loss());
+  }
+  json["rounds_completed"] = summary.rounds_completed;
+  json["rounds_failed"] = summary.rounds_failed;
+  json["wall_seconds"] = summary.wall_seconds;
+  json["samples_per_second"] = summary.samples_per_second;
+  json["peak_resident_bytes"] = summary.peak_resident_bytes;
+  json["virtual_seconds"] = summary.virtual_seconds;
+  json["bytes_up"] = summary.bytes_up;
+  json["bytes_down"] = summary.bytes_down;
+  json["energy_joules"] = summary.joules;
+  json["epsilon"] = nullptr;
+  json["seed"] = summary.seed;
+  json["devices"] = summary.devices;
+  json["devices_seen"] = summary.devices_seen;
+  json["training_seconds"] = summary.training_seconds;
+  json["longest_trainings_seconds"] = summary.longest_trainings_seconds;
+  json["version"] = summary.version;
+  return json.dump(2) + "\n";
+}
+
+std::string RunSummaryText(const RunSummary& summary) {
+  std::string text = absl::StrFormat(
+      "%s: %d rounds in %s of virtual time, computed in %s.\n\n", summary.name,
+      summary.rounds_completed,
+      HumanDuration(absl::Seconds(summary.virtual_seconds)),
+      HumanDuration(absl::Seconds(summary.wall_seconds)));
+  const auto row = [&](absl::string_view label, const std::string& value) {
+    absl::StrAppendFormat(&text, "  %-18s%s\n", label, value);
+  };
+  const double value = summary.measure == Measure::kRmse
+                           ? std::sqrt(summary.final_test.loss())
+                           : ValueOf(summary.measure, summary.final_test);
+  row("held-out data",
+      absl::StrFormat("%s %s, loss %.4f", WordsFor(summary.measure),
+                      ValueText(summary.measure, value),
+                      summary.final_test.loss()));
+  row("devices", absl::StrCat(summary.devices_seen, " of ", summary.devices,
+                              " had a session"));
+  if (summary.rounds_failed > 0) {
+    row("failed rounds", absl::StrCat(summary.rounds_failed));
+  }
+  row("traffic", absl::StrFormat("%.1f MB up, %.1f MB down",
+                                 summary.bytes_up / 1e6,
+                                 summary.bytes_down / 1e6));
+  row("energy", absl::StrFormat("%.3g kJ", summary.joules / 1e3));
+  row("speed", absl::StrFormat("%.3g samples/s, %.0f MB resident at the peak",
+                               summary.samples_per_second,
+                               summary.peak_resident_bytes / 1e6));
+  row("results", absl::StrCat(summary.folder, summary.kept_for_good
+                                                  ? ""
+                                                  : " (until the next run; "
+                                                    "--out DIR keeps them)"));
+  return text;
+}
+
+}  // namespace shoal::simulations
