@@ -151,9 +151,10 @@ struct Simulated {
   double bound_seconds = 0;
 };
 
-absl::StatusOr<Simulated> SimulatedSeconds(
-    const Workload& workload, const learning::Model& model,
-    const std::vector<UserData>& users, int64_t rounds, int threads) {
+absl::StatusOr<Simulated> SimulatedSeconds(const Workload& workload,
+                                           const learning::Model& model,
+                                           const std::vector<UserData>& users,
+                                           int64_t rounds, int threads) {
   std::vector<const learning::Dataset*> devices;
   for (const UserData& user : users) devices.push_back(&user);
   const simulations::InMemoryPopulation population(devices);
@@ -187,9 +188,9 @@ absl::StatusOr<nlohmann::json> Measure(const Workload& workload, int64_t rounds,
   double bound = 0;
   for (int i = 0; i <= options.repetitions; ++i) {
     const double theirs = BareSeconds(workload, *model, users, rounds);
-    SHOAL_ASSIGN_OR_RETURN(const Simulated ours,
-                           SimulatedSeconds(workload, *model, users, rounds,
-                                            options.threads));
+    SHOAL_ASSIGN_OR_RETURN(
+        const Simulated ours,
+        SimulatedSeconds(workload, *model, users, rounds, options.threads));
     if (i == 0) continue;  // warm-up
     simulated.push_back(ours.seconds);
     bare.push_back(theirs);
@@ -198,8 +199,7 @@ absl::StatusOr<nlohmann::json> Measure(const Workload& workload, int64_t rounds,
     bound = ours.bound_seconds;
   }
   const double seconds = Median(simulated);
-  const Figures ours =
-      FiguresOf(workload, rounds, seconds, options.threads);
+  const Figures ours = FiguresOf(workload, rounds, seconds, options.threads);
   const Figures theirs = FiguresOf(workload, rounds, Median(bare), 1);
   const double cost = 1e6 * Median(own) /
                       (static_cast<double>(rounds) *
@@ -237,7 +237,8 @@ absl::Status Run(const Options& options) {
   };
   for (const Choice& choice :
        {Choice{"W1", learning::MakeW1, 20}, Choice{"W2", learning::MakeW2, 4},
-        Choice{"W3", learning::MakeW3, 1}, Choice{"W4", learning::MakeW4, 10}}) {
+        Choice{"W3", learning::MakeW3, 1},
+        Choice{"W4", learning::MakeW4, 10}}) {
     if (!options.only.empty() &&
         std::find(options.only.begin(), options.only.end(), choice.name) ==
             options.only.end()) {
@@ -257,7 +258,8 @@ int main(int argc, char** argv) {
   shoal::bench::Options options;
   CLI::App app(
       "Workloads W1 to W4 through the whole simulator, beside bare training.\n"
-      "Example: script/bench simulation --only W2,W4 --threads 2 --json s.json");
+      "Example: script/bench simulation --only W2,W4 --threads 2 --json "
+      "s.json");
   app.add_option("--repetitions", options.repetitions, "of each measurement")
       ->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "that train")

@@ -31,8 +31,8 @@ struct WorkSite {
   TrainingSource source;
   ClientState& state;
   const Clock& clock;
-  int64_t memory_bytes = 0;  // what training may use; 0: not limited
-  uint64_t seed = 0;         // of the device
+  int64_t memory_bytes = 0;            // what training may use; 0: not limited
+  uint64_t seed = 0;                   // of the device
   TrainingBackend* backend = nullptr;  // null: BeginLocalTraining
 };
 

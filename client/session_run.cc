@@ -271,10 +271,10 @@ absl::Duration SessionRun::Perform(const DoCheckIn& action,
 
 void SessionRun::OnAssigned() {
   const protocol::Assignment& assignment = *session_.assignment();
-  work_.emplace(WorkSite{source_, state_, *options_.clock,
-                         options_.memory_bytes, options_.seed,
-                         options_.backend},
-                assignment);
+  work_.emplace(
+      WorkSite{source_, state_, *options_.clock, options_.memory_bytes,
+               options_.seed, options_.backend},
+      assignment);
   result_.report.task = assignment.task;
   result_.report.round_id = assignment.round_id;
   result_.report.model_version = assignment.model.version;

@@ -233,9 +233,9 @@ std::string ScenarioYaml(const Scenario& scenario) {
     WritePartition(*scenario.partition, MutablePart(population, "partition"));
   }
   for (const DeviceClass& kind : scenario.classes) {
-    WriteDeviceClass(kind, protocol::schema::AddPart(
-                               MutablePart(population, "devices_model"),
-                               "mix"));
+    WriteDeviceClass(kind,
+                     protocol::schema::AddPart(
+                         MutablePart(population, "devices_model"), "mix"));
   }
   WriteSimulation(scenario.simulation, MutablePart(message, "simulation"));
   Write(message, "seed", scenario.seed);

@@ -54,8 +54,8 @@ class Thinned final : public Arrivals {
     }
     if (next_ == absl::InfiniteFuture()) next_ = now + Gap();
     while (next_ <= now) {
-      const auto device = static_cast<int64_t>(
-          rng_.Below(site_.population->num_devices()));
+      const auto device =
+          static_cast<int64_t>(rng_.Below(site_.population->num_devices()));
       if (!site_.is_busy(device) &&
           site_.population->AvailableUntil(device, next_) > next_) {
         site_.plan({next_, device});

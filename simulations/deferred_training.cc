@@ -28,10 +28,9 @@ struct Computation {
   absl::StatusOr<LocalUpdate> Compute() {
     SHOAL_ASSIGN_OR_RETURN(const auto data, load());
     run.private_values = private_values;
-    SHOAL_ASSIGN_OR_RETURN(const auto local,
-                           learning::LocalTraining::Create(
-                               *model, base, *data, *training, *algorithm,
-                               run));
+    SHOAL_ASSIGN_OR_RETURN(
+        const auto local, learning::LocalTraining::Create(
+                              *model, base, *data, *training, *algorithm, run));
     while (local->num_steps() < num_steps) {
       SHOAL_RETURN_IF_ERROR(local->Step());
     }
@@ -51,7 +50,11 @@ class DeferredRun final : public client::TrainingRun {
         num_examples_(order.data.num_examples()),
         num_values_(order.model.layout().num_parameters()) {
     computation_ = std::make_unique<Computation>(Computation{
-        &order.model, order.base, &order.training, &order.algorithm, order.run,
+        &order.model,
+        order.base,
+        &order.training,
+        &order.algorithm,
+        order.run,
         {order.run.private_values.begin(), order.run.private_values.end()},
         options.load});
   }
@@ -81,11 +84,12 @@ class DeferredRun final : public client::TrainingRun {
     TrainingJob job;
     job.needed = options_.clock->Now();
     job.device = options_.device;
-    job.flops = cost_.before.flops +
-                static_cast<double>(num_steps_) * cost_.step.flops;
+    job.flops =
+        cost_.before.flops + static_cast<double>(num_steps_) * cost_.step.flops;
     job.num_bytes = num_values_ * static_cast<int64_t>(sizeof(float));
-    job.compute = [computation = std::shared_ptr<Computation>(
-                       std::move(computation_))] {
+    job.is_wanted = options_.is_wanted;
+    job.compute = [computation =
+                       std::shared_ptr<Computation>(std::move(computation_))] {
       return computation->Compute();
     };
     handle_ = options_.pool->Add(std::move(job));

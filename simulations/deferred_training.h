@@ -28,8 +28,7 @@ struct DeferredTrainingOptions {
   int64_t device = 0;
   ComputePace pace;
   // The device's examples; called on any thread, when they are needed.
-  std::function<
-      absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
+  std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
       load;
   // Whether the coordinator will look at an update that is begun to be sent
   // now. If not, it is not computed. Empty: it will.

@@ -17,9 +17,7 @@ class DeviceClock final : public Clock {
   explicit DeviceClock(absl::Time now) : now_(now) {}
 
   absl::Time Now() const override { return now_; }
-  absl::Duration Monotonic() const override {
-    return now_ - absl::UnixEpoch();
-  }
+  absl::Duration Monotonic() const override { return now_ - absl::UnixEpoch(); }
 
   // REQUIRES: `step` is not negative.
   void Advance(absl::Duration step) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -27,6 +28,8 @@ using coordinator::RoundRow;
 
 constexpr int64_t kSpoolBytes = int64_t{1} << 40;  // nothing is ever refused
 constexpr int kRoundsPerRead = 64;
+// Without history: late devices ask for rounds and models that are over.
+constexpr int kKeptRounds = 8;
 
 // A device may go on. Devices change their plans: an event that is not the
 // newest of its device is passed over.
@@ -93,7 +96,10 @@ absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
 class Federation {
  public:
   explicit Federation(const FederationOptions& options)
-      : options_(options), rng_(DeriveSeed(options.seed, "coordinator")) {}
+      : options_(options),
+        rng_(DeriveSeed(options.seed, "coordinator")),
+        store_(coordinator::MakeMemoryStore(
+            {.keep_newest = options.forget_history ? kKeptRounds : 0})) {}
 
   absl::StatusOr<FederationResult> Run();
 
@@ -121,8 +127,7 @@ class Federation {
   const FederationOptions& options_;
   NullLogger null_log_;
   InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
-  const std::unique_ptr<coordinator::RoundStore> store_ =
-      coordinator::MakeMemoryStore();
+  const std::unique_ptr<coordinator::RoundStore> store_;
   const std::unique_ptr<coordinator::UploadSpool> spool_ =
       coordinator::MakeMemorySpool(kSpoolBytes);
   std::unique_ptr<coordinator::RoundEngine> engine_;
@@ -136,6 +141,7 @@ class Federation {
   std::unique_ptr<Arrivals> arrivals_;
   absl::flat_hash_map<int64_t, Seat> seats_;
   absl::flat_hash_map<int64_t, DeviceMemo> memos_;
+  std::set<int64_t> busy_;  // with a session under way
 
   coordinator::RoundStanding standing_;
   bool round_moved_ = false;
@@ -164,11 +170,7 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
   site.plan = [this](const Arrival& arrival) {
     Plan(arrival.time, arrival.device);
   };
-  site.is_busy = [this](int64_t device) {
-    const auto seat = seats_.find(device);
-    return seat != seats_.end() && seat->second.device != nullptr &&
-           !seat->second.device->is_idle();
-  };
+  site.is_busy = [this](int64_t device) { return busy_.contains(device); };
   if (!options_.schedule.empty()) return MakeScheduled(site, options_.schedule);
   return options_.population->num_devices() > options_.thin_above
              ? MakeThinned(site, options_.check_in_interval)
@@ -245,6 +247,13 @@ absl::Status Federation::OnRoundOver(const RoundRow& row) {
   news.row = row;
   news.time = now_ - absl::UnixEpoch();
   news.totals = totals_;
+  for (const int64_t index : busy_) {
+    const SimulatedDevice& device = *seats_[index].device;
+    const client::Work work = device.WorkDone();
+    news.totals.bytes_up += static_cast<int64_t>(work.bytes_sent);
+    news.totals.bytes_down += static_cast<int64_t>(work.bytes_received);
+    news.totals.joules += device.JoulesOf(work);
+  }
   news.outcomes = outcomes_[row.id];
   if (row.state == coordinator::RoundState::kCommitted) {
     SHOAL_ASSIGN_OR_RETURN(const SharedModel model,
@@ -257,11 +266,14 @@ absl::Status Federation::OnRoundOver(const RoundRow& row) {
 absl::Status Federation::GoOn(int64_t index) {
   Seat& seat = seats_[index];
   if (seat.device == nullptr) {
-    seat.device = std::make_unique<SimulatedDevice>(site_, index, now_,
-                                                    memos_[index]);
+    seat.device =
+        std::make_unique<SimulatedDevice>(site_, index, now_, memos_[index]);
   }
   SimulatedDevice& device = *seat.device;
-  if (device.is_idle()) SHOAL_RETURN_IF_ERROR(device.Begin(now_));
+  if (device.is_idle()) {
+    SHOAL_RETURN_IF_ERROR(device.Begin(now_));
+    busy_.insert(index);
+  }
   SHOAL_ASSIGN_OR_RETURN(const SimulatedDevice::Progress progress,
                          device.Continue(now_));
   if (progress.ended.has_value()) return OnSessionEnd(index, *progress.ended);
@@ -270,6 +282,7 @@ absl::Status Federation::GoOn(int64_t index) {
 }
 
 absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
+  busy_.erase(index);
   ++totals_.sessions;
   totals_.bytes_up += news.bytes_up;
   totals_.bytes_down += news.bytes_down;
@@ -300,8 +313,7 @@ absl::Status Federation::Step() {
   // The engine first, then who comes, then who is there.
   const absl::Time event =
       events_.empty() ? absl::InfiniteFuture() : events_.top().time;
-  const absl::Time next =
-      std::min({engine_next_, arrivals_->next(), event});
+  const absl::Time next = std::min({engine_next_, arrivals_->next(), event});
   if (next - absl::UnixEpoch() > options_.time_limit) return TimeLimitError();
   now_ = std::max(now_, next);
   if (engine_next_ <= next) {

@@ -4,9 +4,9 @@
 //
 // Time moves from event to event: something arrives over a link, a training
 // ends, the engine wants to be called. Events are handled one at a time, in the
-// order of their times and of the devices' numbers; trainings alone are computed
-// on several threads. So the same options lead to the same bytes, whatever the
-// number of threads.
+// order of their times and of the devices' numbers; trainings alone are
+// computed on several threads. So the same options lead to the same bytes,
+// whatever the number of threads.
 #ifndef SHOAL_SIMULATIONS_FEDERATION_H_
 #define SHOAL_SIMULATIONS_FEDERATION_H_
 
@@ -28,9 +28,10 @@
 
 namespace shoal::simulations {
 
-// Sums over the sessions of all devices that have ended.
+// Sums over all devices. A device that trains has spent all that this training
+// takes.
 struct FleetTotals {
-  int64_t sessions = 0;
+  int64_t sessions = 0;    // that have ended
   int64_t bytes_up = 0;    // updates
   int64_t bytes_down = 0;  // models
   double joules = 0;
@@ -91,7 +92,8 @@ struct FederationResult {
   absl::Duration simulated_time;
   // Of the devices that had a session.
   std::map<int64_t, DeviceTotals> devices;
-  std::map<int64_t, RoundOutcomes> outcomes;  // by round id; of failed ones, too
+  std::map<int64_t, RoundOutcomes>
+      outcomes;  // by round id; of failed ones, too
   TrainingPool::Totals trainings;
 };
 

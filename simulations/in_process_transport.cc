@@ -192,9 +192,9 @@ absl::Status InProcessTransport::SendChunk(absl::string_view update) {
 
 InProcessTransport::Result InProcessTransport::FinishUpload() {
   const auto pending = std::make_shared<PendingReceipt>();
-  const absl::Status finished = stream_->Finish(
-      Now(), [pending, on_receipt = options_.on_receipt](
-                 absl::StatusOr<UploadReceipt> result) {
+  const absl::Status finished =
+      stream_->Finish(Now(), [pending, on_receipt = options_.on_receipt](
+                                 absl::StatusOr<UploadReceipt> result) {
         // The transport may be gone by now: then nobody holds it.
         const bool is_awaited = pending.use_count() > 1;
         pending->Set(std::move(result));

@@ -108,8 +108,8 @@ class InProcessTransport final : public client::Transport {
   absl::Time next_step_ = absl::InfiniteFuture();
   absl::Time cut_ = absl::InfiniteFuture();  // when the connection breaks
   std::optional<absl::StatusOr<client::Answer>> answer_;  // on its way
-  std::optional<SharedModel> model_;  // that is fetched
-  int64_t under_way_ = 0;             // bytes of the chunk that comes or goes
+  std::optional<SharedModel> model_;                      // that is fetched
+  int64_t under_way_ = 0;  // bytes of the chunk that comes or goes
   // Of the upload: first the stream, then what comes of it, which is shared
   // with the engine: it may answer after the call was dropped.
   std::unique_ptr<coordinator::UploadStream> stream_;

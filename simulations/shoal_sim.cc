@@ -16,9 +16,9 @@
 #include "protocol/exit_code.h"
 #include "simulations/live/live_options.h"
 #include "simulations/live/live_run.h"
-#include "simulations/results/progress.h"
 #include "simulations/live/summary.h"
 #include "simulations/results/built_in_scenarios.h"
+#include "simulations/results/progress.h"
 #include "simulations/run/run_scenario.h"
 
 namespace shoal::simulations {
@@ -129,12 +129,12 @@ int RunOne(const RunOptions& options) {
   std::FILE* const out = options.json ? stderr : stdout;
   ProgressDisplay display(out, Columns(out));
   const absl::StatusOr<RunSummary> summary = RunScenario(
-      options, {.display = display,
-                .interrupted = [] { return interrupted.load(); }});
+      options,
+      {.display = display, .interrupted = [] { return interrupted.load(); }});
   display.Finish();
   if (!summary.ok()) return Fail(summary.status());
-  const std::string text = options.json ? RunSummaryJson(*summary)
-                                        : "\n" + RunSummaryText(*summary);
+  const std::string text =
+      options.json ? RunSummaryJson(*summary) : "\n" + RunSummaryText(*summary);
   std::fputs(text.c_str(), stdout);
   return protocol::kExitOk;
 }
@@ -192,7 +192,8 @@ int Main(int argc, char** argv) {
   RunOptions run;
   const CLI::App* const run_command = AddRun(app, run);
   const CLI::App* const scenarios = app.add_subcommand(
-      "scenarios", "Lists the built-in scenarios.\nExample: shoal-sim scenarios");
+      "scenarios",
+      "Lists the built-in scenarios.\nExample: shoal-sim scenarios");
   LiveOptions live;
   AddLive(app, live);
   if (const auto code = configuration::ParseCommandLine(app, argc, argv);

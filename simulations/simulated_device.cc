@@ -25,8 +25,7 @@ class SimulatedDevice::Meter final : public client::EnergyMeter {
  public:
   explicit Meter(const SimulatedDevice& device) : device_(device) {}
   absl::StatusOr<double> Joules() override {
-    return device_.totals_.joules +
-           client::Joules(device_.traits_.energy, device_.WorkDone());
+    return device_.totals_.joules + device_.JoulesOf(device_.WorkDone());
   }
   std::string name() const override { return "simulated"; }
 
@@ -66,18 +65,16 @@ InProcessOptions LinkOf(const DeviceSite& site, int64_t index,
 }
 
 DeferredTrainingOptions TrainingOf(const DeviceSite& site, int64_t index,
-                                   const ComputePace& pace,
-                                   DeviceClock& clock) {
+                                   const ComputePace& pace, DeviceClock& clock,
+                                   std::function<bool()> is_wanted) {
   DeferredTrainingOptions training;
   training.pool = site.pool;
   training.clock = &clock;
   training.device = index;
   training.pace = pace;
+  training.is_wanted = std::move(is_wanted);
   training.load = [population = site.population, index] {
     return population->Load(index);
-  };
-  training.is_wanted = [&site] {
-    return site.engine->StandingOf(site.task).takes_reports;
   };
   return training;
 }
@@ -93,13 +90,20 @@ SimulatedDevice::SimulatedDevice(const DeviceSite& site, int64_t index,
       clock_(now),
       state_(*site.models),
       transport_(LinkOf(site, index, traits_.link, clock_)),
-      training_(TrainingOf(site, index, traits_.compute, clock_)),
+      training_(TrainingOf(site, index, traits_.compute, clock_,
+                           [this] { return IsWanted(); })),
       earlier_failures_(memo.earlier_failures),
       totals_(memo.totals) {
   state_.set_held(memo.held_model);
 }
 
 SimulatedDevice::~SimulatedDevice() = default;
+
+// Whether an update that is begun to be sent now would be looked at.
+bool SimulatedDevice::IsWanted() const {
+  const auto standing = site_.engine->StandingOf(site_.task);
+  return standing.takes_reports && standing.id == run_->round_id();
+}
 
 std::optional<DeviceMemo> SimulatedDevice::Memo() const {
   if (!is_idle() || budgets_ != nullptr || !state_.is_light()) {
@@ -129,9 +133,8 @@ client::SessionRunOptions SimulatedDevice::SessionOptions() {
   options.seed = client::DeviceSeed(site_.seed, static_cast<int>(index_));
   options.memory_bytes = traits_.memory_bytes;
   options.earlier_failures = earlier_failures_;
-  options.jitter_seed =
-      DeriveSeed(options.seed, "session",
-                 {static_cast<uint64_t>(totals_.sessions)});
+  options.jitter_seed = DeriveSeed(options.seed, "session",
+                                   {static_cast<uint64_t>(totals_.sessions)});
   options.limits = budgets_ != nullptr ? budgets_->limits.get() : nullptr;
   options.clock = &clock_;
   options.backend = &training_;
@@ -164,7 +167,6 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   return absl::OkStatus();
 }
 
-// Of the session under way.
 client::Work SimulatedDevice::WorkDone() const {
   client::Work work;
   if (run_ == nullptr) return work;
@@ -241,7 +243,7 @@ SessionNews SimulatedDevice::End(const client::SessionResult& result) {
 
 void SimulatedDevice::CloseBooks(SessionNews& news) {
   const client::Work work = WorkDone();
-  news.joules = client::Joules(traits_.energy, work);
+  news.joules = JoulesOf(work);
   news.bytes_up = static_cast<int64_t>(work.bytes_sent);
   news.bytes_down = static_cast<int64_t>(work.bytes_received);
   run_.reset();

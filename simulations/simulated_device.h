@@ -60,7 +60,7 @@ struct DeviceMemo {
 
 // How a session ended.
 struct SessionNews {
-  int64_t round_id = 0;  // 0: it had no assignment
+  int64_t round_id = 0;   // 0: it had no assignment
   bool vanished = false;  // without a word
   SessionReport::Outcome outcome = SessionReport::kNotAssigned;
   std::string explanation;
@@ -94,7 +94,13 @@ class SimulatedDevice {
   // device's state.
   absl::StatusOr<Progress> Continue(absl::Time now);
 
+  // Over sessions that have ended.
   const DeviceTotals& totals() const { return totals_; }
+  // By the session under way; nothing without one.
+  client::Work WorkDone() const;
+  double JoulesOf(const client::Work& work) const {
+    return client::Joules(traits_.energy, work);
+  }
   // All of it; nothing when there is more than a memo holds.
   std::optional<DeviceMemo> Memo() const;
 
@@ -110,9 +116,9 @@ class SimulatedDevice {
     double flops = 0;
   };
 
+  bool IsWanted() const;
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();
-  client::Work WorkDone() const;
   Progress AwaitEndOfTraining();
   SessionNews Vanish(absl::Time now);
   SessionNews End(const client::SessionResult& result);
@@ -133,9 +139,9 @@ class SimulatedDevice {
   std::unique_ptr<client::SessionRun> run_;  // null: none is
   int64_t round_id_ = 0;
   Before before_;
-  absl::Time until_;                        // available
-  absl::Time dies_;                         // infinite: it does not
-  double dies_at_ = 1;                      // part of its training
+  absl::Time until_;    // available
+  absl::Time dies_;     // infinite: it does not
+  double dies_at_ = 1;  // part of its training
 };
 
 // Names device `index` of a simulation, as its certificate would.

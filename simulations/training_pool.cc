@@ -132,14 +132,18 @@ void TrainingPool::FormBatch(const std::shared_ptr<Task>& task) {
   };
   waiting_.erase(task);
   take(task);
-  while (!waiting_.empty() && room > 0 && bytes <= options_.max_result_bytes) {
-    take(*waiting_.begin());
-    waiting_.erase(waiting_.begin());
+  for (auto it = waiting_.begin(); it != waiting_.end() && room > 0 &&
+                                   bytes <= options_.max_result_bytes;) {
+    if ((*it)->job.is_wanted && !(*it)->job.is_wanted()) {
+      ++it;
+    } else {
+      take(*it);
+      it = waiting_.erase(it);
+    }
   }
-  std::stable_sort(batch_.begin(), batch_.end(),
-                   [](const auto& a, const auto& b) {
-                     return a->job.flops > b->job.flops;
-                   });
+  std::stable_sort(
+      batch_.begin(), batch_.end(),
+      [](const auto& a, const auto& b) { return a->job.flops > b->job.flops; });
   changed_.NotifyAll();
 }
 

@@ -28,6 +28,9 @@ struct TrainingJob {
   int64_t device = 0;
   double flops = 0;       // roughly; for balance
   int64_t num_bytes = 0;  // of the result
+  // Whether it is still likely to be asked for; called by the thread that
+  // waits. Empty: yes.
+  std::function<bool()> is_wanted = {};
   // Runs on any thread, at most once.
   std::function<absl::StatusOr<learning::LocalUpdate>()> compute;
 };

@@ -96,8 +96,8 @@ struct UploadStart {
 struct RoundStanding {
   int64_t id = 0;  // 0: there is none
   int64_t number = 0;
-  int free_places = 0;       // devices that it would still admit
-  int missing_reports = 0;   // until its cohort is complete
+  int free_places = 0;      // devices that it would still admit
+  int missing_reports = 0;  // until its cohort is complete
   bool takes_reports = false;
 };
 

@@ -54,6 +54,28 @@ void MemoryStore::EndRound(Round& round) {
   round.withdrawn.clear();
 }
 
+void MemoryStore::ForgetOld(Task& task) {
+  const auto keep = static_cast<size_t>(options_.keep_newest);
+  if (keep == 0) return;
+  if (task.rounds.size() > keep) {
+    Round& round = rounds_.at(task.rounds[task.rounds.size() - keep - 1]);
+    round.assignments.clear();
+    round.contributions.clear();
+    round.segments.clear();
+  }
+  if (task.models.size() > keep) {
+    const Digest old = task.models[task.models.size() - keep - 1].digest;
+    const auto is_newer = [&](const ModelRow& row) {
+      return row.digest == old;
+    };
+    // Versions may have the same bytes.
+    if (std::none_of(task.models.end() - static_cast<ptrdiff_t>(keep),
+                     task.models.end(), is_newer)) {
+      models_.erase(old);
+    }
+  }
+}
+
 absl::StatusOr<RoundRow> MemoryStore::OpenRound(const Lease& lease,
                                                 const NewRound& round) {
   MutexLock lock(mutex_);
@@ -243,6 +265,7 @@ absl::Status MemoryStore::CommitRound(const Lease& lease,
                                ValuesOf(led.round->contributions));
   led.round->segments.clear();
   EndRound(*led.round);
+  ForgetOld(*led.task);
   return absl::OkStatus();
 }
 
@@ -255,6 +278,7 @@ absl::Status MemoryStore::FailRound(const Lease& lease, int64_t id,
   MarkFailed(led.round->row, led.task->row, failure, now);
   if (!KeepsSegments(failure)) led.round->segments.clear();
   EndRound(*led.round);
+  ForgetOld(*led.task);
   return absl::OkStatus();
 }
 

@@ -7,8 +7,8 @@
 
 namespace shoal::coordinator {
 
-std::unique_ptr<RoundStore> MakeMemoryStore() {
-  return std::make_unique<MemoryStore>();
+std::unique_ptr<RoundStore> MakeMemoryStore(const MemoryStoreOptions& options) {
+  return std::make_unique<MemoryStore>(options);
 }
 
 std::string MemoryStore::Describe() const { return "memory"; }

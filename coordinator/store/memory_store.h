@@ -8,8 +8,17 @@
 
 namespace shoal::coordinator {
 
-// Nothing in it is durable; every other promise of RoundStore holds.
-std::unique_ptr<RoundStore> MakeMemoryStore();
+struct MemoryStoreOptions {
+  // The newest rounds and versions of every task of which everything is kept;
+  // of older ones the rows of rounds and versions stay, without their devices
+  // and bytes. 0: all.
+  int keep_newest = 0;
+};
+
+// Nothing in it is durable; every other promise of RoundStore holds, for what
+// is kept.
+std::unique_ptr<RoundStore> MakeMemoryStore(
+    const MemoryStoreOptions& options = {});
 
 }  // namespace shoal::coordinator
 

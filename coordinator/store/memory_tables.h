@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/store/memory_devices.h"
+#include "coordinator/store/memory_store.h"
 #include "coordinator/store/store_rules.h"
 
 namespace shoal::coordinator {
@@ -22,6 +23,8 @@ namespace shoal::coordinator {
 // devices, invitations and keys to their tables.
 class MemoryStore final : public RoundStore {
  public:
+  explicit MemoryStore(const MemoryStoreOptions& options) : options_(options) {}
+
 #include "coordinator/store/store_methods.inc.h"
 
  private:
@@ -54,6 +57,9 @@ class MemoryStore final : public RoundStore {
 
   // Deletes what only a round that is not over needs.
   static void EndRound(Round& round);
+  // Lets go of what the options do not ask to keep, after the task's newest
+  // round has ended.
+  void ForgetOld(Task& task) SHOAL_REQUIRES(mutex_);
 
   // A round and its task, for a leader who may change them.
   struct Led {
@@ -63,6 +69,7 @@ class MemoryStore final : public RoundStore {
   absl::StatusOr<Led> FindLed(const Lease& lease, int64_t round_id)
       SHOAL_REQUIRES(mutex_);
 
+  const MemoryStoreOptions options_;
   Mutex mutex_;
   std::map<std::string, Task> tasks_ SHOAL_GUARDED_BY(mutex_);
   std::map<int64_t, Round> rounds_ SHOAL_GUARDED_BY(mutex_);

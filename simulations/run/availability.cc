@@ -126,8 +126,8 @@ class Trace final : public Availability {
       }
       const absl::Status added = trace->Add(line);
       if (!added.ok()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            model.path, ":", line_number, ": ", added.message()));
+        return absl::InvalidArgumentError(
+            absl::StrCat(model.path, ":", line_number, ": ", added.message()));
       }
     }
     const absl::Status ordered = trace->Sort();
@@ -190,7 +190,8 @@ class Trace final : public Availability {
 
   absl::Status Sort() {
     if (by_number_.empty()) {
-      return absl::InvalidArgumentError("is empty, expected 'device,start,end'");
+      return absl::InvalidArgumentError(
+          "is empty, expected 'device,start,end'");
     }
     for (auto& [device, spans] : by_number_) {
       std::sort(spans.begin(), spans.end(),

@@ -19,7 +19,12 @@ struct BuiltIn {
 // after every use; boards on Wi-Fi and on a cable; a watch on Bluetooth.
 const BuiltIn kBuiltIn[] = {
     {"phone", 5, absl::Milliseconds(30), 2.5e6, 1e6, {12, 3, 5, 0.5, 0.8}},
-    {"raspberry_pi", 2, absl::Milliseconds(10), 4e6, 2e6, {0.5, 1, 1.5, 1, 2.5}},
+    {"raspberry_pi",
+     2,
+     absl::Milliseconds(10),
+     4e6,
+     2e6,
+     {0.5, 1, 1.5, 1, 2.5}},
     {"gateway", 20, absl::Milliseconds(5), 12e6, 12e6, {0.1, 0.1, 0.1, 0.7, 5}},
     {"wearable", 0.3, absl::Milliseconds(60), 1e5, 5e4, {0.2, 8, 8, 1.5, 0.1}},
 };

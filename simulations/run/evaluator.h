@@ -29,9 +29,7 @@ class DatasetSlice final : public learning::Dataset {
   int64_t num_examples() const override { return end_ - begin_; }
   int num_features() const override { return data_.num_features(); }
   int num_classes() const override { return data_.num_classes(); }
-  int labels_per_example() const override {
-    return data_.labels_per_example();
-  }
+  int labels_per_example() const override { return data_.labels_per_example(); }
   int num_targets() const override { return data_.num_targets(); }
   int32_t label(int64_t index) const override {
     return data_.label(begin_ + index);

@@ -49,18 +49,16 @@ absl::StatusOr<std::vector<std::vector<int64_t>>> ReadSchedule(
       int64_t device = 0;
       if (!absl::SimpleAtoi(word, &device) || device < 0 ||
           device >= num_devices) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(path, ":", line_number, ": '", word,
-                         "', expected the number of a device below ",
-                         num_devices));
+        return absl::InvalidArgumentError(absl::StrCat(
+            path, ":", line_number, ": '", word,
+            "', expected the number of a device below ", num_devices));
       }
       round.push_back(device);
     }
     if (!round.empty()) rounds.push_back(std::move(round));
   }
   if (rounds.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": names no devices"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": names no devices"));
   }
   return rounds;
 }
@@ -90,10 +88,11 @@ class Run {
       : options_(options),
         environment_(environment),
         start_(clock_.Monotonic()),
-        num_threads_(options.threads > 0
-                         ? options.threads
-                         : std::max(1, static_cast<int>(
-                                           std::thread::hardware_concurrency()))),
+        num_threads_(
+            options.threads > 0
+                ? options.threads
+                : std::max(1, static_cast<int>(
+                                  std::thread::hardware_concurrency()))),
         threads_(num_threads_) {}
 
   absl::StatusOr<RunSummary> Do() {
@@ -158,8 +157,8 @@ absl::Status Run::Prepare() {
   environment_.display.Say(absl::StrCat(
       scenario_.task.name, ": ", scenario_.devices, " devices",
       classes.empty() ? "" : absl::StrCat(" (", classes, ")"), ", ",
-      scenario_.task.model.ToString(), ", ", scenario_.task.rounds,
-      " rounds, ", num_threads_, num_threads_ == 1 ? " thread" : " threads"));
+      scenario_.task.model.ToString(), ", ", scenario_.task.rounds, " rounds, ",
+      num_threads_, num_threads_ == 1 ? " thread" : " threads"));
   return absl::OkStatus();
 }
 
@@ -209,10 +208,9 @@ absl::Status Run::OnRound(const RoundNews& news) {
                          *test_, threads_));
     }
   } else {
-    environment_.display.Say(absl::StrCat("round ", line.round, " failed (",
-                                          news.row.failure, "): ",
-                                          line.reported, " of ",
-                                          news.row.min_reports, " reports"));
+    environment_.display.Say(absl::StrCat(
+        "round ", line.round, " failed (", news.row.failure,
+        "): ", line.reported, " of ", news.row.min_reports, " reports"));
   }
   lines_.push_back(line);
   Show(line);
@@ -277,9 +275,9 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
   SHOAL_ASSIGN_OR_RETURN(const learning::StoredModel final,
                          learning::ParseModel(result.final_model));
   learning::ExportOptions options;
-  options.onnx = learning::DescribeVersion(
-      scenario_.task.name, scenario_.task.model, Sha256(result.final_model),
-      version);
+  options.onnx =
+      learning::DescribeVersion(scenario_.task.name, scenario_.task.model,
+                                Sha256(result.final_model), version);
   SHOAL_ASSIGN_OR_RETURN(
       const learning::ExportedModel exported,
       learning::ExportModel(*model_, model_->DeviceVector(final.parameters),
@@ -292,8 +290,8 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
       static_cast<double>(samples_) /
       absl::ToDoubleSeconds(clock_.Monotonic() - train_start_);
   summary.peak_resident_bytes = PeakResidentBytes();
-  SHOAL_RETURN_IF_ERROR(results_->WriteSummary(RunRoundsCsv(lines_),
-                                               RunSummaryJson(summary)));
+  SHOAL_RETURN_IF_ERROR(
+      results_->WriteSummary(RunRoundsCsv(lines_), RunSummaryJson(summary)));
   return summary;
 }
 

@@ -64,7 +64,7 @@ struct RunSummary {
   double joules = 0;
   uint64_t seed = 0;
   int64_t devices = 0;
-  int64_t devices_seen = 0;  // that had a session
+  int64_t devices_seen = 0;     // that had a session
   double training_seconds = 0;  // of all threads
   double longest_trainings_seconds = 0;
   std::string version;

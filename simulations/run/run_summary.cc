@@ -11,9 +11,7 @@ namespace shoal::simulations {
 namespace {
 
 // As short as can be, and the same number when it is read.
-std::string Number(double value) {
-  return nlohmann::json(value).dump();
-}
+std::string Number(double value) { return nlohmann::json(value).dump(); }
 
 std::string NumberOrNothing(const std::optional<double>& value) {
   return value.has_value() ? Number(*value) : "";
@@ -110,9 +108,9 @@ std::string RunSummaryText(const RunSummary& summary) {
   if (summary.rounds_failed > 0) {
     row("failed rounds", absl::StrCat(summary.rounds_failed));
   }
-  row("traffic", absl::StrFormat("%.1f MB up, %.1f MB down",
-                                 summary.bytes_up / 1e6,
-                                 summary.bytes_down / 1e6));
+  row("traffic",
+      absl::StrFormat("%.1f MB up, %.1f MB down", summary.bytes_up / 1e6,
+                      summary.bytes_down / 1e6));
   row("energy", absl::StrFormat("%.3g kJ", summary.joules / 1e3));
   row("speed", absl::StrFormat("%.3g samples/s, %.0f MB resident at the peak",
                                summary.samples_per_second,

@@ -26,9 +26,9 @@ absl::StatusOr<std::string> Apply(std::string yaml,
                                   const std::string& setting) {
   const size_t equals = setting.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--set ", setting, ": expected PATH=VALUE, for instance ",
-        "training.learning_rate=0.1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--set ", setting, ": expected PATH=VALUE, for instance ",
+                     "training.learning_rate=0.1"));
   }
   return configuration::SetInYaml(yaml, FullPath(setting.substr(0, equals)),
                                   setting.substr(equals + 1));
@@ -58,16 +58,15 @@ absl::Status Check(const configuration::Scenario& scenario) {
   if (scenario.task.round.min_reports <= scenario.devices) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "task.round.min_reports is ", scenario.task.round.min_reports,
-      ", expected at most the ", scenario.devices,
-      " devices of the population"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("task.round.min_reports is ",
+                   scenario.task.round.min_reports, ", expected at most the ",
+                   scenario.devices, " devices of the population"));
 }
 
 }  // namespace
 
-absl::StatusOr<configuration::Scenario> ScenarioFor(
-    const RunOptions& options) {
+absl::StatusOr<configuration::Scenario> ScenarioFor(const RunOptions& options) {
   std::string yaml;
   std::string name = options.scenario;
   const BuiltInScenario* built_in = FindBuiltInScenario(options.scenario);

@@ -67,8 +67,9 @@ absl::StatusOr<std::unique_ptr<ScenarioPopulation>> ScenarioPopulation::Create(
     const auto number = static_cast<uint64_t>(population->kinds_.size());
     SHOAL_ASSIGN_OR_RETURN(
         kind.availability,
-        Availability::Make(model.availability,
-                           DeriveSeed(scenario.seed, "availability", {number})));
+        Availability::Make(
+            model.availability,
+            DeriveSeed(scenario.seed, "availability", {number})));
     if (model.limits.has_value()) {
       const auto limits =
           client::LimitsOptionsFrom(client::DeviceLimitsFrom(*model.limits));
@@ -100,9 +101,10 @@ DeviceTraits ScenarioPopulation::TraitsOf(int64_t device) const {
   const Kind& kind = kinds_[KindOf(device)];
   DeviceTraits traits = kind.traits;
   if (kind.model.spread > 0) {
-    SeededRng rng(
-        DeriveSeed(seed_, "traits", {static_cast<uint64_t>(device)}));
-    const auto factor = [&] { return std::exp(kind.model.spread * rng.Normal()); };
+    SeededRng rng(DeriveSeed(seed_, "traits", {static_cast<uint64_t>(device)}));
+    const auto factor = [&] {
+      return std::exp(kind.model.spread * rng.Normal());
+    };
     traits.compute.flops_per_second *= factor();
     const double link = factor();
     traits.link.down_bytes_per_second *= link;

@@ -83,8 +83,8 @@ class ScenarioPopulation final : public Population {
 
   const learning::FederatedData& data_;
   const uint64_t seed_;
-  std::vector<Kind> kinds_;     // at least one
-  std::vector<int> class_of_;   // by device; empty: all are of the first
+  std::vector<Kind> kinds_;    // at least one
+  std::vector<int> class_of_;  // by device; empty: all are of the first
   mutable DataCache cache_;
 };
 

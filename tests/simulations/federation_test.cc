@@ -86,13 +86,11 @@ TEST_F(FederationTest, DevicesOfTwoSizesTrainOneModel) {
       learning::MlpSpec{kFeatures, {64}, kClasses};
   options_.task.training.sub_model_widths = {0.5, 0.25};
   memory_bytes_ = {0, 3000, 0, 3000, 0, 3000};
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed, Run());
   EXPECT_EQ(mixed.rounds_failed, 0);
   EXPECT_GT(Accuracy(mixed.final_model), 0.85);
   memory_bytes_.clear();
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole, Run());
   EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
   EXPECT_NE(mixed.final_model, whole.final_model);
 }
@@ -111,13 +109,11 @@ TEST_F(FederationTest, DevicesThatTrainTheLastLayerAloneCountThereAlone) {
                              learning::LeastMemoryBytes(*model, training, 100));
   ASSERT_LT(last_bytes, whole_bytes);
   memory_bytes_ = {0, last_bytes, 0, last_bytes, 0, last_bytes};
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult mixed, Run());
   EXPECT_EQ(mixed.rounds_failed, 0);
   EXPECT_GT(Accuracy(mixed.final_model), 0.85);
   memory_bytes_.clear();
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole, Run());
   EXPECT_LT(mixed.bytes_up, whole.bytes_up * 3 / 4);
 }
 
@@ -128,11 +124,9 @@ TEST_F(FederationTest, FedNovaIsFedAvgWhereAllDoTheSameWork) {
     data_[i] = Blobs(30, 100 + i);
     devices_[i] = data_[i].get();
   }
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult average,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult average, Run());
   options_.task.algorithm = learning::FedNovaLocal{};
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult nova,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult nova, Run());
   const auto first = *learning::ParseModel(average.final_model);
   const auto second = *learning::ParseModel(nova.final_model);
   for (size_t i = 0; i < first.parameters.size(); ++i) {
@@ -141,8 +135,7 @@ TEST_F(FederationTest, FedNovaIsFedAvgWhereAllDoTheSameWork) {
 }
 
 TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result, Run());
   ASSERT_EQ(result.models.size(), 6u);
   for (size_t version = 0; version < result.models.size(); ++version) {
     EXPECT_EQ(result.models[version].version, static_cast<int64_t>(version));
@@ -154,21 +147,17 @@ TEST_F(FederationTest, TaskRunsToItsEndAndLearns) {
 }
 
 TEST_F(FederationTest, SameOptionsLeadToTheSameModels) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult first,
-                             Run());
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult second,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult first, Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult second, Run());
   EXPECT_EQ(first.final_model, second.final_model);
   EXPECT_EQ(first.bytes_up, second.bytes_up);
   options_.seed = 1;
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult other,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult other, Run());
   EXPECT_NE(first.final_model, other.final_model);
 }
 
 TEST_F(FederationTest, EveryUpdateTravelsOnce) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result, Run());
   const int64_t parameters = result.models[0].num_parameters;
   EXPECT_EQ(result.bytes_up,
             5 * 6 *
@@ -180,9 +169,8 @@ TEST_F(FederationTest, EveryUpdateTravelsOnce) {
 TEST_F(FederationTest, TooFewDevicesEndAtTheTimeLimit) {
   devices_.resize(5);
   options_.time_limit = absl::Hours(1);
-  EXPECT_THAT(Run().status(),
-              StatusIs(absl::StatusCode::kDeadlineExceeded,
-                       HasSubstr("0 of 5 rounds")));
+  EXPECT_THAT(Run().status(), StatusIs(absl::StatusCode::kDeadlineExceeded,
+                                       HasSubstr("0 of 5 rounds")));
 }
 
 // Every device counts 0, 1, 2, 3, 4, 0, … from another number on.
@@ -207,8 +195,7 @@ TEST_F(FederationTest, SequencesAreLearnt) {
       learning::GruLanguageModelSpec{kTokens, kLength, 4, 8};
   options_.task.training.learning_rate = 2;
   options_.task.rounds = 10;
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result, Run());
   EXPECT_EQ(result.rounds_failed, 0);
   const auto model = *learning::Model::Create(options_.task.model);
   const auto stored = *learning::ParseModel(result.final_model);
@@ -239,8 +226,7 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
   options_.task.model.preprocessing.standardise = true;
   options_.task.training.learning_rate = 0.05;
   options_.task.rounds = 30;
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
-                             Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result, Run());
   EXPECT_EQ(result.rounds_failed, 0);
   const auto model = *learning::Model::Create(options_.task.model);
   const auto stored = *learning::ParseModel(result.final_model);
@@ -255,8 +241,7 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
 
 TEST_F(FederationTest, NoDevicesAreRefused) {
   devices_.clear();
-  EXPECT_THAT(Run().status(),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Run().status(), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 }  // namespace

@@ -1,0 +1,236 @@
+// What virtual time makes of a federation: who comes, when, and what is lost.
+#include <cmath>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/dataset.h"
+#include "simulations/federation.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::simulations {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::Key;
+using ::testing::Pair;
+
+constexpr int kFeatures = 4;
+
+// Any number of devices with a few examples each, made when they are asked for.
+class Crowd final : public Population {
+ public:
+  explicit Crowd(int64_t num_devices) : num_devices_(num_devices) {
+    shape_.num_features = kFeatures;
+    shape_.num_classes = 2;
+  }
+
+  int64_t num_devices() const override { return num_devices_; }
+  const learning::DataShape& shape() const override { return shape_; }
+  int64_t num_examples(int64_t device) const override { return 5 + device % 7; }
+  absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
+      int64_t device) const override {
+    SeededRng rng(DeriveSeed(1, "crowd", {static_cast<uint64_t>(device)}));
+    std::vector<float> features;
+    std::vector<int32_t> labels;
+    for (int64_t i = 0; i < num_examples(device); ++i) {
+      labels.push_back(static_cast<int32_t>(rng.Below(2)));
+      for (int f = 0; f < kFeatures; ++f) {
+        features.push_back(static_cast<float>(
+            rng.Normal() + (f == 0 ? 2 * labels.back() : 0)));
+      }
+    }
+    return std::make_shared<const learning::InMemoryDataset>(
+        std::move(features), std::move(labels), kFeatures, 2);
+  }
+  DeviceTraits TraitsOf(int64_t device) const override {
+    DeviceTraits traits = traits_;
+    // From one to two seconds for a training of a thousand operations.
+    if (is_slow_) {
+      traits.compute.flops_per_second =
+          1000.0 / (1 + static_cast<double>(device % 10) / 10);
+    }
+    return traits;
+  }
+  absl::Time AvailableUntil(int64_t device, absl::Time now) const override {
+    return away_.contains(device) ? now : absl::InfiniteFuture();
+  }
+  absl::Time NextAvailable(int64_t device, absl::Time now) const override {
+    return away_.contains(device) ? absl::InfiniteFuture() : now;
+  }
+
+  DeviceTraits traits_;
+  bool is_slow_ = false;
+  std::set<int64_t> away_;
+
+ private:
+  const int64_t num_devices_;
+  learning::DataShape shape_;
+};
+
+FederationOptions OptionsFor(const Population& population, int cohort,
+                             int64_t rounds) {
+  FederationOptions options;
+  options.task.name = "crowd";
+  options.task.population = "test";
+  options.task.model.architecture = learning::LogisticSpec{kFeatures, 2};
+  options.task.training = {.epochs = 1, .batch_size = 4, .learning_rate = 0.2};
+  options.task.round = {.cohort = cohort,
+                        .over_selection = 1,
+                        .min_reports = cohort,
+                        .deadline = absl::Hours(1)};
+  options.task.rounds = rounds;
+  options.population = &population;
+  return options;
+}
+
+TEST(VirtualTimeTest, NumberOfThreadsChangesNothing) {
+  Crowd crowd(40);
+  crowd.is_slow_ = true;
+  crowd.traits_.failure_rate = 0.1;
+  crowd.traits_.link.latency = absl::Milliseconds(20);
+  crowd.traits_.energy.joules_per_gigaflop = 3;
+  FederationOptions options = OptionsFor(crowd, 12, 10);
+  options.task.round.over_selection = 1.5;
+  options.task.round.min_reports = 8;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult one,
+                             RunFederation(options));
+  options.num_threads = 3;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult three,
+                             RunFederation(options));
+  EXPECT_EQ(one.final_model, three.final_model);
+  EXPECT_EQ(one.simulated_time, three.simulated_time);
+  EXPECT_EQ(one.joules, three.joules);
+  EXPECT_EQ(one.outcomes, three.outcomes);
+  EXPECT_GT(one.joules, 0);
+}
+
+TEST(VirtualTimeTest, RoundsLastAsLongAsLinksAndTrainingTake) {
+  Crowd crowd(4);
+  crowd.traits_.link = {.latency = absl::Milliseconds(100),
+                        .down_bytes_per_second = 1000,
+                        .up_bytes_per_second = 500};
+  FederationOptions options = OptionsFor(crowd, 4, 1);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  // Connection, check-in, download and upload: nine times one way and the
+  // messages' own bytes, besides the model and the update.
+  const double model = static_cast<double>(result.models[0].num_bytes);
+  const double update = static_cast<double>(result.bytes_up) / 4;
+  const double least = model / 1000 + update / 500 + 0.9;
+  const double seconds = absl::ToDoubleSeconds(result.simulated_time);
+  EXPECT_GT(seconds, least);
+  EXPECT_LT(seconds, least + 4 * (2048 / 1000.0 + 2048 / 500.0));
+}
+
+TEST(VirtualTimeTest, SlowDevicesOfAnOverfullRoundAreNotTrained) {
+  Crowd crowd(20);
+  crowd.is_slow_ = true;
+  FederationOptions options = OptionsFor(crowd, 10, 5);
+  options.task.round.over_selection = 2;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  EXPECT_EQ(result.rounds_failed, 0);
+  // Devices come together; those that are slower than ten others are late.
+  EXPECT_LT(result.trainings.num_trainings, 5 * 14);
+  EXPECT_GE(result.trainings.num_trainings, 5 * 10);
+}
+
+TEST(VirtualTimeTest, DevicesVanishAsOftenAsSaid) {
+  Crowd crowd(200);
+  crowd.is_slow_ = true;
+  crowd.traits_.failure_rate = 0.3;
+  FederationOptions options = OptionsFor(crowd, 50, 20);
+  options.task.round.over_selection = 2;
+  options.task.round.min_reports = 20;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  double vanished = 0, trained = 0;
+  for (const auto& [round, outcomes] : result.outcomes) {
+    for (const auto& [outcome, count] : outcomes) {
+      trained += static_cast<double>(count);
+      if (outcome == "vanished") vanished += static_cast<double>(count);
+    }
+  }
+  // Slow ones are sent away before they can vanish. With 1000 trainings and
+  // more, 5 standard deviations: fails less than once in a million.
+  ASSERT_GT(trained, 1000);
+  EXPECT_NEAR(vanished / trained, 0.3,
+              5 * std::sqrt(0.3 * 0.7 / trained) + 0.03);
+}
+
+TEST(VirtualTimeTest, DevicesThatAreAwayDoNotTakePart) {
+  Crowd crowd(10);
+  crowd.away_ = {2, 5};
+  FederationOptions options = OptionsFor(crowd, 8, 3);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  EXPECT_EQ(result.devices.size(), 8u);
+  EXPECT_THAT(result.devices, ::testing::Not(Contains(Key(2))));
+}
+
+TEST(VirtualTimeTest, GivenDevicesTakePartInGivenRounds) {
+  Crowd crowd(10);
+  FederationOptions options = OptionsFor(crowd, 2, 4);
+  options.schedule = {{3, 7}, {9, 3}, {0, 1}};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  ASSERT_EQ(result.devices.size(), 5u);
+  EXPECT_EQ(result.devices.at(3).contributions, 3);  // the list starts anew
+  EXPECT_EQ(result.devices.at(7).contributions, 2);
+  EXPECT_EQ(result.devices.at(9).contributions, 1);
+}
+
+TEST(VirtualTimeTest, LargePopulationCostsWhatItsCohortsCost) {
+  Crowd crowd(1'000'000);
+  FederationOptions options = OptionsFor(crowd, 20, 5);
+  options.forget_history = true;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  EXPECT_EQ(result.rounds_failed, 0);
+  // Hardly any device is drawn twice, and nobody else is looked at.
+  EXPECT_GE(result.devices.size(), 98u);
+  EXPECT_LE(result.devices.size(), 200u);
+  EXPECT_THAT(result.outcomes,
+              Each(Pair(::testing::_, Contains(Pair("contributed", 20)))));
+}
+
+TEST(VirtualTimeTest, ThinnedCheckInsDrawEveryDeviceAlike) {
+  constexpr int kDevices = 100, kRounds = 200, kCohort = 10;
+  Crowd crowd(kDevices);
+  FederationOptions options = OptionsFor(crowd, kCohort, kRounds);
+  options.thin_above = 0;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  double chi_square = 0;
+  constexpr double kExpected =
+      static_cast<double>(kRounds) * kCohort / kDevices;
+  for (int64_t i = 0; i < kDevices; ++i) {
+    const auto found = result.devices.find(i);
+    const double seen = found == result.devices.end()
+                            ? 0
+                            : static_cast<double>(found->second.contributions);
+    chi_square += (seen - kExpected) * (seen - kExpected) / kExpected;
+  }
+  // 99 degrees of freedom (fewer, as no device comes twice in a round): beyond
+  // 184 less than once in a million.
+  EXPECT_LT(chi_square, 184);
+  EXPECT_GT(chi_square, 30);
+}
+
+TEST(VirtualTimeTest, RunStopsWhenItIsAskedTo) {
+  Crowd crowd(10);
+  FederationOptions options = OptionsFor(crowd, 5, 1000);
+  int asked = 0;
+  options.keep_going = [&] { return ++asked < 50; };
+  EXPECT_THAT(RunFederation(options).status(),
+              testing::StatusIs(absl::StatusCode::kCancelled));
+}
+
+}  // namespace
+}  // namespace shoal::simulations
