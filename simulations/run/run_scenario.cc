@@ -24,6 +24,7 @@
 #include "simulations/results/results_folder.h"
 #include "simulations/run/evaluator.h"
 #include "simulations/run/run_tables.h"
+#include "simulations/run/runs_report.h"
 #include "simulations/run/scenario_population.h"
 
 namespace shoal::simulations {
@@ -33,6 +34,10 @@ using configuration::Scenario;
 
 // On what is no terminal: how often a line is worth while.
 constexpr absl::Duration kLineInterval = absl::Seconds(1);
+// Whose own examples the final model is scored on; that are in the picture of
+// labels.
+constexpr size_t kScoredDevices = 1000;
+constexpr int64_t kShownDevices = 200;
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
 
 absl::StatusOr<std::vector<std::vector<int64_t>>> ReadSchedule(
@@ -107,7 +112,11 @@ class Run {
   absl::Status OnRound(const RoundNews& news);
   void Show(const RoundLine& line);
   absl::StatusOr<RunSummary> Conclude(const FederationResult& result);
-  absl::Status WriteDevices(const FederationResult& result);
+  absl::Status WriteTables(const FederationResult& result,
+                           absl::Span<const float> final);
+  absl::Status ScoreDevices(absl::Span<const float> final,
+                            std::vector<DeviceLine>& lines);
+  absl::StatusOr<std::vector<LabelLine>> CountLabels() const;
   absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
 
   const RunOptions& options_;
@@ -184,6 +193,7 @@ absl::StatusOr<FederationResult> Run::Train() {
 
 absl::Status Run::OnRound(const RoundNews& news) {
   RoundLine line;
+  line.id = news.row.id;
   line.round = news.row.number;
   line.committed = !news.model.empty();
   line.virtual_seconds = absl::ToDoubleSeconds(news.time);
@@ -237,14 +247,62 @@ void Run::Show(const RoundLine& line) {
   }
 }
 
-absl::Status Run::WriteDevices(const FederationResult& result) {
+// At most so many, spread evenly over those that took part.
+absl::Status Run::ScoreDevices(absl::Span<const float> final,
+                               std::vector<DeviceLine>& lines) {
+  const size_t step = lines.size() / (kScoredDevices + 1) + 1;
+  std::vector<absl::Status> errors(lines.size());
+  for (size_t i = 0; i < lines.size(); i += step) {
+    threads_.Schedule([&, i] {
+      const auto data = population_->Load(lines[i].device);
+      if (!data.ok()) {
+        errors[i] = data.status();
+        return;
+      }
+      const auto score = learning::EvaluateDataset(*model_, final, **data);
+      errors[i] = score.status();
+      if (score.ok()) lines[i].score = *score;
+    });
+  }
+  threads_.WaitUntilIdle();
+  for (const absl::Status& error : errors) SHOAL_RETURN_IF_ERROR(error);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<LabelLine>> Run::CountLabels() const {
+  std::vector<LabelLine> lines;
+  const int classes = data_->shape().num_classes;
+  if (classes == 0) return lines;
+  const int64_t devices = population_->num_devices();
+  const int64_t shown = std::min<int64_t>(devices, kShownDevices);
+  for (int64_t i = 0; i < shown; ++i) {
+    LabelLine& line = lines.emplace_back();
+    line.device = i * devices / shown;
+    line.examples.resize(classes);
+    SHOAL_ASSIGN_OR_RETURN(const auto data, population_->Load(line.device));
+    std::vector<int32_t> labels(data->labels_per_example());
+    for (int64_t example = 0; example < data->num_examples(); ++example) {
+      data->CopyLabels(example, absl::MakeSpan(labels));
+      for (const int32_t label : labels) ++line.examples[label];
+    }
+  }
+  return lines;
+}
+
+absl::Status Run::WriteTables(const FederationResult& result,
+                              absl::Span<const float> final) {
   std::vector<DeviceLine> lines;
   for (const auto& [device, totals] : result.devices) {
     lines.push_back({device, population_->ClassOf(device).name,
-                     population_->num_examples(device), totals});
+                     population_->num_examples(device), totals, std::nullopt});
   }
-  return WriteFileAtomically(results_->path() + "/devices.csv",
-                             DevicesCsv(lines));
+  SHOAL_RETURN_IF_ERROR(ScoreDevices(final, lines));
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(
+      results_->path() + "/devices.csv", DevicesCsv(lines)));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<LabelLine> labels, CountLabels());
+  if (labels.empty()) return absl::OkStatus();
+  return WriteFileAtomically(results_->path() + "/labels.csv",
+                             LabelsCsv(labels));
 }
 
 absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
@@ -252,6 +310,7 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
   RunSummary summary;
   summary.name = scenario_.task.name;
   summary.model = scenario_.task.model.ToString();
+  summary.algorithm = AlgorithmText(scenario_.task.algorithm);
   summary.measure = progress_.measure;
   summary.final_test = *lines_.back().test;
   summary.rounds_completed = progress_.rounds_done;
@@ -284,14 +343,21 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
                             options));
   SHOAL_RETURN_IF_ERROR(results_->WriteOnnx(version, exported.file));
   summary.onnx_path = results_->OnnxPath(version);
-  SHOAL_RETURN_IF_ERROR(WriteDevices(result));
+  SHOAL_RETURN_IF_ERROR(
+      WriteTables(result, model_->DeviceVector(final.parameters)));
   summary.wall_seconds = absl::ToDoubleSeconds(Elapsed());
   summary.samples_per_second =
       static_cast<double>(samples_) /
       absl::ToDoubleSeconds(clock_.Monotonic() - train_start_);
   summary.peak_resident_bytes = PeakResidentBytes();
+  for (RoundLine& line : lines_) {
+    const auto found = result.outcomes.find(line.id);
+    if (found != result.outcomes.end()) line.outcomes = found->second;
+  }
   SHOAL_RETURN_IF_ERROR(
       results_->WriteSummary(RunRoundsCsv(lines_), RunSummaryJson(summary)));
+  summary.report_path = results_->path() + "/report.html";
+  SHOAL_RETURN_IF_ERROR(WriteReport({results_->path()}, summary.report_path));
   return summary;
 }
 

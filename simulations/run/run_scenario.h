@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "configuration/programs.h"
 #include "learning/batch.h"
+#include "simulations/federation.h"
 #include "simulations/results/measure.h"
 #include "simulations/results/progress.h"
 
@@ -34,6 +35,7 @@ struct RunEnvironment {
 
 // A line of rounds.csv, and a point of the curves.
 struct RoundLine {
+  int64_t id = 0;     // of this attempt at a round
   int64_t round = 0;  // version of the model that it made or was to make
   bool committed = false;
   double virtual_seconds = 0;
@@ -41,6 +43,8 @@ struct RoundLine {
   std::optional<learning::Score> test;
   int assigned = 0;
   int reported = 0;
+  // How the sessions of its devices ended, at whatever time.
+  RoundOutcomes outcomes;
   // Since the line before.
   int64_t bytes_down = 0;
   int64_t bytes_up = 0;
@@ -72,6 +76,7 @@ struct RunSummary {
   bool kept_for_good = true;
   std::string model_path;
   std::string onnx_path;
+  std::string report_path;
 };
 
 // The scenario that the options ask for, checked, with absolute paths.

@@ -22,7 +22,9 @@ std::string NumberOrNothing(const std::optional<double>& value) {
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
   std::string csv =
       "round,virtual_seconds,train_loss,test_loss,test_accuracy,assigned,"
-      "reported,bytes_down,bytes_up,energy_joules,epsilon,state\n";
+      "reported,bytes_down,bytes_up,energy_joules,epsilon,state";
+  for (const absl::string_view loss : kLosses) absl::StrAppend(&csv, ",", loss);
+  csv += "\n";
   for (const RoundLine& line : lines) {
     std::optional<double> test_loss, test_accuracy;
     if (line.test.has_value()) {
@@ -35,7 +37,26 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
                     NumberOrNothing(test_accuracy), ",", line.assigned, ",",
                     line.reported, ",", line.bytes_down, ",", line.bytes_up);
     absl::StrAppend(&csv, ",", Number(line.joules), ",,",
-                    line.committed ? "committed" : "failed", "\n");
+                    line.committed ? "committed" : "failed");
+    for (const absl::string_view loss : kLosses) {
+      const auto found = line.outcomes.find(std::string(loss));
+      absl::StrAppend(&csv, ",",
+                      found == line.outcomes.end() ? 0 : found->second);
+    }
+    csv += "\n";
+  }
+  return csv;
+}
+
+std::string LabelsCsv(absl::Span<const LabelLine> lines) {
+  std::string csv = "device";
+  const size_t classes = lines.empty() ? 0 : lines[0].examples.size();
+  for (size_t i = 0; i < classes; ++i) absl::StrAppend(&csv, ",", i);
+  csv += "\n";
+  for (const LabelLine& line : lines) {
+    absl::StrAppend(&csv, line.device);
+    for (const int64_t count : line.examples) absl::StrAppend(&csv, ",", count);
+    csv += "\n";
   }
   return csv;
 }
@@ -43,14 +64,21 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
 std::string DevicesCsv(absl::Span<const DeviceLine> lines) {
   std::string csv =
       "device,class,examples,sessions,assignments,contributions,steps,"
-      "bytes_down,bytes_up,energy_joules\n";
+      "bytes_down,bytes_up,energy_joules,own_loss,own_accuracy\n";
   for (const DeviceLine& line : lines) {
     const DeviceTotals& totals = line.totals;
     absl::StrAppend(&csv, line.device, ",", line.kind, ",", line.examples, ",",
                     totals.sessions, ",", totals.assignments, ",",
                     totals.contributions, ",", totals.steps, ",");
     absl::StrAppend(&csv, totals.bytes_down, ",", totals.bytes_up, ",",
-                    Number(totals.joules), "\n");
+                    Number(totals.joules), ",");
+    if (line.score.has_value()) {
+      absl::StrAppend(&csv, Number(line.score->loss()), ",",
+                      NumberOrNothing(line.score->accuracy()));
+    } else {
+      csv += ",";
+    }
+    csv += "\n";
   }
   return csv;
 }
@@ -59,6 +87,7 @@ std::string RunSummaryJson(const RunSummary& summary) {
   nlohmann::ordered_json json;
   json["name"] = summary.name;
   json["model"] = summary.model;
+  json["algorithm"] = summary.algorithm;
   json["final_test_accuracy"] = nullptr;
   if (const auto accuracy = summary.final_test.accuracy();
       accuracy.has_value()) {
@@ -115,6 +144,7 @@ std::string RunSummaryText(const RunSummary& summary) {
   row("speed", absl::StrFormat("%.3g samples/s, %.0f MB resident at the peak",
                                summary.samples_per_second,
                                summary.peak_resident_bytes / 1e6));
+  row("report", summary.report_path);
   row("results", absl::StrCat(summary.folder, summary.kept_for_good
                                                   ? ""
                                                   : " (until the next run; "

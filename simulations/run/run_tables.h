@@ -3,9 +3,13 @@
 #define SHOAL_SIMULATIONS_RUN_RUN_TABLES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "learning/batch.h"
 #include "simulations/run/run_scenario.h"
 #include "simulations/simulated_device.h"
 
@@ -16,11 +20,26 @@ struct DeviceLine {
   std::string kind;  // its class
   int64_t examples = 0;
   DeviceTotals totals;
+  // Of the final model on the device's own examples, where it was scored.
+  std::optional<learning::Score> score;
 };
 
-// rounds.csv and devices.csv, each with a header.
+// How many examples of every class a device has.
+struct LabelLine {
+  int64_t device = 0;
+  std::vector<int64_t> examples;  // [classes]
+};
+
+// The ways in which a session with an assignment ends without being counted, as
+// columns of rounds.csv.
+inline constexpr absl::string_view kLosses[] = {
+    "vanished", "abandoned", "refused", "unreachable", "interrupted",
+    "held_back"};
+
+// rounds.csv, devices.csv and labels.csv, each with a header.
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines);
 std::string DevicesCsv(absl::Span<const DeviceLine> lines);
+std::string LabelsCsv(absl::Span<const LabelLine> lines);
 
 }  // namespace shoal::simulations
 

@@ -1,0 +1,298 @@
+#include "simulations/run/runs_report.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "simulations/report/report_html.h"
+#include "simulations/run/run_tables.h"
+
+namespace shoal::simulations {
+namespace {
+
+using Json = nlohmann::json;
+
+// A table of ours: no quotes, no commas in values.
+class Table {
+ public:
+  static absl::StatusOr<Table> Read(const std::string& path) {
+    SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+    Table table;
+    std::vector<std::string> lines =
+        absl::StrSplit(text, '\n', absl::SkipEmpty());
+    if (lines.empty()) return Damaged(path, 1, "is empty");
+    table.names_ = absl::StrSplit(lines[0], ',');
+    for (size_t i = 1; i < lines.size(); ++i) {
+      std::vector<std::string> row = absl::StrSplit(lines[i], ',');
+      if (row.size() != table.names_.size()) {
+        return Damaged(path, i + 1,
+                       absl::StrCat("has ", row.size(), " values, expected ",
+                                    table.names_.size()));
+      }
+      table.rows_.push_back(std::move(row));
+    }
+    return table;
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::vector<std::string>>& rows() const { return rows_; }
+  // What is empty, or no number, was not measured. Empty: no such column.
+  std::vector<double> Column(absl::string_view name) const {
+    std::vector<double> values;
+    const auto found = absl::c_find(names_, name);
+    if (found == names_.end()) return values;
+    const auto column = static_cast<size_t>(found - names_.begin());
+    for (const auto& row : rows_) {
+      double value = kNotMeasured;
+      if (!absl::SimpleAtod(row[column], &value)) value = kNotMeasured;
+      values.push_back(value);
+    }
+    return values;
+  }
+
+ private:
+  static absl::Status Damaged(const std::string& path, size_t line,
+                              absl::string_view what) {
+    return absl::DataLossError(absl::StrCat(path, ":", line, ": ", what));
+  }
+  std::vector<std::string> names_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+void Accumulate(std::vector<double>& values) {
+  double sum = 0;
+  for (double& value : values) value = sum += value;
+}
+
+absl::StatusOr<ReportRounds> ReadRounds(const std::string& folder) {
+  SHOAL_ASSIGN_OR_RETURN(const Table table,
+                         Table::Read(folder + "/rounds.csv"));
+  // A round that failed is tried again under the same number: its costs count,
+  // it is no point of a curve.
+  std::vector<size_t> committed;
+  for (size_t i = 0; i < table.rows().size(); ++i) {
+    if (absl::c_linear_search(table.rows()[i], "committed")) {
+      committed.push_back(i);
+    }
+  }
+  const auto points = [&](std::vector<double> values) {
+    std::vector<double> chosen;
+    if (values.empty()) return chosen;
+    for (const size_t i : committed) chosen.push_back(values[i]);
+    return chosen;
+  };
+  const auto column = [&](absl::string_view name) {
+    return points(table.Column(name));
+  };
+  const auto total = [&](absl::string_view name) {
+    std::vector<double> values = table.Column(name);
+    Accumulate(values);
+    return points(std::move(values));
+  };
+  ReportRounds rounds;
+  rounds.round = column("round");
+  rounds.virtual_seconds = column("virtual_seconds");
+  rounds.bytes_down = total("bytes_down");
+  rounds.bytes_up = total("bytes_up");
+  rounds.energy_joules = total("energy_joules");
+  rounds.epsilon = column("epsilon");
+  rounds.train_loss = column("train_loss");
+  rounds.test_loss = column("test_loss");
+  rounds.test_accuracy = column("test_accuracy");
+  rounds.assigned = column("assigned");
+  rounds.reported = column("reported");
+  // Who is sent away with an assignment in hand comes too late.
+  rounds.stragglers = column("refused");
+  for (const absl::string_view loss : kLosses) {
+    if (loss == "refused") continue;
+    std::vector<double> devices = column(loss);
+    if (absl::c_all_of(devices, [](double n) { return n == 0; })) continue;
+    rounds.dropouts.push_back({std::string(loss), std::move(devices)});
+  }
+  return rounds;
+}
+
+absl::StatusOr<Json> ReadJson(const std::string& path) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return absl::DataLossError(absl::StrCat(path, ": is no JSON object"));
+  }
+  return json;
+}
+
+double NumberOf(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_number() ? found->get<double>()
+                                                   : kNotMeasured;
+}
+
+std::string TextOf(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                   : "";
+}
+
+ReportSummary SummaryOf(const Json& json) {
+  ReportSummary summary;
+  summary.final_test_accuracy = NumberOf(json, "final_test_accuracy");
+  summary.final_test_loss = NumberOf(json, "final_test_loss");
+  summary.rounds_completed = NumberOf(json, "rounds_completed");
+  summary.wall_seconds = NumberOf(json, "wall_seconds");
+  summary.samples_per_second = NumberOf(json, "samples_per_second");
+  summary.peak_resident_bytes = NumberOf(json, "peak_resident_bytes");
+  summary.virtual_seconds = NumberOf(json, "virtual_seconds");
+  summary.bytes_up = NumberOf(json, "bytes_up");
+  summary.bytes_down = NumberOf(json, "bytes_down");
+  summary.energy_joules = NumberOf(json, "energy_joules");
+  summary.epsilon = NumberOf(json, "epsilon");
+  return summary;
+}
+
+absl::StatusOr<ReportDevices> ReadDevices(const std::string& folder,
+                                          uint64_t total) {
+  SHOAL_ASSIGN_OR_RETURN(const Table table,
+                         Table::Read(folder + "/devices.csv"));
+  ReportDevices devices;
+  devices.total = total;
+  for (const double accuracy : table.Column("own_accuracy")) {
+    if (accuracy >= 0) devices.federated_accuracy.push_back(accuracy);
+  }
+  devices.rounds_taken_part.resize(total);
+  const std::vector<double> numbers = table.Column("device");
+  const std::vector<double> counts = table.Column("contributions");
+  for (size_t i = 0; i < std::min(numbers.size(), counts.size()); ++i) {
+    if (!(numbers[i] >= 0 && numbers[i] < static_cast<double>(total)) ||
+        !(counts[i] >= 0)) {
+      return absl::DataLossError(
+          absl::StrCat(folder, "/devices.csv:", i + 2, ": device ", numbers[i],
+                       " of ", total, " with ", counts[i], " contributions"));
+    }
+    devices.rounds_taken_part[static_cast<size_t>(numbers[i])] =
+        static_cast<uint32_t>(counts[i]);
+  }
+  return devices;
+}
+
+absl::StatusOr<ReportLabels> ReadLabels(const std::string& folder) {
+  ReportLabels labels;
+  const absl::StatusOr<Table> table = Table::Read(folder + "/labels.csv");
+  if (absl::IsNotFound(table.status())) return labels;  // there are no classes
+  SHOAL_RETURN_IF_ERROR(table.status());
+  labels.classes.assign(table->names().begin() + 1, table->names().end());
+  for (const auto& row : table->rows()) {
+    labels.devices.push_back(row[0]);
+    for (size_t i = 1; i < row.size(); ++i) {
+      double count = 0;
+      if (!absl::SimpleAtod(row[i], &count)) count = 0;
+      labels.examples.push_back(count);
+    }
+  }
+  return labels;
+}
+
+// "task.training.learning_rate" -> "0.1", for every value of a scenario.
+std::map<std::string, std::string> SettingsOf(const std::string& yaml) {
+  std::map<std::string, std::string> settings;
+  std::vector<std::pair<size_t, std::string>> path;  // indentation, key
+  for (const absl::string_view line : absl::StrSplit(yaml, '\n')) {
+    const size_t indent = line.find_first_not_of(' ');
+    const size_t colon = line.find(':');
+    if (indent == absl::string_view::npos || colon == absl::string_view::npos) {
+      continue;
+    }
+    while (!path.empty() && path.back().first >= indent) path.pop_back();
+    path.emplace_back(indent, std::string(line.substr(indent, colon - indent)));
+    const std::string value(
+        absl::StripAsciiWhitespace(line.substr(colon + 1)));
+    if (value.empty()) continue;
+    settings[absl::StrJoin(path, ".",
+                           [](std::string* out, const auto& part) {
+                             absl::StrAppend(out, part.second);
+                           })] = value;
+  }
+  return settings;
+}
+
+// What each run has and not all have alike, but for seeds.
+absl::StatusOr<std::vector<std::string>> NamesOf(
+    const std::vector<std::string>& folders) {
+  std::vector<std::map<std::string, std::string>> all;
+  std::set<std::string> keys;
+  for (const std::string& folder : folders) {
+    SHOAL_ASSIGN_OR_RETURN(const std::string yaml,
+                           ReadFile(folder + "/scenario.yaml"));
+    all.push_back(SettingsOf(yaml));
+    for (const auto& [key, value] : all.back()) keys.insert(key);
+  }
+  std::vector<std::string> names(folders.size());
+  for (const std::string& key : keys) {
+    if (key == "seed" || absl::EndsWith(key, ".seed")) continue;
+    std::set<std::string> values;
+    for (auto& settings : all) values.insert(settings[key]);
+    if (values.size() == 1) continue;
+    const std::string last = key.substr(key.rfind('.') + 1);
+    for (size_t i = 0; i < names.size(); ++i) {
+      absl::StrAppend(&names[i], names[i].empty() ? "" : ", ", last, " ",
+                      all[i][key].empty() ? "-" : all[i][key]);
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string AlgorithmText(const learning::LocalAlgorithm& algorithm) {
+  if (const auto* prox = std::get_if<learning::FedProxLocal>(&algorithm)) {
+    return absl::StrCat("fedprox (mu ", prox->mu, ")");
+  }
+  const bool nova = std::holds_alternative<learning::FedNovaLocal>(algorithm);
+  return nova ? "fednova" : "fedavg";
+}
+
+absl::StatusOr<ReportRun> ReadRun(const std::string& folder) {
+  SHOAL_ASSIGN_OR_RETURN(const Json json, ReadJson(folder + "/summary.json"));
+  ReportRun run;
+  run.name = TextOf(json, "name");
+  run.algorithm = TextOf(json, "algorithm");
+  const double seed = NumberOf(json, "seed");
+  run.seed = seed >= 0 ? static_cast<uint64_t>(seed) : 0;
+  run.summary = SummaryOf(json);
+  SHOAL_ASSIGN_OR_RETURN(run.rounds, ReadRounds(folder));
+  const double devices = NumberOf(json, "devices");
+  if (!(devices >= 1)) {
+    return absl::DataLossError(
+        absl::StrCat(folder, "/summary.json: names no devices"));
+  }
+  SHOAL_ASSIGN_OR_RETURN(
+      run.devices, ReadDevices(folder, static_cast<uint64_t>(devices)));
+  SHOAL_ASSIGN_OR_RETURN(run.labels, ReadLabels(folder));
+  return run;
+}
+
+absl::Status WriteReport(const std::vector<std::string>& folders,
+                         const std::string& path) {
+  ReportData report;
+  report.version = LongVersion();
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         NamesOf(folders));
+  for (size_t i = 0; i < folders.size(); ++i) {
+    SHOAL_ASSIGN_OR_RETURN(ReportRun run, ReadRun(folders[i]));
+    if (i == 0) report.title = run.name;
+    if (!names[i].empty()) run.name = names[i];
+    report.runs.push_back(std::move(run));
+  }
+  return ReplaceFile(path, ReportHtml(report));
+}
+
+}  // namespace shoal::simulations

@@ -1,0 +1,30 @@
+// report.html from what runs have left in their folders.
+#ifndef SHOAL_SIMULATIONS_RUN_RUNS_REPORT_H_
+#define SHOAL_SIMULATIONS_RUN_RUNS_REPORT_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "learning/local_update.h"
+#include "simulations/report/report_data.h"
+
+namespace shoal::simulations {
+
+// One run, from its folder. NOT_FOUND and DATA_LOSS name the file and, where
+// there is one, the line.
+absl::StatusOr<ReportRun> ReadRun(const std::string& folder);
+
+// One page for all of them; replaces `path`. Runs of several folders are named
+// by what their scenarios differ in, or by their folders where that is nothing;
+// runs that differ in nothing but the seed have one name.
+absl::Status WriteReport(const std::vector<std::string>& folders,
+                         const std::string& path);
+
+// "fedavg", "fedprox (mu 0.1)".
+std::string AlgorithmText(const learning::LocalAlgorithm& algorithm);
+
+}  // namespace shoal::simulations
+
+#endif  // SHOAL_SIMULATIONS_RUN_RUNS_REPORT_H_
