@@ -36,7 +36,33 @@ absl::Status Set(YAML::Node node, const std::vector<std::string>& keys,
   return Set(child, keys, depth + 1, value, path);
 }
 
+void Flatten(const YAML::Node& node, const std::string& path,
+             std::map<std::string, std::string>& values) {
+  if (!node.IsMap() || node.size() == 0) {
+    YAML::Emitter out;
+    out << YAML::Flow << node;
+    values[path] = out.c_str();
+    return;
+  }
+  for (const auto& child : node) {
+    const std::string key = child.first.as<std::string>();
+    Flatten(child.second, path.empty() ? key : absl::StrCat(path, ".", key),
+            values);
+  }
+}
+
 }  // namespace
+
+absl::StatusOr<std::map<std::string, std::string>> FlattenYaml(
+    absl::string_view yaml) {
+  try {
+    std::map<std::string, std::string> values;
+    Flatten(YAML::Load(std::string(yaml)), "", values);
+    return values;
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+}
 
 absl::StatusOr<std::string> SetInYaml(absl::string_view yaml,
                                       absl::string_view path,

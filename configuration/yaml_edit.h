@@ -1,7 +1,8 @@
-// Changes single values of a YAML file.
+// Single values of a YAML file.
 #ifndef SHOAL_CONFIGURATION_YAML_EDIT_H_
 #define SHOAL_CONFIGURATION_YAML_EDIT_H_
 
+#include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,6 +16,11 @@ namespace shoal::configuration {
 absl::StatusOr<std::string> SetInYaml(absl::string_view yaml,
                                       absl::string_view path,
                                       absl::string_view value);
+
+// Every value of the file by its path, as SetInYaml has it: lists, texts and
+// numbers, and empty maps as "{}". INVALID_ARGUMENT when it is no YAML.
+absl::StatusOr<std::map<std::string, std::string>> FlattenYaml(
+    absl::string_view yaml);
 
 }  // namespace shoal::configuration
 

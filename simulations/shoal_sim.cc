@@ -8,8 +8,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/child_process.h"
+#include "base/file.h"
 #include "base/program_error.h"
 #include "base/version.h"
 #include "configuration/command_line.h"
@@ -20,6 +24,8 @@
 #include "simulations/results/built_in_scenarios.h"
 #include "simulations/results/progress.h"
 #include "simulations/run/run_scenario.h"
+#include "simulations/run/runs_report.h"
+#include "simulations/run/sweep.h"
 
 namespace shoal::simulations {
 namespace {
@@ -171,6 +177,94 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
   return run;
 }
 
+int Sweep(const SweepOptions& options) {
+  CatchSignals();
+  ProgressDisplay display(stdout, Columns(stdout));
+  const RunEnvironment environment = {
+      .display = display, .interrupted = [] { return interrupted.load(); }};
+  const auto folders = RunSweep(options, environment);
+  display.Finish();
+  if (!folders.ok()) return Fail(folders.status());
+  const auto runs = ReadRuns(*folders);
+  if (!runs.ok()) return Fail(runs.status());
+  std::printf("\n%s\nreport: %s/report.html\n", ComparisonText(*runs).c_str(),
+              options.run.out.c_str());
+  return protocol::kExitOk;
+}
+
+CLI::App* AddSweep(CLI::App& app, SweepOptions& options) {
+  CLI::App* sweep = app.add_subcommand(
+      "sweep",
+      "Runs a scenario with every combination of some values, with several "
+      "seeds, and writes one report. Called again it goes on where it was "
+      "interrupted.\n"
+      "Example:\n"
+      "  shoal-sim sweep demo --grid training.learning_rate=0.03,0.1,0.3 "
+      "--seeds 3 --out sweep");
+  sweep
+      ->add_option("SCENARIO", options.run.scenario,
+                   "file, or the name of a built-in scenario")
+      ->required();
+  sweep
+      ->add_option("--grid", options.grid,
+                   "PATH=VALUE,VALUE,…: paths as of `run --set`; may be given "
+                   "several times")
+      ->take_all();
+  sweep
+      ->add_option("--seeds", options.seeds,
+                   "how many runs of each, with the scenario's seed and those "
+                   "after it")
+      ->check(configuration::WholeNumber(1));
+  sweep->add_option("--set", options.run.settings, "as of `run`")->take_all();
+  sweep->add_option("--threads", options.run.threads, "that train")
+      ->check(configuration::WholeNumber(1));
+  sweep->add_option("--out", options.run.out, "folder for all runs")
+      ->required();
+  return sweep;
+}
+
+struct CompareOptions {
+  std::vector<std::string> folders;
+  std::string out = "comparison.html";
+};
+
+int Compare(const CompareOptions& options) {
+  const auto runs = ReadRuns(options.folders);
+  if (!runs.ok()) return Fail(runs.status());
+  const absl::Status written = WriteReport(options.folders, options.out);
+  if (!written.ok()) return Fail(written);
+  std::printf("%s\nreport: %s\n", ComparisonText(*runs).c_str(),
+              options.out.c_str());
+  return protocol::kExitOk;
+}
+
+CLI::App* AddCompare(CLI::App& app, CompareOptions& options) {
+  CLI::App* compare = app.add_subcommand(
+      "compare",
+      "Compares runs: a table, and a report with their curves. Runs that "
+      "differ in their seed alone count as one, with a spread.\n"
+      "Example: shoal-sim compare results/a results/b --out ab.html");
+  compare->add_option("DIR", options.folders, "folders of runs")->required();
+  compare->add_option("--out", options.out,
+                      "file for the report (default: comparison.html)");
+  return compare;
+}
+
+int Init(const std::string& path) {
+  const absl::StatusOr<std::string> there = ReadFile(path);
+  if (!absl::IsNotFound(there.status())) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat(path, ": is there already, expected a new file")));
+  }
+  const BuiltInScenario* starter = FindBuiltInScenario("starter");
+  SHOAL_CHECK(starter != nullptr);
+  const absl::Status written = WriteFileAtomically(path, starter->yaml);
+  if (!written.ok()) return Fail(written);
+  std::printf("%s written; run it with: shoal-sim run %s\n", path.c_str(),
+              path.c_str());
+  return protocol::kExitOk;
+}
+
 int ListScenarios() {
   for (const BuiltInScenario& scenario : BuiltInScenarios()) {
     std::printf("%-14s%s\n", std::string(scenario.name).c_str(),
@@ -191,9 +285,19 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   RunOptions run;
   const CLI::App* const run_command = AddRun(app, run);
+  SweepOptions sweep;
+  const CLI::App* const sweep_command = AddSweep(app, sweep);
+  CompareOptions compare;
+  const CLI::App* const compare_command = AddCompare(app, compare);
   const CLI::App* const scenarios = app.add_subcommand(
       "scenarios",
       "Lists the built-in scenarios.\nExample: shoal-sim scenarios");
+  std::string init_path = "scenario.yaml";
+  CLI::App* const init =
+      app.add_subcommand("init",
+                         "Writes a commented scenario to begin with.\n"
+                         "Example: shoal-sim init my_scenario.yaml");
+  init->add_option("FILE", init_path, "(default: scenario.yaml)");
   LiveOptions live;
   AddLive(app, live);
   if (const auto code = configuration::ParseCommandLine(app, argc, argv);
@@ -201,7 +305,10 @@ int Main(int argc, char** argv) {
     return *code;
   }
   if (run_command->parsed()) return RunOne(run);
+  if (sweep_command->parsed()) return Sweep(sweep);
+  if (compare_command->parsed()) return Compare(compare);
   if (scenarios->parsed()) return ListScenarios();
+  if (init->parsed()) return Init(init_path);
   return Live(live);
 }
 

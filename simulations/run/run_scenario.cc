@@ -297,8 +297,8 @@ absl::Status Run::WriteTables(const FederationResult& result,
                      population_->num_examples(device), totals, std::nullopt});
   }
   SHOAL_RETURN_IF_ERROR(ScoreDevices(final, lines));
-  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(
-      results_->path() + "/devices.csv", DevicesCsv(lines)));
+  SHOAL_RETURN_IF_ERROR(WriteFileAtomically(results_->path() + "/devices.csv",
+                                            DevicesCsv(lines)));
   SHOAL_ASSIGN_OR_RETURN(const std::vector<LabelLine> labels, CountLabels());
   if (labels.empty()) return absl::OkStatus();
   return WriteFileAtomically(results_->path() + "/labels.csv",

@@ -32,9 +32,9 @@ struct LabelLine {
 
 // The ways in which a session with an assignment ends without being counted, as
 // columns of rounds.csv.
-inline constexpr absl::string_view kLosses[] = {
-    "vanished", "abandoned", "refused", "unreachable", "interrupted",
-    "held_back"};
+inline constexpr absl::string_view kLosses[] = {"vanished",    "abandoned",
+                                                "refused",     "unreachable",
+                                                "interrupted", "held_back"};
 
 // rounds.csv, devices.csv and labels.csv, each with a header.
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines);

@@ -7,13 +7,16 @@
 #include <variant>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "configuration/yaml_edit.h"
 #include "simulations/report/report_html.h"
 #include "simulations/run/run_tables.h"
 
@@ -201,52 +204,64 @@ absl::StatusOr<ReportLabels> ReadLabels(const std::string& folder) {
   return labels;
 }
 
-// "task.training.learning_rate" -> "0.1", for every value of a scenario.
-std::map<std::string, std::string> SettingsOf(const std::string& yaml) {
-  std::map<std::string, std::string> settings;
-  std::vector<std::pair<size_t, std::string>> path;  // indentation, key
-  for (const absl::string_view line : absl::StrSplit(yaml, '\n')) {
-    const size_t indent = line.find_first_not_of(' ');
-    const size_t colon = line.find(':');
-    if (indent == absl::string_view::npos || colon == absl::string_view::npos) {
-      continue;
+using Settings = std::map<std::string, std::string>;
+
+bool IsSeed(const std::string& path) {
+  return path == "seed" || absl::EndsWith(path, ".seed");
+}
+
+// "learning_rate 0.1"; "fedprox mu 1", where not every run has a fedprox.
+std::string SettingText(const std::string& path, const std::string& value,
+                        const std::vector<Settings>& all) {
+  const size_t dot = path.rfind('.');
+  std::string name = path.substr(dot + 1);
+  if (value == "{}") return name;
+  if (dot != std::string::npos) {
+    const std::string parent = path.substr(0, dot + 1);
+    const bool everywhere = absl::c_all_of(all, [&](const Settings& settings) {
+      const auto first = settings.lower_bound(parent);
+      return first != settings.end() && absl::StartsWith(first->first, parent);
+    });
+    if (!everywhere) {
+      const size_t begin = path.rfind('.', dot - 1);
+      name = absl::StrReplaceAll(path.substr(begin + 1), {{".", " "}});
     }
-    while (!path.empty() && path.back().first >= indent) path.pop_back();
-    path.emplace_back(indent, std::string(line.substr(indent, colon - indent)));
-    const std::string value(
-        absl::StripAsciiWhitespace(line.substr(colon + 1)));
-    if (value.empty()) continue;
-    settings[absl::StrJoin(path, ".",
-                           [](std::string* out, const auto& part) {
-                             absl::StrAppend(out, part.second);
-                           })] = value;
   }
-  return settings;
+  return absl::StrCat(name, " ", value);
 }
 
 // What each run has and not all have alike, but for seeds.
 absl::StatusOr<std::vector<std::string>> NamesOf(
     const std::vector<std::string>& folders) {
-  std::vector<std::map<std::string, std::string>> all;
-  std::set<std::string> keys;
+  std::vector<Settings> all;
+  std::set<std::string> paths;
   for (const std::string& folder : folders) {
-    SHOAL_ASSIGN_OR_RETURN(const std::string yaml,
-                           ReadFile(folder + "/scenario.yaml"));
-    all.push_back(SettingsOf(yaml));
-    for (const auto& [key, value] : all.back()) keys.insert(key);
+    const std::string path = folder + "/scenario.yaml";
+    SHOAL_ASSIGN_OR_RETURN(const std::string yaml, ReadFile(path));
+    absl::StatusOr<Settings> settings = configuration::FlattenYaml(yaml);
+    if (!settings.ok()) {
+      return absl::DataLossError(
+          absl::StrCat(path, ": ", settings.status().message()));
+    }
+    all.push_back(*std::move(settings));
+    for (const auto& [name, value] : all.back()) paths.insert(name);
   }
-  std::vector<std::string> names(folders.size());
-  for (const std::string& key : keys) {
-    if (key == "seed" || absl::EndsWith(key, ".seed")) continue;
+  std::vector<std::vector<std::string>> parts(folders.size());
+  for (const std::string& path : paths) {
     std::set<std::string> values;
-    for (auto& settings : all) values.insert(settings[key]);
-    if (values.size() == 1) continue;
-    const std::string last = key.substr(key.rfind('.') + 1);
-    for (size_t i = 0; i < names.size(); ++i) {
-      absl::StrAppend(&names[i], names[i].empty() ? "" : ", ", last, " ",
-                      all[i][key].empty() ? "-" : all[i][key]);
+    for (const Settings& settings : all) {
+      const auto found = settings.find(path);
+      values.insert(found == settings.end() ? "" : found->second);
+    }
+    if (values.size() == 1 || IsSeed(path)) continue;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const auto found = all[i].find(path);
+      if (found == all[i].end()) continue;
+      parts[i].push_back(SettingText(path, found->second, all));
     }
   }
+  std::vector<std::string> names;
+  for (const auto& texts : parts) names.push_back(absl::StrJoin(texts, ", "));
   return names;
 }
 
@@ -274,24 +289,33 @@ absl::StatusOr<ReportRun> ReadRun(const std::string& folder) {
     return absl::DataLossError(
         absl::StrCat(folder, "/summary.json: names no devices"));
   }
-  SHOAL_ASSIGN_OR_RETURN(
-      run.devices, ReadDevices(folder, static_cast<uint64_t>(devices)));
+  SHOAL_ASSIGN_OR_RETURN(run.devices,
+                         ReadDevices(folder, static_cast<uint64_t>(devices)));
   SHOAL_ASSIGN_OR_RETURN(run.labels, ReadLabels(folder));
   return run;
+}
+
+absl::StatusOr<std::vector<ReportRun>> ReadRuns(
+    const std::vector<std::string>& folders) {
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         NamesOf(folders));
+  std::vector<ReportRun> runs;
+  for (size_t i = 0; i < folders.size(); ++i) {
+    SHOAL_ASSIGN_OR_RETURN(ReportRun run, ReadRun(folders[i]));
+    if (!names[i].empty()) run.name = names[i];
+    runs.push_back(std::move(run));
+  }
+  return runs;
 }
 
 absl::Status WriteReport(const std::vector<std::string>& folders,
                          const std::string& path) {
   ReportData report;
   report.version = LongVersion();
-  SHOAL_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                         NamesOf(folders));
-  for (size_t i = 0; i < folders.size(); ++i) {
-    SHOAL_ASSIGN_OR_RETURN(ReportRun run, ReadRun(folders[i]));
-    if (i == 0) report.title = run.name;
-    if (!names[i].empty()) run.name = names[i];
-    report.runs.push_back(std::move(run));
-  }
+  SHOAL_ASSIGN_OR_RETURN(report.runs, ReadRuns(folders));
+  SHOAL_ASSIGN_OR_RETURN(const Json first,
+                         ReadJson(folders[0] + "/summary.json"));
+  report.title = TextOf(first, "name");
   return ReplaceFile(path, ReportHtml(report));
 }
 

@@ -16,9 +16,12 @@ namespace shoal::simulations {
 // there is one, the line.
 absl::StatusOr<ReportRun> ReadRun(const std::string& folder);
 
-// One page for all of them; replaces `path`. Runs of several folders are named
-// by what their scenarios differ in, or by their folders where that is nothing;
-// runs that differ in nothing but the seed have one name.
+// Several, which are named by what their scenarios differ in: runs that differ
+// in nothing but the seed have one name.
+absl::StatusOr<std::vector<ReportRun>> ReadRuns(
+    const std::vector<std::string>& folders);
+
+// One page for all of them; replaces `path`. REQUIRES: at least one folder.
 absl::Status WriteReport(const std::vector<std::string>& folders,
                          const std::string& path);
 
