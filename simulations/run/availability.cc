@@ -21,7 +21,7 @@ using configuration::DiurnalAvailability;
 using configuration::TraceAvailability;
 
 constexpr absl::Duration kDay = absl::Hours(24);
-// A device that is absent in so many nights in a row never comes back.
+// Nobody looks further: who is absent for so long never comes back.
 constexpr int64_t kNightsAhead = 10'000;
 
 // The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast Splittable
@@ -63,7 +63,9 @@ class Diurnal final : public Availability {
   absl::Duration Until(int64_t device, absl::Duration time) const override {
     // Nights may touch or overlap.
     absl::Duration end = time;
-    for (int64_t night = FirstNight(time); Earliest(night) <= end; ++night) {
+    const int64_t first = FirstNight(time);
+    for (int64_t night = first;
+         Earliest(night) <= end && night < first + kNightsAhead; ++night) {
       const Interval found = Night(device, night);
       if (found.begin <= end && found.end > end) end = found.end;
     }

@@ -1,0 +1,204 @@
+// `shoal-sim` on scenarios in virtual time, as a user calls it.
+#include <signal.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "base/child_process.h"
+#include "base/file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "learning/model.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kScenario[] = R"(
+task:
+  name: tiny
+  population: tiny
+  model: {mlp: {inputs: 784, hidden: [8], outputs: 10}}
+  training: {epochs: 1, batch_size: 10, learning_rate: 0.1}
+  round: {cohort: 6, over_selection: 1.5, min_reports: 4, deadline: 1h}
+  rounds: 4
+population:
+  devices: 30
+  data: {handwriting: {seed: 1, mean_examples: 20}}
+  devices_model:
+    mix:
+      - {class: phone, share: 0.5, spread: 0.7, failure_rate: 0.1}
+      - {class: wearable, share: 0.5, availability: {diurnal: {}}}
+seed: 7
+)";
+
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() {
+    EXPECT_THAT(WriteFileAtomically(scenario_, kScenario), IsOk());
+  }
+
+  // The exit code; -1 when it does not end.
+  int Call(std::vector<std::string> arguments) {
+    const auto process = Start(std::move(arguments));
+    const auto exit = process->Wait(absl::Seconds(60));
+    return exit.has_value() && exit->signal == 0 ? exit->code : -1;
+  }
+  std::unique_ptr<ChildProcess> Start(std::vector<std::string> arguments) {
+    const std::string bin = std::filesystem::path(ExecutableFolder())
+                                .parent_path()
+                                .append("bin/shoal-sim");
+    arguments.insert(arguments.begin(), bin);
+    std::filesystem::remove(log_);
+    auto process =
+        ChildProcess::Start({.command = arguments,
+                             .environment = {"TMPDIR=" + folder_.path()},
+                             .log_path = log_});
+    EXPECT_THAT(process, IsOk());
+    return *std::move(process);
+  }
+  std::string Log() { return TailOfFile(log_, 100); }
+  std::string Out(const std::string& file, const std::string& run = "out") {
+    const auto text = ReadFile(folder_.path() + "/" + run + "/" + file);
+    EXPECT_THAT(text, IsOk());
+    return text.value_or("");
+  }
+
+  const TemporaryFolder folder_;
+  const std::string scenario_ = folder_.path() + "/tiny.yaml";
+  const std::string log_ = folder_.path() + "/log";
+  const std::string out_ = folder_.path() + "/out";
+};
+
+TEST_F(RunTest, RunLeavesItsResults) {
+  ASSERT_EQ(Call({"run", scenario_, "--out", out_}), 0) << Log();
+  const auto summary = nlohmann::json::parse(Out("summary.json"));
+  for (const char* name :
+       {"final_test_accuracy", "final_test_loss", "rounds_completed",
+        "wall_seconds", "samples_per_second", "peak_resident_bytes",
+        "virtual_seconds", "bytes_up", "bytes_down", "energy_joules", "seed"}) {
+    EXPECT_TRUE(summary[name].is_number()) << name;
+  }
+  EXPECT_TRUE(summary["epsilon"].is_null());
+  EXPECT_EQ(summary["rounds_completed"], 4);
+  EXPECT_EQ(summary["seed"], 7);
+  EXPECT_GT(summary["energy_joules"], 0);
+  EXPECT_GT(summary["virtual_seconds"], 0);
+  EXPECT_THAT(
+      Out("rounds.csv"),
+      StartsWith("round,virtual_seconds,train_loss,test_loss,test_accuracy,"
+                 "assigned,reported,bytes_down,bytes_up,energy_joules,"
+                 "epsilon,"));
+  EXPECT_THAT(Out("devices.csv"), HasSubstr(",wearable,"));
+  EXPECT_THAT(Out("labels.csv"), StartsWith("device,0,1,2,"));
+  EXPECT_TRUE(absl::StartsWith(Out("report.html"), "<!DOCTYPE html>"));
+  EXPECT_THAT(learning::ParseModel(Out("models/version-000004.shoal")), IsOk());
+  EXPECT_TRUE(
+      std::filesystem::exists(out_ + "/models/version-000004.onnx"));
+}
+
+TEST_F(RunTest, ThreadsChangeNothingAndTheEffectiveScenarioRepeatsTheRun) {
+  ASSERT_EQ(Call({"run", scenario_, "--threads", "1", "--seed", "3", "--set",
+                  "training.epochs=2", "--out", out_}),
+            0)
+      << Log();
+  ASSERT_EQ(Call({"run", out_ + "/scenario.yaml", "--threads", "3", "--out",
+                  folder_.path() + "/again"}),
+            0)
+      << Log();
+  EXPECT_EQ(Out("rounds.csv"), Out("rounds.csv", "again"));
+  EXPECT_EQ(Out("devices.csv"), Out("devices.csv", "again"));
+  EXPECT_EQ(Out("models/version-000004.shoal"),
+            Out("models/version-000004.shoal", "again"));
+}
+
+TEST_F(RunTest, ScheduleAndInitialWeightsAreTaken) {
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(folder_.path() + "/schedule", "1 2 3\n4, 5, 6\n"));
+  ASSERT_EQ(Call({"run", scenario_, "--set",
+                  "simulation.schedule=" + folder_.path() + "/schedule",
+                  "--set", "round.cohort=3", "--set", "round.min_reports=3",
+                  "--set", "round.over_selection=1", "--set",
+                  "population.devices_model={mix: [{class: phone, share: 1}]}",
+                  "--out", out_}),
+            0)
+      << Log();
+  EXPECT_THAT(Out("devices.csv"),
+              AllOf(HasSubstr("\n1,phone,"), HasSubstr("\n6,phone,"),
+                    ::testing::Not(HasSubstr("\n7,phone,"))));
+  const std::string model = out_ + "/models/version-000004.shoal";
+  EXPECT_EQ(Call({"run", scenario_, "--set", "rounds=1", "--set",
+                  "simulation.initial_model=" + model, "--out",
+                  folder_.path() + "/more"}),
+            0)
+      << Log();
+}
+
+TEST_F(RunTest, SweepRunsWhatIsMissingAndCompares) {
+  const std::vector<std::string> sweep = {
+      "sweep",   scenario_, "--grid", "training.learning_rate=0.05,0.1",
+      "--seeds", "2",       "--set",  "rounds=2",
+      "--out",   out_};
+  ASSERT_EQ(Call(sweep), 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("learning_rate 0.05"));
+  std::filesystem::remove(out_ + "/learning_rate-0.1/seed-8/summary.json");
+  ASSERT_EQ(Call(sweep), 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("learning_rate-0.1/seed-7: is done already"));
+  EXPECT_THAT(Log(), HasSubstr("[4/4]"));
+  EXPECT_TRUE(std::filesystem::exists(out_ + "/report.html"));
+  ASSERT_EQ(Call({"compare", out_ + "/learning_rate-0.1/seed-7",
+                  out_ + "/learning_rate-0.05/seed-7", "--out",
+                  folder_.path() + "/c.html"}),
+            0)
+      << Log();
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/c.html"));
+}
+
+TEST_F(RunTest, InterruptedRunLeavesNothingHalfWritten) {
+  const auto process = Start({"run", scenario_, "--set", "rounds=1000000",
+                              "--out", out_});
+  absl::SleepFor(absl::Milliseconds(300));
+  process->Signal(SIGINT);
+  const auto exit = process->Wait(absl::Seconds(20));
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code, 1);
+  EXPECT_THAT(Log(), HasSubstr("interrupted"));
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/summary.json"));
+}
+
+TEST_F(RunTest, WrongUseIsToldWithWhatWasExpected) {
+  EXPECT_EQ(Call({"run", "/nowhere.yaml"}), 1);
+  EXPECT_THAT(Log(), HasSubstr("`shoal-sim scenarios` lists them"));
+  EXPECT_EQ(Call({"run", scenario_, "--set", "rounds"}), 2);
+  EXPECT_THAT(Log(), HasSubstr("expected PATH=VALUE"));
+  EXPECT_EQ(Call({"run", scenario_, "--set", "round.min_reports=31"}), 2);
+  EXPECT_EQ(Call({"run", scenario_, "--set", "no.such=1"}), 2);
+  EXPECT_EQ(Call({"run", scenario_, "--set", "population.devices_model.mix=1"}),
+            2);
+  EXPECT_EQ(Call({"sweep", scenario_, "--grid", "a", "--out", out_}), 2);
+  EXPECT_EQ(Call({"compare", folder_.path()}), 1);
+  EXPECT_THAT(Log(), HasSubstr("scenario.yaml"));
+}
+
+TEST_F(RunTest, NewcomerBeginsWithInit) {
+  const std::string file = folder_.path() + "/mine.yaml";
+  ASSERT_EQ(Call({"init", file}), 0) << Log();
+  EXPECT_EQ(Call({"init", file}), 2);
+  EXPECT_EQ(Call({"run", file, "--set", "rounds=1", "--set",
+                  "population.devices=40"}),
+            0)
+      << Log();
+  EXPECT_EQ(Call({"scenarios"}), 0);
+  EXPECT_THAT(Log(), HasSubstr("starter"));
+}
+
+}  // namespace
+}  // namespace shoal::testing
