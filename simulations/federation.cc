@@ -75,24 +75,6 @@ std::string OutcomeOf(const SessionNews& news) {
   SHOAL_CHECK(false);
 }
 
-// Of the features of all devices, where the model needs them.
-absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
-  if (!options.initial_model.empty()) return options.initial_model;
-  const learning::ModelSpec& model = options.task.model;
-  std::optional<learning::FeatureStatistics> all;
-  if (model.preprocessing.needs_statistics()) {
-    for (int64_t i = 0; i < options.population->num_devices(); ++i) {
-      SHOAL_ASSIGN_OR_RETURN(const auto data, options.population->Load(i));
-      SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
-                             learning::StatisticsOf(*data));
-      if (!all.has_value()) all.emplace(own.num_features());
-      SHOAL_RETURN_IF_ERROR(all->Merge(own));
-    }
-  }
-  return learning::MakeInitialModel(model, options.task.seed,
-                                    all.has_value() ? &*all : nullptr);
-}
-
 class Federation {
  public:
   explicit Federation(const FederationOptions& options)
@@ -376,6 +358,23 @@ absl::StatusOr<FederationResult> Federation::Run() {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
+  if (!options.initial_model.empty()) return options.initial_model;
+  const learning::ModelSpec& model = options.task.model;
+  std::optional<learning::FeatureStatistics> all;
+  if (model.preprocessing.needs_statistics()) {
+    for (int64_t i = 0; i < options.population->num_devices(); ++i) {
+      SHOAL_ASSIGN_OR_RETURN(const auto data, options.population->Load(i));
+      SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
+                             learning::StatisticsOf(*data));
+      if (!all.has_value()) all.emplace(own.num_features());
+      SHOAL_RETURN_IF_ERROR(all->Merge(own));
+    }
+  }
+  return learning::MakeInitialModel(model, options.task.seed,
+                                    all.has_value() ? &*all : nullptr);
+}
 
 absl::StatusOr<FederationResult> RunFederation(
     const FederationOptions& options) {

@@ -97,6 +97,9 @@ struct FederationResult {
   TrainingPool::Totals trainings;
 };
 
+// Version 0 of the task's model, serialised, as `initial_model` says.
+absl::StatusOr<std::string> InitialModel(const FederationOptions& options);
+
 // Runs the task to its end. INVALID_ARGUMENT when there are no devices or the
 // task cannot be created; DEADLINE_EXCEEDED at the time limit, with the newest
 // round's state.

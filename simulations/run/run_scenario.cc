@@ -21,7 +21,9 @@
 #include "learning/onnx/export_model.h"
 #include "simulations/device_classes.h"
 #include "simulations/federation.h"
+#include "simulations/results/local_only.h"
 #include "simulations/results/results_folder.h"
+#include "simulations/run/baselines.h"
 #include "simulations/run/evaluator.h"
 #include "simulations/run/run_tables.h"
 #include "simulations/run/runs_report.h"
@@ -38,6 +40,8 @@ constexpr absl::Duration kLineInterval = absl::Seconds(1);
 // labels.
 constexpr size_t kScoredDevices = 1000;
 constexpr int64_t kShownDevices = 200;
+// Devices that train alone, each for as long as the whole task.
+constexpr int kMostAlone = 2000;
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
 
 absl::StatusOr<std::vector<std::vector<int64_t>>> ReadSchedule(
@@ -117,6 +121,9 @@ class Run {
   absl::Status ScoreDevices(absl::Span<const float> final,
                             std::vector<DeviceLine>& lines);
   absl::StatusOr<std::vector<LabelLine>> CountLabels() const;
+  absl::Status AddLocalBaseline(absl::Span<const float> final,
+                                RunSummary& summary);
+  absl::Status AddCentralBaseline(RunSummary& summary);
   absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
 
   const RunOptions& options_;
@@ -135,6 +142,7 @@ class Run {
   absl::Duration train_start_;
   absl::Duration shown_ = -absl::InfiniteDuration();
   ProgressState progress_;
+  learning::StoredModel initial_;
   std::vector<RoundLine> lines_;
   FleetTotals totals_;  // as of the last line
   int64_t samples_ = 0;
@@ -163,6 +171,14 @@ absl::Status Run::Prepare() {
   progress_.measure = MeasureOf(*model_);
   progress_.rounds = scenario_.task.rounds;
   const std::string classes = ClassesText(scenario_);
+  if (scenario_.simulation.local_baseline &&
+      (scenario_.devices > kMostAlone ||
+       model_->private_layout().num_parameters() > 0)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "simulation.baselines: local: every device trains alone, expected at "
+        "most ",
+        kMostAlone, " devices and a model without private layers"));
+  }
   environment_.display.Say(absl::StrCat(
       scenario_.task.name, ": ", scenario_.devices, " devices",
       classes.empty() ? "" : absl::StrCat(" (", classes, ")"), ", ",
@@ -187,6 +203,8 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.forget_history = true;
   options.keep_going = [this] { return !environment_.interrupted(); };
   options.on_round = [this](const RoundNews& news) { return OnRound(news); };
+  SHOAL_ASSIGN_OR_RETURN(options.initial_model, InitialModel(options));
+  SHOAL_ASSIGN_OR_RETURN(initial_, learning::ParseModel(options.initial_model));
   train_start_ = clock_.Monotonic();
   return RunFederation(options);
 }
@@ -305,9 +323,58 @@ absl::Status Run::WriteTables(const FederationResult& result,
                              LabelsCsv(labels));
 }
 
+absl::Status Run::AddLocalBaseline(absl::Span<const float> final,
+                                   RunSummary& summary) {
+  if (!scenario_.simulation.local_baseline) return absl::OkStatus();
+  const LocalOnlyOptions options = {
+      .num_threads = num_threads_,
+      .seed = scenario_.seed,
+      .private_values = {},
+      .on_device =
+          [this](int done) {
+            environment_.display.Step("Devices training alone, to compare",
+                                      done, scenario_.devices);
+          },
+      .keep_going = [this] { return !environment_.interrupted(); }};
+  SHOAL_ASSIGN_OR_RETURN(
+      const DeviceScores scores,
+      simulations::ScoreDevices(scenario_.task, initial_.parameters, final,
+                                *data_, *test_, options));
+  environment_.display.Finish();
+  for (const learning::Score& score : scores.alone) {
+    summary.local_only.push_back(ValueOf(summary.measure, score));
+    summary.local_only_losses.push_back(score.loss());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::AddCentralBaseline(RunSummary& summary) {
+  if (!scenario_.simulation.central_baseline) return absl::OkStatus();
+  CentralOptions options;
+  options.rounds = summary.rounds_completed;
+  options.examples_per_round = static_cast<double>(samples_) /
+                               scenario_.task.training.epochs /
+                               static_cast<double>(summary.rounds_completed);
+  options.seed = scenario_.seed;
+  options.on_epoch = [this](int64_t done, int64_t all) {
+    environment_.display.Step("All data in one place, to compare", done, all);
+  };
+  options.keep_going = [this] { return !environment_.interrupted(); };
+  SHOAL_ASSIGN_OR_RETURN(
+      summary.central,
+      TrainCentrally(scenario_.task, *model_, initial_.parameters, *population_,
+                     *test_, threads_, options));
+  environment_.display.Finish();
+  return WriteFileAtomically(results_->path() + "/central.csv",
+                             CentralCsv(summary.central));
+}
+
 absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
   environment_.display.Finish();
   RunSummary summary;
+  summary.samples_per_second =
+      static_cast<double>(samples_) /
+      absl::ToDoubleSeconds(clock_.Monotonic() - train_start_);
   summary.name = scenario_.task.name;
   summary.model = scenario_.task.model.ToString();
   summary.algorithm = AlgorithmText(scenario_.task.algorithm);
@@ -345,10 +412,9 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
   summary.onnx_path = results_->OnnxPath(version);
   SHOAL_RETURN_IF_ERROR(
       WriteTables(result, model_->DeviceVector(final.parameters)));
+  SHOAL_RETURN_IF_ERROR(AddLocalBaseline(final.parameters, summary));
+  SHOAL_RETURN_IF_ERROR(AddCentralBaseline(summary));
   summary.wall_seconds = absl::ToDoubleSeconds(Elapsed());
-  summary.samples_per_second =
-      static_cast<double>(samples_) /
-      absl::ToDoubleSeconds(clock_.Monotonic() - train_start_);
   summary.peak_resident_bytes = PeakResidentBytes();
   for (RoundLine& line : lines_) {
     const auto found = result.outcomes.find(line.id);

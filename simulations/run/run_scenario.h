@@ -15,6 +15,7 @@
 #include "simulations/federation.h"
 #include "simulations/results/measure.h"
 #include "simulations/results/progress.h"
+#include "simulations/run/baselines.h"
 
 namespace shoal::simulations {
 
@@ -71,6 +72,11 @@ struct RunSummary {
   int64_t devices_seen = 0;     // that had a session
   double training_seconds = 0;  // of all threads
   double longest_trainings_seconds = 0;
+  // The baselines, where they were asked for: by device, on the held-out
+  // examples; and all examples in one place.
+  std::vector<double> local_only;  // in `measure`
+  std::vector<double> local_only_losses;
+  std::vector<CentralPoint> central;
   std::string version;
   std::string folder;
   bool kept_for_good = true;

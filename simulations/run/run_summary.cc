@@ -13,6 +13,12 @@ namespace {
 // As short as can be, and the same number when it is read.
 std::string Number(double value) { return nlohmann::json(value).dump(); }
 
+double MeanOf(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
 std::string NumberOrNothing(const std::optional<double>& value) {
   return value.has_value() ? Number(*value) : "";
 }
@@ -57,6 +63,15 @@ std::string LabelsCsv(absl::Span<const LabelLine> lines) {
     absl::StrAppend(&csv, line.device);
     for (const int64_t count : line.examples) absl::StrAppend(&csv, ",", count);
     csv += "\n";
+  }
+  return csv;
+}
+
+std::string CentralCsv(absl::Span<const CentralPoint> points) {
+  std::string csv = "round,test_loss,test_accuracy\n";
+  for (const CentralPoint& point : points) {
+    absl::StrAppend(&csv, Number(point.round), ",", Number(point.test.loss()),
+                    ",", NumberOrNothing(point.test.accuracy()), "\n");
   }
   return csv;
 }
@@ -112,6 +127,20 @@ std::string RunSummaryJson(const RunSummary& summary) {
   json["devices_seen"] = summary.devices_seen;
   json["training_seconds"] = summary.training_seconds;
   json["longest_trainings_seconds"] = summary.longest_trainings_seconds;
+  if (!summary.local_only.empty()) {
+    const std::string key =
+        absl::StrCat("local_only_", NameOf(summary.measure));
+    json[key] = summary.local_only;
+    json["local_only_losses"] = summary.local_only_losses;
+  }
+  if (!summary.central.empty()) {
+    const learning::Score& last = summary.central.back().test;
+    json["central_test_loss"] = last.loss();
+    json["central_test_accuracy"] = nullptr;
+    if (const auto accuracy = last.accuracy(); accuracy.has_value()) {
+      json["central_test_accuracy"] = *accuracy;
+    }
+  }
   json["version"] = summary.version;
   return json.dump(2) + "\n";
 }
@@ -125,13 +154,25 @@ std::string RunSummaryText(const RunSummary& summary) {
   const auto row = [&](absl::string_view label, const std::string& value) {
     absl::StrAppendFormat(&text, "  %-18s%s\n", label, value);
   };
-  const double value = summary.measure == Measure::kRmse
-                           ? std::sqrt(summary.final_test.loss())
-                           : ValueOf(summary.measure, summary.final_test);
+  const double value = ValueOf(summary.measure, summary.final_test);
   row("held-out data",
       absl::StrFormat("%s %s, loss %.4f", WordsFor(summary.measure),
                       ValueText(summary.measure, value),
                       summary.final_test.loss()));
+  if (!summary.local_only.empty()) {
+    row("devices alone",
+        absl::StrFormat(
+            "%s %s in the mean", WordsFor(summary.measure),
+            ValueText(summary.measure, MeanOf(summary.local_only))));
+  }
+  if (!summary.central.empty()) {
+    const learning::Score& last = summary.central.back().test;
+    row("all in one place",
+        absl::StrFormat(
+            "%s %s, loss %.4f", WordsFor(summary.measure),
+            ValueText(summary.measure, ValueOf(summary.measure, last)),
+            last.loss()));
+  }
   row("devices", absl::StrCat(summary.devices_seen, " of ", summary.devices,
                               " had a session"));
   if (summary.rounds_failed > 0) {

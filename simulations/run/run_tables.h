@@ -36,9 +36,10 @@ inline constexpr absl::string_view kLosses[] = {"vanished",    "abandoned",
                                                 "refused",     "unreachable",
                                                 "interrupted", "held_back"};
 
-// rounds.csv, devices.csv and labels.csv, each with a header.
+// rounds.csv, devices.csv, central.csv and labels.csv, each with a header.
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines);
 std::string DevicesCsv(absl::Span<const DeviceLine> lines);
+std::string CentralCsv(absl::Span<const CentralPoint> points);
 std::string LabelsCsv(absl::Span<const LabelLine> lines);
 
 }  // namespace shoal::simulations

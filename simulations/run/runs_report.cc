@@ -1,5 +1,6 @@
 #include "simulations/run/runs_report.h"
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -210,6 +211,46 @@ bool IsSeed(const std::string& path) {
   return path == "seed" || absl::EndsWith(path, ".seed");
 }
 
+// REQUIRES: at least one value.
+double MeanOf(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+std::vector<double> NumbersOf(const Json& json, const char* name) {
+  std::vector<double> numbers;
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_array()) return numbers;
+  for (const Json& value : *found) {
+    numbers.push_back(value.is_number() ? value.get<double>() : kNotMeasured);
+  }
+  return numbers;
+}
+
+absl::StatusOr<ReportBaselines> ReadBaselines(const std::string& folder,
+                                              const Json& summary) {
+  ReportBaselines baselines;
+  const std::vector<double> alone = NumbersOf(summary, "local_only_accuracy");
+  if (!alone.empty()) {
+    const double mean = MeanOf(alone);
+    double squares = 0;
+    for (const double value : alone) squares += (value - mean) * (value - mean);
+    baselines.local_accuracy = mean;
+    baselines.local_accuracy_deviation =
+        std::sqrt(squares / static_cast<double>(alone.size()));
+  }
+  const std::vector<double> losses = NumbersOf(summary, "local_only_losses");
+  if (!losses.empty()) baselines.local_loss = MeanOf(losses);
+  const absl::StatusOr<Table> central = Table::Read(folder + "/central.csv");
+  if (absl::IsNotFound(central.status())) return baselines;
+  SHOAL_RETURN_IF_ERROR(central.status());
+  baselines.central_round = central->Column("round");
+  baselines.central_test_accuracy = central->Column("test_accuracy");
+  baselines.central_test_loss = central->Column("test_loss");
+  return baselines;
+}
+
 // "learning_rate 0.1"; "fedprox mu 1", where not every run has a fedprox.
 std::string SettingText(const std::string& path, const std::string& value,
                         const std::vector<Settings>& all) {
@@ -292,6 +333,7 @@ absl::StatusOr<ReportRun> ReadRun(const std::string& folder) {
   SHOAL_ASSIGN_OR_RETURN(run.devices,
                          ReadDevices(folder, static_cast<uint64_t>(devices)));
   SHOAL_ASSIGN_OR_RETURN(run.labels, ReadLabels(folder));
+  SHOAL_ASSIGN_OR_RETURN(run.baselines, ReadBaselines(folder, json));
   return run;
 }
 

@@ -42,9 +42,7 @@ seed: 7
 
 class RunTest : public ::testing::Test {
  protected:
-  RunTest() {
-    EXPECT_THAT(WriteFileAtomically(scenario_, kScenario), IsOk());
-  }
+  RunTest() { EXPECT_THAT(WriteFileAtomically(scenario_, kScenario), IsOk()); }
 
   // The exit code; -1 when it does not end.
   int Call(std::vector<std::string> arguments) {
@@ -101,8 +99,7 @@ TEST_F(RunTest, RunLeavesItsResults) {
   EXPECT_THAT(Out("labels.csv"), StartsWith("device,0,1,2,"));
   EXPECT_TRUE(absl::StartsWith(Out("report.html"), "<!DOCTYPE html>"));
   EXPECT_THAT(learning::ParseModel(Out("models/version-000004.shoal")), IsOk());
-  EXPECT_TRUE(
-      std::filesystem::exists(out_ + "/models/version-000004.onnx"));
+  EXPECT_TRUE(std::filesystem::exists(out_ + "/models/version-000004.onnx"));
 }
 
 TEST_F(RunTest, ThreadsChangeNothingAndTheEffectiveScenarioRepeatsTheRun) {
@@ -142,6 +139,20 @@ TEST_F(RunTest, ScheduleAndInitialWeightsAreTaken) {
       << Log();
 }
 
+TEST_F(RunTest, BaselinesAreThereToCompareWith) {
+  ASSERT_EQ(Call({"run", scenario_, "--set",
+                  "simulation.baselines=[local, central]", "--out", out_}),
+            0)
+      << Log();
+  const auto summary = nlohmann::json::parse(Out("summary.json"));
+  EXPECT_EQ(summary["local_only_accuracy"].size(), 30u);
+  EXPECT_GT(summary["central_test_accuracy"], 0.1);
+  EXPECT_THAT(Out("central.csv"),
+              StartsWith("round,test_loss,test_accuracy\n"));
+  EXPECT_THAT(Log(),
+              AllOf(HasSubstr("devices alone"), HasSubstr("all in one place")));
+}
+
 TEST_F(RunTest, SweepRunsWhatIsMissingAndCompares) {
   const std::vector<std::string> sweep = {
       "sweep",   scenario_, "--grid", "training.learning_rate=0.05,0.1",
@@ -163,8 +174,8 @@ TEST_F(RunTest, SweepRunsWhatIsMissingAndCompares) {
 }
 
 TEST_F(RunTest, InterruptedRunLeavesNothingHalfWritten) {
-  const auto process = Start({"run", scenario_, "--set", "rounds=1000000",
-                              "--out", out_});
+  const auto process =
+      Start({"run", scenario_, "--set", "rounds=1000000", "--out", out_});
   absl::SleepFor(absl::Milliseconds(300));
   process->Signal(SIGINT);
   const auto exit = process->Wait(absl::Seconds(20));
