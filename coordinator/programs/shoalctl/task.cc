@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
+#include "configuration/programs.h"
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/json.h"
@@ -23,6 +24,7 @@ namespace {
 
 struct Options {
   std::string file;
+  std::string scenario;       // a file; this or `file`
   std::string initial_model;  // file; empty: drawn from the task's seed
   std::string transfer_from;  // version or file; empty: nothing of another
   std::vector<std::string> statistics;  // files
@@ -49,9 +51,19 @@ void PrintTransferred(Shell& shell, const v1::TaskReport& task,
       [&] { return absl::StrCat(TaskLine(task), TransferText(model)); });
 }
 
+absl::StatusOr<configuration::Task> TaskIn(const Options& options) {
+  if (options.file.empty() == options.scenario.empty()) {
+    return absl::InvalidArgumentError(
+        "expected a file with the task, or --from-scenario");
+  }
+  if (options.scenario.empty()) return configuration::LoadTask(options.file);
+  SHOAL_ASSIGN_OR_RETURN(configuration::Scenario scenario,
+                         configuration::LoadScenario(options.scenario));
+  return std::move(scenario.task);
+}
+
 absl::Status Create(Shell& shell, const Options& options) {
-  const absl::StatusOr<configuration::Task> task =
-      configuration::LoadTask(options.file);
+  const absl::StatusOr<configuration::Task> task = TaskIn(options);
   if (!task.ok()) return protocol::AsWrongInput(task.status());
   v1::CreateTaskRequest request;
   *request.mutable_task() = configuration::TaskToProto(*task);
@@ -133,9 +145,11 @@ void AddTaskCommands(CLI::App& app, Shell& shell) {
       AddVerb(*noun, shell, "create", "create a task and start it",
               "shoalctl task create digits.yaml",
               [&shell, options] { return Create(shell, *options); });
-  create
-      ->add_option("FILE", options->file, "task file, or scenario with a task")
-      ->required();
+  create->add_option("FILE", options->file,
+                     "task file, or scenario with a task");
+  create->add_option("--from-scenario", options->scenario,
+                     "a scenario of `shoal-sim run`, checked as a whole: its "
+                     "task is deployed as it is");
   create->add_option("--initial-model", options->initial_model,
                      "start from this instead of random weights: a model "
                      "version, as `model download` writes it, an ONNX file "
