@@ -42,10 +42,24 @@ absl::StatusOr<Digest> Digest::FromBytes(absl::string_view bytes) {
   return digest;
 }
 
+namespace {
+
+// Looked up once: OpenSSL takes longer to find a method by its name than to
+// digest a small message with it. Never given back: digests may be needed to
+// the very end.
+const EVP_MD* Sha256Method() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  SHOAL_CHECK(method != nullptr);
+  return method;
+}
+
+}  // namespace
+
 Digest Sha256(absl::string_view data) {
-  Sha256Stream stream;
-  stream.Update(data);
-  return stream.Current();
+  Digest digest;
+  SHOAL_CHECK(EVP_Digest(data.data(), data.size(), digest.bytes.data(), nullptr,
+                         Sha256Method(), nullptr) == 1);
+  return digest;
 }
 
 Digest HmacSha256(absl::string_view key, absl::string_view data) {
@@ -70,7 +84,7 @@ struct Sha256Stream::State {
 
 Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
   SHOAL_CHECK(state_->context != nullptr);
-  SHOAL_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+  SHOAL_CHECK(EVP_DigestInit_ex(state_->context, Sha256Method(), nullptr) == 1);
 }
 
 Sha256Stream::~Sha256Stream() = default;
