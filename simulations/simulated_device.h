@@ -137,7 +137,6 @@ class SimulatedDevice {
   DeviceTotals totals_;
   // Of the session under way.
   std::unique_ptr<client::SessionRun> run_;  // null: none is
-  int64_t round_id_ = 0;
   Before before_;
   absl::Time until_;    // available
   absl::Time dies_;     // infinite: it does not

@@ -121,29 +121,26 @@ void TrainingPool::FormBatch(const std::shared_ptr<Task>& task) {
   int64_t room = std::numeric_limits<int64_t>::max();
   if (options_.num_wanted) room = options_.num_wanted() - held_;
   totals_.bound += std::exchange(longest_of_batch_, absl::ZeroDuration());
-  batch_.clear();
+  batch_.assign(1, task);
   next_ = 0;
-  int64_t bytes = 0;
-  const auto take = [&](const std::shared_ptr<Task>& next) {
-    next->state = Task::kInBatch;
-    bytes += next->job.num_bytes;
-    --room;
-    batch_.push_back(next);
-  };
   waiting_.erase(task);
-  take(task);
-  for (auto it = waiting_.begin(); it != waiting_.end() && room > 0 &&
-                                   bytes <= options_.max_result_bytes;) {
+  int64_t bytes = task->job.num_bytes;
+  for (auto it = waiting_.begin();
+       it != waiting_.end() && static_cast<int64_t>(batch_.size()) < room &&
+       bytes <= options_.max_result_bytes;) {
     if ((*it)->job.is_wanted && !(*it)->job.is_wanted()) {
       ++it;
     } else {
-      take(*it);
+      bytes += (*it)->job.num_bytes;
+      batch_.push_back(*it);
       it = waiting_.erase(it);
     }
   }
-  std::stable_sort(
-      batch_.begin(), batch_.end(),
-      [](const auto& a, const auto& b) { return a->job.flops > b->job.flops; });
+  for (const auto& chosen : batch_) chosen->state = Task::kInBatch;
+  std::stable_sort(batch_.begin(), batch_.end(),
+                   [](const auto& a, const auto& b) {
+                     return a->job.flops > b->job.flops;
+                   });
   changed_.NotifyAll();
 }
 
