@@ -59,6 +59,7 @@ class CountingEngine final : public RoundEngine {
   void StopAdmitting() override {}
   absl::Status LastError() const override { return absl::OkStatus(); }
   int64_t uploads_in_progress() const override { return 0; }
+  RoundStanding StandingOf(const std::string&) const override { return {}; }
   TaskNotices NoticesOf(const std::string&, int64_t) const override {
     return TaskNotices();
   }
