@@ -139,7 +139,7 @@ absl::StatusOr<LoadedFederation> LoadFederation(const ZooFederation& federation,
       [&](auto& kind) {
         if constexpr (requires { kind.path; }) {
           kind.path = absl::StrCat(data_folder, "/", kind.path);
-        } else {
+        } else if constexpr (requires { kind.seed; }) {
           kind.seed = seed;
         }
       },
