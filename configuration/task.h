@@ -6,25 +6,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "configuration/server_optimizer.h"
 #include "learning/local_update.h"
 #include "learning/model.h"
 #include "protocol/messages.h"
 
 namespace shoal::configuration {
-
-// model += learning_rate * v, v <- momentum v + mean update.
-struct SgdServerOptions {
-  double learning_rate = 1;  // > 0
-  double momentum = 0;       // [0, 1)
-  friend bool operator==(const SgdServerOptions&,
-                         const SgdServerOptions&) = default;
-};
-using ServerOptimizerOptions = std::variant<SgdServerOptions>;
 
 struct RoundPolicy {
   int cohort = 0;               // >= 1: reports that a round wants

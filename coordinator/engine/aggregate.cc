@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "aggregation/server_algorithm.h"
+#include "aggregation/server_optimizer.h"
 #include "base/status_macros.h"
 #include "learning/model.h"
 
@@ -135,18 +134,18 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
                          ReadBaseModel(store, setup, round.base_model));
   SHOAL_ASSIGN_OR_RETURN(const std::string state,
                          store.GetOptimizerState(setup.task.name));
-  const std::unique_ptr<aggregation::ServerAlgorithm> algorithm =
-      aggregation::ServerAlgorithm::Create(setup.task.server_optimizer,
-                                           setup.num_parameters());
-  SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
+  aggregation::ServerOptimizer optimizer(
+      aggregation::MakeServerRule(setup.task.server_optimizer),
+      setup.num_parameters());
+  SHOAL_RETURN_IF_ERROR(optimizer.Restore(state));
   std::vector<double> mean(setup.num_parameters());
   sum->Mean(absl::MakeSpan(mean), setup.sub_models);
   ShortenTo(round.norm_bound, absl::MakeSpan(mean));
-  SHOAL_RETURN_IF_ERROR(algorithm->Step(mean, absl::MakeSpan(model)));
+  SHOAL_RETURN_IF_ERROR(optimizer.Step(mean, absl::MakeSpan(model)));
 
   RoundOutput output;
   output.result = ResultOf(setup, round, contributions, sum->totals());
-  output.result.optimizer_state = algorithm->Serialize();
+  output.result.optimizer_state = optimizer.Serialize();
   output.model_bytes = learning::SerializeModel(setup.layout, model);
   ModelRow& row = output.result.model;
   row.digest = Sha256(output.model_bytes);

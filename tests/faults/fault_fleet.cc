@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "aggregation/accumulator.h"
-#include "aggregation/server_algorithm.h"
+#include "aggregation/server_optimizer.h"
 #include "aggregation/update_validation.h"
 #include "base/check.h"
 #include "base/random.h"
@@ -183,7 +183,7 @@ absl::Status CheckCommittedModel(RoundStore& store,
                                  const configuration::Task& task,
                                  const RoundRow& round,
                                  const std::map<Digest, std::string>& sent,
-                                 aggregation::ServerAlgorithm& algorithm) {
+                                 aggregation::ServerOptimizer& optimizer) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> contributions,
                          store.ListContributions(round.id));
   aggregation::Accumulator sum(
@@ -218,7 +218,7 @@ absl::Status CheckCommittedModel(RoundStore& store,
                          learning::ParseModel(base_bytes));
   std::vector<double> mean(kParameters);
   sum.Mean(absl::MakeSpan(mean));
-  SHOAL_RETURN_IF_ERROR(algorithm.Step(mean, absl::MakeSpan(model.parameters)));
+  SHOAL_RETURN_IF_ERROR(optimizer.Step(mean, absl::MakeSpan(model.parameters)));
   const Digest expected =
       Sha256(learning::SerializeModel(model.layout, model.parameters));
   if (expected != round.committed_model) {
@@ -254,15 +254,15 @@ absl::Status CheckInvariants(const std::string& database,
   }
   SHOAL_ASSIGN_OR_RETURN(std::vector<RoundRow> rounds,
                          store->ListRounds(task.name, 1000, 0));
-  auto algorithm =
-      aggregation::ServerAlgorithm::Create(task.server_optimizer, kParameters);
+  aggregation::ServerOptimizer optimizer(
+      aggregation::MakeServerRule(task.server_optimizer), kParameters);
   int64_t committed = 0;
   for (auto round = rounds.rbegin(); round != rounds.rend(); ++round) {
     if (!IsFinal(round->state)) return Violated("a round is left unfinished");
     if (round->state != RoundState::kCommitted) continue;
     if (round->number != ++committed) return Violated("a round is missing");
     SHOAL_RETURN_IF_ERROR(
-        CheckCommittedModel(*store, task, *round, fleet.sent(), *algorithm));
+        CheckCommittedModel(*store, task, *round, fleet.sent(), optimizer));
   }
   if (committed != task.rounds) return Violated("rounds are missing");
   return absl::OkStatus();

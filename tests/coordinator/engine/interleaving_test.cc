@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregation/accumulator.h"
-#include "aggregation/server_algorithm.h"
+#include "aggregation/server_optimizer.h"
 #include "aggregation/update_validation.h"
 #include "base/random.h"
 #include "coordinator/engine/task_setup.h"
@@ -225,8 +225,8 @@ class InterleavingTest : public EngineTest,
   void CheckModels() {
     const auto setup = Require(MakeTaskSetup(task_));
     learning::ParameterVector model(kParameters);
-    const auto algorithm = aggregation::ServerAlgorithm::Create(
-        task_.server_optimizer, kParameters);
+    aggregation::ServerOptimizer optimizer(
+        aggregation::MakeServerRule(task_.server_optimizer), kParameters);
     std::vector<RoundRow> rounds =
         Require(memory_->ListRounds("task", 1000, 0));
     std::reverse(rounds.begin(), rounds.end());
@@ -243,7 +243,7 @@ class InterleavingTest : public EngineTest,
       }
       std::vector<double> mean(kParameters);
       sum.Mean(absl::MakeSpan(mean));
-      SHOAL_ASSERT_OK(algorithm->Step(mean, absl::MakeSpan(model)));
+      SHOAL_ASSERT_OK(optimizer.Step(mean, absl::MakeSpan(model)));
       ASSERT_EQ(Sha256(learning::SerializeModel(setup->layout, model)),
                 round.committed_model)
           << "round " << round.id;
