@@ -2,7 +2,10 @@
 
 #include <variant>
 
+#include "aggregation/adagrad_rule.h"
+#include "aggregation/adam_rule.h"
 #include "aggregation/sgd_rule.h"
+#include "aggregation/yogi_rule.h"
 
 namespace shoal::aggregation {
 

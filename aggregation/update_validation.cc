@@ -115,21 +115,22 @@ absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
   ValidUpdate update;
   update.decoded = *std::move(decoded);
   update.shape = static_cast<int>(shape - bounds.num_parameters.begin());
-  update.weight = update.decoded.report.num_examples;
-  if (update.weight < 1 || update.weight > bounds.max_examples) {
+  const int64_t num_examples = update.decoded.report.num_examples;
+  update.weight = bounds.uniform_weights ? 1 : num_examples;
+  if (num_examples < 1 || num_examples > bounds.max_examples) {
     return RefusalError(
         RefusalCode::kWeightBound,
-        absl::StrCat("the update claims ", update.weight,
+        absl::StrCat("the update claims ", num_examples,
                      " examples, expected 1 to ", bounds.max_examples));
   }
   const int64_t num_correct = update.decoded.report.base_num_correct;
-  const int64_t predictions = update.weight * bounds.predictions_per_example;
+  const int64_t predictions = num_examples * bounds.predictions_per_example;
   if (num_correct > predictions) {
     return RefusalError(
         RefusalCode::kUpdateMalformed,
         absl::StrCat("update: base_num_correct is ", num_correct,
                      ", expected at most the ", predictions, " predictions of ",
-                     update.weight, " examples"));
+                     num_examples, " examples"));
   }
   SHOAL_RETURN_IF_ERROR(CheckDivisor(update.decoded.report, bounds));
   update.norm = Norm(update.decoded.delta);

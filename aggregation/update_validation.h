@@ -14,10 +14,12 @@
 namespace shoal::aggregation {
 
 struct UpdateBounds {
-  // Of the model, then of its sub-models: each of its own. At least one.
+  // Values of updates of the model, then of its sub-models: each of its own. At
+  // least one.
   std::vector<int64_t> num_parameters;
   double norm_bound = 0;
   int64_t max_examples = 0;
+  bool uniform_weights = false;  // 1 each, instead of the number of examples
   // More than 1 for sequences that have a label at every position.
   int64_t predictions_per_example = 1;
   // With FedNova, how devices train; null: updates are not divided by anything.

@@ -72,7 +72,8 @@ Objection AssignedWork::Choose(SessionLimits& limits) {
 Objection AssignedWork::Adopt(HeldModel model, absl::Duration transfer_time) {
   base_ = std::move(model);
   fetch_time_ = transfer_time;
-  const absl::Status fits = CheckLayout(base_.view.layout, model_->whole());
+  absl::Status fits = CheckLayout(base_.view.layout, model_->whole());
+  fits.Update(CheckControl(base_.view, assignment_.plan.algorithm));
   if (!fits.ok()) return {fits, AbandonReason::kTraining};
   const protocol::ModelReference& reference = assignment_.model;
   const NewestModel newest = {assignment_.task, model_->whole().spec(),
@@ -86,18 +87,32 @@ Objection AssignedWork::Adopt(HeldModel model, absl::Duration transfer_time) {
 }
 
 Objection AssignedWork::BeginTraining() {
-  const absl::StatusOr<learning::ParameterVector> own =
-      LoadPrivateValues(site_.state, assignment_.task, model_->model());
-  if (!own.ok())
-    return {StorageError(own.status()), AbandonReason::kConditions};
-  auto run = MakeRun(*own);
+  const absl::StatusOr<Kept> kept = LoadKept();
+  if (!kept.ok()) {
+    return {StorageError(kept.status()), AbandonReason::kConditions};
+  }
+  auto run = MakeRun(*kept);
   if (!run.ok()) return {run.status(), AbandonReason::kTraining};
   training_ = *std::move(run);
   return {};
 }
 
+absl::StatusOr<AssignedWork::Kept> AssignedWork::LoadKept() {
+  Kept kept;
+  SHOAL_ASSIGN_OR_RETURN(
+      kept.private_values,
+      LoadPrivateValues(site_.state, assignment_.task, model_->model()));
+  if (learning::TraitsOf(assignment_.plan.algorithm).num_vectors == 1) {
+    return kept;
+  }
+  SHOAL_ASSIGN_OR_RETURN(
+      kept.control, LoadControl(site_.state, assignment_.task, model_->model(),
+                                assignment_.model.version));
+  return kept;
+}
+
 absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
-    absl::Span<const float> private_values) {
+    const Kept& kept) {
   const uint64_t round = static_cast<uint64_t>(assignment_.round_number);
   const uint64_t seed = DeriveSeed(site_.seed, "train", {round});
   const absl::Span<const float> base =
@@ -109,10 +124,13 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
   learning::LocalRun run;
   run.seed = seed;
   run.round = assignment_.model.version;
-  run.private_values = private_values;
+  run.private_values = kept.private_values;
+  run.control = base_.view.control;
+  run.own_control = kept.control;
   const auto limit = MemoryLimit(assignment_.plan, site_.memory_bytes);
   if (limit.has_value()) {
-    run.memory_bytes = learning::BlockBytes(model_->model(), *limit);
+    run.memory_bytes = learning::BlockBytes(model_->model(), *limit,
+                                            assignment_.plan.algorithm);
   }
   const TrainingOrder order = {model_->model(),
                                base,
@@ -133,7 +151,7 @@ absl::Status AssignedWork::Step() {
 
 double AssignedWork::flops() const {
   return training_->share_before() * plan_.cost.before.flops +
-         static_cast<double>(training_->num_steps()) * plan_.cost.step.flops;
+         training_->work_in_steps() * plan_.cost.step.flops;
 }
 
 absl::Duration AssignedWork::train_until() const {
@@ -187,6 +205,10 @@ Objection AssignedWork::Keep() {
     kept = site_.state.SavePrivate(
         assignment_.task,
         {model_->model().private_layout(), update_.private_values});
+  }
+  if (kept.ok() && !update_.control.empty()) {
+    kept = site_.state.SaveNextControl(
+        assignment_.task, {model_->model().layout(), update_.control});
   }
   if (kept.ok()) kept = site_.state.SavePending(pending_, encoded_);
   if (kept.ok()) return {};

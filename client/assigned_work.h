@@ -82,8 +82,13 @@ class AssignedWork {
   // Of the update: all, or those of the last layers where only they have been
   // trained.
   absl::Span<const float> SentValues() const;
-  absl::StatusOr<std::unique_ptr<TrainingRun>> MakeRun(
-      absl::Span<const float> private_values);
+  // Of earlier rounds.
+  struct Kept {
+    learning::ParameterVector private_values;
+    learning::ParameterVector control;
+  };
+  absl::StatusOr<Kept> LoadKept();
+  absl::StatusOr<std::unique_ptr<TrainingRun>> MakeRun(const Kept& kept);
   Objection Keep();
 
   const WorkSite site_;

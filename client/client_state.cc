@@ -83,6 +83,30 @@ absl::StatusOr<learning::StoredModel> MemoryState::LoadPrivate(
   return found->second;
 }
 
+absl::Status MemoryState::SaveNextControl(
+    absl::string_view task, const learning::StoredModel& control) {
+  next_controls_.insert_or_assign(std::string(task), control);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryState::AdoptControl(absl::string_view task) {
+  const auto next = next_controls_.find(task);
+  if (next == next_controls_.end()) return absl::OkStatus();
+  controls_.insert_or_assign(next->first, std::move(next->second));
+  next_controls_.erase(next);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<learning::StoredModel> MemoryState::LoadControl(
+    absl::string_view task) {
+  const auto found = controls_.find(task);
+  if (found == controls_.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("no control variate of task ", task, " is held"));
+  }
+  return found->second;
+}
+
 absl::Status MemoryState::SavePending(const PendingUpload& pending,
                                       absl::string_view update) {
   pending_ = SavedUpload{pending, std::string(update)};

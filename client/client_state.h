@@ -75,6 +75,17 @@ class ClientState {
   virtual absl::StatusOr<learning::StoredModel> LoadPrivate(
       absl::string_view task) = 0;
 
+  // What a task's algorithm keeps on the device from round to round
+  // (SCAFFOLD's control variate). What is saved takes the place of the old one
+  // when the update that goes with it is acknowledged.
+  virtual absl::Status SaveNextControl(
+      absl::string_view task, const learning::StoredModel& control) = 0;
+  // OK, and nothing is done, when nothing was saved since the last time.
+  virtual absl::Status AdoptControl(absl::string_view task) = 0;
+  // NOT_FOUND before the first; DATA_LOSS when what was held is damaged.
+  virtual absl::StatusOr<learning::StoredModel> LoadControl(
+      absl::string_view task) = 0;
+
   // Replaces the saved upload; durable when it returns OK.
   virtual absl::Status SavePending(const PendingUpload& pending,
                                    absl::string_view update) = 0;
@@ -104,22 +115,30 @@ class MemoryState final : public ClientState {
       SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<learning::StoredModel> LoadPrivate(
       absl::string_view task) override SHOAL_EXCLUDES(mutex_);
+  absl::Status SaveNextControl(absl::string_view task,
+                               const learning::StoredModel& control) override;
+  absl::Status AdoptControl(absl::string_view task) override;
+  absl::StatusOr<learning::StoredModel> LoadControl(
+      absl::string_view task) override;
   absl::Status SavePending(const PendingUpload& pending,
                            absl::string_view update) override;
   absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
   absl::Status ClearPending() override;
 
  private:
+  using ByTask = std::map<std::string, learning::StoredModel, std::less<>>;
+
   Digest partial_digest_;
   std::string partial_;
+  ByTask next_controls_;
+  ByTask controls_;
   std::optional<SavedUpload> pending_;
 
   Mutex mutex_;
   // The newest is kept.
   std::optional<std::pair<Digest, HeldModel>> model_ SHOAL_GUARDED_BY(mutex_);
   std::optional<NewestModel> newest_ SHOAL_GUARDED_BY(mutex_);
-  std::map<std::string, learning::StoredModel, std::less<>> private_
-      SHOAL_GUARDED_BY(mutex_);
+  ByTask private_ SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::client

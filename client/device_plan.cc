@@ -38,9 +38,12 @@ Objection CheckMemory(const protocol::Plan& plan, const learning::Model& model,
                       int64_t num_examples, int64_t memory_bytes) {
   const std::optional<int64_t> limit = MemoryLimit(plan, memory_bytes);
   std::optional<int64_t> block;
-  if (limit.has_value()) block = learning::BlockBytes(model, *limit);
+  if (limit.has_value()) {
+    block = learning::BlockBytes(model, *limit, plan.algorithm);
+  }
   const absl::Status fits =
-      learning::PlanLocalUpdate(model, plan.training, num_examples, block)
+      learning::PlanLocalUpdate(model, plan.training, num_examples, block,
+                                plan.algorithm)
           .status();
   if (fits.ok()) return {};
   if (!absl::IsResourceExhausted(fits)) {
@@ -64,12 +67,19 @@ Objection CheckData(const protocol::Plan& plan, const learning::Model& model,
   return {};
 }
 
+// Of a version of the model, and of an update.
+int64_t NumValues(const protocol::Plan& plan, const learning::Model& model) {
+  return learning::TraitsOf(plan.algorithm).num_vectors *
+         model.layout().num_parameters();
+}
+
 // A model that is much larger than the plan's is not the plan's.
-Objection CheckSize(const protocol::ModelReference& reference,
+Objection CheckSize(const protocol::Assignment& assignment,
                     const learning::Model& model) {
   constexpr int64_t kSlack = 1 << 20;  // for names and shapes
+  const protocol::ModelReference& reference = assignment.model;
   const int64_t values =
-      static_cast<int64_t>(sizeof(float)) * model.layout().num_parameters();
+      static_cast<int64_t>(sizeof(float)) * NumValues(assignment.plan, model);
   if (reference.num_bytes <= values + kSlack) return {};
   return Object(AbandonReason::kTraining,
                 absl::StrCat("the model to fetch has ", reference.num_bytes,
@@ -80,7 +90,7 @@ Objection CheckSize(const protocol::ModelReference& reference,
 Objection CheckUpload(const protocol::Plan& plan,
                       const learning::Model& model) {
   const int64_t upload =
-      learning::EncodedUpdateBytes(plan.codec, model.layout().num_parameters());
+      learning::EncodedUpdateBytes(plan.codec, NumValues(plan, model));
   if (plan.limits.upload_bytes.has_value() &&
       upload > *plan.limits.upload_bytes) {
     return Object(
@@ -95,7 +105,10 @@ Objection CheckPlan(const protocol::Assignment& assignment,
                     const DeviceModel& device, const learning::Dataset& data,
                     int64_t memory_bytes) {
   const learning::Model& model = device.model();
-  Objection objection = CheckSize(assignment.model, device.whole());
+  Objection objection = CheckSize(assignment, device.whole());
+  const absl::Status algorithm = learning::CheckAlgorithm(
+      assignment.plan.algorithm, assignment.plan.training, device.whole());
+  if (!algorithm.ok()) return {algorithm, AbandonReason::kTraining};
   if (objection.why.ok()) objection = CheckData(assignment.plan, model, data);
   if (objection.why.ok()) objection = CheckUpload(assignment.plan, model);
   if (objection.why.ok()) {
@@ -109,7 +122,7 @@ Objection CheckPlan(const protocol::Assignment& assignment,
 
 Objection CheckPlanSizes(const protocol::Assignment& assignment,
                          const learning::Model& model) {
-  Objection objection = CheckSize(assignment.model, model);
+  Objection objection = CheckSize(assignment, model);
   if (objection.why.ok()) objection = CheckUpload(assignment.plan, model);
   return objection;
 }
@@ -176,7 +189,7 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
     MenuModel option = {&model, width, std::nullopt};
     const auto limit = MemoryLimit(plan, memory_bytes);
     if (limit.has_value())
-      option.block_bytes = learning::BlockBytes(model, *limit);
+      option.block_bytes = learning::BlockBytes(model, *limit, plan.algorithm);
     models.push_back(option);
     menu.models.push_back(*std::move(candidate));
   }
@@ -190,6 +203,17 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
   }
   SHOAL_CHECK(!menu.entries.empty() || !menu.objection.why.ok());
   return menu;
+}
+
+absl::Status CheckControl(const learning::ModelView& fetched,
+                          const learning::LocalAlgorithm& algorithm) {
+  const learning::AlgorithmTraits traits = learning::TraitsOf(algorithm);
+  if (traits.num_vectors == 1 || !fetched.control.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the fetched model has no control variates, which ",
+                   traits.name, " needs"));
 }
 
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,

@@ -57,6 +57,10 @@ Objection CheckPlanSizes(const protocol::Assignment& assignment,
                          const learning::Model& model);
 Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples);
 
+// That a fetched model has the control variates that its algorithm needs.
+absl::Status CheckControl(const learning::ModelView& fetched,
+                          const learning::LocalAlgorithm& algorithm);
+
 // Names both layouts when a fetched model is not the one of the plan.
 absl::Status CheckLayout(const learning::ParameterLayout& fetched,
                          const learning::Model& planned);

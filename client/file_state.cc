@@ -50,6 +50,20 @@ absl::Status FolderError(const absl::Status& status) {
                    "written to"));
 }
 
+absl::Status WriteValues(const std::string& path,
+                         const learning::StoredModel& values) {
+  return WriteFileAtomically(
+      path, learning::SerializeModel(values.layout, values.parameters), 0600);
+}
+
+absl::StatusOr<learning::StoredModel> ReadValues(const std::string& path) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  absl::StatusOr<learning::StoredModel> values = learning::ParseModel(bytes);
+  if (values.ok()) return values;
+  return absl::DataLossError(
+      absl::StrCat(path, ": ", values.status().message()));
+}
+
 class FileState final : public ClientState {
  public:
   FileState(std::string folder, int kept_models)
@@ -66,6 +80,11 @@ class FileState final : public ClientState {
                            const learning::StoredModel& values) override;
   absl::StatusOr<learning::StoredModel> LoadPrivate(
       absl::string_view task) override;
+  absl::Status SaveNextControl(absl::string_view task,
+                               const learning::StoredModel& control) override;
+  absl::Status AdoptControl(absl::string_view task) override;
+  absl::StatusOr<learning::StoredModel> LoadControl(
+      absl::string_view task) override;
   absl::Status SavePending(const PendingUpload& pending,
                            absl::string_view update) override;
   absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
@@ -81,6 +100,12 @@ class FileState final : public ClientState {
   // A task's name is the coordinator's text: no part of a path.
   std::string PrivatePath(absl::string_view task) const {
     return absl::StrCat(folder_, "/private/", Sha256(task).ToHex());
+  }
+  std::string ControlPath(absl::string_view task) const {
+    return absl::StrCat(PrivatePath(task), ".control");
+  }
+  std::string NextControlPath(absl::string_view task) const {
+    return absl::StrCat(PrivatePath(task), ".next");
   }
   std::string PendingPath() const {
     return absl::StrCat(folder_, kPendingName);
@@ -187,19 +212,32 @@ absl::StatusOr<NewestModel> FileState::LoadNewest() {
 
 absl::Status FileState::SavePrivate(absl::string_view task,
                                     const learning::StoredModel& values) {
-  return WriteFileAtomically(
-      PrivatePath(task),
-      learning::SerializeModel(values.layout, values.parameters), 0600);
+  return WriteValues(PrivatePath(task), values);
 }
 
 absl::StatusOr<learning::StoredModel> FileState::LoadPrivate(
     absl::string_view task) {
-  const std::string path = PrivatePath(task);
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  absl::StatusOr<learning::StoredModel> values = learning::ParseModel(bytes);
-  if (values.ok()) return values;
-  return absl::DataLossError(
-      absl::StrCat(path, ": ", values.status().message()));
+  return ReadValues(PrivatePath(task));
+}
+
+absl::Status FileState::SaveNextControl(absl::string_view task,
+                                        const learning::StoredModel& control) {
+  return WriteValues(NextControlPath(task), control);
+}
+
+absl::Status FileState::AdoptControl(absl::string_view task) {
+  const std::string next = NextControlPath(task);
+  const std::string path = ControlPath(task);
+  if (rename(next.c_str(), path.c_str()) != 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return ErrnoStatus(errno, path, "rename");
+  }
+  return SyncFolder(folder_ + "/private");
+}
+
+absl::StatusOr<learning::StoredModel> FileState::LoadControl(
+    absl::string_view task) {
+  return ReadValues(ControlPath(task));
 }
 
 absl::Status FileState::SavePending(const PendingUpload& pending,

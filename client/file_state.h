@@ -4,6 +4,9 @@
 //   models/HEX.part an interrupted download
 //   newest.bin      which model is the newest, and its architecture
 //   pending.bin     an update that may not have been acknowledged
+//   private/HEX     values of a task's private layers, by its name's SHA-256;
+//                   HEX.control: its control variate, HEX.next: the one that
+//                   goes with an update that may not have been acknowledged
 //   examples/       the example store (example_store.h), where there is one
 // Keys and certificates lie beside them (identity.h), and what the device's
 // owner has said (participation.h). What is new here is to be deleted with the

@@ -140,6 +140,9 @@ class OwnRun final : public TrainingRun {
 
   bool done() const override { return num_steps_ == steps_in_all_; }
   int64_t num_steps() const override { return num_steps_; }
+  double work_in_steps() const override {
+    return static_cast<double>(num_steps_);
+  }
   double share_before() const override { return 1; }
 
   absl::Status Step() override {
@@ -255,6 +258,11 @@ DeviceMenu MakeOwnMenu(const protocol::Assignment& assignment, Trainer& trainer,
     menu.objection = {model.status(), AbandonReason::kTraining};
     return menu;
   }
+  const absl::Status algorithm = learning::CheckOwnTrainers(plan.algorithm);
+  if (!algorithm.ok()) {
+    menu.objection = {algorithm, AbandonReason::kTraining};
+    return menu;
+  }
   menu.objection = CheckPlanSizes(assignment, (*model)->whole());
   if (menu.objection.why.ok()) {
     menu.objection = CheckNumExamples(plan, trainer.num_examples());
@@ -279,9 +287,9 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> BeginOwnTraining(
     const protocol::Assignment& assignment, const MenuEntry& entry,
     uint64_t seed, absl::Span<const float> base, Trainer& trainer) {
   const protocol::Plan& plan = assignment.plan;
-  SHOAL_RETURN_IF_ERROR(
-      learning::CheckAlgorithm(plan.algorithm, plan.training.optimizer));
   SHOAL_ASSIGN_OR_RETURN(const auto model, learning::Model::Create(plan.model));
+  SHOAL_RETURN_IF_ERROR(
+      learning::CheckAlgorithm(plan.algorithm, plan.training, *model));
   std::optional<learning::StepSum> step_sum;
   if (std::holds_alternative<learning::FedNovaLocal>(plan.algorithm)) {
     step_sum.emplace(

@@ -18,4 +18,18 @@ absl::StatusOr<learning::ParameterVector> LoadPrivateValues(
   return std::move(values->parameters);
 }
 
+absl::StatusOr<learning::ParameterVector> LoadControl(
+    ClientState& state, absl::string_view task, const learning::Model& model,
+    int64_t version) {
+  if (version == 0) return learning::ParameterVector();
+  absl::StatusOr<learning::StoredModel> control = state.LoadControl(task);
+  if (absl::IsNotFound(control.status()) ||
+      absl::IsDataLoss(control.status())) {
+    return learning::ParameterVector();
+  }
+  if (!control.ok()) return control.status();
+  if (control->layout != model.layout()) return learning::ParameterVector();
+  return std::move(control->parameters);
+}
+
 }  // namespace shoal::client

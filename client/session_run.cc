@@ -444,6 +444,11 @@ void SessionRun::CloseReport(SessionReport::Outcome outcome,
 
 absl::Status SessionRun::Clear(const SessionEnd& end) {
   if (!has_saved_ || end.keep_pending) return absl::OkStatus();
+  // First what goes with the update: after a crash in between the upload is
+  // asked about again.
+  if (end.receipt.has_value()) {
+    SHOAL_RETURN_IF_ERROR(state_.AdoptControl(result_.report.task));
+  }
   return state_.ClearPending();
 }
 

@@ -9,16 +9,13 @@ namespace {
 
 class ModelRun final : public TrainingRun {
  public:
-  ModelRun(std::unique_ptr<learning::LocalTraining> training,
-           int64_t num_examples)
-      : training_(std::move(training)), num_examples_(num_examples) {}
+  explicit ModelRun(std::unique_ptr<learning::LocalTraining> training)
+      : training_(std::move(training)) {}
 
   bool done() const override { return training_->done(); }
   int64_t num_steps() const override { return training_->num_steps(); }
-  double share_before() const override {
-    return static_cast<double>(training_->num_evaluated()) /
-           static_cast<double>(num_examples_);
-  }
+  double work_in_steps() const override { return training_->work_in_steps(); }
+  double share_before() const override { return training_->share_before(); }
   absl::Status Step() override { return training_->Step(); }
   absl::StatusOr<learning::LocalUpdate> Finish() override {
     return training_->Finish();
@@ -26,7 +23,6 @@ class ModelRun final : public TrainingRun {
 
  private:
   const std::unique_ptr<learning::LocalTraining> training_;
-  const int64_t num_examples_;
 };
 
 }  // namespace
@@ -37,8 +33,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> BeginLocalTraining(
       auto training, learning::LocalTraining::Create(
                          order.model, order.base, order.data, order.training,
                          order.algorithm, order.run));
-  return std::make_unique<ModelRun>(std::move(training),
-                                    order.data.num_examples());
+  return std::make_unique<ModelRun>(std::move(training));
 }
 
 }  // namespace shoal::client

@@ -24,6 +24,8 @@ class TrainingRun {
   // Whether every step has been done.
   virtual bool done() const = 0;
   virtual int64_t num_steps() const = 0;  // so far
+  // The same with the part that is done of the step at work.
+  virtual double work_in_steps() const = 0;
   // How much of what comes before the first step is done, [0, 1].
   virtual double share_before() const = 0;
   // REQUIRES: !done(). No step may follow an error.
@@ -37,7 +39,7 @@ class TrainingRun {
 };
 
 // What is to be trained, and what the device believes that it costs. What it
-// refers to outlives the run, but for `run.private_values`.
+// refers to outlives the run, but for the device's own values in `run`.
 struct TrainingOrder {
   const learning::Model& model;
   absl::Span<const float> base;  // [model.layout().num_parameters()]

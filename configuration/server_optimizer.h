@@ -15,7 +15,35 @@ struct SgdServerOptions {
                          const SgdServerOptions&) = default;
 };
 
-using ServerOptimizerOptions = std::variant<SgdServerOptions>;
+struct AdagradServerOptions {
+  double learning_rate = 0;  // > 0
+  double beta1 = 0;          // [0, 1)
+  double tau = 1e-3;         // > 0
+  friend bool operator==(const AdagradServerOptions&,
+                         const AdagradServerOptions&) = default;
+};
+
+struct AdamServerOptions {
+  double learning_rate = 0;  // > 0
+  double beta1 = 0.9;        // [0, 1)
+  double beta2 = 0.99;       // [0, 1)
+  double tau = 1e-3;         // > 0
+  friend bool operator==(const AdamServerOptions&,
+                         const AdamServerOptions&) = default;
+};
+
+struct YogiServerOptions {
+  double learning_rate = 0;  // > 0
+  double beta1 = 0.9;        // [0, 1)
+  double beta2 = 0.99;       // [0, 1)
+  double tau = 1e-3;         // > 0
+  friend bool operator==(const YogiServerOptions&,
+                         const YogiServerOptions&) = default;
+};
+
+using ServerOptimizerOptions =
+    std::variant<SgdServerOptions, AdagradServerOptions, AdamServerOptions,
+                 YogiServerOptions>;
 
 }  // namespace shoal::configuration
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "configuration/task_proto.h"
 
 namespace shoal::configuration {
@@ -12,6 +14,27 @@ int RoundPolicy::max_assigned() const {
   constexpr double kRounding = 1e-6;
   return std::max(
       cohort, static_cast<int>(std::ceil(cohort * over_selection - kRounding)));
+}
+
+absl::Status CheckServerHalf(const Task& task) {
+  const auto* scaffold = std::get_if<learning::ScaffoldLocal>(&task.algorithm);
+  if (scaffold == nullptr) return absl::OkStatus();
+  if (task.round.weighting != Weighting::kUniform) {
+    return absl::InvalidArgumentError(
+        "needs round.weighting uniform: weighted updates diverge");
+  }
+  const auto* sgd = std::get_if<SgdServerOptions>(&task.server_optimizer);
+  if (sgd == nullptr || sgd->momentum != 0) {
+    return absl::InvalidArgumentError(
+        "needs server_optimizer.sgd without momentum: others are not known to "
+        "work with it");
+  }
+  if (scaffold->num_devices >= task.round.max_assigned()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "devices is ", scaffold->num_devices, ", expected at least the ",
+      task.round.max_assigned(), " that a round assigns"));
 }
 
 absl::StatusOr<Task> ParseTask(absl::string_view serialized) {

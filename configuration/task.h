@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -17,6 +18,13 @@
 
 namespace shoal::configuration {
 
+// What an update weighs in the mean of its round. Numbers are those of the
+// schema.
+enum class Weighting {
+  kExamples = 1,  // the number of the device's examples
+  kUniform = 2,   // 1
+};
+
 struct RoundPolicy {
   int cohort = 0;               // >= 1: reports that a round wants
   double over_selection = 1.3;  // [1, 10]
@@ -24,6 +32,7 @@ struct RoundPolicy {
   int min_separation = 0;       // committed rounds between two contributions
   absl::Duration deadline = absl::Minutes(10);
   absl::Duration idle_window = absl::Seconds(30);
+  Weighting weighting = Weighting::kExamples;
 
   // ceil(cohort * over_selection): devices assigned to a round.
   int max_assigned() const;
@@ -51,6 +60,10 @@ struct Task {
   uint64_t seed = 0;
   friend bool operator==(const Task&, const Task&) = default;
 };
+
+// INVALID_ARGUMENT when what the coordinator does with updates, their weights
+// and the server optimiser, does not go with the task's algorithm.
+absl::Status CheckServerHalf(const Task& task);
 
 // From and to the serialised shoal.v1.Task that the store keeps and the wire
 // carries. INVALID_ARGUMENT as "path: what is wrong, what was expected".

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +10,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "configuration/server_optimizer_proto.h"
 #include "learning/model.h"
 #include "learning/sub_model.h"
 #include "protocol/wire.h"
@@ -65,9 +65,56 @@ void CheckSubModels(const learning::Model& model, const v1::Training& training,
   if (!all.ok()) violations.push_back({"training", std::string(all.message())});
 }
 
+RoundPolicy RoundOf(const v1::Task& task) {
+  const v1::RoundPolicy& proto = task.round();
+  RoundPolicy round;
+  round.cohort = static_cast<int>(proto.cohort());
+  if (proto.has_over_selection()) round.over_selection = proto.over_selection();
+  round.min_reports = proto.has_min_reports()
+                          ? static_cast<int>(proto.min_reports())
+                          : (kDefaultMinReportsTenths * round.cohort + 9) / 10;
+  round.min_separation = static_cast<int>(proto.min_separation());
+  if (proto.has_deadline()) {
+    round.deadline = protocol::FromProto(proto.deadline());
+  }
+  if (proto.has_idle_window()) {
+    round.idle_window = protocol::FromProto(proto.idle_window());
+  }
+  if (task.algorithm().has_scaffold()) round.weighting = Weighting::kUniform;
+  if (proto.has_weighting()) {
+    round.weighting = static_cast<Weighting>(proto.weighting());
+  }
+  return round;
+}
+
+// What an algorithm asks of the rest of the task.
+void CheckAlgorithm(const learning::Model& model, const v1::Task& proto,
+                    std::vector<RuleViolation>& violations) {
+  const auto training = protocol::FromProto(proto.training());
+  const auto algorithm = protocol::FromProto(proto.algorithm());
+  // What is wrong by itself has been said, and what is absent is FedAvg.
+  if (!training.ok() || !algorithm.ok()) return;
+  const absl::string_view name = learning::TraitsOf(*algorithm).name;
+  const absl::Status status =
+      learning::CheckAlgorithm(*algorithm, *training, model);
+  if (!status.ok()) {
+    violations.push_back(
+        {absl::StrCat("algorithm.", name), std::string(status.message())});
+  }
+  Task task;
+  task.algorithm = *algorithm;
+  task.server_optimizer = FromProto(proto.server_optimizer());
+  task.round = RoundOf(proto);
+  if (const absl::Status server = CheckServerHalf(task); !server.ok()) {
+    violations.push_back(
+        {absl::StrCat("algorithm.", name), std::string(server.message())});
+  }
+}
+
 // What only a model made of the definition shows.
-void CheckModel(const learning::ModelSpec& spec, const v1::Training& training,
+void CheckModel(const learning::ModelSpec& spec, const v1::Task& proto,
                 std::vector<RuleViolation>& violations) {
+  const v1::Training& training = proto.training();
   const auto model = learning::Model::Create(spec);
   if (!model.ok()) {
     violations.push_back({"model", std::string(model.status().message())});
@@ -88,6 +135,7 @@ void CheckModel(const learning::ModelSpec& spec, const v1::Training& training,
                       num_layers, " trainable layers that the model has")});
   }
   CheckSubModels(**model, training, violations);
+  CheckAlgorithm(**model, proto, violations);
 }
 
 void AddBelow(absl::string_view path, std::vector<RuleViolation> inner,
@@ -98,23 +146,6 @@ void AddBelow(absl::string_view path, std::vector<RuleViolation> inner,
   }
 }
 
-RoundPolicy RoundFromProto(const v1::RoundPolicy& proto) {
-  RoundPolicy round;
-  round.cohort = static_cast<int>(proto.cohort());
-  if (proto.has_over_selection()) round.over_selection = proto.over_selection();
-  round.min_reports = proto.has_min_reports()
-                          ? static_cast<int>(proto.min_reports())
-                          : (kDefaultMinReportsTenths * round.cohort + 9) / 10;
-  round.min_separation = static_cast<int>(proto.min_separation());
-  if (proto.has_deadline()) {
-    round.deadline = protocol::FromProto(proto.deadline());
-  }
-  if (proto.has_idle_window()) {
-    round.idle_window = protocol::FromProto(proto.idle_window());
-  }
-  return round;
-}
-
 v1::RoundPolicy RoundToProto(const RoundPolicy& round) {
   v1::RoundPolicy proto;
   proto.set_cohort(round.cohort);
@@ -123,28 +154,7 @@ v1::RoundPolicy RoundToProto(const RoundPolicy& round) {
   proto.set_min_separation(round.min_separation);
   *proto.mutable_deadline() = protocol::ToProto(round.deadline);
   *proto.mutable_idle_window() = protocol::ToProto(round.idle_window);
-  return proto;
-}
-
-ServerOptimizerOptions OptimizerFromProto(const v1::ServerOptimizer& proto) {
-  SgdServerOptions sgd;
-  if (proto.sgd().has_learning_rate()) {
-    sgd.learning_rate = proto.sgd().learning_rate();
-  }
-  sgd.momentum = proto.sgd().momentum();
-  return sgd;
-}
-
-v1::ServerOptimizer OptimizerToProto(const ServerOptimizerOptions& options) {
-  v1::ServerOptimizer proto;
-  std::visit(
-      [&proto](const auto& kind) {
-        using Kind = std::decay_t<decltype(kind)>;
-        static_assert(std::is_same_v<Kind, SgdServerOptions>);
-        proto.mutable_sgd()->set_learning_rate(kind.learning_rate);
-        proto.mutable_sgd()->set_momentum(kind.momentum);
-      },
-      options);
+  proto.set_weighting(static_cast<v1::Weighting>(round.weighting));
   return proto;
 }
 
@@ -160,17 +170,16 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
          absl::StrCat(round.min_reports(), " is more than round.cohort, ",
                       round.cohort())});
   }
+  if (proto.server_optimizer().sgd().nesterov() &&
+      proto.server_optimizer().sgd().momentum() == 0) {
+    violations.push_back({"server_optimizer.sgd.nesterov",
+                          "given without server_optimizer.sgd.momentum, "
+                          "expected a momentum more than 0"});
+  }
   AddBelow("model", protocol::CheckAsAWhole(proto.model()), violations);
   AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
-  if (proto.algorithm().has_fednova() &&
-      (proto.training().optimizer().has_adam() ||
-       proto.training().optimizer().has_adamw())) {
-    violations.push_back({"algorithm.fednova",
-                          "needs training.optimizer.sgd: what the steps of "
-                          "another optimizer add up to is not known"});
-  }
   const auto spec = protocol::FromProto(proto.model());
-  if (spec.ok()) CheckModel(*spec, proto.training(), violations);
+  if (spec.ok()) CheckModel(*spec, proto, violations);
   return violations;
 }
 
@@ -188,8 +197,8 @@ Task CheckedTaskFromProto(const v1::Task& proto) {
   if (proto.has_algorithm()) {
     task.algorithm = Checked(protocol::FromProto(proto.algorithm()));
   }
-  task.server_optimizer = OptimizerFromProto(proto.server_optimizer());
-  task.round = RoundFromProto(proto.round());
+  task.server_optimizer = FromProto(proto.server_optimizer());
+  task.round = RoundOf(proto);
   task.rounds = static_cast<int64_t>(proto.rounds());
   task.device_limits = Checked(protocol::FromProto(proto.device_limits()));
   if (proto.update_limits().has_norm_bound()) {
@@ -221,7 +230,7 @@ v1::Task TaskToProto(const Task& task) {
   *proto.mutable_model() = protocol::ToProto(task.model);
   *proto.mutable_training() = protocol::ToProto(task.training);
   *proto.mutable_algorithm() = protocol::ToProto(task.algorithm);
-  *proto.mutable_server_optimizer() = OptimizerToProto(task.server_optimizer);
+  *proto.mutable_server_optimizer() = ToProto(task.server_optimizer);
   *proto.mutable_round() = RoundToProto(task.round);
   proto.set_rounds(static_cast<uint64_t>(task.rounds));
   *proto.mutable_device_limits() = protocol::ToProto(task.device_limits);

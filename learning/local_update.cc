@@ -71,7 +71,8 @@ absl::Status CheckTraining(const TrainingOptions& training) {
 }
 
 absl::StatusOr<PlanOptions> PlanOptionsOf(const TrainingOptions& training,
-                                          int64_t num_examples) {
+                                          int64_t num_examples,
+                                          const AlgorithmTraits& traits) {
   SHOAL_RETURN_IF_ERROR(CheckTraining(training));
   PlanOptions options;
   options.batch_rows = std::clamp<int64_t>(training.batch_size, 1,
@@ -79,44 +80,35 @@ absl::StatusOr<PlanOptions> PlanOptionsOf(const TrainingOptions& training,
   options.micro_rows =
       std::min<int64_t>(training.micro_batch_size, options.batch_rows);
   options.optimizer_vectors = training.optimizer.num_vectors();
-  options.whole_gradient = training.optimizer.clip_norm > 0;
+  options.whole_gradient = training.optimizer.clip_norm > 0 ||
+                           traits.full_gradient || traits.corrects_gradient;
   options.last_layers = training.last_layers;
   return options;
 }
 
 }  // namespace
 
-absl::Status CheckAlgorithm(const LocalAlgorithm& algorithm,
-                            const LocalOptimizer& optimizer) {
-  if (std::holds_alternative<FedNovaLocal>(algorithm) &&
-      !std::holds_alternative<SgdOptimizer>(optimizer.rule)) {
-    return absl::InvalidArgumentError(
-        "fednova needs sgd on the devices: what the steps of another "
-        "optimizer add up to is not known");
-  }
-  const auto* prox = std::get_if<FedProxLocal>(&algorithm);
-  const double mu = prox != nullptr ? prox->mu : 0;
-  if (mu >= 0 && std::isfinite(static_cast<float>(mu))) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("mu is ", mu, ", expected a number of at least 0"));
-}
-
-absl::StatusOr<MemoryPlan> PlanLocalUpdate(
-    const Model& model, const TrainingOptions& training, int64_t num_examples,
-    std::optional<int64_t> memory_bytes) {
+absl::StatusOr<MemoryPlan> PlanLocalUpdate(const Model& model,
+                                           const TrainingOptions& training,
+                                           int64_t num_examples,
+                                           std::optional<int64_t> memory_bytes,
+                                           const LocalAlgorithm& algorithm) {
   SHOAL_RETURN_IF_ERROR(model.CheckComputable());
-  SHOAL_ASSIGN_OR_RETURN(const PlanOptions options,
-                         PlanOptionsOf(training, num_examples));
+  SHOAL_ASSIGN_OR_RETURN(
+      const PlanOptions options,
+      PlanOptionsOf(training, num_examples, TraitsOf(algorithm)));
   if (!memory_bytes.has_value()) return MemoryPlan::ForTraining(model, options);
   return MemoryPlan::Within(model, options, PlanConcessions(), *memory_bytes);
 }
 
 absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
                                      const TrainingOptions& training,
-                                     int64_t num_examples) {
+                                     int64_t num_examples,
+                                     const LocalAlgorithm& algorithm) {
   SHOAL_RETURN_IF_ERROR(model.CheckComputable());
-  SHOAL_ASSIGN_OR_RETURN(const PlanOptions options,
-                         PlanOptionsOf(training, num_examples));
+  SHOAL_ASSIGN_OR_RETURN(
+      const PlanOptions options,
+      PlanOptionsOf(training, num_examples, TraitsOf(algorithm)));
   return MemoryPlan::Least(model, options, PlanConcessions());
 }
 

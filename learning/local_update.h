@@ -1,21 +1,13 @@
 // The device half of the algorithms: from a round's model and a device's own
-// examples to the update that it sends back.
-//
-// FedAvg: McMahan et al., "Communication-Efficient Learning of Deep Networks
-// from Decentralized Data", AISTATS 2017, algorithm 1 (ClientUpdate).
-// FedProx: Li et al., "Federated Optimization in Heterogeneous Networks",
-// MLSys 2020, equation 2; with partial work, as in its algorithm 2.
-// FedNova: Wang et al., "Tackling the Objective Inconsistency Problem in
-// Heterogeneous Federated Optimization", NeurIPS 2020, equation 9: what a
-// device has learned is divided by what its steps add up to, so that devices
-// that do more of them do not pull the model towards their own optimum.
+// examples to the update that it sends back. learning/algorithms/ has the
+// algorithms, each with its paper.
 #ifndef SHOAL_LEARNING_LOCAL_UPDATE_H_
 #define SHOAL_LEARNING_LOCAL_UPDATE_H_
 
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,6 +15,7 @@
 #include "learning/batch.h"
 #include "learning/dataset.h"
 #include "learning/learning_rate.h"
+#include "learning/local_algorithm.h"
 #include "learning/local_optimizer.h"
 #include "learning/memory_plan.h"
 #include "learning/model.h"
@@ -52,23 +45,13 @@ struct TrainingOptions {
                          const TrainingOptions&) = default;
 };
 
-struct FedAvgLocal {
-  friend bool operator==(const FedAvgLocal&, const FedAvgLocal&) = default;
-};
-struct FedProxLocal {
-  double mu = 0;  // >= 0
-  friend bool operator==(const FedProxLocal&, const FedProxLocal&) = default;
-};
-struct FedNovaLocal {  // only with SgdOptimizer
-  friend bool operator==(const FedNovaLocal&, const FedNovaLocal&) = default;
-};
-// The device's part of a task's algorithm.
-using LocalAlgorithm = std::variant<FedAvgLocal, FedProxLocal, FedNovaLocal>;
-
 // INVALID_ARGUMENT when an option is out of range, or when the algorithm does
-// not go with the optimiser.
+// not go with the training or with the model.
 absl::Status CheckAlgorithm(const LocalAlgorithm& algorithm,
-                            const LocalOptimizer& optimizer);
+                            const TrainingOptions& training,
+                            const Model& model);
+// INVALID_ARGUMENT when devices cannot run it with trainers of their own.
+absl::Status CheckOwnTrainers(const LocalAlgorithm& algorithm);
 
 // What a device brings to a round besides its examples.
 struct LocalRun {
@@ -79,11 +62,18 @@ struct LocalRun {
   std::optional<int64_t> memory_bytes = {};
   // Values of the private layers as the last round left them; empty: initial.
   absl::Span<const float> private_values = {};
+  // Control variates of the round and of the device, [num_parameters] where the
+  // algorithm has them; the device's may be empty for zero. The first must
+  // outlive the training.
+  absl::Span<const float> control = {};
+  absl::Span<const float> own_control = {};
 };
 
 struct LocalUpdate {
-  // [layout().num_parameters()]: (trained - base) / divisor
+  // [num_vectors x layout().num_parameters()] with the algorithm's traits:
+  // (trained - base) / divisor; behind it the change of the control variate.
   ParameterVector delta;
+  ParameterVector control;         // the device's, from now on, or empty
   ParameterVector private_values;  // [private_layout().num_parameters()]
   int64_t num_examples = 0;        // of the device
   int64_t num_steps = 0;           // steps of the optimiser done
@@ -95,15 +85,15 @@ struct LocalUpdate {
 // The memory plan of a local update on so many examples. INVALID_ARGUMENT when
 // an option is out of range; RESOURCE_EXHAUSTED names the least memory that
 // would do.
-absl::StatusOr<MemoryPlan> PlanLocalUpdate(const Model& model,
-                                           const TrainingOptions& training,
-                                           int64_t num_examples,
-                                           std::optional<int64_t> memory_bytes);
+absl::StatusOr<MemoryPlan> PlanLocalUpdate(
+    const Model& model, const TrainingOptions& training, int64_t num_examples,
+    std::optional<int64_t> memory_bytes,
+    const LocalAlgorithm& algorithm = FedAvgLocal{});
 
 // The smallest of them.
-absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
-                                     const TrainingOptions& training,
-                                     int64_t num_examples);
+absl::StatusOr<MemoryPlan> LeastPlan(
+    const Model& model, const TrainingOptions& training, int64_t num_examples,
+    const LocalAlgorithm& algorithm = FedAvgLocal{});
 
 // Trains from `base` ([layout().num_parameters()]) and returns the difference:
 // a loop over LocalTraining (learning/local_training.h). `keep_going` is asked

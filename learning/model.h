@@ -118,24 +118,28 @@ class Model {
 
 // A model version as it is stored, sent and named by its SHA-256: a header
 // (magic, format version, layout) and the values, float32 little-endian.
-// docs/reference/formats.md has the bytes.
+// docs/reference/formats.md has the bytes. `control`: what the devices need of
+// an algorithm besides the parameters, as many values; empty for most.
 std::string SerializeModel(const ParameterLayout& layout,
-                           absl::Span<const float> parameters);
+                           absl::Span<const float> parameters,
+                           absl::Span<const float> control = {});
 
 struct StoredModel {
   ParameterLayout layout;
   ParameterVector parameters;
+  ParameterVector control = {};
 };
 
 // DATA_LOSS when the bytes are no model, truncated, or hold a non-finite
 // value.
 absl::StatusOr<StoredModel> ParseModel(absl::string_view bytes);
 
-// The same without a copy: `parameters` points into `bytes`, which must outlive
-// it. REQUIRES: bytes.data() is aligned to a float.
+// The same without a copy: the values point into `bytes`, which must outlive
+// them. REQUIRES: bytes.data() is aligned to a float.
 struct ModelView {
   ParameterLayout layout;
   absl::Span<const float> parameters;
+  absl::Span<const float> control = {};
 };
 absl::StatusOr<ModelView> ViewModel(absl::string_view bytes);
 

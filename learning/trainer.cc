@@ -99,6 +99,9 @@ void Trainer::StartStep(int64_t batch_rows, const StepOptions& options) {
   SHOAL_CHECK(batch_rows >= 1);
   SHOAL_CHECK(options.proximal_mu == 0 ||
               options.anchor.size() == parameters_.size());
+  SHOAL_CHECK(options.correction.empty() ||
+              (options.correction.size() == parameters_.size() &&
+               plan_.has_gradient_buffer()));
   SHOAL_CHECK(options.distillation.weight == 0 || plan_.options().distillation);
   step_ = options;
   batch_rows_ = batch_rows;
@@ -262,6 +265,7 @@ FusedAdam Trainer::AdamFor(const AdamOptimizer& rule, int node) const {
 void Trainer::FinishStep() {
   SHOAL_CHECK(rows_ >= 1);
   if (!plan_.has_gradient_buffer()) return;
+  if (!step_.correction.empty()) CorrectGradient();
   if (optimizer_.clip_norm > 0) ClipGradient();
   const int num_nodes = static_cast<int>(model_.nodes().size());
   for (int node = 0; node < num_nodes; ++node) {
@@ -271,28 +275,46 @@ void Trainer::FinishStep() {
 
 // Statistics lie between the trainable tensors of a layer; no gradient was ever
 // written for them.
+template <typename Visitor>
+void Trainer::VisitGradient(const Visitor& visit) const {
+  for (size_t i = 0; i < model_.nodes().size(); ++i) {
+    if (!plan_.trained()[i]) continue;
+    const Node& node = model_.nodes()[i];
+    for (size_t t = 0; t < node.layer->tensors().size(); ++t) {
+      if (!node.layer->tensors()[t].trainable) continue;
+      const int64_t offset = node.layer->offset(static_cast<int>(t));
+      const int64_t size = node.layer->tensor_size(static_cast<int>(t));
+      visit(gradient_.data() + plan_.trained_offsets()[i] + offset, size,
+            node.parameter_offset + offset);
+    }
+  }
+}
+
+void Trainer::CorrectGradient() {
+  VisitGradient([&](float* values, int64_t size, int64_t place) {
+    kernels_.axpy(1, step_.correction.data() + place, size, values);
+  });
+}
+
 void Trainer::ClipGradient() {
   double squares = 0;
-  const auto visit = [&](const auto& action) {
-    for (size_t i = 0; i < model_.nodes().size(); ++i) {
-      if (!plan_.trained()[i]) continue;
-      const Layer& layer = *model_.nodes()[i].layer;
-      for (size_t t = 0; t < layer.tensors().size(); ++t) {
-        if (!layer.tensors()[t].trainable) continue;
-        action(gradient_.data() + plan_.trained_offsets()[i] +
-                   layer.offset(static_cast<int>(t)),
-               layer.tensor_size(static_cast<int>(t)));
-      }
-    }
-  };
-  visit([&](float* values, int64_t size) {
+  VisitGradient([&](const float* values, int64_t size, int64_t) {
     squares += kernels_.squared_norm(values, size);
   });
   const double norm = std::sqrt(squares);
   if (!(norm > optimizer_.clip_norm)) return;
   const float factor = static_cast<float>(optimizer_.clip_norm / norm);
-  visit([&](float* values, int64_t size) {
+  VisitGradient([&](float* values, int64_t size, int64_t) {
     kernels_.scale(factor, size, values);
+  });
+}
+
+void Trainer::CopyGradient(absl::Span<float> out) const {
+  SHOAL_CHECK(plan_.has_gradient_buffer());
+  SHOAL_CHECK(out.size() == parameters_.size());
+  std::fill(out.begin(), out.end(), 0.0f);
+  VisitGradient([&](const float* values, int64_t size, int64_t place) {
+    std::copy_n(values, size, out.begin() + place);
   });
 }
 

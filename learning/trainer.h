@@ -24,6 +24,9 @@ struct StepOptions {
   float proximal_mu = 0;  // pulls towards `anchor`
   // [num_values] when proximal_mu != 0.
   absl::Span<const float> anchor = {};
+  // Added to the gradient of the batch: [num_values], or nothing. Needs a plan
+  // with a gradient buffer.
+  absl::Span<const float> correction = {};
   Distillation distillation = {};
   uint64_t seed = 0;  // of dropout
 };
@@ -65,6 +68,11 @@ class Trainer {
   Score AddPart(const Batch& part);
   void FinishStep();
 
+  // Instead of FinishStep: writes the mean gradient of the parts over the batch
+  // in the order of the device's vector, [num_values], and zero where nothing
+  // is trained. REQUIRES: the plan has a gradient buffer.
+  void CopyGradient(absl::Span<float> out) const;
+
   // For tests: the gradient that the last step used, over the trained values.
   // REQUIRES: the plan has a gradient buffer.
   absl::Span<const float> gradient() const { return gradient_; }
@@ -79,6 +87,11 @@ class Trainer {
   GradientSink SinkFor(int node) const;
   FusedSgd SgdFor(const SgdOptimizer& rule, int node) const;
   FusedAdam AdamFor(const AdamOptimizer& rule, int node) const;
+  // Calls `visit(values, size, place)` for every tensor of the gradient;
+  // `place` is where it lies in the device's vector.
+  template <typename Visitor>
+  void VisitGradient(const Visitor& visit) const;
+  void CorrectGradient();
   void ClipGradient();
   void StepNode(int node);
   uint64_t SeedOf(int node) const;

@@ -225,37 +225,6 @@ absl::StatusOr<learning::TrainingOptions> TrainingFrom(
   return options;
 }
 
-Message ToSchema(const learning::LocalAlgorithm& algorithm) {
-  Message message(schema::TypeNamed("Algorithm"));
-  std::visit(
-      [&message](const auto& local) {
-        using Local = std::decay_t<decltype(local)>;
-        if constexpr (std::is_same_v<Local, learning::FedAvgLocal>) {
-          MutablePart(message, "fedavg");
-        } else if constexpr (std::is_same_v<Local, learning::FedNovaLocal>) {
-          MutablePart(message, "fednova");
-        } else {
-          static_assert(std::is_same_v<Local, learning::FedProxLocal>);
-          Write(MutablePart(message, "fedprox"), "mu", local.mu);
-        }
-      },
-      algorithm);
-  return message;
-}
-
-absl::StatusOr<learning::LocalAlgorithm> AlgorithmFrom(
-    const Message& algorithm) {
-  SHOAL_RETURN_IF_ERROR(CheckAllKnown(algorithm, "the algorithm"));
-  SHOAL_RETURN_IF_ERROR(FirstViolation(CheckRules(algorithm)));
-  const absl::string_view chosen = schema::Chosen(algorithm);
-  if (chosen == "fedavg") return learning::FedAvgLocal{};
-  if (chosen == "fednova") return learning::FedNovaLocal{};
-  SHOAL_CHECK(chosen == "fedprox");  // the rules refuse all others
-  learning::FedProxLocal fedprox;
-  Read(Part(algorithm, "fedprox"), "mu", fedprox.mu);
-  return fedprox;
-}
-
 Message ToSchema(const DeviceLimits& limits) {
   Message message(schema::TypeNamed("DeviceLimits"));
   if (limits.energy_joules.has_value()) {

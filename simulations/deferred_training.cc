@@ -21,6 +21,7 @@ struct Computation {
   const learning::LocalAlgorithm* algorithm;
   learning::LocalRun run;
   learning::ParameterVector private_values;
+  learning::ParameterVector own_control;
   std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
       load;
   int64_t num_steps = 0;
@@ -28,6 +29,7 @@ struct Computation {
   absl::StatusOr<LocalUpdate> Compute() {
     SHOAL_ASSIGN_OR_RETURN(const auto data, load());
     run.private_values = private_values;
+    run.own_control = own_control;
     SHOAL_ASSIGN_OR_RETURN(
         const auto local, learning::LocalTraining::Create(
                               *model, base, *data, *training, *algorithm, run));
@@ -48,7 +50,8 @@ class DeferredRun final : public client::TrainingRun {
         options_(options),
         cost_(order.cost),
         num_examples_(order.data.num_examples()),
-        num_values_(order.model.layout().num_parameters()) {
+        num_values_(learning::TraitsOf(order.algorithm).num_vectors *
+                    order.model.layout().num_parameters()) {
     computation_ = std::make_unique<Computation>(Computation{
         &order.model,
         order.base,
@@ -56,6 +59,7 @@ class DeferredRun final : public client::TrainingRun {
         &order.algorithm,
         order.run,
         {order.run.private_values.begin(), order.run.private_values.end()},
+        {order.run.own_control.begin(), order.run.own_control.end()},
         options.load});
   }
 
@@ -63,6 +67,9 @@ class DeferredRun final : public client::TrainingRun {
 
   bool done() const override { return num_steps_ == cost_.num_steps; }
   int64_t num_steps() const override { return num_steps_; }
+  double work_in_steps() const override {
+    return static_cast<double>(num_steps_);
+  }
   double share_before() const override { return is_scored_ ? 1 : 0; }
 
   absl::Status Step() override {

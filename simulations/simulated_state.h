@@ -42,6 +42,18 @@ class SimulatedState final : public client::ClientState {
       absl::string_view task) override {
     return kept_.LoadPrivate(task);
   }
+  absl::Status SaveNextControl(absl::string_view task,
+                               const learning::StoredModel& control) override {
+    has_private_ = true;
+    return kept_.SaveNextControl(task, control);
+  }
+  absl::Status AdoptControl(absl::string_view task) override {
+    return kept_.AdoptControl(task);
+  }
+  absl::StatusOr<learning::StoredModel> LoadControl(
+      absl::string_view task) override {
+    return kept_.LoadControl(task);
+  }
   absl::Status SavePending(const client::PendingUpload& pending,
                            absl::string_view update) override {
     has_pending_ = true;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "learning/device_memory.h"
+#include "learning/local_training.h"
 #include "learning/memory_plan.h"
 #include "learning/sub_model.h"
 #include "learning/training_flops.h"
@@ -33,7 +34,8 @@ class Entries {
         plan_(*request.plan),
         model_(*model.model),
         option_(model),
-        index_(index) {}
+        index_(index),
+        traits_(learning::TraitsOf(plan_.algorithm)) {}
 
   // `planned_values`: those that the plan trains.
   void AddTo(std::vector<MenuEntry>& menu, double planned_values) const {
@@ -50,13 +52,14 @@ class Entries {
  private:
   void AddLayers(int layers, int64_t sent_values, double planned_values,
                  std::vector<MenuEntry>& menu) const {
-    const int64_t upload_bytes =
-        learning::EncodedUpdateBytes(plan_.codec, sent_values);
+    const int64_t upload_bytes = learning::EncodedUpdateBytes(
+        plan_.codec, traits_.num_vectors * sent_values);
     if (upload_bytes > plan_.limits.upload_bytes.value_or(upload_bytes)) return;
     for (int halvings = 0; halvings <= learning::kMaxBatchHalvings;
          ++halvings) {
       const int batch = plan_.training.batch_size >> halvings;
-      if (batch < 1) break;
+      // Of a gradient of all examples the mini-batches are but parts.
+      if (batch < 1 || (halvings > 0 && !traits_.trains)) break;
       AddEpochs(layers, halvings, upload_bytes, planned_values, menu);
     }
   }
@@ -70,8 +73,9 @@ class Entries {
     entry.training.batch_size >>= halvings;
     entry.training.micro_batch_size =
         std::min(entry.training.micro_batch_size, entry.training.batch_size);
-    const auto memory = learning::PlanLocalUpdate(
-        model_, entry.training, request_.num_examples, option_.block_bytes);
+    const auto memory =
+        learning::PlanLocalUpdate(model_, entry.training, request_.num_examples,
+                                  option_.block_bytes, plan_.algorithm);
     if (!memory.ok()) return;
     entry.block_bytes = memory->bytes();
     entry.cost = CostOfEpoch(*memory, entry.training);
@@ -103,8 +107,21 @@ class Entries {
     cost.before.flops = kFlopsPerMac *
                         static_cast<double>(model_.forward_macs()) *
                         static_cast<double>(request_.num_examples);
-    cost.step.flops =
-        learning::FlopsPerExample(model_, memory) * static_cast<double>(rows);
+    const double per_example = learning::FlopsPerExample(model_, memory);
+    const double of_all =
+        per_example * static_cast<double>(request_.num_examples);
+    if (!traits_.trains) {
+      // All but the last part comes before the one step.
+      const double last =
+          per_example * static_cast<double>(learning::LastPart(
+                            request_.num_examples, memory.rows()));
+      cost.before.flops += of_all - last;
+      cost.step.flops = last;
+      cost.num_steps = 1;
+      return cost;
+    }
+    if (traits_.full_gradient) cost.before.flops += of_all;
+    cost.step.flops = per_example * static_cast<double>(rows);
     cost.num_steps =
         (request_.num_examples + training.batch_size - 1) / training.batch_size;
     return cost;
@@ -141,6 +158,7 @@ class Entries {
   const learning::Model& model_;
   const MenuModel& option_;
   const size_t index_;
+  const learning::AlgorithmTraits traits_;
 };
 
 // Of the plan as it was sent, on the whole model; at least 1.

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "aggregation/server_optimizer.h"
+#include "aggregation/server_algorithm.h"
 #include "base/status_macros.h"
 #include "learning/model.h"
 
@@ -20,7 +21,7 @@ absl::StatusOr<Accumulator> ReadSum(RoundStore& store, const TaskSetup& setup,
                                     const RoundRow& round) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<SegmentRow> segments,
                          store.ReadSegments(round.id));
-  Accumulator sum(RangeOf(setup.task, round), setup.num_parameters(),
+  Accumulator sum(RangeOf(setup.task, round), setup.num_update_values(),
                   static_cast<int>(setup.sub_models.size()));
   for (const SegmentRow& segment : segments) {
     SHOAL_ASSIGN_OR_RETURN(const Accumulator part,
@@ -48,9 +49,9 @@ absl::StatusOr<std::vector<ContributionRow>> ReadContributions(
   return contributions;
 }
 
-absl::StatusOr<learning::ParameterVector> ReadBaseModel(RoundStore& store,
-                                                        const TaskSetup& setup,
-                                                        const Digest& digest) {
+absl::StatusOr<learning::StoredModel> ReadBaseModel(RoundStore& store,
+                                                    const TaskSetup& setup,
+                                                    const Digest& digest) {
   SHOAL_ASSIGN_OR_RETURN(const ModelRow row, store.GetModel(digest));
   SHOAL_ASSIGN_OR_RETURN(const std::string bytes,
                          store.ReadModel(digest, 0, row.num_bytes));
@@ -59,12 +60,13 @@ absl::StatusOr<learning::ParameterVector> ReadBaseModel(RoundStore& store,
     return absl::DataLossError(absl::StrCat("model ", digest.ToShortHex(), ": ",
                                             model.status().message()));
   }
-  if (model->layout != setup.layout) {
+  if (model->layout != setup.layout ||
+      model->control.empty() != (setup.num_vectors() == 1)) {
     return absl::DataLossError(absl::StrCat("model ", digest.ToShortHex(),
                                             " has not the shape of task '",
                                             setup.task.name, "'"));
   }
-  return std::move(model->parameters);
+  return model;
 }
 
 // Of an even number the mean of the middle two. REQUIRES: not empty.
@@ -130,23 +132,25 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
         " updates, expected ", num_updates));
   }
 
-  SHOAL_ASSIGN_OR_RETURN(learning::ParameterVector model,
+  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
                          ReadBaseModel(store, setup, round.base_model));
   SHOAL_ASSIGN_OR_RETURN(const std::string state,
                          store.GetOptimizerState(setup.task.name));
-  aggregation::ServerOptimizer optimizer(
-      aggregation::MakeServerRule(setup.task.server_optimizer),
-      setup.num_parameters());
-  SHOAL_RETURN_IF_ERROR(optimizer.Restore(state));
-  std::vector<double> mean(setup.num_parameters());
+  const std::unique_ptr<aggregation::ServerAlgorithm> algorithm =
+      aggregation::MakeServerAlgorithm(setup.task, setup.num_parameters());
+  SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
+  std::vector<double> mean(setup.num_update_values());
   sum->Mean(absl::MakeSpan(mean), setup.sub_models);
   ShortenTo(round.norm_bound, absl::MakeSpan(mean));
-  SHOAL_RETURN_IF_ERROR(optimizer.Step(mean, absl::MakeSpan(model)));
+  SHOAL_RETURN_IF_ERROR(algorithm->Step({mean, num_updates},
+                                        absl::MakeSpan(model.parameters),
+                                        absl::MakeSpan(model.control)));
 
   RoundOutput output;
   output.result = ResultOf(setup, round, contributions, sum->totals());
-  output.result.optimizer_state = optimizer.Serialize();
-  output.model_bytes = learning::SerializeModel(setup.layout, model);
+  output.result.optimizer_state = algorithm->Serialize();
+  output.model_bytes =
+      learning::SerializeModel(setup.layout, model.parameters, model.control);
   ModelRow& row = output.result.model;
   row.digest = Sha256(output.model_bytes);
   row.task = setup.task.name;

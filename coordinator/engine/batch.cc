@@ -17,7 +17,7 @@ using Uploads = std::vector<std::shared_ptr<Upload>>;
 Accumulator Fold(const RunningTask& task, const RoundRow& row,
                  const Uploads& batch, ThreadPool* pool) {
   const TaskSetup& setup = *task.setup;
-  Accumulator sum(RangeOf(setup.task, row), setup.num_parameters(),
+  Accumulator sum(RangeOf(setup.task, row), setup.num_update_values(),
                   static_cast<int>(setup.sub_models.size()));
   std::vector<aggregation::WeightedUpdate> updates;
   updates.reserve(batch.size());

@@ -16,11 +16,17 @@ namespace {
 constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
 
+int64_t MaxWeight(const configuration::Task& task) {
+  const bool uniform =
+      task.round.weighting == configuration::Weighting::kUniform;
+  return uniform ? 1 : task.update_limits.max_examples;
+}
+
 // The largest norm bound whose sum has kMinScale: the scale is a power of two
 // with updates * norm * weight * scale < 2^62.
 double LargestNormBound(const configuration::Task& task) {
   const double others = static_cast<double>(task.round.max_assigned()) *
-                        static_cast<double>(task.update_limits.max_examples);
+                        static_cast<double>(MaxWeight(task));
   return 0x1p61 / kMinScale / others;
 }
 
@@ -57,9 +63,10 @@ absl::Status CheckMemory(const TaskSetup& setup) {
 
 absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
                                          int64_t num_examples) {
-  SHOAL_ASSIGN_OR_RETURN(int64_t least,
-                         learning::LeastMemoryBytes(
-                             *setup.model, setup.task.training, num_examples));
+  SHOAL_ASSIGN_OR_RETURN(
+      int64_t least,
+      learning::LeastMemoryBytes(*setup.model, setup.task.training,
+                                 num_examples, setup.task.algorithm));
   for (const auto& sub_model : setup.sub_models) {
     learning::TrainingOptions training = setup.task.training;
     if (sub_model->last_layers() > 0) {
@@ -69,7 +76,8 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
         sub_model->narrow() == nullptr ? *setup.model : *sub_model->narrow();
     SHOAL_ASSIGN_OR_RETURN(
         const int64_t bytes,
-        learning::LeastMemoryBytes(model, training, num_examples));
+        learning::LeastMemoryBytes(model, training, num_examples,
+                                   setup.task.algorithm));
     least = std::min(least, bytes);
   }
   return least;
@@ -82,16 +90,22 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   const learning::Model* model = setup->model.get();
   SHOAL_RETURN_IF_ERROR(CheckRange(task));
   SHOAL_RETURN_IF_ERROR(
-      learning::CheckAlgorithm(task.algorithm, task.training.optimizer));
+      learning::CheckAlgorithm(task.algorithm, task.training, *model));
+  if (const absl::Status server = configuration::CheckServerHalf(task);
+      !server.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("algorithm.", learning::TraitsOf(task.algorithm).name,
+                     ": ", server.message()));
+  }
   setup->task = task;
   setup->layout = model->layout();
   setup->has_classes = model->target() == learning::Target::kLabels;
   setup->predictions_per_example = model->predictions_per_example();
   SHOAL_ASSIGN_OR_RETURN(setup->sub_models,
                          learning::MakeSubModels(*model, task.training));
-  setup->update_parameters.push_back(setup->num_parameters());
+  setup->update_values.push_back(setup->num_update_values());
   for (const auto& sub_model : setup->sub_models) {
-    setup->update_parameters.push_back(sub_model->num_values());
+    setup->update_values.push_back(sub_model->num_values());
   }
   SHOAL_RETURN_IF_ERROR(CheckMemory(*setup));
   SHOAL_ASSIGN_OR_RETURN(setup->least_memory_bytes,
@@ -101,6 +115,7 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
 
 absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
                                          absl::string_view given) {
+  std::string made;
   if (given.empty()) {
     if (setup.task.model.preprocessing.needs_statistics()) {
       return absl::InvalidArgumentError(
@@ -109,8 +124,10 @@ absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
           "what `shoal-agent statistics` wrote on its devices, or with "
           "--initial-model");
     }
-    return learning::MakeInitialModel(setup.task.model, setup.task.seed,
-                                      /*statistics=*/nullptr);
+    SHOAL_ASSIGN_OR_RETURN(
+        made, learning::MakeInitialModel(setup.task.model, setup.task.seed,
+                                         /*statistics=*/nullptr));
+    given = made;
   }
   const absl::StatusOr<learning::StoredModel> model =
       learning::ParseModel(given);
@@ -124,7 +141,9 @@ absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
                      setup.task.model.ToString(), ": ",
                      learning::DifferenceOf(model->layout, setup.layout)));
   }
-  return std::string(given);
+  learning::ParameterVector control;
+  if (setup.num_vectors() > 1) control.resize(setup.num_parameters());
+  return learning::SerializeModel(setup.layout, model->parameters, control);
 }
 
 double NormBound(const configuration::Task& task, double last_median_norm) {
@@ -139,7 +158,7 @@ aggregation::FixedPointRange RangeOf(const configuration::Task& task,
                                      const RoundRow& round) {
   aggregation::FixedPointRange range;
   range.norm_bound = round.norm_bound;
-  range.max_weight = task.update_limits.max_examples;
+  range.max_weight = MaxWeight(task);
   range.max_updates = round.max_assigned;
   return range;
 }

@@ -24,8 +24,8 @@ struct TaskSetup {
   std::unique_ptr<learning::Model> model;
   learning::ParameterLayout layout;
   learning::SubModels sub_models;  // learning::MakeSubModels
-  // Of an update: of the model, then of its sub-models.
-  std::vector<int64_t> update_parameters;
+  // Values of an update: of the model, then of its sub-models.
+  std::vector<int64_t> update_values;
   // The least with which a device can train, the smallest sub-model if it has
   // to be, if it has a mini-batch of examples or more.
   int64_t least_memory_bytes = 0;
@@ -33,6 +33,11 @@ struct TaskSetup {
   int64_t predictions_per_example = 1;
 
   int64_t num_parameters() const { return layout.num_parameters(); }
+  // Of that size, in a version of the model and in an update.
+  int num_vectors() const {
+    return learning::TraitsOf(task.algorithm).num_vectors;
+  }
+  int64_t num_update_values() const { return num_vectors() * num_parameters(); }
 };
 
 // The least memory with which a device with so many examples can train the
@@ -42,15 +47,14 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
 
 // INVALID_ARGUMENT when the model is impossible, when the bounds of its updates
 // leave the fixed-point sum too coarse (kMinScale), when no device can train
-// within device_limits.memory, or when the algorithm does not go with the
-// devices' optimiser.
+// within device_limits.memory, or when the algorithm does not go with the rest.
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     const configuration::Task& task);
 
 // The serialised version 0 of a task: `given` when it is not empty, else
-// initialised from the task's seed. INVALID_ARGUMENT when `given` is no model,
-// or not of the task's shape; or when it is empty and the model needs
-// statistics of its features.
+// initialised from the task's seed; control variates begin with zero.
+// INVALID_ARGUMENT when `given` is no model, or not of the task's shape; or
+// when it is empty and the model needs statistics of its features.
 absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
                                          absl::string_view given);
 

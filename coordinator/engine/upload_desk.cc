@@ -195,9 +195,9 @@ class TokenCall {
 // The updates of a model, and of each of its sub-models, have one size.
 absl::Status CheckSize(const TaskSetup& setup, int64_t num_bytes) {
   int64_t whole = 0;
-  for (const int64_t num_parameters : setup.update_parameters) {
+  for (const int64_t num_values : setup.update_values) {
     const int64_t expected = learning::EncodedUpdateBytes(
-        learning::UpdateCodec::kFloat32, num_parameters);
+        learning::UpdateCodec::kFloat32, num_values);
     if (num_bytes == expected) return absl::OkStatus();
     whole = std::max(whole, expected);
   }

@@ -59,10 +59,12 @@ class Stream final : public UploadStream {
 
   aggregation::UpdateBounds Bounds() {
     aggregation::UpdateBounds bounds;
-    bounds.num_parameters = target_.setup->update_parameters;
+    bounds.num_parameters = target_.setup->update_values;
     bounds.max_examples = target_.setup->task.update_limits.max_examples;
     bounds.predictions_per_example = target_.setup->predictions_per_example;
     const configuration::Task& task = target_.setup->task;
+    bounds.uniform_weights =
+        task.round.weighting == configuration::Weighting::kUniform;
     if (std::holds_alternative<learning::FedNovaLocal>(task.algorithm)) {
       bounds.divided_steps = &task.training;
     }

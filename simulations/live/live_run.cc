@@ -26,6 +26,7 @@
 #include "protocol/exit_code.h"
 #include "simulations/device_classes.h"
 #include "simulations/live/local_deployment.h"
+#include "simulations/results/algorithm_text.h"
 #include "simulations/results/local_only.h"
 #include "simulations/live/operator_client.h"
 #include "simulations/results/results_folder.h"
@@ -74,14 +75,6 @@ std::string DescribeData(const LiveOptions& options,
         }
       },
       data.kind);
-}
-
-std::string DescribeAlgorithm(const learning::LocalAlgorithm& algorithm) {
-  if (const auto* prox = std::get_if<learning::FedProxLocal>(&algorithm)) {
-    return absl::StrCat("fedprox (mu ", prox->mu, ")");
-  }
-  const bool nova = std::holds_alternative<learning::FedNovaLocal>(algorithm);
-  return nova ? "fednova" : "fedavg";
 }
 
 class LiveRun {
@@ -200,7 +193,7 @@ absl::Status LiveRun::Prepare() {
       "%s: %d examples on %d devices, %d held out; %s, %s, %d rounds",
       DescribeData(options_, scenario_.data), num_examples, scenario_.devices,
       test_->num_examples(), scenario_.task.model.ToString(),
-      DescribeAlgorithm(scenario_.task.algorithm), scenario_.task.rounds));
+      AlgorithmText(scenario_.task.algorithm), scenario_.task.rounds));
   if (model_->private_layout().num_parameters() > 0) {
     environment_.display.Say(
         "The model has private layers: until the end, test scores have them at "
@@ -401,7 +394,7 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
       ScoreDevices(scenario_.task, initial_, final_, *data_, *test_, alone));
   environment_.display.Finish();
   LiveSummary summary;
-  summary.algorithm = DescribeAlgorithm(scenario_.task.algorithm);
+  summary.algorithm = AlgorithmText(scenario_.task.algorithm);
   summary.data = DescribeData(options_, scenario_.data);
   summary.model = scenario_.task.model.ToString();
   summary.final_test = *rounds_.back().test;

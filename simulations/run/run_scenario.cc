@@ -21,6 +21,7 @@
 #include "learning/onnx/export_model.h"
 #include "simulations/device_classes.h"
 #include "simulations/federation.h"
+#include "simulations/results/algorithm_text.h"
 #include "simulations/results/local_only.h"
 #include "simulations/results/results_folder.h"
 #include "simulations/run/baselines.h"

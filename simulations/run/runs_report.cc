@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
-#include <variant>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
@@ -307,14 +306,6 @@ absl::StatusOr<std::vector<std::string>> NamesOf(
 }
 
 }  // namespace
-
-std::string AlgorithmText(const learning::LocalAlgorithm& algorithm) {
-  if (const auto* prox = std::get_if<learning::FedProxLocal>(&algorithm)) {
-    return absl::StrCat("fedprox (mu ", prox->mu, ")");
-  }
-  const bool nova = std::holds_alternative<learning::FedNovaLocal>(algorithm);
-  return nova ? "fednova" : "fedavg";
-}
 
 absl::StatusOr<ReportRun> ReadRun(const std::string& folder) {
   SHOAL_ASSIGN_OR_RETURN(const Json json, ReadJson(folder + "/summary.json"));

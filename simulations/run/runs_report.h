@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "learning/local_update.h"
 #include "simulations/report/report_data.h"
 
 namespace shoal::simulations {
@@ -24,9 +23,6 @@ absl::StatusOr<std::vector<ReportRun>> ReadRuns(
 // One page for all of them; replaces `path`. REQUIRES: at least one folder.
 absl::Status WriteReport(const std::vector<std::string>& folders,
                          const std::string& path);
-
-// "fedavg", "fedprox (mu 0.1)".
-std::string AlgorithmText(const learning::LocalAlgorithm& algorithm);
 
 }  // namespace shoal::simulations
 

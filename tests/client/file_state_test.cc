@@ -234,6 +234,22 @@ TEST_F(FileStateTest, PrivateValuesAreKeptByTask) {
   EXPECT_THAT(state_->LoadPrivate("b"), StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_F(FileStateTest, NextControlTakesTheOldOnesPlaceWhenItIsAdopted) {
+  const learning::ParameterLayout layout({{"w", {2}}});
+  SHOAL_ASSERT_OK(state_->AdoptControl("a"));
+  EXPECT_THAT(state_->LoadControl("a"), StatusIs(absl::StatusCode::kNotFound));
+  SHOAL_ASSERT_OK(state_->SaveNextControl("a", {layout, {1, 2}}));
+  EXPECT_THAT(state_->LoadControl("a"), StatusIs(absl::StatusCode::kNotFound));
+  Reopen();
+  SHOAL_ASSERT_OK(state_->AdoptControl("a"));
+  SHOAL_ASSERT_OK(state_->SaveNextControl("a", {layout, {3, 4}}));
+  Reopen();
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto kept, state_->LoadControl("a"));
+  EXPECT_EQ(kept.layout, layout);
+  EXPECT_EQ(kept.parameters, (learning::ParameterVector{1, 2}));
+  EXPECT_THAT(state_->LoadControl("b"), StatusIs(absl::StatusCode::kNotFound));
+}
+
 // Names come from the coordinator.
 TEST_F(FileStateTest, TaskNamesNeverLeaveTheFolder) {
   const learning::StoredModel values = {

@@ -176,6 +176,16 @@ TEST_F(OwnTrainerTest, FedNovaDividesByItsSteps) {
   EXPECT_EQ(update.report.divisor, 4);
 }
 
+TEST_F(OwnTrainerTest, AlgorithmsThatAreNotAnalysedForItAreRefused) {
+  plan_.model.architecture = learning::LogisticSpec{1, 2};
+  plan_.algorithm = learning::ScaffoldLocal{10, 2};
+  const SessionReport report = Run();
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+  EXPECT_THAT(report.explanation,
+              HasSubstr("scaffold is not known to work with trainers of the "
+                        "devices' own"));
+}
+
 TEST_F(OwnTrainerTest, WhatTheTaskDoesNotTrainStaysAsItIs) {
   plan_.model.architecture = learning::MlpSpec{2, {1}, 2};
   plan_.training.last_layers = 1;

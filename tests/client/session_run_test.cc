@@ -11,6 +11,7 @@
 #include "learning/device_memory.h"
 #include "learning/local_update.h"
 #include "learning/update_codec.h"
+#include "protocol/refusal.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/small_examples.h"
 #include "tests/support/status_matchers.h"
@@ -583,6 +584,79 @@ TEST_F(SessionRunTest, DeadlineEndsTrainingAndThePartCounts) {
   EXPECT_THAT(details_, HasSubstr("stopped early"));
 }
 
+// SCAFFOLD: the device's control variate follows what the coordinator has.
+class ScaffoldSessionTest : public SessionRunTest {
+ protected:
+  ScaffoldSessionTest() {
+    plan_.algorithm = learning::ScaffoldLocal{10, 2};
+    model_ = *learning::Model::Create(plan_.model);
+    UsePlan(plan_);
+    const int64_t size = model_->layout().num_parameters();
+    SeededRng rng(7);
+    base_ = model_->Initialise(rng);
+    control_.assign(size, 0.125);
+    fleet_->SetModel(
+        learning::SerializeModel(model_->layout(), base_, control_));
+  }
+
+  learning::LocalUpdate Expected(const learning::ParameterVector& own) {
+    return *learning::ComputeLocalUpdate(*model_, base_, SmallExamples(),
+                                         plan_.training, plan_.algorithm,
+                                         {.seed = DeriveSeed(5, "train", {2}),
+                                          .round = 1,
+                                          .control = control_,
+                                          .own_control = own});
+  }
+
+  protocol::Plan plan_ = testing::SmallPlan();
+  std::unique_ptr<learning::Model> model_;
+  learning::ParameterVector base_;
+  learning::ParameterVector control_;
+};
+
+TEST_F(ScaffoldSessionTest, BothVectorsAreSentAndTheNextSessionGoesOn) {
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  const learning::LocalUpdate first = Expected({});
+  EXPECT_EQ(state_.LoadControl("small-task")->parameters, first.control);
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  const learning::LocalUpdate second = Expected(first.control);
+  EXPECT_EQ(state_.LoadControl("small-task")->parameters, second.control);
+  const std::vector<std::string> counted = fleet_->counted();
+  ASSERT_EQ(counted.size(), 2u);
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const auto update,
+      learning::DecodeUpdate(counted[1], second.delta.size()));
+  EXPECT_EQ(std::vector<float>(update.delta.begin(), update.delta.end()),
+            second.delta);
+}
+
+TEST_F(ScaffoldSessionTest, RefusedUpdateLeavesTheControlVariateAsItWas) {
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  const auto before = state_.LoadControl("small-task")->parameters;
+  transport_->FailNext(
+      Rpc::kUpload,
+      protocol::RefusalError(protocol::RefusalCode::kRoundOver, "too late"));
+  EXPECT_NE(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(state_.LoadControl("small-task")->parameters, before);
+}
+
+// The receipt of an upload that a later session has resumed counts as well.
+TEST_F(ScaffoldSessionTest, ResumedUploadBringsItsControlVariate) {
+  options_.max_attempts = 1;
+  transport_->FailNext(Rpc::kUpload, Unavailable());
+  EXPECT_NE(Run().outcome, SessionReport::kContributed);
+  EXPECT_FALSE(state_.LoadControl("small-task").ok());
+  EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+  EXPECT_EQ(state_.LoadControl("small-task")->parameters, Expected({}).control);
+}
+
+TEST_F(ScaffoldSessionTest, ModelWithoutControlVariatesIsRefused) {
+  fleet_->SetModel(learning::SerializeModel(model_->layout(), base_));
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(report.explanation, HasSubstr("no control variates"));
+}
+
 TEST_F(SessionRunTest, DamagedSavedUploadIsDroppedAndSaidSo) {
   class DamagedState final : public ClientState {
    public:
@@ -611,6 +685,17 @@ TEST_F(SessionRunTest, DamagedSavedUploadIsDroppedAndSaidSo) {
     }
     absl::StatusOr<NewestModel> LoadNewest() override {
       return inner_.LoadNewest();
+    }
+    absl::Status SaveNextControl(
+        absl::string_view task, const learning::StoredModel& control) override {
+      return inner_.SaveNextControl(task, control);
+    }
+    absl::Status AdoptControl(absl::string_view task) override {
+      return inner_.AdoptControl(task);
+    }
+    absl::StatusOr<learning::StoredModel> LoadControl(
+        absl::string_view task) override {
+      return inner_.LoadControl(task);
     }
     absl::Status SavePending(const PendingUpload& pending,
                              absl::string_view update) override {

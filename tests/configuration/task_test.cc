@@ -245,8 +245,71 @@ TEST(TaskFileTest, FedNovaNeedsSgd) {
   };
   EXPECT_EQ(errors("sgd: {momentum: 0.9}"), "");
   EXPECT_THAT(errors("adam: {}"),
-              HasSubstr("t.yaml:5: algorithm.fednova: needs "
-                        "training.optimizer.sgd"));
+              HasSubstr("t.yaml:5: algorithm.fednova: fednova needs sgd on the "
+                        "devices"));
+}
+
+// kSmallTask with lines more.
+std::string Plus(const std::string& more) { return kSmallTask + more; }
+
+TEST(TaskFileTest, ServerOptimizersAreRead) {
+  const auto optimizer = [](const std::string& yaml) {
+    const absl::StatusOr<Task> task = Parse(Plus("server_optimizer: " + yaml));
+    EXPECT_THAT(task, testing::IsOk());
+    return task->server_optimizer;
+  };
+  EXPECT_EQ(optimizer("{sgd: {momentum: 0.9, nesterov: true}}"),
+            ServerOptimizerOptions(SgdServerOptions{1, 0.9, true}));
+  EXPECT_EQ(optimizer("{adagrad: {learning_rate: 0.1}}"),
+            ServerOptimizerOptions(AdagradServerOptions{0.1, 0, 1e-3}));
+  EXPECT_EQ(optimizer("{adam: {learning_rate: 0.1, beta1: 0.8}}"),
+            ServerOptimizerOptions(AdamServerOptions{0.1, 0.8, 0.99, 1e-3}));
+  EXPECT_EQ(optimizer("{yogi: {learning_rate: 0.1, beta2: 0.9, tau: 0.1}}"),
+            ServerOptimizerOptions(YogiServerOptions{0.1, 0.9, 0.9, 0.1}));
+}
+
+TEST(TaskFileTest, ServerOptimizersOutOfRangeAreRefused) {
+  const auto errors = [](const std::string& yaml) {
+    return ErrorsOf(Plus("server_optimizer: " + yaml));
+  };
+  EXPECT_THAT(errors("{adam: {}}"),
+              HasSubstr("server_optimizer.adam.learning_rate: missing"));
+  EXPECT_THAT(errors("{adam: {learning_rate: 0.1, beta1: 1}}"),
+              HasSubstr("server_optimizer.adam.beta1: 1"));
+  EXPECT_THAT(errors("{yogi: {learning_rate: 0.1, tau: 0}}"),
+              HasSubstr("server_optimizer.yogi.tau: 0"));
+  EXPECT_THAT(errors("{adagrad: {learning_rate: -1}}"),
+              HasSubstr("server_optimizer.adagrad.learning_rate: -1"));
+  EXPECT_THAT(errors("{sgd: {nesterov: true}}"),
+              HasSubstr("server_optimizer.sgd.nesterov: given without"));
+}
+
+TEST(TaskFileTest, ScaffoldWeightsUniformlyAndNeedsPlainAveraging) {
+  const std::string algorithm = "algorithm: {scaffold: {devices: 30}}\n";
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task, Parse(Plus(algorithm)));
+  EXPECT_EQ(task.algorithm,
+            learning::LocalAlgorithm(learning::ScaffoldLocal{30, 2}));
+  EXPECT_EQ(task.round.weighting, Weighting::kUniform);
+  EXPECT_THAT(ErrorsOf(Plus(algorithm +
+                            "server_optimizer: {adam: {learning_rate: 1}}")),
+              HasSubstr("algorithm.scaffold: needs server_optimizer.sgd"));
+  EXPECT_THAT(
+      ErrorsOf(Plus("algorithm: {scaffold: {devices: 1}}")),
+      HasSubstr("algorithm.scaffold: devices is 1, expected at least the 26"));
+  EXPECT_THAT(
+      ErrorsOf(With("{cohort: 20}", "{cohort: 20, weighting: examples}") +
+               algorithm),
+      HasSubstr("algorithm.scaffold: needs round.weighting uniform"));
+  EXPECT_THAT(ErrorsOf(Plus("algorithm: {scaffold: {}}")),
+              HasSubstr("algorithm.scaffold.devices: missing"));
+}
+
+TEST(TaskFileTest, FedSgdTakesOneEpoch) {
+  EXPECT_EQ(ErrorsOf(Plus("algorithm: {fedsgd: {}}")), "");
+  EXPECT_THAT(ErrorsOf(With("{learning_rate: 0.05}",
+                            "{learning_rate: 0.05, epochs: 2}") +
+                       "algorithm: {fedsgd: {}}"),
+              HasSubstr("algorithm.fedsgd: fedsgd takes one gradient"));
 }
 
 TEST(TaskFileTest, SettingsThatNeedOthersAreRefusedWithoutThem) {

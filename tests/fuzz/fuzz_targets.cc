@@ -176,7 +176,9 @@ std::vector<std::string> ValidUpdates() {
 std::vector<std::string> ValidModels() {
   const learning::ParameterLayout layout(
       {{"dense1.weight", {3, 2}}, {"dense1.bias", {2}}});
-  return {learning::SerializeModel(layout, std::vector<float>(8, 0.25f))};
+  const std::vector<float> values(8, 0.25f);
+  return {learning::SerializeModel(layout, values),
+          learning::SerializeModel(layout, values, values)};
 }
 
 std::vector<std::string> ValidModelSpecs() {
@@ -311,8 +313,8 @@ void FuzzModel(absl::string_view data) {
   const absl::StatusOr<learning::StoredModel> model =
       learning::ParseModel(data);
   if (!model.ok()) return;
-  SHOAL_CHECK(learning::SerializeModel(model->layout, model->parameters) ==
-              data);
+  SHOAL_CHECK(learning::SerializeModel(model->layout, model->parameters,
+                                       model->control) == data);
 }
 
 void FuzzModelSpec(absl::string_view data) {

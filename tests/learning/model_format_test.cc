@@ -108,7 +108,9 @@ TEST(ModelFormatTest, FlippedBitsAreRefusedOrMeanAnotherModel) {
     if (!model.ok()) {
       EXPECT_THAT(model, StatusIs(absl::StatusCode::kDataLoss));
     } else {
-      EXPECT_EQ(SerializeModel(model->layout, model->parameters), flipped);
+      EXPECT_EQ(
+          SerializeModel(model->layout, model->parameters, model->control),
+          flipped);
     }
   }
 }
@@ -123,7 +125,9 @@ TEST(ModelFormatTest, RandomBytesBehindAnyPrefixNeverCrash) {
     }
     const absl::StatusOr<StoredModel> model = ParseModel(noise);
     if (model.ok()) {
-      EXPECT_EQ(SerializeModel(model->layout, model->parameters), noise);
+      EXPECT_EQ(
+          SerializeModel(model->layout, model->parameters, model->control),
+          noise);
     }
   }
 }
@@ -136,8 +140,31 @@ TEST(ModelFormatTest, WrongMagicAndVersionAreRefused) {
   bytes[4] = 2;
   EXPECT_THAT(ParseModel(bytes), IsBroken("format version 2"));
   bytes = Serialized();
+  bytes[6] = 2;
+  EXPECT_THAT(ParseModel(bytes), IsBroken("2 control variates"));
   bytes[6] = 1;
-  EXPECT_THAT(ParseModel(bytes), IsBroken("reserved 1"));
+  EXPECT_THAT(ParseModel(bytes), IsBroken("bytes of values, expected"));
+}
+
+TEST(ModelFormatTest, ControlVariateComesBack) {
+  const ParameterLayout layout({{"w", {2}}});
+  const std::string bytes = SerializeModel(layout, {1, 2}, {3, 4});
+  SHOAL_ASSERT_OK_AND_ASSIGN(const StoredModel model, ParseModel(bytes));
+  EXPECT_EQ(model.parameters, (ParameterVector{1, 2}));
+  EXPECT_EQ(model.control, (ParameterVector{3, 4}));
+  const std::vector<char> aligned(bytes.begin(), bytes.end());
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const ModelView view,
+      ViewModel(absl::string_view(aligned.data(), aligned.size())));
+  EXPECT_EQ(view.parameters.size(), 2u);
+  EXPECT_EQ(view.control[1], 4);
+}
+
+TEST(ModelFormatTest, ControlVariateThatIsNotFiniteIsRefused) {
+  const float infinite = std::numeric_limits<float>::infinity();
+  const std::string bytes =
+      SerializeModel(ParameterLayout({{"w", {1}}}), {1}, {infinite});
+  EXPECT_THAT(ParseModel(bytes), IsBroken("not finite"));
 }
 
 TEST(ModelFormatTest, ImpossibleCountsAreRefused) {

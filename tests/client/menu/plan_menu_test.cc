@@ -81,6 +81,37 @@ TEST_F(PlanMenuTest, CostsAreThoseOfTheWork) {
   EXPECT_EQ(cost.step.flops, 20 * learning::FlopsPerExample(*model_, memory));
 }
 
+// The parts of a gradient that is all there is come before its one step, so
+// that what is asked of the budget before each of them is no more than one of
+// them.
+TEST_F(PlanMenuTest, OfOneGradientThereIsOneStep) {
+  const PlanCost plain = Make()[0].cost;
+  plan_.algorithm = learning::FedSgdLocal{};
+  plan_.training.epochs = 1;
+  plan_.training.sub_model_layers = {};
+  const std::vector<MenuEntry> menu = Make();
+  ASSERT_EQ(menu.size(), 1u);
+  EXPECT_EQ(menu[0].cost.num_steps, 1);
+  EXPECT_DOUBLE_EQ(menu[0].cost.step.flops, plain.step.flops);
+  EXPECT_DOUBLE_EQ(menu[0].cost.before.flops,
+                   plain.before.flops + 4 * plain.step.flops);
+}
+
+TEST_F(PlanMenuTest, ControlVariatesAreSentAndTakeAPassOverTheExamples) {
+  plan_.training.sub_model_layers = {};
+  const PlanCost plain = Make()[0].cost;
+  plan_.algorithm = learning::ScaffoldLocal{10, 2};
+  const PlanCost second = Make()[0].cost;
+  EXPECT_EQ(second.upload.bytes_sent,
+            learning::EncodedUpdateBytes(
+                plan_.codec, 2 * model_->layout().num_parameters()));
+  EXPECT_EQ(second.before.flops, plain.before.flops);
+  plan_.algorithm = learning::ScaffoldLocal{10, 1};
+  const PlanCost first = Make()[0].cost;
+  EXPECT_DOUBLE_EQ(first.before.flops,
+                   plain.before.flops + 5 * plain.step.flops);
+}
+
 TEST_F(PlanMenuTest, SmallerMiniBatchesAreAsMuchWorkInSmallerParts) {
   const std::vector<MenuEntry> menu = Make();
   const auto smallest = std::find_if(

@@ -43,11 +43,11 @@ TEST(TaskSetupTest, MemoryLimitHasToLetSomeDeviceTrain) {
 
 TEST(TaskSetupTest, UpdatesAreOfTheModelOrOfItsSubModels) {
   configuration::Task task = SmallTask();
-  EXPECT_THAT(Require(MakeTaskSetup(task))->update_parameters,
+  EXPECT_THAT(Require(MakeTaskSetup(task))->update_values,
               ElementsAre(kParameters));
   task.model = {learning::MlpSpec{4, {8}, 2}};
   task.training.sub_model_widths = {0.5, 0.25};
-  EXPECT_THAT(Require(MakeTaskSetup(task))->update_parameters,
+  EXPECT_THAT(Require(MakeTaskSetup(task))->update_values,
               ElementsAre(4 * 8 + 8 + 8 * 2 + 2, 4 * 4 + 4 + 4 * 2 + 2,
                           4 * 2 + 2 + 2 * 2 + 2));
 }
@@ -120,6 +120,55 @@ TEST(TaskSetupTest, InitialModelComesFromTheSeed) {
   const auto two = Require(MakeTaskSetup(task));
   EXPECT_EQ(Require(InitialModel(*one, "")), Require(InitialModel(*one, "")));
   EXPECT_NE(Require(InitialModel(*one, "")), Require(InitialModel(*two, "")));
+}
+
+configuration::Task ScaffoldTask() {
+  configuration::Task task = SmallTask();
+  task.algorithm = learning::ScaffoldLocal{100, 2};
+  task.round.weighting = configuration::Weighting::kUniform;
+  return task;
+}
+
+TEST(TaskSetupTest, ScaffoldDoublesUpdatesAndBeginsWithoutControl) {
+  const auto setup = Require(MakeTaskSetup(ScaffoldTask()));
+  EXPECT_THAT(setup->update_values, ElementsAre(2 * kParameters));
+  const auto model =
+      Require(learning::ParseModel(Require(InitialModel(*setup, ""))));
+  EXPECT_EQ(model.control, learning::ParameterVector(kParameters));
+  // Control variates of another task are none of this one's.
+  const std::string given =
+      learning::SerializeModel(setup->layout, model.parameters,
+                               learning::ParameterVector(kParameters, 1));
+  EXPECT_EQ(Require(learning::ParseModel(Require(InitialModel(*setup, given))))
+                .control,
+            learning::ParameterVector(kParameters));
+  const auto plain = Require(MakeTaskSetup(SmallTask()));
+  EXPECT_TRUE(
+      Require(learning::ParseModel(Require(InitialModel(*plain, given))))
+          .control.empty());
+}
+
+TEST(TaskSetupTest, ScaffoldWithWeightsOrMomentumIsRefused) {
+  configuration::Task task = ScaffoldTask();
+  task.round.weighting = configuration::Weighting::kExamples;
+  EXPECT_THAT(MakeTaskSetup(task),
+              StatusIs(kInvalid, HasSubstr("needs round.weighting uniform")));
+  task = ScaffoldTask();
+  task.server_optimizer = configuration::SgdServerOptions{.momentum = 0.5};
+  EXPECT_THAT(MakeTaskSetup(task),
+              StatusIs(kInvalid, HasSubstr("without momentum")));
+}
+
+// A weight of 1 leaves more of the fixed point for the values.
+TEST(TaskSetupTest, UniformWeightsAreSummedUpMorePrecisely) {
+  configuration::Task task = SmallTask();
+  RoundRow round;
+  round.norm_bound = 10;
+  round.max_assigned = 4;
+  const double weighted = RangeOf(task, round).Scale();
+  task.round.weighting = configuration::Weighting::kUniform;
+  EXPECT_EQ(RangeOf(task, round).max_weight, 1);
+  EXPECT_GT(RangeOf(task, round).Scale(), weighted);
 }
 
 TEST(TaskSetupTest, GivenModelMustFitTheTask) {
