@@ -68,7 +68,24 @@ constexpr Range kRangeTable[] = {
     {0, 86400, 1, 1, 0, 0},
     {0, 9999999, 1, 1, 0, 0},
     {1, 100000, 1, 1, 0, 0},
+    {0, 4294967295, 1, 1, 0, 0},
+    {0, 10, 1, 1, 1, 0},
+    {1, 100, 1, 1, 1, 0},
+    {9.9999999999999998e-13, 1000000000000, 1, 1, 0, 0},
+    {2, 360, 1, 1, 0, 0},
+    {9.9999999999999995e-07, 180, 1, 1, 0, 0},
+    {0, 1000000000, 1, 1, 0, 0},
+    {0, 3153600000, 1, 1, 0, 0},
+    {0.001, 3153600000, 1, 1, 0, 0},
+    {-360, 360, 1, 1, 0, 0},
+    {0, 1000000000000, 1, 1, 0, 0},
+    {0, 2, 0, 1, 0, 0},
+    {1, 3153600000, 1, 1, 0, 0},
     {0, 16, 0, 1, 0, 0},
+    {0, 3, 1, 1, 0, 0},
+    {60, 86400, 1, 1, 0, 0},
+    {0, 43200, 1, 1, 0, 0},
+    {1, 31536000, 1, 1, 0, 0},
 };
 
 constexpr absl::string_view kPatternTable[] = {
@@ -81,6 +98,9 @@ constexpr absl::string_view kPatternTable[] = {
     "0[0-7][0-7][0-7]",
     "[0-9][0-9]:[0-9][0-9]-[0-9][0-9]:[0-9][0-9]",
     "auto|hwmon|powercap|battery|none",
+    "byclass|bymerge|balanced|letters|digits|mnist",
+    "step|linear|periodic",
+    "local|central",
 };
 
 constexpr Word kWordTable[] = {
@@ -463,8 +483,8 @@ constexpr Field kFieldTable[] = {
     {"coordinator", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"state", Kind::kText, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"population", Kind::kText, 3, -1, 0, 0, 2, 0, Unit::kNone, 0, 1, 0, 1},
-    {"data", Kind::kMessage, 4, 90, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"partition", Kind::kMessage, 5, 94, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"data", Kind::kMessage, 4, 95, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"partition", Kind::kMessage, 5, 109, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"share", Kind::kMessage, 6, 84, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"seed", Kind::kUint64, 7, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"memory", Kind::kUint64, 8, -1, 53, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
@@ -539,6 +559,25 @@ constexpr Field kFieldTable[] = {
     // TextData
     {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"length", Kind::kUint32, 2, -1, 2, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // SyntheticData
+    {"alpha", Kind::kDouble, 1, -1, 29, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"beta", Kind::kDouble, 2, -1, 29, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"seed", Kind::kUint64, 3, -1, 62, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"iid", Kind::kBool, 4, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // NpyData
+    {"features", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"labels", Kind::kText, 2, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"users", Kind::kText, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"test_features", Kind::kText, 4, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"test_labels", Kind::kText, 5, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"test_users", Kind::kText, 6, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // Cifar10Data
+    {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    // EmnistData
+    {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"split", Kind::kText, 2, -1, 0, 0, 9, 0, Unit::kNone, 0, 1, 0, 0},
+    // LeafData
+    {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     // DataSource
     {"handwriting", Kind::kMessage, 1, 85, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"mnist", Kind::kMessage, 2, 86, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
@@ -546,28 +585,101 @@ constexpr Field kFieldTable[] = {
     {"har", Kind::kMessage, 4, 87, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"csv", Kind::kMessage, 5, 88, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     {"text", Kind::kMessage, 6, 89, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"synthetic", Kind::kMessage, 7, 90, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"npy", Kind::kMessage, 8, 91, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"cifar10", Kind::kMessage, 9, 92, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"emnist", Kind::kMessage, 10, 93, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"leaf", Kind::kMessage, 11, 94, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
     // DirichletPartition
     {"alpha", Kind::kDouble, 1, -1, 38, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    // ShardsPartition
+    {"per_device", Kind::kUint32, 1, -1, 33, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // ClassesPartition
+    {"classes", Kind::kUint32, 1, -1, 22, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // DirichletSizes
+    {"alpha", Kind::kDouble, 1, -1, 38, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    // LognormalSizes
+    {"sigma", Kind::kDouble, 1, -1, 63, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    // PowerLawSizes
+    {"exponent", Kind::kDouble, 1, -1, 64, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // FeatureNoise
+    {"sigma", Kind::kDouble, 1, -1, 65, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    // Rotation
+    {"groups", Kind::kUint32, 1, -1, 66, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"max_degrees", Kind::kDouble, 2, -1, 67, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    // DriftRounds
+    {"start", Kind::kUint64, 1, -1, 68, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"length", Kind::kUint64, 2, -1, 37, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // DriftTime
+    {"start", Kind::kDuration, 1, -1, 69, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"length", Kind::kDuration, 2, -1, 70, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // Drift
+    {"rounds", Kind::kMessage, 1, 106, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"time", Kind::kMessage, 2, 107, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"course", Kind::kText, 3, -1, 0, 0, 10, 0, Unit::kNone, 0, 1, 0, 0},
+    {"labels", Kind::kDouble, 4, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"rotation_degrees", Kind::kDouble, 5, -1, 71, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"noise", Kind::kDouble, 6, -1, 72, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Partition
-    {"iid", Kind::kMessage, 1, 91, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
-    {"dirichlet", Kind::kMessage, 2, 92, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
-    {"natural", Kind::kMessage, 3, 93, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"iid", Kind::kMessage, 1, 96, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"dirichlet", Kind::kMessage, 2, 97, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"natural", Kind::kMessage, 3, 98, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"shards", Kind::kMessage, 4, 99, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"classes_per_device", Kind::kMessage, 5, 100, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"dirichlet_sizes", Kind::kMessage, 6, 101, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"lognormal_sizes", Kind::kMessage, 7, 102, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"power_law_sizes", Kind::kMessage, 8, 103, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"feature_noise", Kind::kMessage, 9, 104, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"rotation", Kind::kMessage, 10, 105, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"drift", Kind::kMessage, 11, 108, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Scenario
     {"task", Kind::kMessage, 1, 50, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"population", Kind::kMessage, 2, 96, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"population", Kind::kMessage, 2, 112, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"seed", Kind::kUint64, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"simulation", Kind::kMessage, 4, 111, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // Simulation
+    {"baselines", Kind::kText, 1, -1, 0, 73, 11, 0, Unit::kNone, 1, 0, 0, 0},
+    {"evaluate_every", Kind::kUint64, 2, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"schedule", Kind::kText, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"initial_model", Kind::kText, 4, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"time_limit", Kind::kDuration, 5, -1, 74, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"data_memory", Kind::kUint64, 6, -1, 39, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"thin_above", Kind::kUint64, 7, -1, 24, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Population
     {"devices", Kind::kUint32, 1, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"data", Kind::kMessage, 2, 90, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"partition", Kind::kMessage, 3, 94, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"devices_model", Kind::kMessage, 4, 97, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"data", Kind::kMessage, 2, 95, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"partition", Kind::kMessage, 3, 109, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"devices_model", Kind::kMessage, 4, 113, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // DevicesModel
-    {"mix", Kind::kMessage, 1, 98, 0, 62, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"mix", Kind::kMessage, 1, 114, 0, 75, 0, 0, Unit::kNone, 1, 0, 0, 1},
     // DeviceClass
     {"class", Kind::kText, 1, -1, 0, 0, 2, 0, Unit::kNone, 0, 1, 0, 1},
     {"share", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"memory", Kind::kUint64, 3, -1, 53, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     {"limits", Kind::kMessage, 4, 79, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"gigaflops", Kind::kDouble, 5, -1, 15, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"network", Kind::kMessage, 6, 115, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"availability", Kind::kMessage, 7, 119, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"failure_rate", Kind::kDouble, 8, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"energy", Kind::kMessage, 9, 82, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"spread", Kind::kDouble, 10, -1, 76, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // DeviceNetwork
+    {"latency", Kind::kDuration, 1, -1, 52, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"down", Kind::kUint64, 2, -1, 39, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    {"up", Kind::kUint64, 3, -1, 39, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
+    // DiurnalAvailability
+    {"start", Kind::kDuration, 1, -1, 59, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"length", Kind::kDuration, 2, -1, 77, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"spread", Kind::kDuration, 3, -1, 78, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"chance", Kind::kDouble, 4, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"around_the_world", Kind::kBool, 5, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // TraceAvailability
+    {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"repeat", Kind::kDuration, 2, -1, 79, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // AvailabilityModel
+    {"always", Kind::kMessage, 1, 116, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"diurnal", Kind::kMessage, 2, 117, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"trace", Kind::kMessage, 3, 118, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
 };
 
 constexpr Type kTypeTable[] = {
@@ -661,15 +773,36 @@ constexpr Type kTypeTable[] = {
     {"HarData", "", 321, 1},
     {"CsvData", "outcome", 322, 4},
     {"TextData", "", 326, 2},
-    {"DataSource", "kind", 328, 6},
-    {"IidPartition", "", 334, 0},
-    {"DirichletPartition", "", 334, 1},
-    {"NaturalPartition", "", 335, 0},
-    {"Partition", "kind", 335, 3},
-    {"Scenario", "", 338, 3},
-    {"Population", "", 341, 4},
-    {"DevicesModel", "", 345, 1},
-    {"DeviceClass", "", 346, 4},
+    {"SyntheticData", "", 328, 4},
+    {"NpyData", "", 332, 6},
+    {"Cifar10Data", "", 338, 1},
+    {"EmnistData", "", 339, 2},
+    {"LeafData", "", 341, 1},
+    {"DataSource", "kind", 342, 11},
+    {"IidPartition", "", 353, 0},
+    {"DirichletPartition", "", 353, 1},
+    {"NaturalPartition", "", 354, 0},
+    {"ShardsPartition", "", 354, 1},
+    {"ClassesPartition", "", 355, 1},
+    {"DirichletSizes", "", 356, 1},
+    {"LognormalSizes", "", 357, 1},
+    {"PowerLawSizes", "", 358, 1},
+    {"FeatureNoise", "", 359, 1},
+    {"Rotation", "angle", 360, 2},
+    {"DriftRounds", "", 362, 2},
+    {"DriftTime", "", 364, 2},
+    {"Drift", "clock", 366, 6},
+    {"Partition", "kind", 372, 11},
+    {"Scenario", "", 383, 4},
+    {"Simulation", "", 387, 7},
+    {"Population", "", 394, 4},
+    {"DevicesModel", "", 398, 1},
+    {"DeviceClass", "", 399, 10},
+    {"DeviceNetwork", "", 409, 3},
+    {"AlwaysAvailable", "", 412, 0},
+    {"DiurnalAvailability", "", 412, 5},
+    {"TraceAvailability", "", 417, 2},
+    {"AvailabilityModel", "kind", 419, 3},
 };
 
 }  // namespace
