@@ -22,18 +22,21 @@ struct Computation {
   learning::LocalRun run;
   learning::ParameterVector private_values;
   learning::ParameterVector own_control;
-  std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
+  std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>(
+      const learning::Moment&)>
       load;
+  learning::Moment moment;
   int64_t num_steps = 0;
 
   absl::StatusOr<LocalUpdate> Compute() {
-    SHOAL_ASSIGN_OR_RETURN(const auto data, load());
+    SHOAL_ASSIGN_OR_RETURN(const auto data, load(moment));
     run.private_values = private_values;
     run.own_control = own_control;
     SHOAL_ASSIGN_OR_RETURN(
         const auto local, learning::LocalTraining::Create(
                               *model, base, *data, *training, *algorithm, run));
-    while (local->num_steps() < num_steps) {
+    // Where the examples drift there may be fewer than were planned for.
+    while (local->num_steps() < num_steps && !local->done()) {
       SHOAL_RETURN_IF_ERROR(local->Step());
     }
     return local->Finish();
@@ -60,7 +63,8 @@ class DeferredRun final : public client::TrainingRun {
         order.run,
         {order.run.private_values.begin(), order.run.private_values.end()},
         {order.run.own_control.begin(), order.run.own_control.end()},
-        options.load});
+        options.load,
+        {order.run.round, options.clock->Now() - absl::UnixEpoch()}});
   }
 
   ~DeferredRun() override { owner_.waiting_ = false; }

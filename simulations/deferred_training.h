@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/training_run.h"
+#include "learning/data/partition_spec.h"
 #include "learning/dataset.h"
 #include "simulations/device_clock.h"
 #include "simulations/training_pool.h"
@@ -27,8 +28,10 @@ struct DeferredTrainingOptions {
   DeviceClock* clock = nullptr;
   int64_t device = 0;
   ComputePace pace;
-  // The device's examples; called on any thread, when they are needed.
-  std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>()>
+  // The device's examples at the moment at which it trains; called on any
+  // thread, when they are needed.
+  std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>(
+      const learning::Moment&)>
       load;
   // Whether the coordinator will look at an update that is begun to be sent
   // now. If not, it is not computed. Empty: it will.

@@ -365,7 +365,8 @@ absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
   std::optional<learning::FeatureStatistics> all;
   if (model.preprocessing.needs_statistics()) {
     for (int64_t i = 0; i < options.population->num_devices(); ++i) {
-      SHOAL_ASSIGN_OR_RETURN(const auto data, options.population->Load(i));
+      SHOAL_ASSIGN_OR_RETURN(const auto data,
+                             options.population->Load(i, learning::Moment()));
       SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
                              learning::StatisticsOf(*data));
       if (!all.has_value()) all.emplace(own.num_features());

@@ -18,7 +18,7 @@ InMemoryPopulation::InMemoryPopulation(
 }
 
 absl::StatusOr<std::shared_ptr<const learning::Dataset>>
-InMemoryPopulation::Load(int64_t device) const {
+InMemoryPopulation::Load(int64_t device, const learning::Moment&) const {
   // Nobody's to delete.
   return std::shared_ptr<const learning::Dataset>(
       std::shared_ptr<const learning::Dataset>(), devices_[device]);

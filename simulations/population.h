@@ -43,8 +43,9 @@ class Population {
   // What the examples of every device look like.
   virtual const learning::DataShape& shape() const = 0;
   virtual int64_t num_examples(int64_t device) const = 0;
+  // As they are at that moment, where they change.
   virtual absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
-      int64_t device) const = 0;
+      int64_t device, const learning::Moment& moment) const = 0;
   virtual DeviceTraits TraitsOf(int64_t device) const = 0;
   // Until when a device that is available now stays so; `now` when it is not.
   virtual absl::Time AvailableUntil(int64_t /*device*/,
@@ -73,7 +74,7 @@ class InMemoryPopulation final : public Population {
     return devices_[device]->num_examples();
   }
   absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
-      int64_t device) const override;
+      int64_t device, const learning::Moment& moment) const override;
   DeviceTraits TraitsOf(int64_t device) const override;
 
  private:

@@ -23,6 +23,7 @@
 #include "simulations/live/summary.h"
 #include "simulations/results/built_in_scenarios.h"
 #include "simulations/results/progress.h"
+#include "simulations/run/partition_picture.h"
 #include "simulations/run/run_scenario.h"
 #include "simulations/run/runs_report.h"
 #include "simulations/run/sweep.h"
@@ -250,6 +251,43 @@ CLI::App* AddCompare(CLI::App& app, CompareOptions& options) {
   return compare;
 }
 
+struct PartitionOptions {
+  RunOptions run;
+  std::string out = "partition.html";
+};
+
+int ShowPartition(const PartitionOptions& options) {
+  const auto skew = WritePartition(options.run, options.out);
+  if (!skew.ok()) return Fail(skew.status());
+  if (options.run.json) {
+    std::printf("%s\n", skew->Json().c_str());
+  } else {
+    std::printf("%s\npicture: %s\n", skew->Text().c_str(), options.out.c_str());
+  }
+  return protocol::kExitOk;
+}
+
+CLI::App* AddPartition(CLI::App& app, PartitionOptions& options) {
+  CLI::App* partition = app.add_subcommand(
+      "partition",
+      "Shows how a scenario's data fall onto its devices: how skewed they are, "
+      "and a picture of examples by device and class.\n"
+      "Example: shoal-sim partition my_scenario.yaml --set "
+      "'population.partition={dirichlet: {alpha: 0.1}}'");
+  partition
+      ->add_option("SCENARIO", options.run.scenario,
+                   "file, or the name of a built-in scenario")
+      ->required();
+  partition->add_option("--set", options.run.settings, "as of `run`")
+      ->take_all();
+  partition->add_option("--seed", options.run.seed, "as of `run`")
+      ->check(configuration::WholeNumber(0));
+  partition->add_option("--out", options.out,
+                        "file for the picture (default: partition.html)");
+  partition->add_flag("--json", options.run.json, "print all counts as JSON");
+  return partition;
+}
+
 int Init(const std::string& path) {
   const absl::StatusOr<std::string> there = ReadFile(path);
   if (!absl::IsNotFound(there.status())) {
@@ -289,6 +327,8 @@ int Main(int argc, char** argv) {
   const CLI::App* const sweep_command = AddSweep(app, sweep);
   CompareOptions compare;
   const CLI::App* const compare_command = AddCompare(app, compare);
+  PartitionOptions partition;
+  const CLI::App* const partition_command = AddPartition(app, partition);
   const CLI::App* const scenarios = app.add_subcommand(
       "scenarios",
       "Lists the built-in scenarios.\nExample: shoal-sim scenarios");
@@ -307,6 +347,7 @@ int Main(int argc, char** argv) {
   if (run_command->parsed()) return RunOne(run);
   if (sweep_command->parsed()) return Sweep(sweep);
   if (compare_command->parsed()) return Compare(compare);
+  if (partition_command->parsed()) return ShowPartition(partition);
   if (scenarios->parsed()) return ListScenarios();
   if (init->parsed()) return Init(init_path);
   return Live(live);

@@ -73,8 +73,9 @@ DeferredTrainingOptions TrainingOf(const DeviceSite& site, int64_t index,
   training.device = index;
   training.pace = pace;
   training.is_wanted = std::move(is_wanted);
-  training.load = [population = site.population, index] {
-    return population->Load(index);
+  training.load = [population = site.population,
+                   index](const learning::Moment& moment) {
+    return population->Load(index, moment);
   };
   return training;
 }

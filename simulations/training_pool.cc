@@ -125,9 +125,9 @@ void TrainingPool::FormBatch(const std::shared_ptr<Task>& task) {
   next_ = 0;
   waiting_.erase(task);
   int64_t bytes = task->job.num_bytes;
-  for (auto it = waiting_.begin();
-       it != waiting_.end() && static_cast<int64_t>(batch_.size()) < room &&
-       bytes <= options_.max_result_bytes;) {
+  for (auto it = waiting_.begin(); it != waiting_.end() &&
+                                   static_cast<int64_t>(batch_.size()) < room &&
+                                   bytes <= options_.max_result_bytes;) {
     if ((*it)->job.is_wanted && !(*it)->job.is_wanted()) {
       ++it;
     } else {
@@ -137,10 +137,9 @@ void TrainingPool::FormBatch(const std::shared_ptr<Task>& task) {
     }
   }
   for (const auto& chosen : batch_) chosen->state = Task::kInBatch;
-  std::stable_sort(batch_.begin(), batch_.end(),
-                   [](const auto& a, const auto& b) {
-                     return a->job.flops > b->job.flops;
-                   });
+  std::stable_sort(
+      batch_.begin(), batch_.end(),
+      [](const auto& a, const auto& b) { return a->job.flops > b->job.flops; });
   changed_.NotifyAll();
 }
 

@@ -80,7 +80,8 @@ absl::StatusOr<std::unique_ptr<AllExamples>> Gather(
                        max_bytes, " bytes"));
     }
     if (population.num_examples(i) == 0) continue;
-    SHOAL_ASSIGN_OR_RETURN(parts.emplace_back(), population.Load(i));
+    SHOAL_ASSIGN_OR_RETURN(parts.emplace_back(),
+                           population.Load(i, learning::Moment()));
   }
   return std::make_unique<AllExamples>(std::move(parts));
 }

@@ -144,6 +144,7 @@ class Run {
   absl::Duration shown_ = -absl::InfiniteDuration();
   ProgressState progress_;
   learning::StoredModel initial_;
+  learning::Moment now_;  // of the last score
   std::vector<RoundLine> lines_;
   FleetTotals totals_;  // as of the last line
   int64_t samples_ = 0;
@@ -172,6 +173,11 @@ absl::Status Run::Prepare() {
   progress_.measure = MeasureOf(*model_);
   progress_.rounds = scenario_.task.rounds;
   const std::string classes = ClassesText(scenario_);
+  if (data_->drifts() && (scenario_.simulation.local_baseline ||
+                          scenario_.simulation.central_baseline)) {
+    return absl::InvalidArgumentError(
+        "simulation.baselines: expected a partition that does not drift");
+  }
   if (scenario_.simulation.local_baseline &&
       (scenario_.devices > kMostAlone ||
        model_->private_layout().num_parameters() > 0)) {
@@ -227,6 +233,10 @@ absl::Status Run::OnRound(const RoundNews& news) {
     samples_ += news.row.total_examples * scenario_.task.training.epochs;
     const bool is_last = line.round == scenario_.task.rounds;
     if (is_last || line.round % scenario_.simulation.evaluate_every == 0) {
+      now_ = {line.round, news.time};
+      if (data_->drifts()) {
+        SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTestAt(now_));
+      }
       SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
                              learning::ViewModel(news.model));
       SHOAL_ASSIGN_OR_RETURN(
@@ -273,7 +283,7 @@ absl::Status Run::ScoreDevices(absl::Span<const float> final,
   std::vector<absl::Status> errors(lines.size());
   for (size_t i = 0; i < lines.size(); i += step) {
     threads_.Schedule([&, i] {
-      const auto data = population_->Load(lines[i].device);
+      const auto data = population_->Load(lines[i].device, now_);
       if (!data.ok()) {
         errors[i] = data.status();
         return;
@@ -290,20 +300,14 @@ absl::Status Run::ScoreDevices(absl::Span<const float> final,
 
 absl::StatusOr<std::vector<LabelLine>> Run::CountLabels() const {
   std::vector<LabelLine> lines;
-  const int classes = data_->shape().num_classes;
-  if (classes == 0) return lines;
+  if (data_->shape().num_classes == 0) return lines;
   const int64_t devices = population_->num_devices();
   const int64_t shown = std::min<int64_t>(devices, kShownDevices);
   for (int64_t i = 0; i < shown; ++i) {
     LabelLine& line = lines.emplace_back();
     line.device = i * devices / shown;
-    line.examples.resize(classes);
-    SHOAL_ASSIGN_OR_RETURN(const auto data, population_->Load(line.device));
-    std::vector<int32_t> labels(data->labels_per_example());
-    for (int64_t example = 0; example < data->num_examples(); ++example) {
-      data->CopyLabels(example, absl::MakeSpan(labels));
-      for (const int32_t label : labels) ++line.examples[label];
-    }
+    SHOAL_ASSIGN_OR_RETURN(line.examples,
+                           data_->CountLabels(static_cast<int>(line.device)));
   }
   return lines;
 }

@@ -43,6 +43,13 @@ void MakePathsAbsolute(configuration::Scenario& scenario) {
   std::visit(
       [](auto& source) {
         if constexpr (requires { source.path; }) MakeAbsolute(source.path);
+        if constexpr (requires { source.test_features; }) {
+          for (std::string* path : {&source.features, &source.labels,
+                                    &source.users, &source.test_features,
+                                    &source.test_labels, &source.test_users}) {
+            MakeAbsolute(*path);
+          }
+        }
       },
       scenario.data.kind);
   for (configuration::DeviceClass& kind : scenario.classes) {

@@ -88,10 +88,14 @@ absl::StatusOr<std::unique_ptr<ScenarioPopulation>> ScenarioPopulation::Create(
 }
 
 absl::StatusOr<std::shared_ptr<const learning::Dataset>>
-ScenarioPopulation::Load(int64_t device) const {
+ScenarioPopulation::Load(int64_t device, const learning::Moment& moment) const {
+  const int number = static_cast<int>(device);
+  if (data_.drifts()) {
+    SHOAL_ASSIGN_OR_RETURN(auto loaded, data_.LoadDeviceAt(number, moment));
+    return std::shared_ptr<const learning::Dataset>(std::move(loaded));
+  }
   if (auto kept = cache_.Find(device); kept != nullptr) return kept;
-  SHOAL_ASSIGN_OR_RETURN(auto loaded,
-                         data_.LoadDevice(static_cast<int>(device)));
+  SHOAL_ASSIGN_OR_RETURN(auto loaded, data_.LoadDevice(number));
   const DataCache::Data data = std::move(loaded);
   cache_.Keep(device, data);
   return data;

@@ -55,7 +55,7 @@ class ScenarioPopulation final : public Population {
     return data_.num_device_examples(static_cast<int>(device));
   }
   absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
-      int64_t device) const override;
+      int64_t device, const learning::Moment& moment) const override;
   DeviceTraits TraitsOf(int64_t device) const override;
   absl::Time AvailableUntil(int64_t device, absl::Time now) const override;
   absl::Time NextAvailable(int64_t device, absl::Time now) const override;

@@ -199,6 +199,31 @@ TEST_F(RunTest, WrongUseIsToldWithWhatWasExpected) {
   EXPECT_THAT(Log(), HasSubstr("scenario.yaml"));
 }
 
+TEST_F(RunTest, PartitionIsShownInNumbersAndAsAPicture) {
+  const std::string picture = folder_.path() + "/p.html";
+  ASSERT_EQ(Call({"partition", scenario_, "--set",
+                  "population.partition={classes_per_device: {classes: 2}}",
+                  "--out", picture}),
+            0)
+      << Log();
+  EXPECT_THAT(Log(), HasSubstr("effective classes"));
+  EXPECT_TRUE(std::filesystem::exists(picture));
+  ASSERT_EQ(Call({"partition", scenario_, "--json", "--out", picture}), 0);
+  EXPECT_EQ(nlohmann::json::parse(Log())["num_devices"], 30);
+}
+
+TEST_F(RunTest, DataThatDriftChangeWhatIsLearnt) {
+  const std::vector<std::string> plain = {"run", scenario_, "--out", out_};
+  ASSERT_EQ(Call(plain), 0) << Log();
+  ASSERT_EQ(Call({"run", scenario_, "--set",
+                  "population.partition={natural: {}, drift: {rotation: "
+                  "{degrees: 90}, step: {start_round: 1}}}",
+                  "--out", folder_.path() + "/drift"}),
+            0)
+      << Log();
+  EXPECT_NE(Out("rounds.csv"), Out("rounds.csv", "drift"));
+}
+
 TEST_F(RunTest, NewcomerBeginsWithInit) {
   const std::string file = folder_.path() + "/mine.yaml";
   ASSERT_EQ(Call({"init", file}), 0) << Log();

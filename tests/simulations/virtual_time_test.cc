@@ -34,7 +34,7 @@ class Crowd final : public Population {
   const learning::DataShape& shape() const override { return shape_; }
   int64_t num_examples(int64_t device) const override { return 5 + device % 7; }
   absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
-      int64_t device) const override {
+      int64_t device, const learning::Moment&) const override {
     SeededRng rng(DeriveSeed(1, "crowd", {static_cast<uint64_t>(device)}));
     std::vector<float> features;
     std::vector<int32_t> labels;
