@@ -216,8 +216,8 @@ TEST_F(RunTest, DataThatDriftChangeWhatIsLearnt) {
   const std::vector<std::string> plain = {"run", scenario_, "--out", out_};
   ASSERT_EQ(Call(plain), 0) << Log();
   ASSERT_EQ(Call({"run", scenario_, "--set",
-                  "population.partition={natural: {}, drift: {rotation: "
-                  "{degrees: 90}, step: {start_round: 1}}}",
+                  "population.partition={natural: {}, drift: {rounds: {start: "
+                  "1}, course: step, rotation_degrees: 90}}",
                   "--out", folder_.path() + "/drift"}),
             0)
       << Log();
