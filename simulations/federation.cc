@@ -271,6 +271,8 @@ absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
   totals_.joules += news.joules;
   if (news.round_id != 0) ++outcomes_[news.round_id][OutcomeOf(news)];
   const auto seat = seats_.find(index);
+  // A wake-up that has come too late must not begin a session.
+  seat->second.next = absl::InfiniteFuture();
   if (auto memo = seat->second.device->Memo(); memo.has_value()) {
     memos_[index] = *std::move(memo);
     seats_.erase(seat);

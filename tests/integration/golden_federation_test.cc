@@ -1,33 +1,21 @@
-// Algorithms from end to end, coordinator's engine and device sessions, beside
+// Algorithms through the whole simulator, engine, sessions and all, beside
 // deterministic traces computed in float64 by a reference implementation.
 #include "tests/support/golden_federation.h"
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "base/clock.h"
-#include "base/digest.h"
-#include "base/logging.h"
-#include "base/random.h"
-#include "client/client_state.h"
-#include "client/session_run.h"
 #include "configuration/task.h"
-#include "coordinator/engine/round_engine.h"
-#include "coordinator/engine/upload_spool.h"
-#include "coordinator/store/memory_store.h"
 #include "gtest/gtest.h"
 #include "learning/dataset.h"
 #include "learning/model.h"
-#include "simulations/in_process_transport.h"
+#include "simulations/federation.h"
 #include "tests/support/external_data.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal {
 namespace {
 
-using testing::GoldenExamples;
 using testing::GoldenFederation;
 using testing::GoldenRow;
 
@@ -46,81 +34,6 @@ configuration::Task GoldenTask() {
   return task;
 }
 
-// A coordinator and the devices of the golden federation, in one thread.
-class Deployment {
- public:
-  Deployment(const configuration::Task& task,
-             const GoldenFederation& federation)
-      : task_(task) {
-    engine_ = *coordinator::RoundEngine::Create(
-        {.replica = "test"},
-        {.store = *store_, .spool = *spool_, .rng = rng_, .log = log_},
-        clock_.Now());
-    SHOAL_EXPECT_OK(engine_->CreateTask(task, "", clock_.Now()));
-    engine_->Advance(clock_.Now());
-    for (int k = 0; k < GoldenFederation::kDevices; ++k) {
-      devices_.push_back(MakeDevice(k, federation.train(k)));
-    }
-  }
-
-  // One session of a device, whose update counts.
-  void Run(int index) {
-    Device& device = *devices_[index];
-    client::SessionRunOptions options;
-    options.population = task_.population;
-    options.clock = &clock_;
-    options.permission = [] { return client::Permission::kGoOn; };
-    const auto result = client::RunSession(
-        options, *device.transport, device.state, *device.data,
-        [this](absl::Duration d) { clock_.Advance(d); });
-    SHOAL_ASSERT_OK(result);
-    EXPECT_EQ(result->report.outcome, SessionReport::kContributed)
-        << result->report.explanation;
-  }
-
-  learning::StoredModel model() {
-    engine_->Advance(clock_.Now());
-    const Digest digest = store_->GetTask(task_.name)->current_model;
-    const auto row = store_->GetModel(digest);
-    return *learning::ParseModel(*store_->ReadModel(digest, 0, row->num_bytes));
-  }
-
- private:
-  struct Device {
-    std::unique_ptr<learning::InMemoryDataset> data;
-    client::MemoryState state;
-    std::unique_ptr<simulations::InProcessTransport> transport;
-  };
-
-  std::unique_ptr<Device> MakeDevice(int index,
-                                     const GoldenExamples& examples) {
-    auto device = std::make_unique<Device>();
-    device->data = std::make_unique<learning::InMemoryDataset>(
-        examples.features, examples.labels, GoldenFederation::kFeatures,
-        GoldenFederation::kClasses);
-    simulations::InProcessOptions options;
-    options.engine = engine_.get();
-    options.clock = &clock_;
-    options.wait = [this](absl::Duration d) { clock_.Advance(d); };
-    options.device = {.id = Sha256(absl::StrCat("device ", index)).ToHex(),
-                      .name = absl::StrCat("device-", index)};
-    device->transport =
-        std::make_unique<simulations::InProcessTransport>(options);
-    return device;
-  }
-
-  const configuration::Task task_;
-  VirtualClock clock_;
-  NullLogger log_;
-  SystemRng rng_;
-  const std::unique_ptr<coordinator::RoundStore> store_ =
-      coordinator::MakeMemoryStore();
-  const std::unique_ptr<coordinator::UploadSpool> spool_ =
-      coordinator::MakeMemorySpool(int64_t{1} << 30);
-  std::unique_ptr<coordinator::RoundEngine> engine_;
-  std::vector<std::unique_ptr<Device>> devices_;
-};
-
 // In float32 training agrees to this with training in float64 ...
 constexpr double kFloat = 2e-6;
 // ... and where a rule makes much of little updates to this: a device's weights
@@ -135,18 +48,43 @@ void ExpectTrace(const std::string& name, const configuration::Task& task,
                  double relative = kFloat) {
   SHOAL_SKIP_WITHOUT(GoldenFederation::Folder());
   const GoldenFederation federation;
-  Deployment deployment(task, federation);
-  for (const GoldenRow& row : federation.Rows(name)) {
-    if (row.round > 0) {
-      for (const testing::GoldenSlot& slot : federation.slots(row.round - 1)) {
-        deployment.Run(slot.device);
-      }
-    }
-    ExpectGoldenRow(
-        federation.RowOf(row.round,
-                         absl::MakeConstSpan(deployment.model().parameters)),
-        row, relative);
+  std::vector<learning::InMemoryDataset> data;
+  for (int k = 0; k < GoldenFederation::kDevices; ++k) {
+    data.emplace_back(federation.train(k).features, federation.train(k).labels,
+                      GoldenFederation::kFeatures, GoldenFederation::kClasses);
   }
+  std::vector<const learning::Dataset*> devices;
+  for (const learning::InMemoryDataset& one : data) devices.push_back(&one);
+  const simulations::InMemoryPopulation population(devices);
+  simulations::FederationOptions options;
+  options.task = task;
+  options.population = &population;
+  for (int round = 0; round < GoldenFederation::kRounds; ++round) {
+    std::vector<int64_t>& chosen = options.schedule.emplace_back();
+    for (const testing::GoldenSlot& slot : federation.slots(round)) {
+      chosen.push_back(slot.device);
+    }
+  }
+  const std::vector<GoldenRow> rows = federation.Rows(name);
+  const auto expect = [&](size_t round, const std::string& model) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const learning::StoredModel version,
+                               learning::ParseModel(model));
+    ExpectGoldenRow(federation.RowOf(static_cast<int>(round),
+                                     absl::MakeConstSpan(version.parameters)),
+                    rows[round], relative);
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(options.initial_model,
+                             simulations::InitialModel(options));
+  expect(0, options.initial_model);
+  size_t rounds = 0;
+  options.on_round = [&](const simulations::RoundNews& news) {
+    expect(++rounds, news.model);
+    return absl::OkStatus();
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto result,
+                             simulations::RunFederation(options));
+  EXPECT_EQ(result.rounds_failed, 0);
+  EXPECT_EQ(rounds, rows.size() - 1);
 }
 
 TEST(GoldenFederationTest, FedSgd) {
