@@ -246,9 +246,9 @@ absl::StatusOr<std::vector<float>> ReadFloats(const NpyArray& array) {
   std::vector<float> values(rows.size() * array.num_columns);
   SHOAL_RETURN_IF_ERROR(
       ForEachRow(array.rows, rows, [&](size_t i, absl::Span<const char> bytes) {
-        DecodeFloats(array, bytes,
-                     absl::MakeSpan(&values[i * array.num_columns],
-                                    array.num_columns));
+        DecodeFloats(
+            array, bytes,
+            absl::MakeSpan(&values[i * array.num_columns], array.num_columns));
         return absl::OkStatus();
       }));
   return values;

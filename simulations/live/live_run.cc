@@ -26,9 +26,9 @@
 #include "protocol/exit_code.h"
 #include "simulations/device_classes.h"
 #include "simulations/live/local_deployment.h"
+#include "simulations/live/operator_client.h"
 #include "simulations/results/algorithm_text.h"
 #include "simulations/results/local_only.h"
-#include "simulations/live/operator_client.h"
 #include "simulations/results/results_folder.h"
 #include "simulations/results/run_folder.h"
 

@@ -8,8 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "simulations/live/live_options.h"
-#include "simulations/results/progress.h"
 #include "simulations/live/summary.h"
+#include "simulations/results/progress.h"
 
 namespace shoal::simulations {
 

@@ -9,8 +9,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "learning/batch.h"
-#include "simulations/results/measure.h"
 #include "simulations/live/round_record.h"
+#include "simulations/results/measure.h"
 
 namespace shoal::simulations {
 

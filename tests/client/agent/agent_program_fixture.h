@@ -88,11 +88,11 @@ class AgentProgramTest : public ::testing::Test {
                       const std::string& max_backoff = "100ms") {
     SHOAL_ASSERT_OK(ReplaceFile(
         ConfigPath(),
-        absl::StrCat("coordinator: ", Coordinator(), "\nstate: ", State(),
-                     "\npopulation: ", population_, "\nmax_backoff: ",
-                     max_backoff, "\nexamples: {features: 4, classes: 3, ",
-                     "socket: ", Socket(), ", folder: ", Inbox(), "}\n",
-                     more)));
+        absl::StrCat(
+            "coordinator: ", Coordinator(), "\nstate: ", State(),
+            "\npopulation: ", population_, "\nmax_backoff: ", max_backoff,
+            "\nexamples: {features: 4, classes: 3, ", "socket: ", Socket(),
+            ", folder: ", Inbox(), "}\n", more)));
   }
   std::unique_ptr<ChildProcess> StartListening() {
     auto agent = Start({"run", "--config", ConfigPath()});

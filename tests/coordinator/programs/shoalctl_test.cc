@@ -53,16 +53,16 @@ TEST_F(ShoalctlTest, TaskOfAScenarioIsDeployedUnchanged) {
   EXPECT_EQ(Run({"task", "create", "--from-scenario", task_file_}).exit_code, 2)
       << "it has no population";
   SHOAL_ASSERT_OK(WriteFileAtomically(
-      task_file_, absl::StrCat(kTask, "population:\n  devices: 3\n  data: "
-                                      "{csv: {path: t.csv, label: y}}\n")));
+      task_file_, absl::StrCat(kTask,
+                               "population:\n  devices: 3\n  data: "
+                               "{csv: {path: t.csv, label: y}}\n")));
   EXPECT_EQ(Run({"task", "create", "--from-scenario", task_file_}).exit_code,
             0);
   EXPECT_EQ(RunJson({"task", "show", "small"}).at("task").at("rounds"), 5);
   EXPECT_EQ(Run({"task", "create"}).exit_code, 2);
-  EXPECT_EQ(
-      Run({"task", "create", task_file_, "--from-scenario", task_file_})
-          .exit_code,
-      2);
+  EXPECT_EQ(Run({"task", "create", task_file_, "--from-scenario", task_file_})
+                .exit_code,
+            2);
 }
 
 TEST_F(ShoalctlTest, ChangeOfATaskPrintsItsNewState) {

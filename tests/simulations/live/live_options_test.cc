@@ -152,7 +152,8 @@ TEST(LiveOptionsTest, ScenarioSuitsTheData) {
 TEST(LiveOptionsTest, ColumnOfTheCommandLineReplacesThatOfTheScenario) {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/mine.yaml";
-  SHOAL_ASSERT_OK(WriteFileAtomically(path, FindBuiltInScenario("regression")->yaml));
+  SHOAL_ASSERT_OK(
+      WriteFileAtomically(path, FindBuiltInScenario("regression")->yaml));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
                              ResolveScenario({.scenario = path, .label = "c"}));
   const auto& csv = std::get<learning::CsvSource>(scenario.data.kind);

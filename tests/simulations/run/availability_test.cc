@@ -103,8 +103,7 @@ class TraceTest : public ::testing::Test {
 
 TEST_F(TraceTest, DevicesAreThereAsTheFileSays) {
   SHOAL_ASSERT_OK_AND_ASSIGN(
-      const auto trace,
-      Trace("device,start,end\n1,50,60\n0,10,20\n0,30,40\n"));
+      const auto trace, Trace("device,start,end\n1,50,60\n0,10,20\n0,30,40\n"));
   EXPECT_EQ(trace->Next(0, absl::ZeroDuration()), absl::Seconds(10));
   EXPECT_EQ(trace->Until(0, absl::Seconds(15)), absl::Seconds(20));
   EXPECT_EQ(trace->Next(0, absl::Seconds(20)), absl::Seconds(30));
