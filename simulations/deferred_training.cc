@@ -151,6 +151,7 @@ class DeferredRun final : public client::TrainingRun {
 absl::StatusOr<std::unique_ptr<client::TrainingRun>> DeferredTraining::Begin(
     const TrainingOrder& order) {
   began_ = options_.clock->Now();
+  flops_before_ = flops_;
   return std::make_unique<DeferredRun>(*this, options_, order);
 }
 

@@ -56,6 +56,10 @@ class DeferredTraining final : public client::TrainingBackend {
   absl::Time began() const { return began_; }
   // Of all trainings so far.
   double flops() const { return flops_; }
+  // The last training has come no further than that part of it.
+  void CutShort(double part) {
+    flops_ = flops_before_ + part * (flops_ - flops_before_);
+  }
 
  private:
   friend class DeferredRun;
@@ -63,6 +67,7 @@ class DeferredTraining final : public client::TrainingBackend {
   bool waiting_ = false;
   absl::Time began_;
   double flops_ = 0;
+  double flops_before_ = 0;  // the last training
 };
 
 }  // namespace shoal::simulations

@@ -150,8 +150,7 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   SHOAL_CHECK(is_idle());
   clock_.AdvanceTo(now);
   SHOAL_RETURN_IF_ERROR(OpenBudgets());
-  before_ = {now, transport_.connections(), transport_.bytes_sent(),
-             transport_.bytes_received(), training_.flops()};
+  before_ = Now(now);
   until_ = site_.population->AvailableUntil(index_, now);
   dies_ = absl::InfiniteFuture();
   dies_at_ = 1;
@@ -168,9 +167,13 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   return absl::OkStatus();
 }
 
+SimulatedDevice::Before SimulatedDevice::Now(absl::Time now) const {
+  return {now, transport_.connections(), transport_.bytes_sent(),
+          transport_.bytes_received(), training_.flops()};
+}
+
 client::Work SimulatedDevice::WorkDone() const {
   client::Work work;
-  if (run_ == nullptr) return work;
   work.connections =
       static_cast<double>(transport_.connections() - before_.connections);
   work.bytes_sent =
@@ -218,6 +221,7 @@ SimulatedDevice::Progress SimulatedDevice::AwaitEndOfTraining() {
 
 SessionNews SimulatedDevice::Vanish(absl::Time now) {
   clock_.Rewind(now);
+  training_.CutShort(dies_at_);
   SessionNews news;
   news.vanished = true;
   news.round_id = run_->round_id();
@@ -247,13 +251,16 @@ void SimulatedDevice::CloseBooks(SessionNews& news) {
   news.joules = JoulesOf(work);
   news.bytes_up = static_cast<int64_t>(work.bytes_sent);
   news.bytes_down = static_cast<int64_t>(work.bytes_received);
-  run_.reset();
-  transport_.Drop();
-  transport_.Close();
   if (news.round_id != 0) ++totals_.assignments;
   totals_.joules += news.joules;
   totals_.bytes_up += news.bytes_up;
   totals_.bytes_down += news.bytes_down;
+  // A session that is dropped settles its budgets by the meter: what it spent
+  // must be there, once.
+  before_ = Now(clock_.Now());
+  run_.reset();
+  transport_.Drop();
+  transport_.Close();
 }
 
 }  // namespace shoal::simulations

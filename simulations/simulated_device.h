@@ -96,7 +96,7 @@ class SimulatedDevice {
 
   // Over sessions that have ended.
   const DeviceTotals& totals() const { return totals_; }
-  // By the session under way; nothing without one.
+  // By the session under way. REQUIRES: !is_idle().
   client::Work WorkDone() const;
   double JoulesOf(const client::Work& work) const {
     return client::Joules(traits_.energy, work);
@@ -116,6 +116,7 @@ class SimulatedDevice {
     double flops = 0;
   };
 
+  Before Now(absl::Time now) const;
   bool IsWanted() const;
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();

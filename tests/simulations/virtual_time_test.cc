@@ -164,6 +164,41 @@ TEST(VirtualTimeTest, DevicesVanishAsOftenAsSaid) {
               5 * std::sqrt(0.3 * 0.7 / trained) + 0.03);
 }
 
+// Energy for computing alone: of trainings in full, and of those that were cut
+// short a part.
+TEST(VirtualTimeTest, VanishedDevicesSpendWhatTheyDid) {
+  Crowd crowd(20);
+  crowd.is_slow_ = true;
+  crowd.traits_.energy = {};
+  crowd.traits_.energy.joules_per_connection = 0;
+  crowd.traits_.energy.joules_per_received_megabyte = 0;
+  crowd.traits_.energy.joules_per_sent_megabyte = 0;
+  crowd.traits_.energy.joules_per_gigaflop = 1e6;
+  crowd.traits_.energy.watts_awake = 0;
+  client::LimitsOptions limits;
+  limits.energy = crowd.traits_.energy;
+  limits.budgets.per_day.joules = 1e9;
+  crowd.traits_.limits = &limits;
+  FederationOptions options = OptionsFor(crowd, 20, 1);
+  options.task.round.min_reports = 1;
+  options.task.round.deadline = absl::Minutes(1);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult sound,
+                             RunFederation(options));
+  crowd.traits_.failure_rate = 1;
+  options.task.round.deadline = absl::Seconds(30);
+  options.time_limit = absl::Minutes(2);
+  double joules = 0;
+  options.on_round = [&](const RoundNews& news) {
+    joules = news.totals.joules;
+    EXPECT_EQ(news.row.accepted, 0);
+    return absl::CancelledError("enough");
+  };
+  EXPECT_THAT(RunFederation(options).status(),
+              testing::StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_GT(joules, 0);
+  EXPECT_LT(joules, 0.9 * sound.joules);
+}
+
 TEST(VirtualTimeTest, DevicesThatAreAwayDoNotTakePart) {
   Crowd crowd(10);
   crowd.away_ = {2, 5};
