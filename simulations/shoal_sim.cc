@@ -163,7 +163,9 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
                   "PATH=VALUE: another value than the scenario's; paths begin "
                   "with task, population, simulation or seed, or below task")
       ->take_all();
-  run->add_option("--seed", options.seed, "of everything that is random")
+  run->add_option("--seed", options.seed,
+                  "of everything that is random, but for data with a seed of "
+                  "their own")
       ->check(configuration::WholeNumber(0));
   run->add_option("--threads", options.threads,
                   "that train (default: one per core); the results are the "

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "protocol/exit_code.h"
 #include "simulations/report/report_html.h"
 
 namespace shoal::simulations {
@@ -28,8 +29,9 @@ ReportLabels LabelsOf(const learning::PartitionSkew& skew) {
 
 absl::StatusOr<learning::PartitionSkew> WritePartition(
     const RunOptions& options, const std::string& path) {
-  SHOAL_ASSIGN_OR_RETURN(const configuration::Scenario scenario,
-                         ScenarioFor(options));
+  const absl::StatusOr<configuration::Scenario> resolved = ScenarioFor(options);
+  if (!resolved.ok()) return protocol::AsWrongInput(resolved.status());
+  const configuration::Scenario& scenario = *resolved;
   SHOAL_ASSIGN_OR_RETURN(const auto data, learning::FederatedData::Open(
                                               scenario.data, scenario.partition,
                                               scenario.devices, scenario.seed));

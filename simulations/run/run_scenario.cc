@@ -19,6 +19,7 @@
 #include "learning/data/npy.h"
 #include "learning/model.h"
 #include "learning/onnx/export_model.h"
+#include "protocol/exit_code.h"
 #include "simulations/device_classes.h"
 #include "simulations/federation.h"
 #include "simulations/results/algorithm_text.h"
@@ -106,7 +107,7 @@ class Run {
         threads_(num_threads_) {}
 
   absl::StatusOr<RunSummary> Do() {
-    SHOAL_RETURN_IF_ERROR(Prepare());
+    SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(Prepare()));
     SHOAL_ASSIGN_OR_RETURN(const FederationResult result, Train());
     return Conclude(result);
   }
@@ -140,6 +141,8 @@ class Run {
   std::unique_ptr<learning::Dataset> test_;
   std::unique_ptr<learning::Model> model_;
   std::unique_ptr<ResultsFolder> results_;
+  std::string given_model_;                     // as in FederationOptions
+  std::vector<std::vector<int64_t>> schedule_;  // likewise
   absl::Duration train_start_;
   absl::Duration shown_ = -absl::InfiniteDuration();
   ProgressState progress_;
@@ -168,8 +171,10 @@ absl::Status Run::Prepare() {
   }
   SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTest());
   SHOAL_ASSIGN_OR_RETURN(
-      results_, ResultsFolder::Open(options_.out,
-                                    configuration::ScenarioYaml(scenario_)));
+      given_model_,
+      ReadInitialModel(scenario_.simulation.initial_model, *model_));
+  SHOAL_ASSIGN_OR_RETURN(schedule_, ReadSchedule(scenario_.simulation.schedule,
+                                                 scenario_.devices));
   progress_.measure = MeasureOf(*model_);
   progress_.rounds = scenario_.task.rounds;
   const std::string classes = ClassesText(scenario_);
@@ -186,6 +191,10 @@ absl::Status Run::Prepare() {
         "most ",
         kMostAlone, " devices and a model without private layers"));
   }
+  // The last that can fail: nothing is made for what cannot be run.
+  SHOAL_ASSIGN_OR_RETURN(
+      results_, ResultsFolder::Open(options_.out,
+                                    configuration::ScenarioYaml(scenario_)));
   environment_.display.Say(absl::StrCat(
       scenario_.task.name, ": ", scenario_.devices, " devices",
       classes.empty() ? "" : absl::StrCat(" (", classes, ")"), ", ",
@@ -201,10 +210,8 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.population = population_.get();
   options.seed = scenario_.seed;
   options.num_threads = num_threads_;
-  SHOAL_ASSIGN_OR_RETURN(options.initial_model,
-                         ReadInitialModel(plan.initial_model, *model_));
-  SHOAL_ASSIGN_OR_RETURN(options.schedule,
-                         ReadSchedule(plan.schedule, scenario_.devices));
+  options.initial_model = std::move(given_model_);
+  options.schedule = std::move(schedule_);
   options.thin_above = plan.thin_above;
   options.time_limit = plan.time_limit;
   options.forget_history = true;
@@ -375,6 +382,11 @@ absl::Status Run::AddCentralBaseline(RunSummary& summary) {
 }
 
 absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
+  if (lines_.empty() || !lines_.back().test.has_value()) {
+    return absl::AbortedError(absl::StrCat("the task ended after ",
+                                           progress_.rounds_done, " of ",
+                                           progress_.rounds, " rounds"));
+  }
   environment_.display.Finish();
   RunSummary summary;
   summary.samples_per_second =

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/file.h"
 #include "base/status_macros.h"
+#include "protocol/exit_code.h"
 #include "simulations/run/runs_report.h"
 
 namespace shoal::simulations {
@@ -136,9 +137,9 @@ absl::StatusOr<std::vector<std::string>> RunSweep(
   for (const auto& point : points) {
     RunOptions run = options.run;
     run.settings.insert(run.settings.end(), point.begin(), point.end());
-    SHOAL_ASSIGN_OR_RETURN(const configuration::Scenario scenario,
-                           ScenarioFor(run));
-    const uint64_t first = scenario.seed;
+    const auto scenario = ScenarioFor(run);
+    if (!scenario.ok()) return protocol::AsWrongInput(scenario.status());
+    const uint64_t first = scenario->seed;
     for (int i = 0; i < options.seeds; ++i) {
       run.seed = first + static_cast<uint64_t>(i);
       run.out = absl::StrCat(options.run.out, "/", FolderName(point), "/seed-",

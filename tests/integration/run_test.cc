@@ -186,7 +186,7 @@ TEST_F(RunTest, InterruptedRunLeavesNothingHalfWritten) {
 }
 
 TEST_F(RunTest, WrongUseIsToldWithWhatWasExpected) {
-  EXPECT_EQ(Call({"run", "/nowhere.yaml"}), 1);
+  EXPECT_EQ(Call({"run", "/nowhere.yaml"}), 2);
   EXPECT_THAT(Log(), HasSubstr("`shoal-sim scenarios` lists them"));
   EXPECT_EQ(Call({"run", scenario_, "--set", "rounds"}), 2);
   EXPECT_THAT(Log(), HasSubstr("expected PATH=VALUE"));
@@ -195,6 +195,10 @@ TEST_F(RunTest, WrongUseIsToldWithWhatWasExpected) {
   EXPECT_EQ(Call({"run", scenario_, "--set", "population.devices_model.mix=1"}),
             2);
   EXPECT_EQ(Call({"sweep", scenario_, "--grid", "a", "--out", out_}), 2);
+  EXPECT_EQ(Call({"run", scenario_, "--set", "simulation.schedule=/nowhere",
+                  "--out", out_}),
+            2);
+  EXPECT_FALSE(std::filesystem::exists(out_)) << "nothing is made for it";
   EXPECT_EQ(Call({"compare", folder_.path()}), 1);
   EXPECT_THAT(Log(), HasSubstr("scenario.yaml"));
 }
