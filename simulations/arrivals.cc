@@ -12,11 +12,13 @@ namespace {
 
 class EveryDevice final : public Arrivals {
  public:
-  explicit EveryDevice(const ArrivalSite& site) : site_(site) {}
+  EveryDevice(const ArrivalSite& site, absl::Duration window)
+      : site_(site), window_(window) {}
 
   void Start(absl::Time now) override {
+    SeededRng rng(DeriveSeed(site_.seed, "first check-in"));
     for (int64_t i = 0; i < site_.population->num_devices(); ++i) {
-      Plan(i, now);
+      Plan(i, now + window_ * rng.Uniform());
     }
   }
 
@@ -33,6 +35,7 @@ class EveryDevice final : public Arrivals {
   }
 
   const ArrivalSite site_;
+  const absl::Duration window_;
 };
 
 class Thinned final : public Arrivals {
@@ -115,8 +118,9 @@ class Scheduled final : public Arrivals {
 
 }  // namespace
 
-std::unique_ptr<Arrivals> MakeEveryDevice(const ArrivalSite& site) {
-  return std::make_unique<EveryDevice>(site);
+std::unique_ptr<Arrivals> MakeEveryDevice(const ArrivalSite& site,
+                                          absl::Duration window) {
+  return std::make_unique<EveryDevice>(site, window);
 }
 
 std::unique_ptr<Arrivals> MakeThinned(const ArrivalSite& site,

@@ -43,8 +43,10 @@ class Arrivals {
   virtual absl::Time next() const { return absl::InfiniteFuture(); }
 };
 
-// Every device for itself, as deployed: at once, and then when it was told to.
-std::unique_ptr<Arrivals> MakeEveryDevice(const ArrivalSite& site);
+// Every device for itself, as deployed: first somewhen within `window`, and
+// then when it was told to.
+std::unique_ptr<Arrivals> MakeEveryDevice(const ArrivalSite& site,
+                                          absl::Duration window);
 
 // For populations of which few are ever needed at a time: check-ins are a
 // Poisson process, in which every device comes once per `interval` on average,

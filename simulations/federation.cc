@@ -156,7 +156,7 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
   if (!options_.schedule.empty()) return MakeScheduled(site, options_.schedule);
   return options_.population->num_devices() > options_.thin_above
              ? MakeThinned(site, options_.check_in_interval)
-             : MakeEveryDevice(site);
+             : MakeEveryDevice(site, options_.start_window);
 }
 
 absl::Status Federation::Start() {

@@ -67,6 +67,10 @@ struct FederationOptions {
   std::vector<std::vector<int64_t>> schedule = {};
   // In larger populations check-ins are thinned (MakeThinned in arrivals.h).
   int64_t thin_above = 20'000;
+  // Devices that come by themselves come for the first time within it, each at
+  // a time of its own: with all at once, the first ones would fill every
+  // cohort.
+  absl::Duration start_window = absl::Seconds(1);
   absl::Duration check_in_interval = absl::Minutes(15);  // of thinned ones
   // Simulated time after which a task that is not complete is given up.
   absl::Duration time_limit = absl::Hours(24 * 365);

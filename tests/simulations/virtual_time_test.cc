@@ -116,6 +116,7 @@ TEST(VirtualTimeTest, RoundsLastAsLongAsLinksAndTrainingTake) {
                         .down_bytes_per_second = 1000,
                         .up_bytes_per_second = 500};
   FederationOptions options = OptionsFor(crowd, 4, 1);
+  options.start_window = absl::ZeroDuration();
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
                              RunFederation(options));
   // Connection, check-in, download and upload: nine times one way and the
@@ -256,6 +257,18 @@ TEST(VirtualTimeTest, ThinnedCheckInsDrawEveryDeviceAlike) {
   // 184 less than once in a million.
   EXPECT_LT(chi_square, 184);
   EXPECT_GT(chi_square, 30);
+}
+
+TEST(VirtualTimeTest, FirstCohortIsNotThatOfTheFirstNumbers) {
+  Crowd crowd(100);
+  FederationOptions options = OptionsFor(crowd, 10, 1);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
+                             RunFederation(options));
+  double sum = 0;
+  for (const auto& [index, totals] : result.devices) {
+    if (totals.contributions > 0) sum += static_cast<double>(index);
+  }
+  EXPECT_GT(sum / 10, 15);  // of 0 to 9 it would be 4.5; it is one draw
 }
 
 TEST(VirtualTimeTest, RunStopsWhenItIsAskedTo) {
