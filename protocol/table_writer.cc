@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "base/check.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
@@ -132,14 +133,26 @@ std::string RangeRow(const v1::Range& range) {
                          range.min_exclusive(), range.max_exclusive());
 }
 
+std::string Rows(absl::Span<const std::string> rows) {
+  std::string text;
+  for (const std::string& row : rows)
+    absl::StrAppend(&text, "    ", row, ",\n");
+  return text;
+}
+
 std::string Table(absl::string_view declaration,
-                  const std::vector<std::string>& rows) {
-  std::string table = absl::StrCat("\nconstexpr ", declaration, "[] = {\n");
-  for (const std::string& row : rows) {
-    absl::StrAppend(&table, "    ", row, ",\n");
-  }
-  absl::StrAppend(&table, "};\n");
-  return table;
+                  absl::Span<const std::string> rows) {
+  return absl::StrCat("\nconstexpr ", declaration, "[] = {\n", Rows(rows),
+                      "};\n");
+}
+
+// A table whose rows from the `first_other` on are left out of programs that
+// are built small, for devices.
+std::string Table(absl::string_view declaration,
+                  absl::Span<const std::string> rows, size_t first_other) {
+  return absl::StrCat("\nconstexpr ", declaration, "[] = {\n",
+                      Rows(rows.first(first_other)), "#ifndef SHOAL_SMALL\n",
+                      Rows(rows.subspan(first_other)), "#endif\n};\n");
 }
 
 std::vector<const FieldDescriptor*> FieldsByNumber(const Descriptor& message) {
@@ -157,24 +170,56 @@ std::vector<const FieldDescriptor*> FieldsByNumber(const Descriptor& message) {
 // All tables, filled as the messages are walked over.
 class Tables {
  public:
-  void AddFile(const FileDescriptor& file) {
-    for (int i = 0; i < file.message_type_count(); ++i) {
-      messages_.push_back(file.message_type(i));
+  // A message that devices send, receive or read, and what it is made of.
+  void AddForDevices(const Descriptor& message) {
+    if (Contains(for_devices_, message)) return;
+    for_devices_.push_back(&message);
+    for (int i = 0; i < message.field_count(); ++i) {
+      const FieldDescriptor& field = *message.field(i);
+      if (field.type() == FieldDescriptor::TYPE_MESSAGE && !IsDuration(field)) {
+        AddForDevices(*field.message_type());
+      }
     }
   }
 
-  std::string Text() {
-    for (const Descriptor* message : messages_) AddMessage(*message);
+  // The tables of all messages of the files: those for devices first.
+  std::string Text(const std::vector<const FileDescriptor*>& files) {
+    AddMessagesOf(files, /*for_devices=*/true);
+    const size_t num_messages = messages_.size();
+    AddMessagesOf(files, /*for_devices=*/false);
+    for (size_t i = 0; i < num_messages; ++i) AddMessage(*messages_[i]);
+    const size_t num_fields = fields_.size();
+    for (size_t i = num_messages; i < messages_.size(); ++i) {
+      AddMessage(*messages_[i]);
+    }
     return absl::StrCat(
         kTop, Table("Range kRangeTable", ranges_.rows()),
         Table("absl::string_view kPatternTable", patterns_.rows()),
         Table("Word kWordTable", words_),
         Table("WordList kWordListTable", word_lists_),
-        Table("Field kFieldTable", fields_), Table("Type kTypeTable", types_),
-        "\n", kBottom);
+        Table("Field kFieldTable", fields_, num_fields),
+        Table("Type kTypeTable", types_, num_messages), "\n", kBottom);
   }
 
  private:
+  static bool Contains(const std::vector<const Descriptor*>& messages,
+                       const Descriptor& message) {
+    return std::find(messages.begin(), messages.end(), &message) !=
+           messages.end();
+  }
+
+  void AddMessagesOf(const std::vector<const FileDescriptor*>& files,
+                     bool for_devices) {
+    for (const FileDescriptor* file : files) {
+      for (int i = 0; i < file->message_type_count(); ++i) {
+        const Descriptor& message = *file->message_type(i);
+        if (Contains(for_devices_, message) == for_devices) {
+          messages_.push_back(&message);
+        }
+      }
+    }
+  }
+
   void AddMessage(const Descriptor& message) {
     SHOAL_CHECK(message.real_oneof_decl_count() <= 1);
     const std::string oneof = message.real_oneof_decl_count() == 1
@@ -237,6 +282,7 @@ class Tables {
     return index;
   }
 
+  std::vector<const Descriptor*> for_devices_;
   std::vector<const Descriptor*> messages_;
   std::vector<const EnumDescriptor*> enums_;
   RowTable ranges_{RangeRow(v1::Range())};
@@ -251,12 +297,15 @@ class Tables {
 
 std::string SchemaTables() {
   Tables tables;
-  tables.AddFile(*v1::ModelDefinition::descriptor()->file());
-  tables.AddFile(*v1::Task::descriptor()->file());
-  tables.AddFile(*v1::SecureAggregationOffer::descriptor()->file());
-  tables.AddFile(*v1::CheckInRequest::descriptor()->file());
-  tables.AddFile(*v1::AgentConfig::descriptor()->file());
-  return tables.Text();
+  const FileDescriptor& fleet = *v1::CheckInRequest::descriptor()->file();
+  for (int i = 0; i < fleet.message_type_count(); ++i) {
+    tables.AddForDevices(*fleet.message_type(i));
+  }
+  tables.AddForDevices(*v1::AgentConfig::descriptor());
+  return tables.Text({v1::ModelDefinition::descriptor()->file(),
+                      v1::Task::descriptor()->file(),
+                      v1::SecureAggregationOffer::descriptor()->file(), &fleet,
+                      v1::AgentConfig::descriptor()->file()});
 }
 
 }  // namespace shoal::protocol

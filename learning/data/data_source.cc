@@ -10,7 +10,6 @@
 #include "learning/data/csv.h"
 #include "learning/data/example_pool.h"
 #include "learning/data/handwriting_source.h"
-#include "learning/data/har.h"
 #include "learning/data/idx.h"
 #include "learning/data/partition.h"
 #include "learning/data/simulated_fleet.h"
@@ -90,9 +89,6 @@ absl::StatusOr<std::unique_ptr<ExamplePool>> OpenPool(const DataSource& source,
   }
   if (const auto* idx = std::get_if<IdxSource>(&source.kind)) {
     return OpenIdx(idx->path);
-  }
-  if (const auto* har = std::get_if<HarSource>(&source.kind)) {
-    return OpenHar(har->path);
   }
   if (const auto* text = std::get_if<TextSource>(&source.kind)) {
     return OpenText(*text);

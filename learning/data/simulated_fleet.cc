@@ -7,6 +7,7 @@
 #include "learning/data/cifar10.h"
 #include "learning/data/feature_skew.h"
 #include "learning/data/fleet_partition.h"
+#include "learning/data/har.h"
 #include "learning/data/idx.h"
 #include "learning/data/leaf.h"
 #include "learning/data/npy_source.h"
@@ -24,6 +25,9 @@ absl::StatusOr<std::unique_ptr<ExamplePool>> OpenSimulatedPool(
   }
   if (const auto* npy = std::get_if<NpySource>(&source.kind)) {
     return OpenNpySource(*npy);
+  }
+  if (const auto* har = std::get_if<HarSource>(&source.kind)) {
+    return OpenHar(har->path);
   }
   if (const auto* cifar = std::get_if<Cifar10Source>(&source.kind)) {
     return OpenCifar10(cifar->path);

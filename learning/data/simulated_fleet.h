@@ -14,7 +14,8 @@
 
 namespace shoal::learning {
 
-// Synthetic, NumPy arrays, CIFAR-10, EMNIST, LEAF. REQUIRES: one of these.
+// Synthetic, NumPy arrays, UCI HAR, CIFAR-10, EMNIST, LEAF. REQUIRES: one of
+// these.
 absl::StatusOr<std::unique_ptr<ExamplePool>> OpenSimulatedPool(
     const DataSource& source, int num_devices);
 
