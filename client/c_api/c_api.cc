@@ -262,6 +262,20 @@ absl::Status AddExample(shoal_client& client, const shoal_example* given) {
   return client.client->AddExample(example);
 }
 
+void CopyId(const std::string& id, char device_id[65]) {
+  std::snprintf(device_id, 65, "%s", id.c_str());
+}
+
+absl::Status WriteDeviceId(const std::string& state_folder,
+                           char device_id[65]) {
+  if (device_id == nullptr) {
+    return absl::InvalidArgumentError("device_id is NULL");
+  }
+  SHOAL_ASSIGN_OR_RETURN(const std::string id, shoal::DeviceId(state_folder));
+  CopyId(id, device_id);
+  return absl::OkStatus();
+}
+
 absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
   SHOAL_ASSIGN_OR_RETURN(const shoal_enroll_options c,
                          ReadStruct(given, "options"));
@@ -273,9 +287,7 @@ absl::Status EnrollWith(const shoal_enroll_options* given, char device_id[65]) {
   options.state_folder = Text(c.state_folder);
   options.proxy = Text(c.proxy);
   SHOAL_ASSIGN_OR_RETURN(const std::string id, Enroll(options));
-  if (device_id != nullptr) {
-    std::snprintf(device_id, 65, "%s", id.c_str());
-  }
+  if (device_id != nullptr) CopyId(id, device_id);
   return absl::OkStatus();
 }
 
@@ -303,6 +315,14 @@ int32_t shoal_enroll(const shoal_enroll_options* options, char device_id[65],
                      shoal_error* error) {
   return shoal::client::Return(shoal::client::EnrollWith(options, device_id),
                                error);
+}
+
+int32_t shoal_device_id(const char* state_folder, char device_id[65],
+                        shoal_error* error) {
+  return shoal::client::Return(
+      shoal::client::WriteDeviceId(shoal::client::Text(state_folder),
+                                   device_id),
+      error);
 }
 
 int32_t shoal_set_participation(const char* state_folder, int32_t takes_part,

@@ -363,6 +363,12 @@ SHOAL_API const char *shoal_version(void);
 SHOAL_API int32_t shoal_enroll(const shoal_enroll_options *options,
                                char device_id[65], shoal_error *error);
 
+/* Writes the id by which operators know the device, 64 digits and a zero: read
+ * it before shoal_forget deletes the key without a coordinator.
+ * SHOAL_NOT_FOUND: the folder holds neither certificate nor key. */
+SHOAL_API int32_t shoal_device_id(const char *state_folder, char device_id[65],
+                                  shoal_error *error);
+
 /* Opts the device of a state folder out (0) or in again (1); without network,
  * durably, also while a client uses the folder: it ends its session before its
  * next mini-batch or chunk, tells nobody, and its sessions are

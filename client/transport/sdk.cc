@@ -1,4 +1,5 @@
 // What shoal/client.h promises, over the lean transport.
+#include "client/identity.h"
 #include "client/include/shoal/client.h"
 #include "client/transport/device_client.h"
 #include "client/transport/lean_transport.h"
@@ -13,6 +14,10 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(
 
 absl::StatusOr<std::string> Enroll(const EnrollOptions& options) {
   return client::EnrollDevice(options, client::MakeLeanTransport);
+}
+
+absl::StatusOr<std::string> DeviceId(const std::string& state_folder) {
+  return client::DeviceId(state_folder);
 }
 
 absl::Status Forget(const ForgetOptions& options) {

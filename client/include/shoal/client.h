@@ -284,6 +284,11 @@ struct EnrollOptions {
 // reached.
 absl::StatusOr<std::string> Enroll(const EnrollOptions& options);
 
+// By which operators know the device (`shoalctl device show`): read it before
+// Forget deletes the key without a coordinator. NOT_FOUND when the folder holds
+// neither certificate nor key.
+absl::StatusOr<std::string> DeviceId(const std::string& state_folder);
+
 // What a device's owner has said.
 enum class Participation {
   kTakesPart,
@@ -309,7 +314,8 @@ struct ForgetOptions {
   std::string proxy = "";    // likewise
   bool insecure = false;     // likewise
   // The device is not to wait for a coordinator that is gone for good, or does
-  // not know its certificate any more: nobody is asked then.
+  // not know its certificate any more: nobody is asked then. An operator can
+  // have it done by the device's id (DeviceId).
   bool without_coordinator = false;
 };
 

@@ -1,9 +1,12 @@
 // shoalctl device: list, show, forget, invite.
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
@@ -20,6 +23,7 @@ constexpr size_t kShortId = 12;
 
 struct Options {
   std::string id;
+  bool yes = false;
   uint32_t limit = 100;
   uint32_t uses = 1;
   std::string valid_for = "1h";
@@ -83,9 +87,35 @@ absl::Status Show(Shell& shell, const Options& options) {
   return absl::OkStatus();
 }
 
+// OK when the operator agrees that it is this device that shall be forgotten.
+absl::Status ConfirmForgetting(const v1::DeviceReport& device) {
+  if (isatty(STDIN_FILENO) == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "device forget: this is device ", device.id(), " (",
+        OrDash(device.name()),
+        "), and there is no terminal to confirm it on, expected --yes"));
+  }
+  std::fputs(absl::StrCat(DeviceFields(device),
+                          "What is kept of this device is deleted, and its key "
+                          "is barred for good. Type yes to go on: ")
+                 .c_str(),
+             stderr);
+  char answer[16] = {};
+  if (std::fgets(answer, sizeof answer, stdin) != nullptr &&
+      absl::StripAsciiWhitespace(answer) == "yes") {
+    return absl::OkStatus();
+  }
+  return absl::CancelledError("device forget: nothing was changed");
+}
+
 absl::Status Forget(Shell& shell, const Options& options) {
+  v1::GetDeviceRequest named;
+  named.set_id(options.id);
+  v1::DeviceReport device;
+  SHOAL_RETURN_IF_ERROR(shell.Call(&v1::Admin::Stub::GetDevice, named, device));
+  if (!options.yes) SHOAL_RETURN_IF_ERROR(ConfirmForgetting(device));
   v1::ForgetDeviceRequest request;
-  request.set_id(options.id);
+  request.set_id(device.id());
   v1::ForgetDeviceResponse forgotten;
   SHOAL_RETURN_IF_ERROR(
       shell.Call(&v1::Admin::Stub::ForgetDevice, request, forgotten));
@@ -139,12 +169,13 @@ void AddDeviceCommands(CLI::App& app, Shell& shell) {
       AddVerb(*noun, shell, "forget",
               "delete what is kept of a device and bar its key; its updates "
               "stay in the models that were made of them",
-              "shoalctl device forget kitchen-pi",
+              "shoalctl device forget kitchen-pi --yes",
               [&shell, options] { return Forget(shell, *options); });
   forget
       ->add_option("DEVICE", options->id,
                    "identity, the start of one, or a name")
       ->required();
+  forget->add_flag("--yes", options->yes, "do not ask for confirmation");
   CLI::App* invite =
       AddVerb(*noun, shell, "invite", "make an invitation to enroll",
               "shoalctl device invite --uses 50 --valid-for 8h",

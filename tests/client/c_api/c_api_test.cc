@@ -1,6 +1,7 @@
 // The C interface, with a real gRPC server at the other end.
 #include <sys/stat.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -23,6 +24,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 template <typename T>
 T Sized() {
@@ -236,6 +238,18 @@ TEST_F(CApiTest, FailureOfTheTrainerGivesTheAssignmentUp) {
   EXPECT_THAT(report.explanation,
               HasSubstr("the product's trainer returned 10 from step"));
   EXPECT_TRUE(engine.cancelled);
+}
+
+TEST_F(CApiTest, DeviceTellsItsId) {
+  std::array<char, 65> id = {};
+  EXPECT_EQ(shoal_device_id(state_.c_str(), id.data(), &error_),
+            SHOAL_NOT_FOUND);
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  ASSERT_EQ(shoal_device_id(state_.c_str(), id.data(), &error_), SHOAL_OK)
+      << error_.message;
+  EXPECT_THAT(id.data(), MatchesRegex("[0-9a-f]{64}"));
+  EXPECT_EQ(shoal_device_id(state_.c_str(), nullptr, &error_),
+            SHOAL_INVALID_ARGUMENT);
 }
 
 TEST_F(CApiTest, OwnerOptsOutAndIn) {

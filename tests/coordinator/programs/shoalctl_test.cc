@@ -223,7 +223,11 @@ TEST_F(ShoalctlTest, DeviceIsForgottenByItsName) {
   phone.id = std::string(64, 'a');
   phone.name = "phone";
   SHOAL_ASSERT_OK(coordinator_.store().UpsertDevice(phone));
-  EXPECT_EQ(Run({"device", "forget", "phone"}).output,
+  const ProgramResult unsure = Run({"device", "forget", "phone"});
+  EXPECT_EQ(unsure.exit_code, 2);
+  EXPECT_THAT(unsure.output, AllOf(HasSubstr(phone.id), HasSubstr("--yes")));
+  EXPECT_EQ(RunJson({"status"}).at("devices"), 1);
+  EXPECT_EQ(Run({"device", "forget", "phone", "--yes"}).output,
             "device " + phone.id + " is forgotten\n");
   const ProgramResult again = Run({"device", "forget", "phone", "--json"});
   EXPECT_EQ(again.exit_code, 1);
