@@ -107,6 +107,26 @@ absl::StatusOr<learning::StoredModel> MemoryState::LoadControl(
   return found->second;
 }
 
+MemoryState::TaskValues MemoryState::ValuesOf(absl::string_view task) {
+  const auto in = [task](const ByTask& values) {
+    const auto found = values.find(task);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  };
+  MutexLock lock(mutex_);
+  return {in(private_), in(controls_), in(next_controls_)};
+}
+
+void MemoryState::SetValues(absl::string_view task, TaskValues values) {
+  const auto put = [task](ByTask& all, auto& value) {
+    all.erase(std::string(task));
+    if (value.has_value()) all.emplace(task, *std::move(value));
+  };
+  MutexLock lock(mutex_);
+  put(private_, values.private_values);
+  put(controls_, values.control);
+  put(next_controls_, values.next_control);
+}
+
 absl::Status MemoryState::SavePending(const PendingUpload& pending,
                                       absl::string_view update) {
   pending_ = SavedUpload{pending, std::string(update)};

@@ -102,6 +102,16 @@ absl::StatusOr<learning::ModelView> ViewChecked(absl::string_view bytes,
 // Keeps everything in memory; nothing survives the process.
 class MemoryState final : public ClientState {
  public:
+  // What tasks keep on the device, of one: to be put into another state.
+  struct TaskValues {
+    std::optional<learning::StoredModel> private_values;
+    std::optional<learning::StoredModel> control;
+    std::optional<learning::StoredModel> next_control;
+  };
+  TaskValues ValuesOf(absl::string_view task) SHOAL_EXCLUDES(mutex_);
+  void SetValues(absl::string_view task, TaskValues values)
+      SHOAL_EXCLUDES(mutex_);
+
   absl::StatusOr<HeldModel> LoadModel(const Digest& digest) override
       SHOAL_EXCLUDES(mutex_);
   absl::StatusOr<int64_t> BeginModel(const Digest& digest) override;

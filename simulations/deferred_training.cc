@@ -103,7 +103,9 @@ class DeferredRun final : public client::TrainingRun {
                        std::shared_ptr<Computation>(std::move(computation_))] {
       return computation->Compute();
     };
-    handle_ = options_.pool->Add(std::move(job));
+    job_ = std::move(job);
+    // What the log knows is not computed.
+    if (options_.log == nullptr || !options_.log->is_replaying()) Compute();
     owner_.waiting_ = true;
     return false;
   }
@@ -117,10 +119,17 @@ class DeferredRun final : public client::TrainingRun {
       handle_ = {};
       return Nothing();
     }
-    return handle_.Await();
+    const auto result = [this] {
+      if (!handle_) Compute();
+      return handle_.Await();
+    };
+    if (options_.log == nullptr) return result();
+    return options_.log->Training(options_.device, result);
   }
 
  private:
+  void Compute() { handle_ = options_.pool->Add(std::move(job_)); }
+
   void Pass(double flops) {
     owner_.flops_ += flops;
     options_.clock->Advance(
@@ -142,7 +151,8 @@ class DeferredRun final : public client::TrainingRun {
   const client::PlanCost cost_;
   const int64_t num_examples_;
   const int64_t num_values_;
-  std::unique_ptr<Computation> computation_;  // null: with the pool
+  std::unique_ptr<Computation> computation_;  // null: with the job
+  TrainingJob job_;                           // empty: with the pool
   TrainingPool::Handle handle_;
   bool is_scored_ = false;
   int64_t num_steps_ = 0;

@@ -13,6 +13,7 @@
 #include "learning/data/partition_spec.h"
 #include "learning/dataset.h"
 #include "simulations/device_clock.h"
+#include "simulations/run_log.h"
 #include "simulations/training_pool.h"
 
 namespace shoal::simulations {
@@ -26,6 +27,7 @@ struct ComputePace {
 struct DeferredTrainingOptions {
   TrainingPool* pool = nullptr;  // all three must outlive the trainings
   DeviceClock* clock = nullptr;
+  RunLog* log = nullptr;  // null: none is kept
   int64_t device = 0;
   ComputePace pace;
   // The device's examples at the moment at which it trains; called on any

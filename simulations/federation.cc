@@ -103,6 +103,10 @@ class Federation {
   void Advance();
   absl::Status FollowRounds();
   absl::Status OnRoundOver(const RoundRow& row);
+  absl::Status TellOf(const RoundRow& row);
+  // Makes a checkpoint of the run.
+  absl::Status Save(const RoundRow& row);
+  TrainingPool::Totals Trainings() const;
   absl::StatusOr<FederationResult> Collect();
   absl::Status TimeLimitError();
 
@@ -141,6 +145,7 @@ void Federation::MakeSite() {
   site_.engine = engine_.get();
   site_.models = models_.get();
   site_.pool = pool_.get();
+  site_.log = options_.run_log;
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };
 }
@@ -161,11 +166,17 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
 
 absl::Status Federation::Start() {
   Logger& log = options_.log != nullptr ? *options_.log : null_log_;
+  coordinator::EngineDependencies dependencies = {
+      .store = *store_, .spool = *spool_, .rng = rng_, .log = log};
+  if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
+    dependencies.output_of = [run_log](const RoundRow& round,
+                                       const auto& compute) {
+      return run_log->Output(round, compute);
+    };
+  }
   SHOAL_ASSIGN_OR_RETURN(
-      engine_,
-      coordinator::RoundEngine::Create(
-          EngineOptionsOf(options_),
-          {.store = *store_, .spool = *spool_, .rng = rng_, .log = log}, now_));
+      engine_, coordinator::RoundEngine::Create(EngineOptionsOf(options_),
+                                                dependencies, now_));
   models_ = std::make_unique<SharedModels>(*engine_);
   TrainingPool::Options pool;
   pool.num_threads = options_.num_threads;
@@ -176,6 +187,13 @@ absl::Status Federation::Start() {
   MakeSite();
   SHOAL_ASSIGN_OR_RETURN(const std::string initial, InitialModel(options_));
   SHOAL_RETURN_IF_ERROR(engine_->CreateTask(options_.task, initial, now_));
+  if (options_.run_log != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
+                           store_->GetTask(options_.task.name));
+    SHOAL_ASSIGN_OR_RETURN(const SharedModel model,
+                           models_->Get(row.current_model));
+    options_.run_log->SetInitialModel(*model.bytes);
+  }
   arrivals_ = MakeArrivals();
   arrivals_->Start(now_);
   Advance();
@@ -224,6 +242,40 @@ absl::Status Federation::FollowRounds() {
 }
 
 absl::Status Federation::OnRoundOver(const RoundRow& row) {
+  SHOAL_RETURN_IF_ERROR(TellOf(row));
+  const bool is_committed = row.state == coordinator::RoundState::kCommitted;
+  if (options_.run_log == nullptr || !is_committed) return absl::OkStatus();
+  if (auto values = options_.run_log->TakeDeviceValues(); values.has_value()) {
+    for (const auto& [index, bytes] : *values) {
+      const auto seat = seats_.find(index);
+      if (seat == seats_.end() || seat->second.device == nullptr) {
+        return absl::DataLossError(absl::StrCat(
+            "the run's log has values of device ", index, ", which has none"));
+      }
+      SHOAL_RETURN_IF_ERROR(seat->second.device->SetValues(bytes));
+    }
+  }
+  return options_.run_log->IsDue() ? Save(row) : absl::OkStatus();
+}
+
+absl::Status Federation::Save(const RoundRow& row) {
+  Checkpoint checkpoint;
+  checkpoint.round = row.number;
+  checkpoint.trainings = Trainings();
+  SHOAL_ASSIGN_OR_RETURN(const SharedModel model,
+                         models_->Get(row.committed_model));
+  checkpoint.model = *model.bytes;
+  SHOAL_ASSIGN_OR_RETURN(checkpoint.optimizer_state,
+                         store_->GetOptimizerState(row.task));
+  for (auto& [index, seat] : seats_) {
+    if (seat.device == nullptr) continue;
+    std::string values = seat.device->Values();
+    if (!values.empty()) checkpoint.device_values[index] = std::move(values);
+  }
+  return options_.run_log->Save(checkpoint);
+}
+
+absl::Status Federation::TellOf(const RoundRow& row) {
   if (!options_.on_round) return absl::OkStatus();
   RoundNews news;
   news.row = row;
@@ -317,6 +369,14 @@ absl::Status Federation::Step() {
   return round_moved_ ? FollowRounds() : absl::OkStatus();
 }
 
+TrainingPool::Totals Federation::Trainings() const {
+  TrainingPool::Totals totals = pool_->totals();
+  if (options_.run_log != nullptr) {
+    totals += options_.run_log->earlier_trainings();
+  }
+  return totals;
+}
+
 absl::StatusOr<FederationResult> Federation::Collect() {
   FederationResult result;
   const int limit = static_cast<int>(options_.task.rounds) + 1;
@@ -340,7 +400,7 @@ absl::StatusOr<FederationResult> Federation::Collect() {
     }
   }
   result.outcomes = outcomes_;
-  result.trainings = pool_->totals();
+  result.trainings = Trainings();
   return result;
 }
 
@@ -355,6 +415,9 @@ absl::StatusOr<FederationResult> Federation::Run() {
       return absl::CancelledError("interrupted");
     }
     SHOAL_RETURN_IF_ERROR(Step());
+    if (options_.run_log != nullptr) {
+      SHOAL_RETURN_IF_ERROR(options_.run_log->status());
+    }
   }
   return Collect();
 }

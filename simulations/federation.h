@@ -23,6 +23,7 @@
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
 #include "simulations/population.h"
+#include "simulations/run_log.h"
 #include "simulations/simulated_device.h"
 #include "simulations/training_pool.h"
 
@@ -81,6 +82,9 @@ struct FederationOptions {
   std::function<bool()> keep_going = {};
   // After every round. An error ends the run with it. May be empty.
   std::function<absl::Status(const RoundNews&)> on_round = {};
+  // Of the run, or of the one that it goes on with. May be null; must outlive
+  // the run.
+  RunLog* run_log = nullptr;
   Logger* log = nullptr;  // may be null; must outlive the run
 };
 

@@ -180,6 +180,28 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
   return run;
 }
 
+CLI::App* AddResume(CLI::App& app, RunOptions& options) {
+  CLI::App* resume = app.add_subcommand(
+      "resume",
+      "Goes on with a run that was interrupted, to the same end, bit for bit, "
+      "as if it had not been: by the same release of shoal-sim, over the same "
+      "data.\n"
+      "Example: shoal-sim resume results");
+  resume->add_option("DIR", options.out, "the run's folder")->required();
+  resume
+      ->add_option("--threads", options.threads,
+                   "that train (default: one per core)")
+      ->check(configuration::WholeNumber(1));
+  resume->add_flag("--json", options.json, "as of `run`");
+  return resume;
+}
+
+int Resume(RunOptions options) {
+  options.resume = true;
+  options.scenario = options.out + "/scenario.yaml";
+  return RunOne(options);
+}
+
 int Sweep(const SweepOptions& options) {
   CatchSignals();
   ProgressDisplay display(stdout, Columns(stdout));
@@ -325,6 +347,8 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   RunOptions run;
   const CLI::App* const run_command = AddRun(app, run);
+  RunOptions resume;
+  const CLI::App* const resume_command = AddResume(app, resume);
   SweepOptions sweep;
   const CLI::App* const sweep_command = AddSweep(app, sweep);
   CompareOptions compare;
@@ -347,6 +371,7 @@ int Main(int argc, char** argv) {
     return *code;
   }
   if (run_command->parsed()) return RunOne(run);
+  if (resume_command->parsed()) return Resume(resume);
   if (sweep_command->parsed()) return Sweep(sweep);
   if (compare_command->parsed()) return Compare(compare);
   if (partition_command->parsed()) return ShowPartition(partition);

@@ -69,6 +69,7 @@ DeferredTrainingOptions TrainingOf(const DeviceSite& site, int64_t index,
                                    std::function<bool()> is_wanted) {
   DeferredTrainingOptions training;
   training.pool = site.pool;
+  training.log = site.log;
   training.clock = &clock;
   training.device = index;
   training.pace = pace;

@@ -19,6 +19,7 @@
 #include "simulations/device_clock.h"
 #include "simulations/in_process_transport.h"
 #include "simulations/population.h"
+#include "simulations/run_log.h"
 #include "simulations/shared_models.h"
 #include "simulations/simulated_state.h"
 #include "simulations/training_pool.h"
@@ -34,6 +35,7 @@ struct DeviceSite {
   coordinator::RoundEngine* engine = nullptr;
   SharedModels* models = nullptr;
   TrainingPool* pool = nullptr;
+  RunLog* log = nullptr;  // may be null
   // Lets the engine move on.
   std::function<void()> advance;
   // A device may go on at once, at the simulation's time.
@@ -100,6 +102,11 @@ class SimulatedDevice {
   client::Work WorkDone() const;
   double JoulesOf(const client::Work& work) const {
     return client::Joules(traits_.energy, work);
+  }
+  // What it keeps to itself and a memo does not hold: as SimulatedState has it.
+  std::string Values() { return state_.ValuesOf(site_.task); }
+  absl::Status SetValues(absl::string_view bytes) {
+    return state_.SetValues(site_.task, bytes);
   }
   // All of it; nothing when there is more than a memo holds.
   std::optional<DeviceMemo> Memo() const;

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/bytes.h"
 #include "base/status_macros.h"
+#include "learning/model.h"
 
 namespace shoal::simulations {
 
@@ -37,6 +39,38 @@ absl::StatusOr<HeldModel> SimulatedState::FinishModel() {
   SHOAL_ASSIGN_OR_RETURN(SharedModel model, models_.Get(digest));
   held_ = digest;
   return std::move(model.model);
+}
+
+std::string SimulatedState::ValuesOf(absl::string_view task) {
+  if (!has_private_) return "";
+  const client::MemoryState::TaskValues values = kept_.ValuesOf(task);
+  std::string bytes;
+  for (const auto* part :
+       {&values.private_values, &values.control, &values.next_control}) {
+    AppendSized(bytes, part->has_value()
+                           ? learning::SerializeModel((*part)->layout,
+                                                      (*part)->parameters)
+                           : std::string());
+  }
+  return bytes;
+}
+
+absl::Status SimulatedState::SetValues(absl::string_view task,
+                                       absl::string_view bytes) {
+  client::MemoryState::TaskValues values;
+  ByteReader reader(bytes);
+  for (auto* part :
+       {&values.private_values, &values.control, &values.next_control}) {
+    const absl::string_view model = reader.Sized();
+    if (model.empty()) continue;
+    SHOAL_ASSIGN_OR_RETURN(*part, learning::ParseModel(model));
+  }
+  if (!reader.ok() || !reader.rest().empty()) {
+    return absl::DataLossError("a device's values are damaged");
+  }
+  kept_.SetValues(task, std::move(values));
+  has_private_ = true;
+  return absl::OkStatus();
 }
 
 }  // namespace shoal::simulations

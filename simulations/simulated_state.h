@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -72,6 +73,11 @@ class SimulatedState final : public client::ClientState {
   void set_held(const std::optional<Digest>& held) { held_ = held; }
   // Whether held() is all that is worth keeping.
   bool is_light() const { return !has_private_ && !has_pending_; }
+
+  // What the task keeps on the device, to be given to SetValues; "": nothing.
+  std::string ValuesOf(absl::string_view task);
+  // DATA_LOSS when the bytes are damaged.
+  absl::Status SetValues(absl::string_view task, absl::string_view bytes);
 
  private:
   SharedModels& models_;

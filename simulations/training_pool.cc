@@ -173,4 +173,12 @@ void TrainingPool::Cancel(const std::shared_ptr<Task>& task) {
   task->state = Task::kCancelled;
 }
 
+TrainingPool::Totals& TrainingPool::Totals::operator+=(const Totals& other) {
+  num_trainings += other.num_trainings;
+  busy += other.busy;
+  longest = std::max(longest, other.longest);
+  bound += other.bound;
+  return *this;
+}
+
 }  // namespace shoal::simulations

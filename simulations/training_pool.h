@@ -82,6 +82,8 @@ class TrainingPool {
     // Sum of every batch's longest training: no number of threads does it in
     // less.
     absl::Duration bound;
+
+    Totals& operator+=(const Totals& other);
   };
   Totals totals() SHOAL_EXCLUDES(mutex_);
 

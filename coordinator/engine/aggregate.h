@@ -13,11 +13,6 @@
 
 namespace shoal::coordinator {
 
-struct RoundOutput {
-  RoundResult result;
-  std::string model_bytes;
-};
-
 // `sum` saves reading the segments when it holds all of the round's updates.
 // OUT_OF_RANGE when the model would become non-finite; DATA_LOSS when rows
 // contradict each other; errors of the store.

@@ -46,6 +46,12 @@ struct EngineOptions {
   absl::Duration token_key_lifetime = absl::Hours(24 * 7);
 };
 
+// Makes the output of a sealed round, by `compute` or from what it knows: a
+// simulation that is done again has kept it.
+using OutputOf = std::function<absl::StatusOr<RoundOutput>(
+    const RoundRow& round,
+    const std::function<absl::StatusOr<RoundOutput>()>& compute)>;
+
 // References must outlive the engine; pointers may be null.
 struct EngineDependencies {
   RoundStore& store;
@@ -53,6 +59,7 @@ struct EngineDependencies {
   SecureRng& rng;
   Logger& log;
   ThreadPool* fold_pool = nullptr;  // used only inside Advance()
+  OutputOf output_of = {};          // empty: computes it
 };
 
 // A device as TLS has authenticated it.

@@ -160,6 +160,12 @@ struct RoundResult {
   double median_norm = 0;
 };
 
+// What a sealed round leads to.
+struct RoundOutput {
+  RoundResult result;
+  std::string model_bytes;
+};
+
 struct DeviceRow {
   std::string id;  // 64 hexadecimal digits
   std::string name;

@@ -339,8 +339,12 @@ absl::Status TaskRunner::FailHopeless(const absl::Status& why, absl::Time now) {
 
 absl::Status TaskRunner::Commit(absl::Time now) {
   const RoundRow row = CurrentRound().row;
+  const auto compute = [&] {
+    return AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_),
+                          now);
+  };
   absl::StatusOr<RoundOutput> output =
-      AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_), now);
+      core_.deps.output_of ? core_.deps.output_of(row, compute) : compute();
   sum_ = RoundSum();
   if (!output.ok()) return FailHopeless(output.status(), now);
   Failpoint("before_commit_round");

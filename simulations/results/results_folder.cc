@@ -53,6 +53,29 @@ absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Open(
       std::move(folder), std::move(scenario_yaml), std::move(temporary)));
 }
 
+absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Reopen(
+    const std::string& path, std::string scenario_yaml) {
+  std::error_code error;
+  if (!std::filesystem::exists(path + "/scenario.yaml", error)) {
+    return absl::NotFoundError(absl::StrCat(
+        path, ": is no folder of a run, expected one with a scenario.yaml"));
+  }
+  if (std::filesystem::exists(path + "/summary.json", error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": the run has come to its end (summary.json)"));
+  }
+  std::unique_ptr<RunFolder> temporary;
+  if (RunFolder::IsOne(path)) {
+    SHOAL_ASSIGN_OR_RETURN(temporary, RunFolder::Reopen(path));
+    temporary->Keep();
+  }
+  SHOAL_RETURN_IF_ERROR(MakeFolders(ModelsPath(path)));
+  std::unique_ptr<ResultsFolder> folder(
+      new ResultsFolder(path, std::move(scenario_yaml), std::move(temporary)));
+  folder->has_scenario_ = true;
+  return folder;
+}
+
 ResultsFolder::~ResultsFolder() {
   rmdir(ModelsPath(path_).c_str());  // fails, as it should, with models in it
 }
@@ -65,13 +88,18 @@ std::string ResultsFolder::OnnxPath(int64_t version) const {
   return absl::StrFormat("%s/version-%06d.onnx", ModelsPath(path_), version);
 }
 
+absl::Status ResultsFolder::WriteScenario() {
+  if (has_scenario_) return absl::OkStatus();
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(path_ + "/scenario.yaml", scenario_yaml_));
+  has_scenario_ = true;
+  if (temporary_ != nullptr) temporary_->Keep();
+  return absl::OkStatus();
+}
+
 absl::Status ResultsFolder::WriteModel(int64_t version,
                                        absl::string_view bytes) {
-  if (!has_scenario_) {
-    SHOAL_RETURN_IF_ERROR(
-        WriteFileAtomically(path_ + "/scenario.yaml", scenario_yaml_));
-    has_scenario_ = true;
-  }
+  SHOAL_RETURN_IF_ERROR(WriteScenario());
   return WriteFileAtomically(ModelPath(version), bytes);
 }
 
@@ -82,10 +110,7 @@ absl::Status ResultsFolder::WriteOnnx(int64_t version, absl::string_view file) {
 absl::Status ResultsFolder::WriteSummary(absl::string_view rounds_csv,
                                          absl::string_view summary_json) {
   SHOAL_RETURN_IF_ERROR(WriteFileAtomically(path_ + "/rounds.csv", rounds_csv));
-  SHOAL_RETURN_IF_ERROR(
-      WriteFileAtomically(path_ + "/summary.json", summary_json));
-  if (temporary_ != nullptr) temporary_->Keep();
-  return absl::OkStatus();
+  return WriteFileAtomically(path_ + "/summary.json", summary_json);
 }
 
 }  // namespace shoal::simulations

@@ -24,6 +24,11 @@ class ResultsFolder {
   // never mixed.
   static absl::StatusOr<std::unique_ptr<ResultsFolder>> Open(
       const std::string& path, std::string scenario_yaml);
+  // The folder of a run that did not come to its end, to go on in it.
+  // NOT_FOUND when it is none of a run; FAILED_PRECONDITION when the run has
+  // come to its end.
+  static absl::StatusOr<std::unique_ptr<ResultsFolder>> Reopen(
+      const std::string& path, std::string scenario_yaml);
   // Leaves nothing behind when nothing was written.
   ~ResultsFolder();
   ResultsFolder(const ResultsFolder&) = delete;
@@ -35,7 +40,9 @@ class ResultsFolder {
   std::string ModelPath(int64_t version) const;
   std::string OnnxPath(int64_t version) const;
 
-  // With the first model the scenario is written, which says what it is of.
+  // Says what the folder is of, and keeps it for whoever reopens it.
+  absl::Status WriteScenario();
+  // Writes the scenario before the first one.
   absl::Status WriteModel(int64_t version, absl::string_view bytes);
   // The final model, for other programs.
   absl::Status WriteOnnx(int64_t version, absl::string_view file);

@@ -98,6 +98,20 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Make(
   }
 }
 
+bool RunFolder::IsOne(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(LockPath(path), error);
+}
+
+absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Reopen(std::string path) {
+  SHOAL_ASSIGN_OR_RETURN(const int lock, Lock(path));
+  if (lock < 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": another process uses this folder"));
+  }
+  return std::unique_ptr<RunFolder>(new RunFolder(std::move(path), lock));
+}
+
 RunFolder::~RunFolder() {
   if (!keep_) RemoveAll(path_);
   close(lock_);

@@ -19,6 +19,10 @@ class RunFolder {
   // Errors as mkdtemp and open have them, with the path.
   static absl::StatusOr<std::unique_ptr<RunFolder>> Make(
       absl::string_view kind);
+  // Whether that path was made by Make().
+  static bool IsOne(const std::string& path);
+  // One that was kept, to be used again. FAILED_PRECONDITION when it is in use.
+  static absl::StatusOr<std::unique_ptr<RunFolder>> Reopen(std::string path);
   // Removes the folder, unless it is kept.
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

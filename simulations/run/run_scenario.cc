@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "base/child_process.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
@@ -30,6 +31,7 @@
 #include "simulations/run/run_tables.h"
 #include "simulations/run/runs_report.h"
 #include "simulations/run/scenario_population.h"
+#include "simulations/run_log.h"
 
 namespace shoal::simulations {
 namespace {
@@ -108,14 +110,22 @@ class Run {
 
   absl::StatusOr<RunSummary> Do() {
     SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(Prepare()));
-    SHOAL_ASSIGN_OR_RETURN(const FederationResult result, Train());
-    return Conclude(result);
+    absl::StatusOr<RunSummary> summary = TrainAndConclude();
+    if (!absl::IsCancelled(summary.status())) return summary;
+    return absl::CancelledError(absl::StrCat(
+        "interrupted; this goes on: shoal-sim resume ", results_->path()));
   }
 
  private:
+  absl::StatusOr<RunSummary> TrainAndConclude() {
+    SHOAL_ASSIGN_OR_RETURN(const FederationResult result, Train());
+    return Conclude(result);
+  }
   absl::Status Prepare();
+  absl::Status OpenFolder();
   absl::StatusOr<FederationResult> Train();
   absl::Status OnRound(const RoundNews& news);
+  absl::StatusOr<learning::Score> TestOf(const std::string& model);
   void Show(const RoundLine& line);
   absl::StatusOr<RunSummary> Conclude(const FederationResult& result);
   absl::Status WriteTables(const FederationResult& result,
@@ -126,7 +136,10 @@ class Run {
   absl::Status AddLocalBaseline(absl::Span<const float> final,
                                 RunSummary& summary);
   absl::Status AddCentralBaseline(RunSummary& summary);
-  absl::Duration Elapsed() const { return clock_.Monotonic() - start_; }
+  // With what was done of this run before it was resumed.
+  absl::Duration Since(absl::Duration start) const {
+    return clock_.Monotonic() - start + log_->earlier();
+  }
 
   const RunOptions& options_;
   const RunEnvironment& environment_;
@@ -141,6 +154,7 @@ class Run {
   std::unique_ptr<learning::Dataset> test_;
   std::unique_ptr<learning::Model> model_;
   std::unique_ptr<ResultsFolder> results_;
+  std::unique_ptr<RunLog> log_;
   std::string given_model_;                     // as in FederationOptions
   std::vector<std::vector<int64_t>> schedule_;  // likewise
   absl::Duration train_start_;
@@ -192,15 +206,30 @@ absl::Status Run::Prepare() {
         kMostAlone, " devices and a model without private layers"));
   }
   // The last that can fail: nothing is made for what cannot be run.
-  SHOAL_ASSIGN_OR_RETURN(
-      results_, ResultsFolder::Open(options_.out,
-                                    configuration::ScenarioYaml(scenario_)));
+  SHOAL_RETURN_IF_ERROR(OpenFolder());
   environment_.display.Say(absl::StrCat(
       scenario_.task.name, ": ", scenario_.devices, " devices",
       classes.empty() ? "" : absl::StrCat(" (", classes, ")"), ", ",
       scenario_.task.model.ToString(), ", ", scenario_.task.rounds, " rounds, ",
       num_threads_, num_threads_ == 1 ? " thread" : " threads"));
+  if (log_->is_replaying()) {
+    environment_.display.Say(
+        absl::StrCat("up to round ", log_->known_rounds(), " from its log"));
+  }
   return absl::OkStatus();
+}
+
+absl::Status Run::OpenFolder() {
+  const std::string yaml = configuration::ScenarioYaml(scenario_);
+  const std::string fingerprint = Sha256(yaml).ToHex();
+  if (options_.resume) {
+    SHOAL_ASSIGN_OR_RETURN(results_, ResultsFolder::Reopen(options_.out, yaml));
+    SHOAL_ASSIGN_OR_RETURN(log_, RunLog::Resume(results_->path(), fingerprint));
+    return absl::OkStatus();
+  }
+  SHOAL_ASSIGN_OR_RETURN(results_, ResultsFolder::Open(options_.out, yaml));
+  SHOAL_ASSIGN_OR_RETURN(log_, RunLog::Begin(results_->path(), fingerprint));
+  return results_->WriteScenario();
 }
 
 absl::StatusOr<FederationResult> Run::Train() {
@@ -217,6 +246,7 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.forget_history = true;
   options.keep_going = [this] { return !environment_.interrupted(); };
   options.on_round = [this](const RoundNews& news) { return OnRound(news); };
+  options.run_log = log_.get();
   SHOAL_ASSIGN_OR_RETURN(options.initial_model, InitialModel(options));
   SHOAL_ASSIGN_OR_RETURN(initial_, learning::ParseModel(options.initial_model));
   train_start_ = clock_.Monotonic();
@@ -241,17 +271,9 @@ absl::Status Run::OnRound(const RoundNews& news) {
     const bool is_last = line.round == scenario_.task.rounds;
     if (is_last || line.round % scenario_.simulation.evaluate_every == 0) {
       now_ = {line.round, news.time};
-      if (data_->drifts()) {
-        SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTestAt(now_));
-      }
-      SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
-                             learning::ViewModel(news.model));
-      SHOAL_ASSIGN_OR_RETURN(
-          line.test, EvaluateInParallel(
-                         *model_,
-                         model_->DeviceVector(learning::ParameterVector(
-                             view.parameters.begin(), view.parameters.end())),
-                         *test_, threads_));
+      SHOAL_ASSIGN_OR_RETURN(line.test, log_->Test(line.round, [&] {
+        return TestOf(news.model);
+      }));
     }
   } else {
     environment_.display.Say(absl::StrCat(
@@ -261,6 +283,20 @@ absl::Status Run::OnRound(const RoundNews& news) {
   lines_.push_back(line);
   Show(line);
   return absl::OkStatus();
+}
+
+// Of a serialised model, at the present moment.
+absl::StatusOr<learning::Score> Run::TestOf(const std::string& model) {
+  if (data_->drifts()) {
+    SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTestAt(now_));
+  }
+  SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
+                         learning::ViewModel(model));
+  return EvaluateInParallel(
+      *model_,
+      model_->DeviceVector(learning::ParameterVector(view.parameters.begin(),
+                                                     view.parameters.end())),
+      *test_, threads_);
 }
 
 void Run::Show(const RoundLine& line) {
@@ -389,9 +425,8 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
   }
   environment_.display.Finish();
   RunSummary summary;
-  summary.samples_per_second =
-      static_cast<double>(samples_) /
-      absl::ToDoubleSeconds(clock_.Monotonic() - train_start_);
+  summary.samples_per_second = static_cast<double>(samples_) /
+                               absl::ToDoubleSeconds(Since(train_start_));
   summary.name = scenario_.task.name;
   summary.model = scenario_.task.model.ToString();
   summary.algorithm = AlgorithmText(scenario_.task.algorithm);
@@ -431,7 +466,7 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
       WriteTables(result, model_->DeviceVector(final.parameters)));
   SHOAL_RETURN_IF_ERROR(AddLocalBaseline(final.parameters, summary));
   SHOAL_RETURN_IF_ERROR(AddCentralBaseline(summary));
-  summary.wall_seconds = absl::ToDoubleSeconds(Elapsed());
+  summary.wall_seconds = absl::ToDoubleSeconds(Since(start_));
   summary.peak_resident_bytes = PeakResidentBytes();
   for (RoundLine& line : lines_) {
     const auto found = result.outcomes.find(line.id);
@@ -441,6 +476,7 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result) {
       results_->WriteSummary(RunRoundsCsv(lines_), RunSummaryJson(summary)));
   summary.report_path = results_->path() + "/report.html";
   SHOAL_RETURN_IF_ERROR(WriteReport({results_->path()}, summary.report_path));
+  SHOAL_RETURN_IF_ERROR(RunLog::Remove(results_->path()));
   return summary;
 }
 

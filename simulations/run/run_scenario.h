@@ -26,6 +26,8 @@ struct RunOptions {
   std::optional<uint64_t> seed = {};
   int threads = 0;       // 0: one per core
   std::string out = {};  // folder for the results; "": a temporary one
+  // Go on with the run in `out`, whose scenario is `scenario`.
+  bool resume = false;
   bool json = false;
 };
 

@@ -66,8 +66,19 @@ bool IsDone(const std::string& folder) {
   return std::filesystem::exists(folder + "/summary.json", error);
 }
 
-// What a run that was interrupted has left.
-absl::Status RemoveUnfinished(const std::string& folder) {
+// Whether that very run is in its folder, interrupted.
+absl::StatusOr<bool> HasBegun(const RunOptions& run) {
+  const absl::StatusOr<std::string> there =
+      ReadFile(run.out + "/scenario.yaml");
+  if (absl::IsNotFound(there.status())) return false;
+  SHOAL_RETURN_IF_ERROR(there.status());
+  SHOAL_ASSIGN_OR_RETURN(const configuration::Scenario scenario,
+                         ScenarioFor(run));
+  return *there == configuration::ScenarioYaml(scenario);
+}
+
+// What another run has left.
+absl::Status RemoveRests(const std::string& folder) {
   std::error_code error;
   std::filesystem::remove_all(folder, error);
   if (!error) return absl::OkStatus();
@@ -157,7 +168,8 @@ absl::StatusOr<std::vector<std::string>> RunSweep(
       continue;
     }
     environment.display.Say(place);
-    SHOAL_RETURN_IF_ERROR(RemoveUnfinished(runs[i].out));
+    SHOAL_ASSIGN_OR_RETURN(runs[i].resume, HasBegun(runs[i]));
+    if (!runs[i].resume) SHOAL_RETURN_IF_ERROR(RemoveRests(runs[i].out));
     SHOAL_RETURN_IF_ERROR(RunScenario(runs[i], environment).status());
     environment.display.Finish();
   }

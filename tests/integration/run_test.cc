@@ -173,6 +173,34 @@ TEST_F(RunTest, SweepRunsWhatIsMissingAndCompares) {
   EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/c.html"));
 }
 
+TEST_F(RunTest, KilledRunGoesOnToTheSameEnd) {
+  const std::vector<std::string> run = {"run", scenario_, "--set",
+                                        "rounds=1200", "--out"};
+  std::vector<std::string> whole = run;
+  whole.push_back(out_);
+  ASSERT_EQ(Call(whole), 0) << Log();
+  const std::string killed = folder_.path() + "/killed";
+  whole.back() = killed;
+  const auto process = Start(whole);
+  for (int i = 0; i < 2000; ++i) {
+    if (std::filesystem::exists(killed + "/checkpoint")) break;
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  process->Signal(SIGKILL);
+  ASSERT_TRUE(process->Wait(absl::Seconds(20)).has_value());
+  ASSERT_EQ(Call({"resume", killed, "--threads", "1"}), 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("from its log"));
+  for (const char* file :
+       {"rounds.csv", "devices.csv", "models/version-001200.shoal"}) {
+    EXPECT_TRUE(Out(file) == Out(file, "killed")) << file;
+  }
+  EXPECT_FALSE(std::filesystem::exists(killed + "/checkpoint"));
+  EXPECT_EQ(Call({"resume", killed}), 2);
+  EXPECT_THAT(Log(), HasSubstr("has come to its end"));
+  EXPECT_EQ(Call({"resume", folder_.path()}), 2);
+  EXPECT_THAT(Log(), HasSubstr("scenario.yaml"));
+}
+
 TEST_F(RunTest, InterruptedRunLeavesNothingHalfWritten) {
   const auto process =
       Start({"run", scenario_, "--set", "rounds=1000000", "--out", out_});
@@ -181,7 +209,8 @@ TEST_F(RunTest, InterruptedRunLeavesNothingHalfWritten) {
   const auto exit = process->Wait(absl::Seconds(20));
   ASSERT_TRUE(exit.has_value());
   EXPECT_EQ(exit->code, 1);
-  EXPECT_THAT(Log(), HasSubstr("interrupted"));
+  EXPECT_THAT(Log(),
+              HasSubstr("interrupted; this goes on: shoal-sim resume " + out_));
   EXPECT_FALSE(std::filesystem::exists(out_ + "/summary.json"));
 }
 
