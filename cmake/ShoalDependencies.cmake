@@ -17,6 +17,7 @@ if(SHOAL_BUILD_GRPC)
   find_package(gRPC CONFIG REQUIRED)
   find_package(SQLite3 REQUIRED)
   pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+  find_package(MPI COMPONENTS CXX)  # simulations on one machine do without
 endif()
 if(SHOAL_BUILD_TESTS)
   find_package(GTest REQUIRED)

@@ -180,6 +180,7 @@ absl::Status Federation::Start() {
   models_ = std::make_unique<SharedModels>(*engine_);
   TrainingPool::Options pool;
   pool.num_threads = options_.num_threads;
+  pool.crew = options_.crew;
   pool.num_wanted = [this] {
     return int64_t{engine_->StandingOf(options_.task.name).missing_reports};
   };

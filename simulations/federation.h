@@ -22,6 +22,7 @@
 #include "base/logging.h"
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
+#include "simulations/crew.h"
 #include "simulations/population.h"
 #include "simulations/run_log.h"
 #include "simulations/simulated_device.h"
@@ -85,6 +86,8 @@ struct FederationOptions {
   // Of the run, or of the one that it goes on with. May be null; must outlive
   // the run.
   RunLog* run_log = nullptr;
+  // Of which this process is one; may be null; must outlive the run.
+  Crew* crew = nullptr;
   Logger* log = nullptr;  // may be null; must outlive the run
 };
 

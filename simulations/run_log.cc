@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "learning/model.h"
+#include "simulations/update_record.h"
 
 namespace shoal::simulations {
 namespace {
@@ -31,75 +31,20 @@ constexpr char kTest = 'S';
 // At most a part of the time is spent on checkpoints.
 constexpr int kSaveShare = 20;
 
-void AppendScore(std::string& out, const Score& score) {
-  AppendF64(out, score.loss_sum);
-  AppendU16(out, score.num_correct.has_value());
-  AppendU64(out, score.num_correct.value_or(0));
-  AppendU64(out, score.num_examples);
-}
-
-Score ReadScore(ByteReader& in) {
-  Score score;
-  score.loss_sum = in.F64();
-  const bool has_correct = in.U16() != 0;
-  const auto correct = static_cast<int64_t>(in.U64());
-  if (has_correct) score.num_correct = correct;
-  score.num_examples = static_cast<int64_t>(in.U64());
-  return score;
-}
-
-void AppendStatus(std::string& out, const absl::Status& status) {
-  AppendU32(out, static_cast<uint32_t>(status.code()));
-  AppendSized(out, status.message());
-}
-
-absl::Status ReadStatus(ByteReader& in) {
-  const auto code = static_cast<absl::StatusCode>(in.U32());
-  return absl::Status(code, in.Sized());
-}
-
 double NormOf(absl::Span<const float> values) {
   double squares = 0;
   for (const double value : values) squares += value * value;
   return std::sqrt(squares);
 }
 
-// `size` values of that norm, as nearly as any are.
-learning::ParameterVector ValuesOfNorm(uint64_t size, double norm) {
-  learning::ParameterVector values(size);
-  if (size == 0) return values;
+// Values that have that norm, as nearly as any have. REQUIRES: zeros.
+void SetNorm(double norm, learning::ParameterVector& values) {
+  if (values.empty()) return;
   values[0] = static_cast<float>(norm);
   if (values[0] > norm) values[0] = std::nextafter(values[0], 0.0f);
-  if (size == 1) return values;
+  if (values.size() == 1) return;
   const double rest = norm * norm - double{values[0]} * double{values[0]};
   values[1] = static_cast<float>(std::sqrt(std::max(rest, 0.0)));
-  return values;
-}
-
-void AppendUpdate(std::string& out, const LocalUpdate& update) {
-  AppendU64(out, update.delta.size());
-  AppendF64(out, NormOf(update.delta));
-  AppendU64(out, update.control.size());
-  AppendU64(out, update.private_values.size());
-  AppendU64(out, update.num_examples);
-  AppendU64(out, update.num_steps);
-  AppendF64(out, update.divisor);
-  AppendScore(out, update.base_score);
-  AppendU16(out, update.complete);
-}
-
-LocalUpdate ReadUpdate(ByteReader& in) {
-  LocalUpdate update;
-  const uint64_t size = in.U64();
-  update.delta = ValuesOfNorm(size, in.F64());
-  update.control.resize(in.U64());
-  update.private_values.resize(in.U64());
-  update.num_examples = static_cast<int64_t>(in.U64());
-  update.num_steps = static_cast<int64_t>(in.U64());
-  update.divisor = in.F64();
-  update.base_score = ReadScore(in);
-  update.complete = in.U16() != 0;
-  return update;
 }
 
 void AppendOptional(std::string& out, const std::optional<double>& value) {
@@ -114,7 +59,7 @@ std::optional<double> ReadOptional(ByteReader& in) {
 }
 
 // All but what is known from the round, and the optimiser's state.
-void AppendResult(std::string& out, const coordinator::RoundResult& result) {
+void AppendRound(std::string& out, const coordinator::RoundResult& result) {
   out.append(result.model.digest.AsBytes().data(), Digest::kSize);
   AppendU64(out, result.model.num_parameters);
   AppendU64(out, absl::ToUnixMicros(result.model.created));
@@ -134,11 +79,10 @@ std::string Head(char kind, int64_t id) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Begin(
-    const std::string& folder, std::string fingerprint) {
+absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Begin(const std::string& folder,
+                                                      std::string fingerprint) {
   std::unique_ptr<RunLog> log(new RunLog(folder, std::move(fingerprint)));
   SHOAL_ASSIGN_OR_RETURN(log->journal_, Journal::Create(log->JournalPath()));
-  log->began_ = log->saved_ = absl::Now();
   return log;
 }
 
@@ -148,13 +92,13 @@ absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Resume(
   const absl::Status loaded = log->Load();
   if (absl::IsNotFound(loaded)) return Begin(folder, log->fingerprint_);
   SHOAL_RETURN_IF_ERROR(loaded);
-  log->began_ = log->saved_ = absl::Now();
   return log;
 }
 
 absl::Status RunLog::Remove(const std::string& folder) {
   const RunLog names(folder, "");
-  for (const std::string& path : {names.CheckpointPath(), names.JournalPath()}) {
+  for (const std::string& path :
+       {names.CheckpointPath(), names.JournalPath()}) {
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {
       return ErrnoStatus(errno, path, "remove");
     }
@@ -162,15 +106,30 @@ absl::Status RunLog::Remove(const std::string& folder) {
   return absl::OkStatus();
 }
 
-absl::Status RunLog::Load() {
-  SHOAL_ASSIGN_OR_RETURN(const std::string file, ReadFile(CheckpointPath()));
-  const absl::Status damaged =
-      absl::DataLossError(absl::StrCat(CheckpointPath(), ": is damaged"));
-  ByteReader frame(file);
-  if (frame.Bytes(kMagic.size()) != kMagic) return damaged;
-  const uint32_t checksum = frame.U32();
-  if (!frame.ok() || Crc32(frame.rest()) != checksum) return damaged;
-  ByteReader in(frame.rest());
+std::string RunLog::Encode(const Checkpoint& checkpoint, int64_t journal_bytes,
+                           absl::Duration earlier) const {
+  std::string out;
+  AppendSized(out, LongVersion());
+  AppendSized(out, fingerprint_);
+  AppendU64(out, journal_bytes);
+  AppendU64(out, absl::ToInt64Microseconds(earlier));
+  AppendU64(out, checkpoint.round);
+  AppendU64(out, checkpoint.trainings.num_trainings);
+  AppendF64(out, absl::ToDoubleSeconds(checkpoint.trainings.busy));
+  AppendF64(out, absl::ToDoubleSeconds(checkpoint.trainings.longest));
+  AppendF64(out, absl::ToDoubleSeconds(checkpoint.trainings.bound));
+  AppendSized(out, checkpoint.model);
+  AppendSized(out, checkpoint.optimizer_state);
+  AppendU64(out, checkpoint.device_values.size());
+  for (const auto& [device, values] : checkpoint.device_values) {
+    AppendU64(out, device);
+    AppendSized(out, values);
+  }
+  return out;
+}
+
+// Returns how many bytes of the journal it is about.
+absl::StatusOr<int64_t> RunLog::Decode(ByteReader& in) {
   const absl::string_view version = in.Sized();
   if (version != LongVersion()) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -181,7 +140,7 @@ absl::Status RunLog::Load() {
     return absl::FailedPreconditionError(
         absl::StrCat(folder_, ": is of another scenario; begin it anew"));
   }
-  const auto num_bytes = static_cast<int64_t>(in.U64());
+  const auto journal_bytes = static_cast<int64_t>(in.U64());
   earlier_ = absl::Microseconds(static_cast<int64_t>(in.U64()));
   known_.round = static_cast<int64_t>(in.U64());
   known_.trainings.num_trainings = static_cast<int64_t>(in.U64());
@@ -195,34 +154,51 @@ absl::Status RunLog::Load() {
     const auto device = static_cast<int64_t>(in.U64());
     known_.device_values[device] = std::string(in.Sized());
   }
-  if (!in.ok() || !in.rest().empty()) return damaged;
-  has_device_values_ = true;
+  if (!in.ok()) return Damaged();
+  has_device_values_ = known_.round > 0;
   models_[Sha256(known_.model)] = known_.model;
-  SHOAL_ASSIGN_OR_RETURN(journal_, Journal::Open(JournalPath(), num_bytes));
+  return journal_bytes;
+}
+
+absl::Status RunLog::Damaged() const {
+  return absl::DataLossError(absl::StrCat(CheckpointPath(), ": is damaged"));
+}
+
+absl::Status RunLog::Load() {
+  SHOAL_ASSIGN_OR_RETURN(const std::string file, ReadFile(CheckpointPath()));
+  ByteReader in(file);
+  if (in.Bytes(kMagic.size()) != kMagic) return Damaged();
+  const uint32_t checksum = in.U32();
+  if (!in.ok() || Crc32(in.rest()) != checksum) return Damaged();
+  SHOAL_ASSIGN_OR_RETURN(const int64_t journal_bytes, Decode(in));
+  if (!in.rest().empty()) return Damaged();
+  SHOAL_ASSIGN_OR_RETURN(journal_, Journal::Open(JournalPath(), journal_bytes));
+  records_ = std::move(journal_->records());
   return absl::OkStatus();
 }
 
+std::string RunLog::Image() const {
+  std::string image = Encode(known_, /*journal_bytes=*/0, earlier_);
+  for (const std::string& record : records_) AppendSized(image, record);
+  return image;
+}
+
+absl::StatusOr<std::unique_ptr<RunLog>> RunLog::Copy(absl::string_view image,
+                                                     std::string fingerprint) {
+  std::unique_ptr<RunLog> log(new RunLog("the crew", std::move(fingerprint)));
+  ByteReader in(image);
+  SHOAL_RETURN_IF_ERROR(log->Decode(in).status());
+  while (in.ok() && !in.rest().empty()) log->records_.emplace_back(in.Sized());
+  SHOAL_CHECK(in.ok());
+  return log;
+}
+
 absl::Status RunLog::Save(const Checkpoint& checkpoint) {
-  SHOAL_CHECK(!is_replaying());
+  SHOAL_CHECK(journal_ != nullptr && !is_replaying());
   const absl::Time start = absl::Now();
-  SHOAL_ASSIGN_OR_RETURN(const int64_t num_bytes, journal_->Sync());
-  std::string body;
-  AppendSized(body, LongVersion());
-  AppendSized(body, fingerprint_);
-  AppendU64(body, num_bytes);
-  AppendU64(body, absl::ToInt64Microseconds(earlier_ + (start - began_)));
-  AppendU64(body, checkpoint.round);
-  AppendU64(body, checkpoint.trainings.num_trainings);
-  AppendF64(body, absl::ToDoubleSeconds(checkpoint.trainings.busy));
-  AppendF64(body, absl::ToDoubleSeconds(checkpoint.trainings.longest));
-  AppendF64(body, absl::ToDoubleSeconds(checkpoint.trainings.bound));
-  AppendSized(body, checkpoint.model);
-  AppendSized(body, checkpoint.optimizer_state);
-  AppendU64(body, checkpoint.device_values.size());
-  for (const auto& [device, values] : checkpoint.device_values) {
-    AppendU64(body, device);
-    AppendSized(body, values);
-  }
+  SHOAL_ASSIGN_OR_RETURN(const int64_t journal_bytes, journal_->Sync());
+  const std::string body =
+      Encode(checkpoint, journal_bytes, earlier_ + (start - began_));
   std::string file(kMagic);
   AppendU32(file, Crc32(body));
   file += body;
@@ -232,8 +208,12 @@ absl::Status RunLog::Save(const Checkpoint& checkpoint) {
   return absl::OkStatus();
 }
 
+void RunLog::Add(absl::string_view record) {
+  if (journal_ != nullptr) journal_->Add(record);
+}
+
 bool RunLog::IsDue() const {
-  if (is_replaying()) return false;
+  if (journal_ == nullptr || is_replaying()) return false;
   if (save_interval_ == absl::ZeroDuration()) return true;
   return absl::Now() - saved_ >= std::max(save_interval_, cost_ * kSaveShare);
 }
@@ -247,8 +227,8 @@ std::optional<std::map<int64_t, std::string>> RunLog::TakeDeviceValues() {
 
 // The rest of the next record. REQUIRES: is_replaying().
 absl::StatusOr<std::string> RunLog::Next(char kind, int64_t id) {
-  std::string record = std::move(journal_->records().front());
-  journal_->records().pop_front();
+  std::string record = std::move(records_.front());
+  records_.pop_front();
   const std::string head = Head(kind, id);
   if (record.compare(0, head.size(), head) != 0) {
     status_.Update(absl::DataLossError(absl::StrCat(
@@ -267,13 +247,18 @@ absl::StatusOr<LocalUpdate> RunLog::Training(
     SHOAL_ASSIGN_OR_RETURN(const std::string record, Next(kTraining, device));
     ByteReader in(record);
     SHOAL_RETURN_IF_ERROR(ReadStatus(in));
-    return ReadUpdate(in);
+    LocalUpdate update = ReadFacts(in);
+    SetNorm(in.F64(), update.delta);
+    return update;
   }
   absl::StatusOr<LocalUpdate> update = compute();
   std::string record = Head(kTraining, device);
   AppendStatus(record, update.status());
-  if (update.ok()) AppendUpdate(record, *update);
-  journal_->Add(record);
+  if (update.ok()) {
+    AppendFacts(record, *update);
+    AppendF64(record, NormOf(update->delta));
+  }
+  Add(record);
   return update;
 }
 
@@ -304,8 +289,8 @@ absl::StatusOr<RoundOutput> RunLog::Output(
     absl::StatusOr<RoundOutput> output = compute();
     std::string record = Head(kOutput, round.id);
     AppendStatus(record, output.status());
-    if (output.ok()) AppendResult(record, output->result);
-    journal_->Add(record);
+    if (output.ok()) AppendRound(record, output->result);
+    Add(record);
     return output;
   }
   SHOAL_ASSIGN_OR_RETURN(const std::string record, Next(kOutput, round.id));
@@ -346,7 +331,7 @@ absl::StatusOr<Score> RunLog::Test(
   SHOAL_ASSIGN_OR_RETURN(const Score score, compute());
   std::string record = Head(kTest, round);
   AppendScore(record, score);
-  journal_->Add(record);
+  Add(record);
   return score;
 }
 

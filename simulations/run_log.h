@@ -13,6 +13,7 @@
 #define SHOAL_SIMULATIONS_RUN_LOG_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,7 +23,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/bytes.h"
 #include "base/digest.h"
 #include "coordinator/engine/rows.h"
 #include "learning/batch.h"
@@ -55,6 +59,10 @@ class RunLog {
   // at work; DATA_LOSS when it is damaged.
   static absl::StatusOr<std::unique_ptr<RunLog>> Resume(
       const std::string& folder, std::string fingerprint);
+  // The same log for other processes of a crew: one that is written nowhere.
+  std::string Image() const;
+  static absl::StatusOr<std::unique_ptr<RunLog>> Copy(absl::string_view image,
+                                                      std::string fingerprint);
   // Of no use after the run's end.
   static absl::Status Remove(const std::string& folder);
 
@@ -76,7 +84,7 @@ class RunLog {
   // The first answer that did not fit: the run must end with it.
   const absl::Status& status() const { return status_; }
   // Whether the next answer comes from the log.
-  bool is_replaying() const { return !journal_->records().empty(); }
+  bool is_replaying() const { return !records_.empty(); }
   // The round up to which all is known; 0: none is.
   int64_t known_rounds() const { return known_.round; }
   // What the run had taken when the log ended.
@@ -103,7 +111,12 @@ class RunLog {
   RunLog(std::string folder, std::string fingerprint)
       : folder_(std::move(folder)), fingerprint_(std::move(fingerprint)) {}
 
+  std::string Encode(const Checkpoint& checkpoint, int64_t journal_bytes,
+                     absl::Duration earlier) const;
+  absl::StatusOr<int64_t> Decode(ByteReader& in);
+  absl::Status Damaged() const;
   absl::Status Load();
+  void Add(absl::string_view record);
   absl::StatusOr<std::string> Next(char kind, int64_t id);
   std::string ModelLike(const Digest& digest);
   std::string CheckpointPath() const { return folder_ + "/checkpoint"; }
@@ -111,14 +124,15 @@ class RunLog {
 
   const std::string folder_;
   const std::string fingerprint_;
-  std::unique_ptr<Journal> journal_;
-  Checkpoint known_;  // where the log ends
+  std::unique_ptr<Journal> journal_;  // null: a copy
+  std::deque<std::string> records_;   // still to be asked for
+  Checkpoint known_;                  // where the log ends
   bool has_device_values_ = false;
   absl::Status status_;
   absl::Duration save_interval_ = absl::Seconds(1);
   absl::Duration earlier_;
-  absl::Time began_;
-  absl::Time saved_;
+  const absl::Time began_ = absl::Now();
+  absl::Time saved_ = began_;
   absl::Duration cost_;  // of the last Save
   std::string initial_model_;
   // By what they are or stand for.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "simulations/live/live_options.h"
 #include "simulations/live/live_run.h"
 #include "simulations/live/summary.h"
+#include "simulations/mpi/mpi_crew.h"
 #include "simulations/results/built_in_scenarios.h"
 #include "simulations/results/progress.h"
 #include "simulations/run/partition_picture.h"
@@ -56,10 +58,14 @@ int Columns(std::FILE* file) {
 }
 
 // The coordinator is one of its own: nobody whom the user could reach.
-protocol::ExitCode Fail(const absl::Status& status) {
-  PrintError("shoal-sim", status);
+protocol::ExitCode ExitCodeOf(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? protocol::kExitUsage
                                          : protocol::kExitFailure;
+}
+
+protocol::ExitCode Fail(const absl::Status& status) {
+  PrintError("shoal-sim", status);
+  return ExitCodeOf(status);
 }
 
 int Live(const LiveOptions& options) {
@@ -131,14 +137,26 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                  "print the summary as JSON, the progress on standard error");
 }
 
-int RunOne(const RunOptions& options) {
+// A process of a crew that is not its first has nothing to say.
+void BeSilent() {
+  SHOAL_CHECK(std::freopen("/dev/null", "w", stdout) != nullptr);
+}
+
+int RunOne(RunOptions options) {
+  const std::unique_ptr<Crew> crew = JoinCrew();
+  const bool is_first = crew == nullptr || crew->is_first();
+  if (!is_first) BeSilent();
+  if (crew != nullptr && options.threads == 0) options.threads = 1;
   CatchSignals();
-  std::FILE* const out = options.json ? stderr : stdout;
+  std::FILE* const out = options.json && is_first ? stderr : stdout;
   ProgressDisplay display(out, Columns(out));
-  const absl::StatusOr<RunSummary> summary = RunScenario(
-      options,
-      {.display = display, .interrupted = [] { return interrupted.load(); }});
+  const absl::StatusOr<RunSummary> summary =
+      RunScenario(options, {.display = display,
+                            .interrupted = [] { return interrupted.load(); },
+                            .crew = crew.get()});
   display.Finish();
+  if (!is_first)
+    return summary.ok() ? protocol::kExitOk : ExitCodeOf(summary.status());
   if (!summary.ok()) return Fail(summary.status());
   const std::string text =
       options.json ? RunSummaryJson(*summary) : "\n" + RunSummaryText(*summary);
@@ -154,6 +172,7 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
       "Examples:\n"
       "  shoal-sim run demo\n"
       "  shoal-sim run my_scenario.yaml --out results --threads 2\n"
+      "  mpirun -n 8 shoal-sim run my_scenario.yaml --out results\n"
       "  shoal-sim run demo --set training.learning_rate=0.05 --set "
       "population.devices=200 --seed 3");
   run->add_option("SCENARIO", options.scenario,
@@ -168,8 +187,8 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
                   "their own")
       ->check(configuration::WholeNumber(0));
   run->add_option("--threads", options.threads,
-                  "that train (default: one per core); the results are the "
-                  "same for any number")
+                  "that train (default: one per core; under mpirun one per "
+                  "process); the results are the same for any number")
       ->check(configuration::WholeNumber(1));
   run->add_option("--out", options.out,
                   "folder for rounds.csv, devices.csv, summary.json, "

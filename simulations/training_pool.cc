@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "simulations/update_record.h"
 
 namespace shoal::simulations {
 
@@ -109,6 +111,7 @@ absl::StatusOr<LocalUpdate> TrainingPool::Await(
       RunNext();
     } else if (task->state == Task::kWaiting) {
       FormBatch(task);
+      if (options_.crew != nullptr) ShareBatch();
     } else {
       changed_.Wait(mutex_);  // another thread computes it
     }
@@ -141,6 +144,40 @@ void TrainingPool::FormBatch(const std::shared_ptr<Task>& task) {
       batch_.begin(), batch_.end(),
       [](const auto& a, const auto& b) { return a->job.flops > b->job.flops; });
   changed_.NotifyAll();
+}
+
+void TrainingPool::ShareBatch() {
+  Crew& crew = *options_.crew;
+  const std::vector<std::shared_ptr<Task>> all = batch_;
+  const auto owner = [&](size_t i) {
+    return static_cast<int>(i) % crew.size();
+  };
+  batch_.clear();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (owner(i) == crew.rank()) batch_.push_back(all[i]);
+  }
+  changed_.NotifyAll();
+  while (HasNext()) RunNext();
+  for (const auto& task : batch_) {
+    while (task->state != Task::kDone) changed_.Wait(mutex_);
+  }
+  for (int sender = 0; sender < crew.size(); ++sender) {
+    std::string bytes;
+    for (size_t i = 0; i < all.size() && sender == crew.rank(); ++i) {
+      if (owner(i) == sender) AppendResult(bytes, *all[i]->result);
+    }
+    bytes = crew.Broadcast(sender, std::move(bytes));
+    if (sender == crew.rank()) continue;
+    ByteReader in(bytes);
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (owner(i) != sender) continue;
+      all[i]->result = ReadResult(in);
+      all[i]->job.compute = nullptr;  // with what it holds
+      all[i]->state = Task::kDone;
+      ++held_;
+    }
+    SHOAL_CHECK(in.ok() && in.rest().empty());
+  }
 }
 
 void TrainingPool::RunNext() {

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "base/mutex.h"
 #include "learning/local_update.h"
+#include "simulations/crew.h"
 
 namespace shoal::simulations {
 
@@ -44,6 +45,9 @@ class TrainingPool {
     // How many results will still be asked for before what is computed now is
     // out of date; asked by the thread that waits. Empty: all.
     std::function<int64_t()> num_wanted = {};
+    // Others that compute a part, all with the same pool and the same jobs.
+    // Null: nobody does.
+    Crew* crew = nullptr;
   };
 
   explicit TrainingPool(Options options);
@@ -103,6 +107,9 @@ class TrainingPool {
   void RunNext() SHOAL_REQUIRES(mutex_);
   // What is computed together with `task`. REQUIRES: !HasNext().
   void FormBatch(const std::shared_ptr<Task>& task) SHOAL_REQUIRES(mutex_);
+  // Computes this process's part of the batch, and exchanges results with the
+  // others: then all of it is done.
+  void ShareBatch() SHOAL_REQUIRES(mutex_);
 
   const Options options_;
   Mutex mutex_;

@@ -10,10 +10,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/bytes.h"
 #include "base/child_process.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/program_error.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "base/version.h"
@@ -32,6 +34,7 @@
 #include "simulations/run/runs_report.h"
 #include "simulations/run/scenario_population.h"
 #include "simulations/run_log.h"
+#include "simulations/update_record.h"
 
 namespace shoal::simulations {
 namespace {
@@ -100,6 +103,7 @@ class Run {
   Run(const RunOptions& options, const RunEnvironment& environment)
       : options_(options),
         environment_(environment),
+        crew_(environment.crew),
         start_(clock_.Monotonic()),
         num_threads_(
             options.threads > 0
@@ -109,20 +113,34 @@ class Run {
         threads_(num_threads_) {}
 
   absl::StatusOr<RunSummary> Do() {
-    SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(Prepare()));
+    SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OfAll(Prepare())));
+    SHOAL_RETURN_IF_ERROR(protocol::AsWrongInput(OpenFolder()));
     absl::StatusOr<RunSummary> summary = TrainAndConclude();
-    if (!absl::IsCancelled(summary.status())) return summary;
-    return absl::CancelledError(absl::StrCat(
-        "interrupted; this goes on: shoal-sim resume ", results_->path()));
+    if (absl::IsCancelled(summary.status())) {
+      return absl::CancelledError(
+          absl::StrCat("interrupted; this goes on: shoal-sim resume ",
+                       is_first() ? results_->path() : "DIR"));
+    }
+    if (!summary.ok() && crew_ != nullptr) {
+      PrintError("shoal-sim", summary.status());
+      crew_->End(protocol::kExitFailure);
+    }
+    return summary;
   }
 
  private:
   absl::StatusOr<RunSummary> TrainAndConclude() {
     SHOAL_ASSIGN_OR_RETURN(const FederationResult result, Train());
+    if (!is_first()) return RunSummary();
     return Conclude(result);
   }
+  bool is_first() const { return crew_ == nullptr || crew_->is_first(); }
+  absl::Status OfAll(absl::Status own);
   absl::Status Prepare();
   absl::Status OpenFolder();
+  absl::Status OpenOwnFolder(const std::string& yaml,
+                             const std::string& fingerprint);
+  void Announce();
   absl::StatusOr<FederationResult> Train();
   absl::Status OnRound(const RoundNews& news);
   absl::StatusOr<learning::Score> TestOf(const std::string& model);
@@ -143,6 +161,7 @@ class Run {
 
   const RunOptions& options_;
   const RunEnvironment& environment_;
+  Crew* const crew_;  // null: alone
   const RealClock clock_;
   const absl::Duration start_;
   const int num_threads_;
@@ -162,6 +181,7 @@ class Run {
   ProgressState progress_;
   learning::StoredModel initial_;
   learning::Moment now_;  // of the last score
+  bool crew_stops_ = false;
   std::vector<RoundLine> lines_;
   FleetTotals totals_;  // as of the last line
   int64_t samples_ = 0;
@@ -191,7 +211,6 @@ absl::Status Run::Prepare() {
                                                  scenario_.devices));
   progress_.measure = MeasureOf(*model_);
   progress_.rounds = scenario_.task.rounds;
-  const std::string classes = ClassesText(scenario_);
   if (data_->drifts() && (scenario_.simulation.local_baseline ||
                           scenario_.simulation.central_baseline)) {
     return absl::InvalidArgumentError(
@@ -205,23 +224,60 @@ absl::Status Run::Prepare() {
         "most ",
         kMostAlone, " devices and a model without private layers"));
   }
-  // The last that can fail: nothing is made for what cannot be run.
-  SHOAL_RETURN_IF_ERROR(OpenFolder());
+  return absl::OkStatus();
+}
+
+// The first error of all, for all.
+absl::Status Run::OfAll(absl::Status own) {
+  if (crew_ == nullptr) return own;
+  absl::Status first;
+  for (int rank = 0; rank < crew_->size(); ++rank) {
+    std::string bytes;
+    if (rank == crew_->rank()) AppendStatus(bytes, own);
+    bytes = crew_->Broadcast(rank, std::move(bytes));
+    ByteReader in(bytes);
+    first.Update(ReadStatus(in));
+  }
+  return first;
+}
+
+// Nothing is made for what cannot be run.
+absl::Status Run::OpenFolder() {
+  const std::string yaml = configuration::ScenarioYaml(scenario_);
+  const std::string fingerprint = Sha256(yaml).ToHex();
+  SHOAL_RETURN_IF_ERROR(
+      OfAll(is_first() ? OpenOwnFolder(yaml, fingerprint) : absl::OkStatus()));
+  if (crew_ != nullptr) {
+    const std::string image =
+        crew_->Broadcast(0, is_first() ? log_->Image() : std::string());
+    if (!is_first()) {
+      SHOAL_ASSIGN_OR_RETURN(log_, RunLog::Copy(image, fingerprint));
+    }
+  }
+  Announce();
+  return absl::OkStatus();
+}
+
+void Run::Announce() {
+  const std::string classes = ClassesText(scenario_);
+  const int all = num_threads_ * (crew_ == nullptr ? 1 : crew_->size());
   environment_.display.Say(absl::StrCat(
       scenario_.task.name, ": ", scenario_.devices, " devices",
       classes.empty() ? "" : absl::StrCat(" (", classes, ")"), ", ",
       scenario_.task.model.ToString(), ", ", scenario_.task.rounds, " rounds, ",
-      num_threads_, num_threads_ == 1 ? " thread" : " threads"));
+      all, all == 1 ? " thread" : " threads",
+      crew_ == nullptr
+          ? ""
+          : absl::StrCat(" of ", crew_->size(),
+                         crew_->size() == 1 ? " process" : " processes")));
   if (log_->is_replaying()) {
     environment_.display.Say(
         absl::StrCat("up to round ", log_->known_rounds(), " from its log"));
   }
-  return absl::OkStatus();
 }
 
-absl::Status Run::OpenFolder() {
-  const std::string yaml = configuration::ScenarioYaml(scenario_);
-  const std::string fingerprint = Sha256(yaml).ToHex();
+absl::Status Run::OpenOwnFolder(const std::string& yaml,
+                                const std::string& fingerprint) {
   if (options_.resume) {
     SHOAL_ASSIGN_OR_RETURN(results_, ResultsFolder::Reopen(options_.out, yaml));
     SHOAL_ASSIGN_OR_RETURN(log_, RunLog::Resume(results_->path(), fingerprint));
@@ -244,7 +300,11 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.thin_above = plan.thin_above;
   options.time_limit = plan.time_limit;
   options.forget_history = true;
-  options.keep_going = [this] { return !environment_.interrupted(); };
+  // What one process is told all must know at the same moment.
+  options.keep_going = [this] {
+    return crew_ == nullptr ? !environment_.interrupted() : !crew_stops_;
+  };
+  options.crew = crew_;
   options.on_round = [this](const RoundNews& news) { return OnRound(news); };
   options.run_log = log_.get();
   SHOAL_ASSIGN_OR_RETURN(options.initial_model, InitialModel(options));
@@ -254,6 +314,10 @@ absl::StatusOr<FederationResult> Run::Train() {
 }
 
 absl::Status Run::OnRound(const RoundNews& news) {
+  if (crew_ != nullptr) {
+    crew_stops_ =
+        !crew_->Broadcast(0, environment_.interrupted() ? "stop" : "").empty();
+  }
   RoundLine line;
   line.id = news.row.id;
   line.round = news.row.number;
@@ -269,7 +333,10 @@ absl::Status Run::OnRound(const RoundNews& news) {
   if (line.committed) {
     samples_ += news.row.total_examples * scenario_.task.training.epochs;
     const bool is_last = line.round == scenario_.task.rounds;
-    if (is_last || line.round % scenario_.simulation.evaluate_every == 0) {
+    const bool is_due =
+        is_last || line.round % scenario_.simulation.evaluate_every == 0;
+    // Of a crew the first alone has use for scores.
+    if (is_due && (is_first() || log_->is_replaying())) {
       now_ = {line.round, news.time};
       SHOAL_ASSIGN_OR_RETURN(line.test, log_->Test(line.round, [&] {
         return TestOf(news.model);

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "configuration/programs.h"
 #include "learning/batch.h"
+#include "simulations/crew.h"
 #include "simulations/federation.h"
 #include "simulations/results/measure.h"
 #include "simulations/results/progress.h"
@@ -34,6 +35,9 @@ struct RunOptions {
 struct RunEnvironment {
   ProgressDisplay& display;
   std::function<bool()> interrupted;
+  // Of which this process is one; may be null. Its first process alone writes
+  // results, and is asked whether it was interrupted.
+  Crew* crew = nullptr;
 };
 
 // A line of rounds.csv, and a point of the curves.
@@ -91,7 +95,9 @@ struct RunSummary {
 // INVALID_ARGUMENT names the option or the place in the file; NOT_FOUND.
 absl::StatusOr<configuration::Scenario> ScenarioFor(const RunOptions& options);
 
-// Errors: as ScenarioFor; of the data; CANCELLED when interrupted;
+// Of a crew all return together, the first one with the summary. Errors that
+// one meets before the others train are returned by all; later ones end the
+// crew. Errors: as ScenarioFor; of the data; CANCELLED when interrupted;
 // DEADLINE_EXCEEDED at the scenario's time limit.
 absl::StatusOr<RunSummary> RunScenario(const RunOptions& options,
                                        const RunEnvironment& environment);

@@ -40,6 +40,8 @@ population:
 seed: 7
 )";
 
+constexpr char kMpirun[] = "/usr/bin/mpirun";
+
 class RunTest : public ::testing::Test {
  protected:
   RunTest() { EXPECT_THAT(WriteFileAtomically(scenario_, kScenario), IsOk()); }
@@ -51,17 +53,36 @@ class RunTest : public ::testing::Test {
     return exit.has_value() && exit->signal == 0 ? exit->code : -1;
   }
   std::unique_ptr<ChildProcess> Start(std::vector<std::string> arguments) {
-    const std::string bin = std::filesystem::path(ExecutableFolder())
-                                .parent_path()
-                                .append("bin/shoal-sim");
-    arguments.insert(arguments.begin(), bin);
+    arguments.insert(arguments.begin(), Program());
+    return StartCommand(arguments);
+  }
+  std::unique_ptr<ChildProcess> StartCommand(
+      const std::vector<std::string>& command) {
     std::filesystem::remove(log_);
-    auto process =
-        ChildProcess::Start({.command = arguments,
-                             .environment = {"TMPDIR=" + folder_.path()},
-                             .log_path = log_});
+    auto process = ChildProcess::Start(
+        {.command = command,
+         .environment = {"TMPDIR=" + folder_.path(),
+                         // Open MPI: as root, on this machine alone.
+                         "OMPI_ALLOW_RUN_AS_ROOT=1",
+                         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+                         "OMPI_MCA_btl=self,vader",
+                         "OMPI_MCA_oob_tcp_if_include=lo"},
+         .log_path = log_});
     EXPECT_THAT(process, IsOk());
     return *std::move(process);
+  }
+  static std::string Program() {
+    return std::filesystem::path(ExecutableFolder())
+        .parent_path()
+        .append("bin/shoal-sim");
+  }
+  // Of `processes` together.
+  int CallCrew(int processes, const std::vector<std::string>& arguments) {
+    std::vector<std::string> command = {kMpirun, "--oversubscribe", "-n",
+                                        std::to_string(processes), Program()};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const auto exit = StartCommand(command)->Wait(absl::Seconds(100));
+    return exit.has_value() && exit->signal == 0 ? exit->code : -1;
   }
   std::string Log() { return TailOfFile(log_, 100); }
   std::string Out(const std::string& file, const std::string& run = "out") {
@@ -173,6 +194,28 @@ TEST_F(RunTest, SweepRunsWhatIsMissingAndCompares) {
   EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/c.html"));
 }
 
+TEST_F(RunTest, NumberOfProcessesChangesNothing) {
+  if (!std::filesystem::exists(kMpirun)) {
+    GTEST_SKIP() << "there is no " << kMpirun
+                 << ": several processes are not tested";
+  }
+  ASSERT_EQ(Call({"run", scenario_, "--out", out_}), 0) << Log();
+  for (const int processes : {1, 2, 4}) {
+    const std::string name = std::to_string(processes);
+    ASSERT_EQ(CallCrew(processes, {"run", scenario_, "--out",
+                                   folder_.path() + "/" + name}),
+              0)
+        << Log();
+    EXPECT_THAT(Log(), HasSubstr("of " + name + " process"));
+    for (const char* file :
+         {"rounds.csv", "devices.csv", "models/version-000004.shoal"}) {
+      EXPECT_TRUE(Out(file) == Out(file, name)) << file << " of " << name;
+    }
+  }
+  EXPECT_EQ(CallCrew(2, {"run", "/nowhere.yaml"}), 2);
+  EXPECT_THAT(Log(), HasSubstr("there is no such file"));
+}
+
 TEST_F(RunTest, KilledRunGoesOnToTheSameEnd) {
   const std::vector<std::string> run = {"run", scenario_, "--set",
                                         "rounds=1200", "--out"};
@@ -188,7 +231,11 @@ TEST_F(RunTest, KilledRunGoesOnToTheSameEnd) {
   }
   process->Signal(SIGKILL);
   ASSERT_TRUE(process->Wait(absl::Seconds(20)).has_value());
-  ASSERT_EQ(Call({"resume", killed, "--threads", "1"}), 0) << Log();
+  if (std::filesystem::exists(kMpirun)) {
+    ASSERT_EQ(CallCrew(2, {"resume", killed}), 0) << Log();
+  } else {
+    ASSERT_EQ(Call({"resume", killed, "--threads", "1"}), 0) << Log();
+  }
   EXPECT_THAT(Log(), HasSubstr("from its log"));
   for (const char* file :
        {"rounds.csv", "devices.csv", "models/version-001200.shoal"}) {

@@ -67,7 +67,7 @@ class Crowd final : public Population {
 };
 
 inline FederationOptions OptionsFor(const Population& population, int cohort,
-                             int64_t rounds) {
+                                    int64_t rounds) {
   FederationOptions options;
   options.task.name = "crowd";
   options.task.population = "test";

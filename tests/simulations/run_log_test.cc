@@ -135,7 +135,8 @@ TEST_F(RunLogTest, RoundsThatFail) {
 TEST_F(RunLogTest, StateOfTheServersOptimiser) {
   const Crowd crowd = SlowCrowd(20);
   FederationOptions options = OptionsFor(crowd, 6, 15);
-  options.task.server_optimizer = configuration::AdamServerOptions{.learning_rate = 0.1};
+  options.task.server_optimizer =
+      configuration::AdamServerOptions{.learning_rate = 0.1};
   ExpectResumes(options);
 }
 
