@@ -37,6 +37,7 @@ FailureKind KindOfRefusal(RefusalCode code) {
     case RefusalCode::kTokenInvalid:
     case RefusalCode::kTokenExpired:
     case RefusalCode::kRoundOver:
+    case RefusalCode::kTooStale:
     case RefusalCode::kUnknownModel:
     case RefusalCode::kUploadTooLarge:
     case RefusalCode::kDigestConflict:

@@ -10,10 +10,39 @@
 namespace shoal::configuration {
 
 int RoundPolicy::max_assigned() const {
+  if (asynchronous.has_value()) return asynchronous->concurrency;
   // 1.1 * 30 is a little more than 33 in floating point.
   constexpr double kRounding = 1e-6;
   return std::max(
       cohort, static_cast<int>(std::ceil(cohort * over_selection - kRounding)));
+}
+
+int RoundPolicy::max_accepted() const {
+  return asynchronous.has_value() ? cohort : max_assigned();
+}
+
+absl::Status CheckAsynchronous(const Task& task) {
+  if (!task.round.asynchronous.has_value()) return absl::OkStatus();
+  if (std::holds_alternative<learning::ScaffoldLocal>(task.algorithm) ||
+      std::holds_alternative<learning::FedNovaLocal>(task.algorithm)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "does not go with algorithm.", learning::TraitsOf(task.algorithm).name,
+        ": it has not been analysed with updates of different versions, "
+        "expected fedavg, fedprox or fedsgd"));
+  }
+  if (task.round.weighting != Weighting::kUniform) {
+    return absl::InvalidArgumentError(
+        "needs round.weighting uniform: an update weighs what its staleness "
+        "says");
+  }
+  if (!task.training.sub_model_widths.empty() ||
+      !task.training.sub_model_layers.empty()) {
+    return absl::InvalidArgumentError(
+        "does not go with training.sub_model_widths and sub_model_layers: "
+        "parts of the model have not been analysed with updates of different "
+        "versions");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckServerHalf(const Task& task) {

@@ -25,6 +25,15 @@ enum class Weighting {
   kUniform = 2,   // 1
 };
 
+// Rounds that overlap; docs/explanation/rounds.md.
+struct AsynchronousRounds {
+  int concurrency = 1;              // >= 1: devices that work at the same time
+  int max_staleness = 10;           // >= 0: versions behind the newest
+  double staleness_exponent = 0.5;  // [0, 10]; aggregation/staleness.h
+  friend bool operator==(const AsynchronousRounds&,
+                         const AsynchronousRounds&) = default;
+};
+
 struct RoundPolicy {
   int cohort = 0;               // >= 1: reports that a round wants
   double over_selection = 1.3;  // [1, 10]
@@ -34,8 +43,13 @@ struct RoundPolicy {
   absl::Duration idle_window = absl::Seconds(30);
   Weighting weighting = Weighting::kExamples;
 
-  // ceil(cohort * over_selection): devices assigned to a round.
+  std::optional<AsynchronousRounds> asynchronous = {};
+
+  // ceil(cohort * over_selection): devices assigned to a round. Of asynchronous
+  // ones, where over_selection means nothing: those that work at a time.
   int max_assigned() const;
+  // The most updates that a round counts.
+  int max_accepted() const;
   friend bool operator==(const RoundPolicy&, const RoundPolicy&) = default;
 };
 
@@ -64,6 +78,10 @@ struct Task {
 // INVALID_ARGUMENT when what the coordinator does with updates, their weights
 // and the server optimiser, does not go with the task's algorithm.
 absl::Status CheckServerHalf(const Task& task);
+
+// INVALID_ARGUMENT when the task's rounds are asynchronous, and its algorithm,
+// weights or training have not been analysed with that.
+absl::Status CheckAsynchronous(const Task& task);
 
 // From and to the serialised shoal.v1.Task that the store keeps and the wire
 // carries. INVALID_ARGUMENT as "path: what is wrong, what was expected".

@@ -1,5 +1,6 @@
 #include "configuration/task_proto.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,9 @@ using protocol::RuleViolation;
 constexpr int64_t kMaxParameters = 268'435'456;
 // Of the cohort, in tenths: reports below which a round fails by default.
 constexpr int kDefaultMinReportsTenths = 8;
+// By default an update may be so many times further behind than the average
+// one, which is as many versions behind as cohorts work at the same time.
+constexpr int kDefaultStaleness = 10;
 
 // The value of a part that the rules have found right.
 template <typename T>
@@ -65,6 +69,21 @@ void CheckSubModels(const learning::Model& model, const v1::Training& training,
   if (!all.ok()) violations.push_back({"training", std::string(all.message())});
 }
 
+AsynchronousRounds AsynchronousOf(const v1::RoundPolicy& round) {
+  const v1::AsynchronousRounds& proto = round.asynchronous();
+  AsynchronousRounds rounds;
+  rounds.concurrency = static_cast<int>(proto.concurrency());
+  const int cohort = std::max(static_cast<int>(round.cohort()), 1);
+  rounds.max_staleness =
+      proto.has_max_staleness()
+          ? static_cast<int>(proto.max_staleness())
+          : kDefaultStaleness * ((rounds.concurrency + cohort - 1) / cohort);
+  if (proto.has_staleness_exponent()) {
+    rounds.staleness_exponent = proto.staleness_exponent();
+  }
+  return rounds;
+}
+
 RoundPolicy RoundOf(const v1::Task& task) {
   const v1::RoundPolicy& proto = task.round();
   RoundPolicy round;
@@ -80,7 +99,10 @@ RoundPolicy RoundOf(const v1::Task& task) {
   if (proto.has_idle_window()) {
     round.idle_window = protocol::FromProto(proto.idle_window());
   }
-  if (task.algorithm().has_scaffold()) round.weighting = Weighting::kUniform;
+  if (proto.has_asynchronous()) round.asynchronous = AsynchronousOf(proto);
+  if (task.algorithm().has_scaffold() || proto.has_asynchronous()) {
+    round.weighting = Weighting::kUniform;
+  }
   if (proto.has_weighting()) {
     round.weighting = static_cast<Weighting>(proto.weighting());
   }
@@ -104,7 +126,11 @@ void CheckAlgorithm(const learning::Model& model, const v1::Task& proto,
   Task task;
   task.algorithm = *algorithm;
   task.server_optimizer = FromProto(proto.server_optimizer());
+  task.training = *training;
   task.round = RoundOf(proto);
+  if (const absl::Status rounds = CheckAsynchronous(task); !rounds.ok()) {
+    violations.push_back({"round.asynchronous", std::string(rounds.message())});
+  }
   if (const absl::Status server = CheckServerHalf(task); !server.ok()) {
     violations.push_back(
         {absl::StrCat("algorithm.", name), std::string(server.message())});
@@ -149,7 +175,14 @@ void AddBelow(absl::string_view path, std::vector<RuleViolation> inner,
 v1::RoundPolicy RoundToProto(const RoundPolicy& round) {
   v1::RoundPolicy proto;
   proto.set_cohort(round.cohort);
-  proto.set_over_selection(round.over_selection);
+  if (round.asynchronous.has_value()) {
+    v1::AsynchronousRounds& rounds = *proto.mutable_asynchronous();
+    rounds.set_concurrency(round.asynchronous->concurrency);
+    rounds.set_max_staleness(round.asynchronous->max_staleness);
+    rounds.set_staleness_exponent(round.asynchronous->staleness_exponent);
+  } else {
+    proto.set_over_selection(round.over_selection);
+  }
   proto.set_min_reports(round.min_reports);
   proto.set_min_separation(round.min_separation);
   *proto.mutable_deadline() = protocol::ToProto(round.deadline);
@@ -169,6 +202,11 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
         {"round.min_reports",
          absl::StrCat(round.min_reports(), " is more than round.cohort, ",
                       round.cohort())});
+  }
+  if (round.has_asynchronous() && round.has_over_selection()) {
+    violations.push_back({"round.over_selection",
+                          "does not go with round.asynchronous, whose "
+                          "concurrency says how many devices work"});
   }
   if (proto.server_optimizer().sgd().nesterov() &&
       proto.server_optimizer().sgd().momentum() == 0) {

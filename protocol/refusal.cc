@@ -86,6 +86,12 @@ constexpr RefusalInfo kRefusals[] = {
      Fault::kNobody, false,
      "The round is sealed, committed or failed and takes no more reports.",
      "None is needed; the device checks in for another round."},
+    {RefusalCode::kTooStale, "too_stale", StatusCode::kFailedPrecondition,
+     Fault::kNobody, false,
+     "The model has moved on by more versions than "
+     "round.asynchronous.max_staleness since the device got it.",
+     "None is needed; the device checks in for the newest version. Raise "
+     "max_staleness, or lower concurrency, when many devices are that slow."},
     {RefusalCode::kUnknownModel, "unknown_model", StatusCode::kNotFound,
      Fault::kDevice, false, "The coordinator holds no model of that digest.",
      "Check in again for the current model."},

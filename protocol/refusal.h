@@ -33,6 +33,7 @@ enum class RefusalCode {
   kTokenInvalid,       // forged, or of another device or deployment
   kTokenExpired,
   kRoundOver,  // sealed, committed or failed
+  kTooStale,   // the model has moved on by too many versions
   kUnknownModel,
   kUploadTooLarge,
   kUploadOffset,    // chunks out of order: query and resume

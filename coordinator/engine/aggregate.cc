@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregation/server_algorithm.h"
+#include "aggregation/staleness.h"
 #include "base/status_macros.h"
 #include "learning/model.h"
 
@@ -141,6 +142,10 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
   SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
   std::vector<double> mean(setup.num_update_values());
   sum->Mean(absl::MakeSpan(mean), setup.sub_models);
+  if (round.asynchronous) {
+    const double weight = aggregation::MeanStalenessWeight(sum->totals());
+    for (double& value : mean) value *= weight;
+  }
   ShortenTo(round.norm_bound, absl::MakeSpan(mean));
   SHOAL_RETURN_IF_ERROR(algorithm->Step({mean, num_updates},
                                         absl::MakeSpan(model.parameters),

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "aggregation/staleness.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/failpoints.h"
 
@@ -13,6 +14,19 @@ namespace {
 
 using aggregation::Accumulator;
 using Uploads = std::vector<std::shared_ptr<Upload>>;
+
+// How many versions the model of an update is behind that of the round.
+int64_t StalenessOf(const RoundRow& row, const Upload& upload) {
+  return row.number - upload.assigned.number;
+}
+
+int64_t WeightOf(const TaskSetup& setup, const RoundRow& row,
+                 const Upload& upload) {
+  const auto& asynchronous = setup.task.round.asynchronous;
+  if (!asynchronous.has_value()) return upload.update.weight;
+  return aggregation::StalenessWeight(StalenessOf(row, upload),
+                                      asynchronous->staleness_exponent);
+}
 
 Accumulator Fold(const RunningTask& task, const RoundRow& row,
                  const Uploads& batch, ThreadPool* pool) {
@@ -25,8 +39,8 @@ Accumulator Fold(const RunningTask& task, const RoundRow& row,
   for (const auto& upload : batch) {
     const aggregation::ValidUpdate& update = upload->update;
     if (update.shape == 0) {
-      updates.push_back(
-          {update.decoded.delta, update.weight, update.decoded.report});
+      updates.push_back({update.decoded.delta, WeightOf(setup, row, *upload),
+                         update.decoded.report});
       continue;
     }
     whole.resize(setup.num_parameters());
@@ -39,15 +53,20 @@ Accumulator Fold(const RunningTask& task, const RoundRow& row,
   return sum;
 }
 
-std::vector<ContributionRow> RowsOf(const Uploads& batch) {
+std::vector<ContributionRow> RowsOf(const TaskSetup& setup,
+                                    const RoundRow& round,
+                                    const Uploads& batch) {
   std::vector<ContributionRow> rows;
   rows.reserve(batch.size());
   for (const auto& upload : batch) {
     ContributionRow row;
     row.device_id = upload->device_id;
     row.update_digest = upload->digest;
-    row.weight = upload->update.weight;
+    row.weight = WeightOf(setup, round, *upload);
     row.norm = upload->update.norm;
+    if (upload->assigned.round_id != round.id) {
+      row.earlier_round = upload->assigned.round_id;
+    }
     const learning::WorkLimit limit = upload->update.decoded.report.limit;
     if (limit != learning::WorkLimit::kNone) {
       absl::StrAppend(&row.outcome, ": ", learning::ToString(limit));
@@ -57,10 +76,9 @@ std::vector<ContributionRow> RowsOf(const Uploads& batch) {
   return rows;
 }
 
-absl::StatusOr<SegmentResult> WriteSegment(EngineCore& core,
-                                           const RoundRow& row,
-                                           const Accumulator& sum,
-                                           const Uploads& batch) {
+absl::StatusOr<SegmentResult> WriteSegment(
+    EngineCore& core, const RoundRow& row, const Accumulator& sum,
+    const Uploads& batch, absl::Span<const ContributionRow> contributions) {
   const std::string bytes = sum.Serialize();
   NewSegment segment;
   segment.round_id = row.id;
@@ -71,7 +89,7 @@ absl::StatusOr<SegmentResult> WriteSegment(EngineCore& core,
   }
   Failpoint("before_commit_segment");
   absl::StatusOr<SegmentResult> result =
-      core.deps.store.CommitSegment(segment, RowsOf(batch));
+      core.deps.store.CommitSegment(segment, contributions);
   if (result.ok() && result->kind == SegmentResult::kCommitted) {
     Failpoint("after_commit_segment");
   }
@@ -90,15 +108,17 @@ void Remember(RoundSum& kept, int64_t round_id, Accumulator sum) {
 }
 
 void Acknowledge(EngineCore& core, RunningTask& task, RunningRound& round,
-                 const Uploads& batch, int64_t segment_id, absl::Time now) {
+                 const Uploads& batch, std::vector<ContributionRow> rows,
+                 int64_t segment_id, absl::Time now) {
   MutexLock lock(core.mutex);
-  for (const auto& upload : batch) {
-    round.Count(upload->device_id, upload->digest, segment_id);
+  for (ContributionRow& row : rows) {
+    row.segment_id = segment_id;
+    round.Count(row);
   }
   // After all are counted: the receipts say how far the round is.
   for (const auto& upload : batch) {
-    core.Tell(*upload, core.ReceiptFor(task, round.row().id, upload->digest,
-                                       segment_id, now));
+    core.Tell(*upload, core.ReceiptFor(task, upload->assigned.round_id,
+                                       upload->digest, segment_id, now));
   }
 }
 
@@ -131,15 +151,17 @@ absl::Status CommitBatch(EngineCore& core, RunningTask& task,
   // Ends: every conflict makes the batch smaller.
   while (!batch.empty()) {
     Accumulator sum = Fold(task, row, batch, core.deps.fold_pool);
+    std::vector<ContributionRow> rows = RowsOf(*task.setup, row, batch);
     const absl::StatusOr<SegmentResult> result =
-        WriteSegment(core, row, sum, batch);
+        WriteSegment(core, row, sum, batch, rows);
     if (!result.ok()) {
       MutexLock lock(core.mutex);
       round.PutBack(std::move(batch));
       return result.status();
     }
     if (result->kind == SegmentResult::kCommitted) {
-      Acknowledge(core, task, round, batch, result->segment_id, now);
+      Acknowledge(core, task, round, batch, std::move(rows),
+                  result->segment_id, now);
       Remember(kept, row.id, std::move(sum));
       return absl::OkStatus();
     }
@@ -151,6 +173,10 @@ absl::Status CommitBatch(EngineCore& core, RunningTask& task,
     } else {
       MutexLock lock(core.mutex);
       task.stale = true;  // sealed or over, without us
+      if (row.asynchronous) {
+        round.PutBack(std::move(refused));  // for the next one
+        return absl::OkStatus();
+      }
     }
     ResolveUploads(core, task, round, refused, now);
     if (refused.empty()) {
@@ -166,20 +192,22 @@ absl::Status CommitBatch(EngineCore& core, RunningTask& task,
 void ResolveUploads(EngineCore& core, RunningTask& task, RunningRound& round,
                     const Uploads& uploads, absl::Time now) {
   for (const auto& upload : uploads) {
-    int64_t round_id = 0;
-    {
-      MutexLock lock(core.mutex);
-      round_id = round.row().id;
-    }
+    const int64_t round_id = upload->assigned.round_id;
     const absl::StatusOr<std::optional<ContributionRow>> row =
         core.deps.store.GetContribution(round_id, upload->device_id);
     MutexLock lock(core.mutex);
     if (row.ok() && row->has_value()) {
       const ContributionRow& counted = **row;
-      round.Count(counted.device_id, counted.update_digest, counted.segment_id);
+      // In the sum of this round, or in that of one which the rows will tell.
+      const bool here =
+          round_id == round.row().id && counted.earlier_round == 0;
+      if (here) round.Count(counted);
+      if (!here) task.stale = true;
       if (counted.update_digest == upload->digest) {
         core.Tell(*upload, core.ReceiptFor(task, round_id, upload->digest,
                                            counted.segment_id, now));
+        if (!here) round.Drop(*upload, RoundOver(round_id));
+        if (!here) round.Lose(upload->device_id);
         continue;
       }
     }

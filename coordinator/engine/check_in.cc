@@ -57,7 +57,8 @@ void CountFailedCall(EngineCore& core, const std::string& population,
 struct Place {
   std::shared_ptr<const TaskSetup> setup;
   std::shared_ptr<RunningRound> round;
-  RoundRow row;
+  Assigned assigned;
+  double norm_bound = 0;
   int64_t model_bytes = 0;
   bool reserved = false;  // still to be recorded
 };
@@ -222,14 +223,17 @@ class CheckInCall {
     if (task.round == nullptr || task.row.state != TaskState::kActive) {
       return false;
     }
-    const Participant* self = task.round->Find(device_.id);
+    const RunningRound& round = *task.round;
+    const Participant* self = round.Find(device_.id);
     if (self == nullptr || self->standing != Participant::kAssigned) {
       return false;
     }
     const bool reported =
         self->upload != nullptr && self->upload->phase == Upload::kQueued;
-    return !reported && task.round->row().state == RoundState::kCollecting &&
-           task.round->takes_reports() && now_ < task.round->row().deadline;
+    const bool collects =
+        round.row().asynchronous || round.row().state == RoundState::kCollecting;
+    return !reported && collects && round.takes_reports() &&
+           now_ < round.DeadlineOf(*self);
   }
 
   Offer Admit(RunningTask& task, const std::vector<RunningTask*>& tasks,
@@ -244,7 +248,7 @@ class CheckInCall {
                   LongDelay(core_.pace_bounds(), core_.deps.rng.Uniform()),
                   std::move(why));
     }
-    if (task.round != nullptr && task.round->Find(device_.id) != nullptr) {
+    if (task.round != nullptr && task.round->TakesPart(device_.id)) {
       return Wait(
           RefusalCode::kAlreadyContributed,
           core_.PaceAfterContribution(task, now_),
@@ -261,8 +265,9 @@ class CheckInCall {
     }
     if (task.round == nullptr || !task.round->HasRoom() ||
         (task.round->row().state == RoundState::kCollecting &&
+         !task.round->row().asynchronous &&
          now_ >= task.round->row().deadline)) {
-      return Wait(RefusalCode::kRoundFull, core_.PaceOf(task, 0, now_),
+      return Wait(RefusalCode::kRoundFull, core_.PaceUntilPlace(task, now_),
                   RoundFullSentence(task));
     }
     return PlaceIn(task, /*reserve=*/true);
@@ -292,24 +297,29 @@ class CheckInCall {
         return separation;
       }
     }
+    if (task.round != nullptr && task.round->HasEarlierUpdateOf(device_.id)) {
+      return separation;
+    }
     if (!participation.last_contribution.has_value()) return 0;
     const int64_t next = participation.committed_rounds + 1;
     return *participation.last_contribution + separation - next;
   }
 
   Place PlaceIn(RunningTask& task, bool reserve) SHOAL_REQUIRES(core_.mutex) {
-    if (reserve) {
-      task.round->Reserve(device_.id, now_, task.setup->task.round.deadline);
-    }
-    return Place{task.setup, task.round, task.round->row(), task.model_bytes,
-                 reserve};
+    RunningRound& round = *task.round;
+    if (reserve) round.Reserve(device_.id, now_);
+    const Participant& self = *round.Find(device_.id);
+    Assigned assigned = self.assigned;
+    assigned.deadline = round.DeadlineOf(self);
+    return Place{task.setup,       task.round, assigned, round.row().norm_bound,
+                 task.model_bytes, reserve};
   }
 
   // Writes the admission; a wait when the round has closed in the meantime.
   absl::StatusOr<std::optional<RetryAfter>> Record(const Place& place) {
     const absl::Status status =
         core_.NotedIfTrouble(core_.deps.store.RecordAssignment(
-            place.row.id, device_.id, now_, place.row.deadline));
+            place.assigned.round_id, device_.id, now_, place.assigned.deadline));
     // An earlier attempt whose outcome we did not learn.
     const bool known = absl::IsAlreadyExists(status);
     if (status.ok()) Failpoint("after_assignment");
@@ -318,7 +328,7 @@ class CheckInCall {
     RunningTask& task = *core_.FindTask(place.setup->task.name);
     if (!status.ok()) task.stale = true;
     if (status.ok() || known) {
-      place.round->Assign(device_.id, place.row.deadline);
+      place.round->Assign(device_.id, place.assigned);
       if (place.round->takes_reports()) return std::nullopt;
     } else {
       place.round->CancelReservation(device_.id);
@@ -332,17 +342,17 @@ class CheckInCall {
     const configuration::Task& task = place.setup->task;
     protocol::Assignment assignment;
     assignment.task = task.name;
-    assignment.round_id = place.row.id;
-    assignment.round_number = place.row.number;
-    assignment.model = {place.row.base_model, place.model_bytes,
-                        place.row.number - 1};
+    assignment.round_id = place.assigned.round_id;
+    assignment.round_number = place.assigned.number;
+    assignment.model = {place.assigned.base_model, place.model_bytes,
+                        place.assigned.number - 1};
     assignment.time_left = std::clamp(
-        place.row.deadline - now_, absl::ZeroDuration(), task.round.deadline);
+        place.assigned.deadline - now_, absl::ZeroDuration(), task.round.deadline);
     assignment.plan.model = task.model;
     assignment.plan.training = task.training;
     assignment.plan.algorithm = task.algorithm;
     assignment.plan.limits = task.device_limits;
-    assignment.plan.norm_bound = place.row.norm_bound;
+    assignment.plan.norm_bound = place.norm_bound;
     assignment.plan.max_examples = task.update_limits.max_examples;
     assignment.plan.codec = learning::UpdateCodec::kFloat32;
     assignment.plan.idle_window = task.round.idle_window;
@@ -351,8 +361,9 @@ class CheckInCall {
       MutexLock lock(core_.mutex);
       signer = core_.signer;
     }
-    assignment.token = signer->Sign({task.name, place.row.id, device_.id,
-                                     place.row.base_model, place.row.deadline});
+    assignment.token = signer->Sign({task.name, place.assigned.round_id, device_.id,
+                                     place.assigned.base_model,
+                                     place.assigned.deadline});
     return assignment;
   }
 

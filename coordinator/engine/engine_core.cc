@@ -43,7 +43,10 @@ absl::Duration EngineCore::PaceOf(const RunningTask& task,
   PaceInput input;
   input.round_duration = task.round_duration;
   input.fleet_size = FleetOf(task.setup->task.population).Estimate();
-  input.admitted_per_round = policy.max_assigned();
+  // Asynchronous rounds admit as many as report.
+  input.admitted_per_round = policy.asynchronous.has_value()
+                                 ? policy.cohort
+                                 : policy.max_assigned();
   input.rounds_to_sit_out = rounds_to_sit_out;
   if (task.round == nullptr) {
     input.until_open = std::max(task.next_open - now, absl::ZeroDuration());
@@ -62,6 +65,14 @@ absl::Duration EngineCore::PaceOf(const RunningTask& task,
   return RetryDelay(input, pace_bounds(), deps.rng.Uniform());
 }
 
+absl::Duration EngineCore::PaceUntilPlace(const RunningTask& task,
+                                          absl::Time now) {
+  const configuration::RoundPolicy& policy = task.setup->task.round;
+  const absl::Duration until_open = PaceOf(task, 0, now);
+  if (!policy.asynchronous.has_value()) return until_open;
+  return std::max(until_open / policy.cohort, options.min_retry);
+}
+
 absl::Duration EngineCore::PaceAfterContribution(const RunningTask& task,
                                                  absl::Time now) {
   const int separation = task.setup->task.round.min_separation;
@@ -77,7 +88,11 @@ protocol::UploadReceipt EngineCore::ReceiptFor(const RunningTask& task,
   receipt.round_id = round_id;
   receipt.digest = digest;
   receipt.segment_id = segment_id;
-  receipt.next_check_in = PaceAfterContribution(task, now);
+  const bool earlier =
+      task.round != nullptr && task.round->row().id != round_id &&
+      task.setup->task.round.min_separation <= 1;
+  receipt.next_check_in = earlier ? PaceUntilPlace(task, now)
+                                  : PaceAfterContribution(task, now);
   return receipt;
 }
 
@@ -122,12 +137,6 @@ absl::Status StoreUnavailable(const absl::Status& cause) {
       protocol::RefusalCode::kStoreUnavailable,
       absl::StrCat("the coordinator's store: ", cause.message()),
       kTroubleRetry);
-}
-
-absl::Status RoundOver(int64_t round_id) {
-  return protocol::RefusalError(
-      protocol::RefusalCode::kRoundOver,
-      absl::StrCat("round ", round_id, " takes no more reports"));
 }
 
 }  // namespace shoal::coordinator

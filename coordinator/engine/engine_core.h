@@ -18,6 +18,7 @@
 #include "coordinator/engine/notices.h"
 #include "coordinator/engine/pace.h"
 #include "coordinator/engine/round_engine.h"
+#include "coordinator/engine/round_refusals.h"
 #include "coordinator/engine/running_round.h"
 #include "coordinator/engine/task_setup.h"
 #include "protocol/assignment_token.h"
@@ -75,6 +76,10 @@ struct EngineCore {
   // its next round opens, `rounds_to_sit_out` later.
   absl::Duration PaceOf(const RunningTask& task, int64_t rounds_to_sit_out,
                         absl::Time now) SHOAL_REQUIRES(mutex);
+  // When one that finds no free place should: of asynchronous rounds, which
+  // give a place away whenever a device has reported, that much sooner.
+  absl::Duration PaceUntilPlace(const RunningTask& task, absl::Time now)
+      SHOAL_REQUIRES(mutex);
   // The same after a contribution to its running round.
   absl::Duration PaceAfterContribution(const RunningTask& task, absl::Time now)
       SHOAL_REQUIRES(mutex);
@@ -112,7 +117,6 @@ bool IsTrouble(const absl::Status& status);
 // Refusals that every call may end with.
 absl::Status ShuttingDown();
 absl::Status StoreUnavailable(const absl::Status& cause);
-absl::Status RoundOver(int64_t round_id);
 
 }  // namespace shoal::coordinator
 

@@ -97,20 +97,26 @@ class RoundStore {
                                      const std::string& outcome) = 0;
   virtual absl::StatusOr<std::vector<AssignmentRow>> ListAssignments(
       int64_t round_id) = 0;
-  // Both at one moment, as two reads are not.
+  // Those of the task's rounds with that number or a later one that have no
+  // outcome and were made at `since` or later, by round and device.
+  virtual absl::StatusOr<std::vector<OpenAssignmentRow>> ListOpenAssignments(
+      const std::string& task, int64_t min_number, absl::Time since) = 0;
+  // All at one moment, as several reads are not.
   virtual absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) = 0;
 
   // Adds a batch of updates to a COLLECTING round: the segment, one
-  // contribution per device, the round's counters; all or nothing. On
-  // kDuplicates nothing is written and `duplicates` names the devices that
-  // are counted already or have been forgotten; on kClosed nothing is written:
-  // the round is sealed or over, or the batch would exceed its max_assigned.
+  // contribution per device, the round's counters; all or nothing. An
+  // assignment is counted once over all rounds. On kDuplicates nothing is
+  // written and `duplicates` names the devices that are counted already or have
+  // been forgotten; on kClosed nothing is written: the round is sealed or over,
+  // or the batch would exceed its max_accepted().
   virtual absl::StatusOr<SegmentResult> CommitSegment(
       const NewSegment& segment,
       absl::Span<const ContributionRow> contributions) = 0;
+  // Of that round's assignment, in whichever round's sum it is.
   virtual absl::StatusOr<std::optional<ContributionRow>> GetContribution(
       int64_t round_id, const std::string& device_id) = 0;
-  // Ordered by device id.
+  // In that round's sum. Ordered by device id, and by earlier round.
   virtual absl::StatusOr<std::vector<ContributionRow>> ListContributions(
       int64_t round_id) = 0;
   // Ordered by id, with their sums.
@@ -193,7 +199,8 @@ class RoundStore {
 };
 
 // SHA-256 over (device id, update digest) of all contributions, ordered by
-// device id: names a contributor set.
+// device id and earlier round, and over those earlier rounds: names a
+// contributor set.
 Digest ContributorsDigest(absl::Span<const ContributionRow> contributions);
 
 // All that is kept of a forgotten device: a SHA-256 of its id, which is itself

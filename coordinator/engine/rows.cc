@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -54,13 +55,19 @@ Digest ContributorsDigest(absl::Span<const ContributionRow> contributions) {
   std::vector<const ContributionRow*> sorted;
   for (const ContributionRow& row : contributions) sorted.push_back(&row);
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
-    return a->device_id < b->device_id;
+    return std::tie(a->device_id, a->earlier_round) <
+           std::tie(b->device_id, b->earlier_round);
   });
   std::string text;
   AppendU64(text, sorted.size());
   for (const ContributionRow* row : sorted) {
     AppendSized(text, row->device_id);
     text.append(row->update_digest.AsBytes().data(), Digest::kSize);
+  }
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (sorted[i]->earlier_round == 0) continue;
+    AppendU64(text, i);
+    AppendU64(text, static_cast<uint64_t>(sorted[i]->earlier_round));
   }
   return Sha256(text);
 }

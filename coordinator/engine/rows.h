@@ -4,6 +4,7 @@
 #define SHOAL_COORDINATOR_ENGINE_ROWS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,6 +74,10 @@ struct NewRound {
   int max_assigned = 0;
   double norm_bound = 0;
   absl::Time opened = absl::InfinitePast();
+  bool asynchronous = false;
+  // InfinitePast: the first assignment sets it. Otherwise the round begins with
+  // COLLECTING, because devices of earlier rounds are at work.
+  absl::Time deadline = absl::InfinitePast();
 };
 
 struct RoundRow {
@@ -84,7 +89,7 @@ struct RoundRow {
   Digest base_model;
   int cohort = 0;
   int min_reports = 0;
-  int max_assigned = 0;
+  int max_assigned = 0;   // asynchronous: at work at a time, over all rounds
   double norm_bound = 0;  // of this round, fixed when it opens
   int assigned = 0;
   int accepted = 0;  // contributions committed
@@ -99,6 +104,12 @@ struct RoundRow {
   std::optional<double> train_loss;      // of the base model on device data
   std::optional<double> train_accuracy;  // likewise
   double median_norm = 0;
+  // It counts `cohort` updates at most, also those of earlier rounds'
+  // assignments.
+  bool asynchronous = false;
+
+  // The most that it may count.
+  int max_accepted() const { return asynchronous ? cohort : max_assigned; }
 };
 
 struct AssignmentRow {
@@ -108,10 +119,21 @@ struct AssignmentRow {
   std::string outcome;
 };
 
+// An assignment that may still be reported to a later, asynchronous round.
+struct OpenAssignmentRow {
+  int64_t round_id = 0;
+  int64_t number = 0;  // of its round
+  Digest base_model;   // likewise
+  AssignmentRow assignment;
+};
+
 // A round and all its assignments, as they were at one moment.
 struct RoundSnapshot {
   RoundRow round;
   std::vector<AssignmentRow> assignments;
+  // Of an asynchronous round: how many of the updates in its sum are so many
+  // versions behind.
+  std::map<int64_t, int64_t> staleness = {};
 };
 
 struct NewSegment {
@@ -137,6 +159,9 @@ struct ContributionRow {
   int64_t segment_id = 0;  // filled in by the store
   int64_t weight = 0;      // aggregation weight
   double norm = 0;         // L2 of the update
+  // The round of the assignment where that is not the one in whose sum the
+  // update is: asynchronous rounds count those of earlier ones. 0: it is.
+  int64_t earlier_round = 0;
   // What the store writes into the assignment. Not read back.
   std::string outcome = std::string(kContributed);
 };

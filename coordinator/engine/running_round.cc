@@ -5,16 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "coordinator/engine/round_refusals.h"
 #include "protocol/refusal.h"
 
 namespace shoal::coordinator {
 namespace {
-
-absl::Status RoundOver(const RoundRow& row) {
-  return protocol::RefusalError(
-      protocol::RefusalCode::kRoundOver,
-      absl::StrCat("round ", row.id, " takes no more reports"));
-}
 
 // As the store keeps times.
 absl::Time ToMicroseconds(absl::Time time) {
@@ -25,25 +20,112 @@ absl::Time ToMicroseconds(absl::Time time) {
 
 // --- rows -------------------------------------------------------------------
 
-void RunningRound::Merge(const RoundRow& row,
-                         absl::Span<const AssignmentRow> assignments,
-                         absl::Span<const ContributionRow> contributions) {
+void RunningRound::Merge(const RoundRow& row, const RoundRecords& records) {
   if (row.state >= row_.state) {
     const absl::Time deadline = row_.deadline;
     row_ = row;
     // A place is reserved, but not written yet.
     if (row_.deadline == absl::InfinitePast()) row_.deadline = deadline;
   }
-  for (const AssignmentRow& assignment : assignments) {
-    Assign(assignment.device_id, row_.deadline);
+  for (const AssignmentRow& assignment : records.assignments) {
+    const absl::Time deadline = row_.asynchronous
+                                    ? assignment.assigned + time_to_report_
+                                    : row_.deadline;
+    Assign(assignment.device_id,
+           {row_.id, row_.number, row_.base_model, deadline});
     // What it is sending in spite of an outcome still counts.
     const bool sending = At(assignment.device_id).upload != nullptr;
     if (!assignment.outcome.empty() && !sending) Lose(assignment.device_id);
   }
-  for (const ContributionRow& contribution : contributions) {
-    Count(contribution.device_id, contribution.update_digest,
-          contribution.segment_id);
+  MergeOpenAssignments(records.open_assignments);
+  for (const ContributionRow& contribution : records.contributions) {
+    Count(contribution);
   }
+}
+
+void RunningRound::MergeOpenAssignments(
+    const std::vector<OpenAssignmentRow>& rows) {
+  for (const OpenAssignmentRow& row : rows) {
+    Assign(row.assignment.device_id,
+           {row.round_id, row.number, row.base_model,
+            row.assignment.assigned + time_to_report_});
+  }
+}
+
+std::vector<EndedAssignment> RunningRound::Continue(const RoundRow& row,
+                                                    int max_staleness) {
+  row_ = row;
+  contributed_ = 0;
+  counted_earlier_.clear();
+  std::vector<EndedAssignment> ended;
+  absl::erase_if(participants_, [&](auto& entry) {
+    auto& [device_id, participant] = entry;
+    if (participant.standing == Participant::kReserved) return false;
+    if (participant.standing != Participant::kAssigned) return true;
+    const int64_t behind = row_.number - participant.assigned.number;
+    absl::Status end;
+    if (behind > max_staleness) {
+      end = TooStale(participant.assigned.round_id, behind, max_staleness);
+    } else if (participant.upload != nullptr &&
+               participant.upload->phase == Upload::kQueued &&
+               participant.upload->update.norm > row_.norm_bound) {
+      end = protocol::RefusalError(
+          protocol::RefusalCode::kNormBound,
+          absl::StrCat("the norm of the update is ",
+                       participant.upload->update.norm, ", round ", row_.id,
+                       " allows ", row_.norm_bound));
+    }
+    if (end.ok()) return false;
+    EndAssignment(device_id, participant, end, ended);
+    return true;
+  });
+  // Told in an order that depends on no hash.
+  std::sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) {
+    return a.device_id < b.device_id;
+  });
+  return ended;
+}
+
+std::vector<EndedAssignment> RunningRound::Expire(absl::Time now) {
+  std::vector<EndedAssignment> ended;
+  if (!row_.asynchronous || now < next_expiry_) return ended;
+  next_expiry_ = absl::InfiniteFuture();
+  for (auto& [device_id, participant] : participants_) {
+    if (participant.standing != Participant::kAssigned) continue;
+    const bool complete = participant.upload != nullptr &&
+                          participant.upload->phase == Upload::kQueued;
+    const absl::Time deadline = participant.assigned.deadline;
+    if (complete || now < deadline) {
+      // (What is complete is counted or ends by then, but for a store that
+      // does not work.)
+      next_expiry_ = std::min(
+          next_expiry_, now < deadline ? deadline : now + time_to_report_);
+      continue;
+    }
+    const absl::Status end = protocol::RefusalError(
+        protocol::RefusalCode::kTokenExpired,
+        absl::StrCat("the deadline of the assignment to round ",
+                     participant.assigned.round_id,
+                     " has passed before the update was complete"));
+    EndAssignment(device_id, participant, end, ended);
+  }
+  std::sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) {
+    return a.device_id < b.device_id;
+  });
+  return ended;
+}
+
+void RunningRound::EndAssignment(const std::string& device_id,
+                                 Participant& participant,
+                                 const absl::Status& end,
+                                 std::vector<EndedAssignment>& ended) {
+  const std::shared_ptr<Upload> upload = participant.upload;
+  if (upload != nullptr) {
+    std::erase(queue_, upload);
+    Drop(*upload, end);
+  }
+  SetStanding(participant, Participant::kLost);
+  ended.push_back({device_id, participant.assigned.round_id, upload, end});
 }
 
 // --- devices ----------------------------------------------------------------
@@ -51,6 +133,20 @@ void RunningRound::Merge(const RoundRow& row,
 const Participant* RunningRound::Find(const std::string& device_id) const {
   const auto found = participants_.find(device_id);
   return found != participants_.end() ? &found->second : nullptr;
+}
+
+const Participant* RunningRound::Find(const std::string& device_id,
+                                      int64_t round_id) const {
+  const Participant* self = Find(device_id);
+  return self != nullptr && self->assigned.round_id == round_id ? self
+                                                                : nullptr;
+}
+
+bool RunningRound::TakesPart(const std::string& device_id) const {
+  const Participant* self = Find(device_id);
+  if (self == nullptr) return false;
+  return self->assigned.round_id == row_.id ||
+         self->standing != Participant::kLost;
 }
 
 Participant& RunningRound::At(const std::string& device_id) {
@@ -73,10 +169,14 @@ void RunningRound::SetStanding(Participant& participant,
   participant.standing = standing;
 }
 
-bool RunningRound::HasRoom() const {
-  return takes_reports() &&
-         static_cast<int>(participants_.size()) < row_.max_assigned;
+int RunningRound::PlacesFree() const {
+  if (row_.state > RoundState::kCollecting || closing_) return 0;
+  const int taken =
+      row_.asynchronous ? unsettled_ : static_cast<int>(participants_.size());
+  return std::max(row_.max_assigned - taken, 0);
 }
+
+bool RunningRound::HasRoom() const { return PlacesFree() > 0; }
 
 RoundStanding RunningRound::standing() const {
   RoundStanding standing;
@@ -84,25 +184,31 @@ RoundStanding RunningRound::standing() const {
   standing.number = row_.number;
   standing.takes_reports = takes_reports();
   if (standing.takes_reports) {
-    standing.free_places =
-        row_.max_assigned - static_cast<int>(participants_.size());
+    standing.free_places = PlacesFree();
     standing.missing_reports = std::max(row_.cohort - contributed_, 0);
   }
   return standing;
 }
 
 double RunningRound::free_fraction() const {
-  return 1 - static_cast<double>(participants_.size()) /
-                 std::max(row_.max_assigned, 1);
+  const auto taken = static_cast<double>(row_.asynchronous
+                                             ? unsettled_
+                                             : participants_.size());
+  return 1 - taken / std::max(row_.max_assigned, 1);
 }
 
-absl::Time RunningRound::Reserve(const std::string& device_id, absl::Time now,
-                                 absl::Duration deadline) {
+void RunningRound::Reserve(const std::string& device_id, absl::Time now) {
   SHOAL_CHECK(HasRoom());
-  if (participants_.empty()) row_.deadline = ToMicroseconds(now + deadline);
-  participants_[device_id];
+  const absl::Time end = ToMicroseconds(now + time_to_report_);
+  if (participants_.empty() && row_.state == RoundState::kOpen) {
+    row_.deadline = end;
+  }
+  Participant& participant = participants_[device_id];
+  // What it had before, in an asynchronous round, is lost.
+  participant = Participant();
+  participant.assigned = {row_.id, row_.number, row_.base_model,
+                          row_.asynchronous ? end : row_.deadline};
   ++unsettled_;
-  return row_.deadline;
 }
 
 void RunningRound::CancelReservation(const std::string& device_id) {
@@ -111,19 +217,39 @@ void RunningRound::CancelReservation(const std::string& device_id) {
       found->second.standing != Participant::kReserved) {
     return;
   }
-  --unsettled_;
+  Erase(device_id);
+}
+
+void RunningRound::Erase(const std::string& device_id) {
+  const auto found = participants_.find(device_id);
+  if (found == participants_.end()) return;
+  SetStanding(found->second, Participant::kLost);
   participants_.erase(found);
 }
 
-void RunningRound::Assign(const std::string& device_id, absl::Time deadline) {
-  const auto [place, inserted] = participants_.try_emplace(device_id);
-  if (inserted) ++unsettled_;
-  if (place->second.standing == Participant::kReserved) {
-    SetStanding(place->second, Participant::kAssigned);
+void RunningRound::Assign(const std::string& device_id,
+                          const Assigned& assigned) {
+  const Participant* known = Find(device_id);
+  if (known != nullptr && known->assigned.round_id < assigned.round_id) {
+    // Only when rows were lost with the power.
+    if (known->upload != nullptr) Drop(*known->upload, RoundOver(known->assigned.round_id));
+    Erase(device_id);
   }
-  if (row_.state != RoundState::kOpen) return;
+  const auto [place, inserted] = participants_.try_emplace(device_id);
+  Participant& participant = place->second;
+  if (inserted) {
+    ++unsettled_;
+    participant.assigned = assigned;
+  }
+  if (participant.assigned.round_id != assigned.round_id) return;
+  if (participant.standing == Participant::kReserved) {
+    SetStanding(participant, Participant::kAssigned);
+  }
+  next_expiry_ = std::min(next_expiry_, assigned.deadline);
+  last_expiry_ = std::max(last_expiry_, assigned.deadline);
+  if (row_.state != RoundState::kOpen || assigned.round_id != row_.id) return;
   row_.state = RoundState::kCollecting;
-  row_.deadline = deadline;
+  row_.deadline = assigned.deadline;
 }
 
 void RunningRound::Lose(const std::string& device_id) {
@@ -151,9 +277,18 @@ std::shared_ptr<Upload> RunningRound::Withdraw(const std::string& device_id,
   return upload;
 }
 
-void RunningRound::LimitDeadline(absl::Time now, absl::Duration deadline) {
-  if (row_.state != RoundState::kCollecting) return;
-  row_.deadline = std::min(row_.deadline, ToMicroseconds(now + deadline));
+void RunningRound::LimitDeadline(absl::Time now) {
+  const absl::Time latest = ToMicroseconds(now + time_to_report_);
+  if (row_.state == RoundState::kCollecting) {
+    row_.deadline = std::min(row_.deadline, latest);
+  }
+  if (last_expiry_ <= latest) return;
+  last_expiry_ = latest;
+  next_expiry_ = std::min(next_expiry_, latest);
+  for (auto& [device_id, participant] : participants_) {
+    participant.assigned.deadline =
+        std::min(participant.assigned.deadline, latest);
+  }
 }
 
 // --- uploads ----------------------------------------------------------------
@@ -189,8 +324,10 @@ void RunningRound::Drop(Upload& upload, const absl::Status& end) {
   upload.phase = Upload::kDropped;
   upload.end = end;
   upload.bytes.Close();
-  Participant& participant = At(upload.device_id);
-  if (participant.upload.get() == &upload) participant.upload.reset();
+  const auto found = participants_.find(upload.device_id);
+  if (found != participants_.end() && found->second.upload.get() == &upload) {
+    found->second.upload.reset();
+  }
 }
 
 std::shared_ptr<Upload> RunningRound::AbandonedUpload() const {
@@ -204,33 +341,54 @@ std::shared_ptr<Upload> RunningRound::AbandonedUpload() const {
   return nullptr;
 }
 
-void RunningRound::Count(const std::string& device_id, const Digest& digest,
-                         int64_t segment_id) {
-  const auto [place, inserted] = participants_.try_emplace(device_id);
-  Participant& participant = place->second;
-  if (inserted) ++unsettled_;
-  if (participant.standing == Participant::kContributed) return;
-  SetStanding(participant, Participant::kContributed);
-  participant.digest = digest;
-  participant.segment_id = segment_id;
-  const std::shared_ptr<Upload> upload = std::move(participant.upload);
-  participant.upload.reset();
-  if (upload == nullptr || upload->digest != digest ||
+void RunningRound::Count(const ContributionRow& contribution) {
+  const std::string& device_id = contribution.device_id;
+  const bool earlier = contribution.earlier_round != 0;
+  std::shared_ptr<Upload> upload;
+  if (earlier) {
+    const bool fresh =
+        counted_earlier_.emplace(device_id, contribution.earlier_round).second;
+    if (!fresh) return;
+    ++contributed_;
+    const Participant* self = Find(device_id, contribution.earlier_round);
+    if (self == nullptr) return;
+    upload = self->upload;
+    Erase(device_id);  // it may be admitted to this round
+  } else {
+    const auto [place, inserted] = participants_.try_emplace(device_id);
+    Participant& participant = place->second;
+    if (inserted) {
+      ++unsettled_;
+      participant.assigned = {row_.id, row_.number, row_.base_model,
+                              row_.deadline};
+    }
+    if (participant.standing == Participant::kContributed) return;
+    SetStanding(participant, Participant::kContributed);
+    participant.digest = contribution.update_digest;
+    participant.segment_id = contribution.segment_id;
+    upload = std::move(participant.upload);
+    participant.upload.reset();
+  }
+  if (upload == nullptr || upload->digest != contribution.update_digest ||
       upload->phase != Upload::kQueued) {
     return;
   }
   --unanswered_;
   upload->phase = Upload::kCounted;
+  upload->segment_id = contribution.segment_id;
 }
 
 // --- what is due ------------------------------------------------------------
 
 int RunningRound::PlacesLeft() const {
-  return row_.max_assigned - contributed_;
+  return row_.max_accepted() - contributed_;
 }
 
 absl::Time RunningRound::BatchDue(const BatchRule& rule, absl::Time now) const {
-  if (queue_.empty() || PlacesLeft() <= 0) return absl::InfiniteFuture();
+  if (queue_.empty() || PlacesLeft() <= 0 ||
+      row_.state > RoundState::kCollecting) {
+    return absl::InfiniteFuture();
+  }
   const int64_t size = queue_.size();
   const int64_t bytes = size * queue_.front()->bytes.num_bytes();
   const absl::Time oldest = queue_.front()->queued;
@@ -263,8 +421,16 @@ void RunningRound::PutBack(std::vector<std::shared_ptr<Upload>> batch) {
 }
 
 bool RunningRound::NothingMoreCanCome() const {
-  return unsettled_ == 0 &&
+  return !row_.asynchronous && unsettled_ == 0 &&
          static_cast<int>(participants_.size()) >= row_.max_assigned;
+}
+
+bool RunningRound::IsDue(absl::Time now) const {
+  if (contributed_ >= row_.cohort) return true;
+  if (row_.asynchronous) {
+    return now >= row_.deadline && contributed_ >= row_.min_reports;
+  }
+  return now >= row_.deadline || NothingMoreCanCome();
 }
 
 RunningRound::Step RunningRound::NextStep(absl::Time now) {
@@ -275,10 +441,9 @@ RunningRound::Step RunningRound::NextStep(absl::Time now) {
   if (row_.state != RoundState::kCollecting) return Step::kWait;
   // What is complete counts first.
   if (!queue_.empty() && PlacesLeft() > 0) return Step::kWait;
-  if (!closing_ && contributed_ < row_.cohort && now < row_.deadline &&
-      !NothingMoreCanCome()) {
-    return Step::kWait;
-  }
+  if (!closing_ && !IsDue(now)) return Step::kWait;
+  // What comes from now on joins the next one.
+  if (row_.asynchronous) return Step::kSeal;
   closing_ = true;
   return contributed_ >= row_.min_reports ? Step::kSeal : Step::kFail;
 }
@@ -290,7 +455,7 @@ std::vector<std::shared_ptr<Upload>> RunningRound::Close() {
   for (auto& [device_id, participant] : participants_) {
     const std::shared_ptr<Upload> upload = participant.upload;
     if (upload != nullptr && upload->phase == Upload::kArriving) {
-      Drop(*upload, RoundOver(row_));
+      Drop(*upload, RoundOver(upload->assigned.round_id));
     }
   }
   return unanswered;

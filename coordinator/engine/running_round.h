@@ -1,12 +1,15 @@
 // What the engine keeps in memory of one unfinished round: a cache of the
-// store's rows, and the uploads on their way.
+// store's rows, and the uploads on their way. Of asynchronous rounds one object
+// lives on from round to round, with the devices at work and their uploads.
 #ifndef SHOAL_COORDINATOR_ENGINE_RUNNING_ROUND_H_
 #define SHOAL_COORDINATOR_ENGINE_RUNNING_ROUND_H_
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -26,6 +29,7 @@ struct Participant {
     kLost,         // it gave up, or its update was refused
   };
   Standing standing = kReserved;
+  Assigned assigned;
   Digest digest;           // with kContributed
   int64_t segment_id = 0;  // with kContributed
   // What it has sent so far and is not counted yet; null: nothing.
@@ -39,38 +43,85 @@ struct BatchRule {
   absl::Duration max_delay;
 };
 
+// An assignment that has ended without a contribution, and what is said of it.
+struct EndedAssignment {
+  std::string device_id;
+  int64_t round_id = 0;
+  std::shared_ptr<Upload> upload;  // null: nothing had been sent
+  absl::Status end;
+};
+
+// What the store knows of a round, as it was read.
+struct RoundRecords {
+  std::vector<AssignmentRow> assignments;
+  std::vector<ContributionRow> contributions;  // in its sum
+  // Of an asynchronous one: those of earlier rounds, and of itself, that may
+  // still be reported. With the round's own deadline for devices.
+  std::vector<OpenAssignmentRow> open_assignments = {};
+};
+
 // Guarded by the engine's mutex. Knows no store: it says what is due, the task
 // runner does it.
 class RunningRound {
  public:
-  explicit RunningRound(const RoundRow& row) : row_(row) {}
+  // `time_to_report`: of a device, from its assignment on (round.deadline).
+  RunningRound(const RoundRow& row, absl::Duration time_to_report)
+      : row_(row), time_to_report_(time_to_report) {}
 
   // Takes over what the store knows. Nothing that is known here is taken back:
   // the rows may be older than what has happened since they were read.
-  void Merge(const RoundRow& row, absl::Span<const AssignmentRow> assignments,
-             absl::Span<const ContributionRow> contributions);
+  void Merge(const RoundRow& row, const RoundRecords& records);
+
+  // Asynchronous: the next round begins, with `row`. Devices at work stay, but
+  // for those whose updates would be too many versions behind, or, complete
+  // already, longer than the new round allows: they end here, and the caller
+  // tells.
+  std::vector<EndedAssignment> Continue(const RoundRow& row, int max_staleness);
+  // Asynchronous: ends the assignments whose deadline has passed, likewise.
+  // Complete updates are not late.
+  std::vector<EndedAssignment> Expire(absl::Time now);
+  // When the next one does, at the earliest.
+  absl::Time next_expiry() const { return next_expiry_; }
 
   const RoundRow& row() const { return row_; }
   int accepted() const { return contributed_; }
+  // Devices that are reserved or assigned, and not settled yet.
+  int at_work() const { return unsettled_; }
+  // An asynchronous round keeps for the next one what it has no place for.
   bool takes_reports() const {
-    return row_.state <= RoundState::kCollecting && !closing_;
+    return (row_.asynchronous || row_.state <= RoundState::kCollecting) &&
+           !closing_;
   }
 
   // --- devices -------------------------------------------------------------
   const Participant* Find(const std::string& device_id) const;
+  // The same if that is what it was assigned; null otherwise.
+  const Participant* Find(const std::string& device_id, int64_t round_id) const;
+  // Whether the device cannot be admitted: it is at work, or was admitted to
+  // this round before.
+  bool TakesPart(const std::string& device_id) const;
+  // Whether this round's sum has an update of the device from an earlier one.
+  bool HasEarlierUpdateOf(const std::string& device_id) const {
+    const auto found = counted_earlier_.lower_bound({device_id, 0});
+    return found != counted_earlier_.end() && found->first == device_id;
+  }
+  // Until when the participant may report.
+  absl::Time DeadlineOf(const Participant& participant) const {
+    return row_.asynchronous ? participant.assigned.deadline : row_.deadline;
+  }
   // Whether one more device may be admitted. Every admission takes one of
   // max_assigned places for good, also when the device gives up later: that is
-  // what over-selection is for, and what the store guards.
+  // what over-selection is for, and what the store guards. Asynchronous: whoever
+  // reports or gives up leaves its place to another.
   bool HasRoom() const;
   RoundStanding standing() const;
   double free_fraction() const;  // of the places
   // Keeps a place while its admission is written. The first one fixes the
-  // round's deadline, `deadline` from now; returns it. REQUIRES: HasRoom().
-  absl::Time Reserve(const std::string& device_id, absl::Time now,
-                     absl::Duration deadline);
+  // round's deadline. REQUIRES: HasRoom(); the device does not take part.
+  void Reserve(const std::string& device_id, absl::Time now);
   void CancelReservation(const std::string& device_id);
-  // The device holds an assignment with that deadline.
-  void Assign(const std::string& device_id, absl::Time deadline);
+  // The device holds that assignment.
+  void Assign(const std::string& device_id, const Assigned& assigned);
   // It gave up or was refused; nothing happens when it is counted already.
   void Lose(const std::string& device_id);
   // It is to be forgotten: what it has sent and is not counted is dropped with
@@ -79,9 +130,9 @@ class RunningRound {
   // stays, for whoever writes it finds out.
   std::shared_ptr<Upload> Withdraw(const std::string& device_id,
                                    const absl::Status& end);
-  // A clock that was set back must not prolong the round: it ends at most
-  // `deadline` from now.
-  void LimitDeadline(absl::Time now, absl::Duration deadline);
+  // A clock that was set back must not prolong the round, nor an assignment:
+  // they end at most the time to report from now.
+  void LimitDeadline(absl::Time now);
 
   // --- uploads -------------------------------------------------------------
   // REQUIRES: the device is a participant without an upload.
@@ -95,15 +146,14 @@ class RunningRound {
   void Drop(Upload& upload, const absl::Status& end);
   // An upload without a stream whose space can be given to others; null: none.
   std::shared_ptr<Upload> AbandonedUpload() const;
-  // Notes that the device's update is counted, whoever counted it.
-  void Count(const std::string& device_id, const Digest& digest,
-             int64_t segment_id);
+  // Notes that the update is in this round's sum, whoever counted it.
+  void Count(const ContributionRow& contribution);
   // Uploads with a live stream, and updates that are checked and not counted.
   int64_t uploads_in_progress() const { return writing_ + unanswered_; }
 
   // --- what is due ---------------------------------------------------------
   // When the next batch must be committed: InfinitePast for at once,
-  // InfiniteFuture when nothing is queued.
+  // InfiniteFuture when nothing is queued, or nothing more may be counted.
   absl::Time BatchDue(const BatchRule& rule, absl::Time now) const;
   // The oldest queued updates, within the rule and the round's places.
   std::vector<std::shared_ptr<Upload>> TakeBatch(const BatchRule& rule);
@@ -112,7 +162,9 @@ class RunningRound {
   const std::vector<std::shared_ptr<Upload>>& queue() const { return queue_; }
 
   enum class Step { kWait, kSeal, kFail, kCommit };
-  // kSeal and kFail close the round for further reports, for good.
+  // kSeal and kFail close the round for further reports, for good. An
+  // asynchronous one is sealed when it is full, or has min_reports at its
+  // deadline or later; it never fails for want of them, so that none is lost.
   Step NextStep(absl::Time now);
   void SetRow(const RoundRow& row) { row_ = row; }
 
@@ -122,11 +174,20 @@ class RunningRound {
 
  private:
   bool NothingMoreCanCome() const;
+  bool IsDue(absl::Time now) const;
+  // Takes the device out; what it was is forgotten.
+  void Erase(const std::string& device_id);
+  void EndAssignment(const std::string& device_id, Participant& participant,
+                     const absl::Status& end,
+                     std::vector<EndedAssignment>& ended);
+  void MergeOpenAssignments(const std::vector<OpenAssignmentRow>& rows);
   Participant& At(const std::string& device_id);
   void SetStanding(Participant& participant, Participant::Standing standing);
+  int PlacesFree() const;  // for devices
   int PlacesLeft() const;  // for contributions
 
   RoundRow row_;
+  const absl::Duration time_to_report_;
   absl::flat_hash_map<std::string, Participant> participants_;
   int contributed_ = 0;
   int unsettled_ = 0;       // reserved or assigned
@@ -134,6 +195,13 @@ class RunningRound {
   int64_t unanswered_ = 0;  // enqueued and not yet counted or dropped
   std::vector<std::shared_ptr<Upload>> queue_;  // oldest first
   bool closing_ = false;
+
+  // Asynchronous rounds only.
+  // Of the updates in the sum those of earlier assignments: device and round.
+  std::set<std::pair<std::string, int64_t>> counted_earlier_;
+  // No assignment's deadline is before or after these.
+  absl::Time next_expiry_ = absl::InfiniteFuture();
+  absl::Time last_expiry_ = absl::InfinitePast();
 };
 
 }  // namespace shoal::coordinator

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "coordinator/engine/aggregate.h"
 #include "coordinator/engine/failpoints.h"
+#include "coordinator/engine/upload_stream.h"
 #include "protocol/round_failure.h"
 
 namespace shoal::coordinator {
@@ -44,6 +45,7 @@ absl::Time TaskRunner::Advance(absl::Time now) {
   }
   errors_ = 0;
   SetHeldUp(absl::OkStatus());
+  if (asynchronous().has_value()) TellTheImpatient(now);
   return NextWake(now);
 }
 
@@ -51,6 +53,7 @@ absl::Status TaskRunner::RunUntilNothingIsDue(absl::Time now) {
   while (true) {
     SHOAL_RETURN_IF_ERROR(RefreshIfStale(now));
     SHOAL_RETURN_IF_ERROR(KeepLease(now));
+    ExpireAssignments(now);
     const Due due = Decide(now);
     if (due == Due::kNothing) return absl::OkStatus();
     SHOAL_RETURN_IF_ERROR(Do(due, now));
@@ -78,8 +81,7 @@ absl::Status TaskRunner::Do(Due due, absl::Time now) {
 
 TaskRunner::Due TaskRunner::Decide(absl::Time now) {
   MutexLock lock(core_.mutex);
-  const configuration::RoundPolicy& policy = task_.setup->task.round;
-  if (task_.round == nullptr) {
+  if (IsBetweenRounds()) {
     task_.next_open =
         std::min(task_.next_open, now + core_.options.max_failure_backoff);
     const bool open = task_.row.state == TaskState::kActive &&
@@ -87,7 +89,7 @@ TaskRunner::Due TaskRunner::Decide(absl::Time now) {
     return open ? Due::kOpen : Due::kNothing;
   }
   RunningRound& round = *task_.round;
-  round.LimitDeadline(now, policy.deadline);
+  round.LimitDeadline(now);
   if (round.BatchDue(core_.batch_rule(), now) <= now) return Due::kBatch;
   if (!lease_.has_value()) return Due::kNothing;
   switch (round.NextStep(now)) {
@@ -111,15 +113,21 @@ absl::Time TaskRunner::NextWake(absl::Time now) {
   absl::Time next = lease_.has_value()
                         ? lease_taken_ + core_.options.lease_duration / 3
                         : now + kFollowerPoll;
-  if (task_.round == nullptr) {
+  if (asynchronous().has_value() && task_.round != nullptr) {
+    next = std::min(next, task_.round->next_expiry());
+  }
+  if (IsBetweenRounds()) {
     if (task_.row.state == TaskState::kActive && lease_.has_value()) {
       next = std::min(next, task_.next_open);
     }
     return next;
   }
   next = std::min(next, task_.round->BatchDue(core_.batch_rule(), now));
-  if (task_.round->row().state == RoundState::kCollecting) {
-    next = std::min(next, task_.round->row().deadline);
+  const RoundRow& row = task_.round->row();
+  // (An asynchronous round may have to wait beyond it.)
+  if (row.state == RoundState::kCollecting &&
+      (!row.asynchronous || now < row.deadline)) {
+    next = std::min(next, row.deadline);
   }
   return next;
 }
@@ -144,9 +152,11 @@ absl::Status TaskRunner::Refresh(absl::Time now) {
   SHOAL_ASSIGN_OR_RETURN(const ModelRow model,
                          store.GetModel(row.current_model));
   SHOAL_RETURN_IF_ERROR(ReadLastRounds(row));
-  Reports reports;
-  if (unfinished.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(reports, ReadReports(*unfinished));
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<RoundRow> round,
+                         RoundToFollow(row, unfinished));
+  RoundRecords records;
+  if (round.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(records, ReadRecords(*round, now));
   }
 
   std::shared_ptr<RunningRound> ended;
@@ -159,42 +169,67 @@ absl::Status TaskRunner::Refresh(absl::Time now) {
         last_failure_ + FailureBackoff(task_.row.rounds_failed_in_a_row,
                                        core_.options.failure_backoff,
                                        core_.options.max_failure_backoff);
-    if (task_.round != nullptr &&
-        (!unfinished.has_value() || unfinished->id != task_.round->row().id)) {
+    const bool goes_on =
+        round.has_value() && (asynchronous().has_value() ||
+                              (task_.round != nullptr &&
+                               round->id == task_.round->row().id));
+    if (task_.round != nullptr && !goes_on) {
       ended = std::move(task_.round);
       unanswered = ended->Close();
     }
-    if (unfinished.has_value()) {
-      if (task_.round == nullptr) {
-        task_.round = std::make_shared<RunningRound>(*unfinished);
-      }
-      task_.round->Merge(*unfinished, reports.assignments,
-                         reports.contributions);
-    }
+  }
+  if (round.has_value()) {
+    Follow(*round);
+    MutexLock lock(core_.mutex);
+    task_.round->Merge(*round, records);
   }
   if (ended != nullptr) ResolveUploads(core_, task_, *ended, unanswered, now);
   return absl::OkStatus();
 }
 
-absl::StatusOr<TaskRunner::Reports> TaskRunner::ReadReports(
-    const RoundRow& round) {
+absl::StatusOr<std::optional<RoundRow>> TaskRunner::RoundToFollow(
+    const TaskRow& task, const std::optional<RoundRow>& unfinished) {
+  if (unfinished.has_value() || !asynchronous().has_value() ||
+      IsFinal(task.state)) {
+    return unfinished;
+  }
+  // Devices work on between two rounds.
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::vector<RoundRow> newest,
+      core_.deps.store.ListRounds(task.name, /*limit=*/1, /*before_id=*/0));
+  if (newest.empty()) return std::nullopt;
+  return newest.front();
+}
+
+absl::StatusOr<RoundRecords> TaskRunner::ReadRecords(const RoundRow& round,
+                                                     absl::Time now) {
   RoundStore& store = core_.deps.store;
-  const auto read = [&]() -> absl::StatusOr<Reports> {
-    Reports reports;
-    SHOAL_ASSIGN_OR_RETURN(reports.assignments,
+  const configuration::RoundPolicy& policy = task_.setup->task.round;
+  const auto read = [&]() -> absl::StatusOr<RoundRecords> {
+    RoundRecords records;
+    if (asynchronous().has_value() && !knows_assignments_) {
+      SHOAL_ASSIGN_OR_RETURN(
+          records.open_assignments,
+          store.ListOpenAssignments(round.task,
+                                    round.number - asynchronous()->max_staleness,
+                                    now - policy.deadline));
+    }
+    if (IsFinal(round.state)) return records;
+    SHOAL_ASSIGN_OR_RETURN(records.assignments,
                            store.ListAssignments(round.id));
-    SHOAL_ASSIGN_OR_RETURN(reports.contributions,
+    SHOAL_ASSIGN_OR_RETURN(records.contributions,
                            store.ListContributions(round.id));
-    return reports;
+    return records;
   };
-  absl::StatusOr<Reports> reports = read();
+  absl::StatusOr<RoundRecords> records = read();
   // A sealed round takes no more of them: that they are damaged is found again
   // when they are to be aggregated, which fails the round.
-  if (absl::IsDataLoss(reports.status()) &&
+  if (absl::IsDataLoss(records.status()) &&
       round.state >= RoundState::kSealed) {
-    return Reports();
+    return RoundRecords();
   }
-  return reports;
+  if (records.ok()) knows_assignments_ = lease_.has_value();
+  return records;
 }
 
 absl::Status TaskRunner::ReadLastRounds(const TaskRow& row) {
@@ -271,6 +306,10 @@ absl::Status TaskRunner::Open(absl::Time now) {
     round.max_assigned = task.round.max_assigned();
     round.norm_bound = NormBound(task, task_.last_median_norm);
     round.opened = now;
+    round.asynchronous = asynchronous().has_value();
+    if (task_.round != nullptr && task_.round->at_work() > 0) {
+      round.deadline = now + task.round.deadline;
+    }
   }
   absl::StatusOr<RoundRow> row = core_.deps.store.OpenRound(*lease_, round);
   SHOAL_RETURN_IF_ERROR(core_.Noted(row.status()));
@@ -278,9 +317,46 @@ absl::Status TaskRunner::Open(absl::Time now) {
   core_.deps.log.Info(
       "round open",
       {{"task", row->task}, {"round", row->id}, {"number", row->number}});
-  MutexLock lock(core_.mutex);
-  task_.round = std::make_shared<RunningRound>(*row);
+  Follow(*row);
   return absl::OkStatus();
+}
+
+void TaskRunner::Follow(const RoundRow& row) {
+  std::vector<EndedAssignment> ended;
+  {
+    MutexLock lock(core_.mutex);
+    if (task_.round == nullptr) {
+      task_.round = std::make_shared<RunningRound>(
+          row, task_.setup->task.round.deadline);
+    } else if (task_.round->row().id != row.id) {
+      ended = task_.round->Continue(row, asynchronous()->max_staleness);
+    }
+  }
+  TellEnded(ended);
+}
+
+void TaskRunner::ExpireAssignments(absl::Time now) {
+  std::vector<EndedAssignment> ended;
+  {
+    MutexLock lock(core_.mutex);
+    if (task_.round != nullptr) ended = task_.round->Expire(now);
+  }
+  TellEnded(ended);
+}
+
+void TaskRunner::TellEnded(const std::vector<EndedAssignment>& ended) {
+  {
+    MutexLock lock(core_.mutex);
+    for (const EndedAssignment& one : ended) {
+      if (one.upload != nullptr) core_.Tell(*one.upload, one.end);
+    }
+  }
+  for (const EndedAssignment& one : ended) {
+    const auto refusal = protocol::RefusalOf(one.end);
+    // A device that has let its deadline pass was silent.
+    if (refusal->code == protocol::RefusalCode::kTokenExpired) continue;
+    RecordRefusal(core_, one.round_id, one.device_id, one.end);
+  }
 }
 
 absl::Status TaskRunner::Seal(absl::Time now) {
@@ -300,7 +376,8 @@ absl::Status TaskRunner::Seal(absl::Time now) {
   {
     MutexLock lock(core_.mutex);
     current.round->SetRow(*row);
-    unanswered = current.round->Close();
+    // What an asynchronous round has no place for joins the next one.
+    if (!row->asynchronous) unanswered = current.round->Close();
   }
   ResolveUploads(core_, task_, *current.round, unanswered, now);
   return absl::OkStatus();
@@ -381,6 +458,7 @@ void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
     core_.Noted(status).IgnoreError();  // logged
     SetHeldUp(status);
   }
+  knows_assignments_ = false;
   {
     MutexLock lock(core_.mutex);
     task_.stale = true;
@@ -397,7 +475,9 @@ void TaskRunner::TellTheImpatient(absl::Time now) {
   MutexLock lock(core_.mutex);
   if (task_.round == nullptr) return;
   const absl::Status why = StoreUnavailable(absl::UnavailableError(
-      "the update has arrived and cannot be written yet"));
+      IsBetweenRounds()
+          ? "the update has arrived and waits for the task's next round"
+          : "the update has arrived and cannot be written yet"));
   for (const auto& upload : task_.round->queue()) {
     if (now - upload->queued >= kPatience) core_.Tell(*upload, why);
   }

@@ -42,16 +42,25 @@ class TaskRunner {
   absl::Status RefreshIfStale(absl::Time now);
   absl::Status Refresh(absl::Time now);
   absl::Status ReadLastRounds(const TaskRow& row);
-  struct Reports {
-    std::vector<AssignmentRow> assignments;
-    std::vector<ContributionRow> contributions;
-  };
-  // Of the unfinished round.
-  absl::StatusOr<Reports> ReadReports(const RoundRow& round);
+  absl::StatusOr<RoundRecords> ReadRecords(const RoundRow& round,
+                                           absl::Time now);
+  // Of the task's newest round: where asynchronous ones have devices at work
+  // between two rounds. Nothing: none was opened yet.
+  absl::StatusOr<std::optional<RoundRow>> NewestRound();
+  // The round that memory is to follow, after `unfinished` was read.
+  absl::StatusOr<std::optional<RoundRow>> RoundToFollow(
+      const TaskRow& task, const std::optional<RoundRow>& unfinished);
   // Takes or renews the lease; without it only batches are committed.
   absl::Status KeepLease(absl::Time now);
 
   absl::Status Open(absl::Time now);
+  // Memory goes on with the round that was opened.
+  void Follow(const RoundRow& row);
+  // Ends the assignments of asynchronous rounds that are too late.
+  void ExpireAssignments(absl::Time now);
+  // Tells, and records but for those that were silent, assignments that have
+  // ended.
+  void TellEnded(const std::vector<EndedAssignment>& ended);
   absl::Status Seal(absl::Time now);
   absl::Status Fail(protocol::RoundFailure failure, absl::Time now);
   // Fails a round of which no model can be made, for good; `why` otherwise.
@@ -61,9 +70,16 @@ class TaskRunner {
   void OnError(const absl::Status& status, absl::Time now);
   // For explanations.
   void SetHeldUp(const absl::Status& status);
-  // Tells devices that have waited too long for a store that does not work;
-  // their updates stay queued.
+  // Tells devices that have waited too long for a store that does not work, or
+  // for the next asynchronous round; their updates stay queued.
   void TellTheImpatient(absl::Time now);
+  // Whether no round is under way.
+  bool IsBetweenRounds() const SHOAL_REQUIRES(core_.mutex) {
+    return task_.round == nullptr || IsFinal(task_.round->row().state);
+  }
+  const std::optional<configuration::AsynchronousRounds>& asynchronous() const {
+    return task_.setup->task.round.asynchronous;
+  }
 
   struct Current {
     std::shared_ptr<RunningRound> round;
@@ -79,6 +95,9 @@ class TaskRunner {
   absl::Time lease_taken_ = absl::InfinitePast();
   absl::Time last_failure_ = absl::InfinitePast();  // newest round, if failed
   bool knows_median_ = false;
+  // Whether memory has all devices at work for asynchronous rounds: what this
+  // replica does itself it need not read again.
+  bool knows_assignments_ = false;
   int errors_ = 0;  // in a row
   absl::Time retry_at_ = absl::InfinitePast();
 };

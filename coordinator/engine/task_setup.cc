@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "aggregation/staleness.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "learning/device_memory.h"
@@ -17,6 +18,7 @@ constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
 
 int64_t MaxWeight(const configuration::Task& task) {
+  if (task.round.asynchronous.has_value()) return aggregation::kFreshWeight;
   const bool uniform =
       task.round.weighting == configuration::Weighting::kUniform;
   return uniform ? 1 : task.update_limits.max_examples;
@@ -25,7 +27,7 @@ int64_t MaxWeight(const configuration::Task& task) {
 // The largest norm bound whose sum has kMinScale: the scale is a power of two
 // with updates * norm * weight * scale < 2^62.
 double LargestNormBound(const configuration::Task& task) {
-  const double others = static_cast<double>(task.round.max_assigned()) *
+  const double others = static_cast<double>(task.round.max_accepted()) *
                         static_cast<double>(MaxWeight(task));
   return 0x1p61 / kMinScale / others;
 }
@@ -37,12 +39,14 @@ absl::Status CheckRange(const configuration::Task& task) {
   RoundRow round;
   round.norm_bound = wanted;
   round.max_assigned = task.round.max_assigned();
+  round.asynchronous = task.round.asynchronous.has_value();
+  round.cohort = task.round.cohort;
   if (RangeOf(task, round).IsValid() && wanted <= largest) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "update_limits: norm_bound ", NumberText(wanted), ", max_examples ",
-      task.update_limits.max_examples, " and ", task.round.max_assigned(),
+      task.update_limits.max_examples, " and ", task.round.max_accepted(),
       " devices per round cannot be summed up precisely, expected a norm_bound "
       "of at most ",
       largest, " or fewer examples or devices"));
@@ -96,6 +100,11 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     return absl::InvalidArgumentError(
         absl::StrCat("algorithm.", learning::TraitsOf(task.algorithm).name,
                      ": ", server.message()));
+  }
+  if (const absl::Status rounds = configuration::CheckAsynchronous(task);
+      !rounds.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("round.asynchronous: ", rounds.message()));
   }
   setup->task = task;
   setup->layout = model->layout();
@@ -159,7 +168,7 @@ aggregation::FixedPointRange RangeOf(const configuration::Task& task,
   aggregation::FixedPointRange range;
   range.norm_bound = round.norm_bound;
   range.max_weight = MaxWeight(task);
-  range.max_updates = round.max_assigned;
+  range.max_updates = round.max_accepted();
   return range;
 }
 

@@ -69,12 +69,22 @@ class UploadBytes {
   bool complete_ SHOAL_GUARDED_BY(mutex_) = false;
 };
 
+// What a device has been assigned: its round, or, where rounds are asynchronous
+// and its own is over, an earlier one.
+struct Assigned {
+  int64_t round_id = 0;
+  int64_t number = 0;
+  Digest base_model;
+  absl::Time deadline = absl::InfinitePast();
+};
+
 // All but `bytes` belongs to the engine's bookkeeping and is guarded by its
 // mutex.
 struct Upload {
-  Upload(std::string device_id, const Digest& digest,
+  Upload(std::string device_id, const Assigned& assigned, const Digest& digest,
          std::unique_ptr<SpooledUpload> spool, int64_t num_bytes)
       : device_id(std::move(device_id)),
+        assigned(assigned),
         digest(digest),
         bytes(std::move(spool), num_bytes) {}
 
@@ -86,6 +96,7 @@ struct Upload {
   };
 
   const std::string device_id;
+  const Assigned assigned;
   const Digest digest;
   UploadBytes bytes;
 
@@ -96,6 +107,7 @@ struct Upload {
   absl::Time queued = absl::InfinitePast();
   std::vector<UploadDone> waiters;  // streams that wait for the receipt
   absl::Status end;                 // with kDropped: what waiters are told
+  int64_t segment_id = 0;           // with kCounted
 };
 
 }  // namespace shoal::coordinator

@@ -87,7 +87,7 @@ class TokenCall {
 
  private:
   bool IsAssigned(const RunningRound& round) SHOAL_REQUIRES(core_.mutex) {
-    const Participant* self = round.Find(device_.id);
+    const Participant* self = round.Find(device_.id, claims_.round_id);
     return self != nullptr && self->standing != Participant::kReserved;
   }
 
@@ -104,10 +104,12 @@ class TokenCall {
     Destination destination;
     RunningTask* task = core_.FindTask(claims_.task);
     if (task == nullptr) return RoundOver(claims_.round_id);
-    if (task->round == nullptr || task->round->row().id != claims_.round_id) {
+    if (task->round == nullptr) return destination;
+    const Participant* self =
+        task->round->Find(device_.id, claims_.round_id);
+    if (self == nullptr && task->round->row().id != claims_.round_id) {
       return destination;
     }
-    const Participant* self = task->round->Find(device_.id);
     if (self != nullptr && self->standing == Participant::kContributed) {
       SHOAL_ASSIGN_OR_RETURN(destination.receipt,
                              ReceiptOrConflict(self->digest, self->segment_id));
@@ -153,7 +155,7 @@ class TokenCall {
     return destination;
   }
 
-  // kStoreUnavailable when the round takes reports, but was opened by another
+  // kTooStale when that is why; kStoreUnavailable when the round takes reports, but was opened by another
   // replica and is not known here yet: the device shall try again.
   absl::Status CheckUnknownRound() {
     const absl::StatusOr<RoundRow> row =
@@ -162,6 +164,11 @@ class TokenCall {
     if (!row.ok()) return StoreUnavailable(row.status());
     MutexLock lock(core_.mutex);
     RunningTask& task = *core_.FindTask(claims_.task);
+    const auto& asynchronous = task.setup->task.round.asynchronous;
+    const int64_t behind = task.row.rounds_committed + 1 - row->number;
+    if (asynchronous.has_value() && behind > asynchronous->max_staleness) {
+      return TooStale(claims_.round_id, behind, asynchronous->max_staleness);
+    }
     const bool known =
         task.round != nullptr && task.round->row().id == claims_.round_id;
     if (known || row->state > RoundState::kCollecting) return absl::OkStatus();
@@ -181,7 +188,10 @@ class TokenCall {
     // A round that is full in the meantime still counts it if there is a place
     // left when its update is complete.
     if (!destination.round->takes_reports()) return RoundOver(claims_.round_id);
-    destination.round->Assign(device_.id, claims_.deadline);
+    const RoundRow& row = destination.round->row();
+    if (row.id != claims_.round_id) return RoundOver(claims_.round_id);
+    destination.round->Assign(
+        device_.id, {row.id, row.number, row.base_model, claims_.deadline});
     return absl::OkStatus();
   }
 
@@ -250,7 +260,7 @@ absl::StatusOr<UploadStart> Resume(EngineCore& core, UploadTarget target,
 }
 
 absl::StatusOr<UploadStart> StartAnew(EngineCore& core,
-                                      const DeviceIdentity& device,
+                                      const TokenClaims& claims,
                                       const protocol::UploadHeader& header,
                                       const Destination& destination) {
   if (header.offset != 0) {
@@ -264,12 +274,11 @@ absl::StatusOr<UploadStart> StartAnew(EngineCore& core,
   UploadTarget target{destination.setup, destination.round, nullptr};
   {
     MutexLock lock(core.mutex);
-    if (!target.round->takes_reports()) {
-      return RoundOver(target.round->row().id);
-    }
-    const Participant* self = target.round->Find(device.id);
-    if (self == nullptr || self->standing != Participant::kAssigned) {
-      return RoundOver(target.round->row().id);
+    const Participant* self =
+        target.round->Find(claims.device_id, claims.round_id);
+    if (!target.round->takes_reports() || self == nullptr ||
+        self->standing != Participant::kAssigned) {
+      return RoundOver(claims.round_id);
     }
     target.upload = self->upload;
     if (target.upload != nullptr && target.upload->digest != header.digest) {
@@ -284,7 +293,8 @@ absl::StatusOr<UploadStart> StartAnew(EngineCore& core,
     }
     if (target.upload == nullptr) {
       target.upload = std::make_shared<Upload>(
-          device.id, header.digest, std::move(space), header.num_bytes);
+          claims.device_id, self->assigned, header.digest, std::move(space),
+          header.num_bytes);
       target.round->StartUpload(target.upload);
     }
   }
@@ -327,11 +337,12 @@ absl::StatusOr<UploadStart> BeginUpload(EngineCore& core,
   }
   if (const absl::Status size = CheckSize(*destination.setup, header.num_bytes);
       !size.ok()) {
-    RefuseUpdate(core, *destination.round, device.id, nullptr, size);
+    RefuseUpdate(core, *destination.round, claims.round_id, device.id, nullptr,
+                 size);
     return size;
   }
   if (destination.upload == nullptr) {
-    return StartAnew(core, device, header, destination);
+    return StartAnew(core, claims, header, destination);
   }
   return Resume(core,
                 {destination.setup, destination.round, destination.upload},
@@ -350,8 +361,8 @@ absl::StatusOr<absl::Duration> Abandon(EngineCore& core,
     RunningTask* task = core.FindTask(claims.task);
     if (task == nullptr) return RoundOver(claims.round_id);
     const Participant* self = nullptr;
-    if (task->round != nullptr && task->round->row().id == claims.round_id) {
-      self = task->round->Find(device.id);
+    if (task->round != nullptr) {
+      self = task->round->Find(device.id, claims.round_id);
     }
     const bool may_give_up =
         self != nullptr && self->standing == Participant::kAssigned &&
@@ -366,7 +377,7 @@ absl::StatusOr<absl::Duration> Abandon(EngineCore& core,
     return StoreUnavailable(status);
   }
   MutexLock lock(core.mutex);
-  const Participant* self = round->Find(device.id);
+  const Participant* self = round->Find(device.id, claims.round_id);
   // A stream of the same device may have been faster.
   if (self != nullptr && self->upload != nullptr &&
       self->upload->phase == Upload::kArriving) {

@@ -47,8 +47,8 @@ class Stream final : public UploadStream {
     absl::StatusOr<aggregation::ValidUpdate> update =
         aggregation::ValidateUpdate(*bytes, Bounds());
     if (!update.ok()) {
-      RefuseUpdate(core_, *target_.round, upload().device_id, &upload(),
-                   update.status());
+      RefuseUpdate(core_, *target_.round, upload().assigned.round_id,
+                   upload().device_id, &upload(), update.status());
       return update.status();
     }
     return Enqueue(*std::move(update), std::move(done), now);
@@ -89,12 +89,16 @@ class Stream final : public UploadStream {
     MutexLock lock(core_.mutex);
     RunningRound& round = *target_.round;
     if (upload().phase == Upload::kDropped) return upload().end;
+    const int64_t round_id = upload().assigned.round_id;
     absl::Status late;
-    if (!round.takes_reports()) late = RoundOver(round.row().id);
-    if (now >= round.row().deadline) {
+    if (!round.takes_reports()) late = RoundOver(round_id);
+    const Participant* self = round.Find(upload().device_id, round_id);
+    if (self == nullptr) {
+      late = RoundOver(round_id);
+    } else if (now >= round.DeadlineOf(*self)) {
       late = RefusalError(
           RefusalCode::kTokenExpired,
-          absl::StrCat("the deadline of round ", round.row().id,
+          absl::StrCat("the deadline of round ", round_id,
                        " has passed before the update was complete"));
     }
     if (!late.ok()) {
@@ -116,12 +120,11 @@ class Stream final : public UploadStream {
       upload().waiters.push_back(std::move(done));
       return absl::OkStatus();
     }
-    const RunningRound& round = *target_.round;
-    const Participant& self = *round.Find(upload().device_id);
     RunningTask& task = *core_.FindTask(target_.setup->task.name);
     core_.answers.push_back(
-        {std::move(done), core_.ReceiptFor(task, round.row().id, self.digest,
-                                           self.segment_id, now)});
+        {std::move(done),
+         core_.ReceiptFor(task, upload().assigned.round_id, upload().digest,
+                          upload().segment_id, now)});
     return absl::OkStatus();
   }
 
@@ -139,19 +142,22 @@ std::unique_ptr<UploadStream> MakeUploadStream(EngineCore& core,
   return std::make_unique<Stream>(core, std::move(target), place);
 }
 
-void RefuseUpdate(EngineCore& core, RunningRound& round,
+void RefuseUpdate(EngineCore& core, RunningRound& round, int64_t round_id,
                   const std::string& device_id, Upload* upload,
                   const absl::Status& refusal) {
-  int64_t round_id = 0;
   {
     MutexLock lock(core.mutex);
-    round_id = round.row().id;
-    round.Lose(device_id);
+    if (round.Find(device_id, round_id) != nullptr) round.Lose(device_id);
     if (upload != nullptr) {
       round.Drop(*upload, refusal);
       core.Tell(*upload, refusal);
     }
   }
+  RecordRefusal(core, round_id, device_id, refusal);
+}
+
+void RecordRefusal(EngineCore& core, int64_t round_id,
+                   const std::string& device_id, const absl::Status& refusal) {
   const auto details = protocol::RefusalOf(refusal);
   const absl::string_view name =
       details.has_value() ? ToString(details->code) : "unreadable";

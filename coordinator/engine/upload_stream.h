@@ -21,12 +21,17 @@ std::unique_ptr<UploadStream> MakeUploadStream(EngineCore& core,
                                                UploadTarget target,
                                                UploadBytes::Place place);
 
-// Refuses the device's update for good: its assignment ends with the outcome
+// Refuses the device's update, of its assignment of that round, for good: its assignment ends with the outcome
 // "refused: NAME", and everybody who waits for the update is told `refusal`.
 // `upload` may be null. Errors of the store are logged.
-void RefuseUpdate(EngineCore& core, RunningRound& round,
+void RefuseUpdate(EngineCore& core, RunningRound& round, int64_t round_id,
                   const std::string& device_id, Upload* upload,
                   const absl::Status& refusal);
+
+// What of it needs no lock: writes and logs an assignment's outcome, "refused:
+// NAME".
+void RecordRefusal(EngineCore& core, int64_t round_id,
+                   const std::string& device_id, const absl::Status& refusal);
 
 }  // namespace shoal::coordinator
 

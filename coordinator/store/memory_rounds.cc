@@ -11,10 +11,10 @@ namespace shoal::coordinator {
 namespace {
 
 // Ordered by device id, as the maps are.
-template <typename Row>
-std::vector<Row> ValuesOf(const std::map<std::string, Row>& rows) {
+template <typename Key, typename Row>
+std::vector<Row> ValuesOf(const std::map<Key, Row>& rows) {
   std::vector<Row> values;
-  for (const auto& [device_id, row] : rows) values.push_back(row);
+  for (const auto& [key, row] : rows) values.push_back(row);
   return values;
 }
 
@@ -49,7 +49,10 @@ absl::StatusOr<MemoryStore::Led> MemoryStore::FindLed(const Lease& lease,
 void MemoryStore::EndRound(Round& round) {
   for (const std::string& device_id : round.withdrawn) {
     round.assignments.erase(device_id);
-    round.contributions.erase(device_id);
+    round.counted_later.erase(device_id);
+    std::erase_if(round.contributions, [&](const auto& entry) {
+      return entry.first.first == device_id;
+    });
   }
   round.withdrawn.clear();
 }
@@ -61,6 +64,7 @@ void MemoryStore::ForgetOld(Task& task) {
     Round& round = rounds_.at(task.rounds[task.rounds.size() - keep - 1]);
     round.assignments.clear();
     round.contributions.clear();
+    round.counted_later.clear();
     round.segments.clear();
   }
   if (task.models.size() > keep) {
@@ -160,7 +164,56 @@ absl::StatusOr<std::vector<AssignmentRow>> MemoryStore::ListAssignments(
 absl::StatusOr<RoundSnapshot> MemoryStore::ReadRound(int64_t round_id) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
-  return RoundSnapshot{round->row, ValuesOf(round->assignments)};
+  RoundSnapshot snapshot{round->row, ValuesOf(round->assignments)};
+  if (!round->row.asynchronous) return snapshot;
+  for (const auto& [key, row] : round->contributions) {
+    const int64_t number = row.earlier_round == 0
+                               ? round->row.number
+                               : rounds_.at(row.earlier_round).row.number;
+    ++snapshot.staleness[round->row.number - number];
+  }
+  return snapshot;
+}
+
+absl::StatusOr<std::vector<OpenAssignmentRow>> MemoryStore::ListOpenAssignments(
+    const std::string& task, int64_t min_number, absl::Time since) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Task* found, FindTask(task));
+  std::vector<OpenAssignmentRow> rows;
+  // Numbers never fall.
+  auto id = found->rounds.end();
+  while (id != found->rounds.begin() &&
+         rounds_.at(*(id - 1)).row.number >= min_number) {
+    --id;
+  }
+  for (; id != found->rounds.end(); ++id) {
+    const Round& round = rounds_.at(*id);
+    for (const auto& [device_id, assignment] : round.assignments) {
+      if (!assignment.outcome.empty() || assignment.assigned < since) continue;
+      rows.push_back(
+          {*id, round.row.number, round.row.base_model, assignment});
+    }
+  }
+  return rows;
+}
+
+const ContributionRow* MemoryStore::FindContribution(
+    const Round& round, const std::string& device_id) {
+  const auto later = round.counted_later.find(device_id);
+  const bool is_later = later != round.counted_later.end();
+  const Round& sum = is_later ? rounds_.at(later->second) : round;
+  const auto row = sum.contributions.find(
+      {device_id, is_later ? round.row.id : int64_t{0}});
+  return row != sum.contributions.end() ? &row->second : nullptr;
+}
+
+void MemoryStore::CountAssignment(Round& round, ContributionRow& row,
+                                  int64_t sum_round) {
+  if (row.earlier_round != 0) round.counted_later[row.device_id] = sum_round;
+  const auto assignment = round.assignments.find(row.device_id);
+  if (assignment == round.assignments.end()) return;
+  assignment->second.outcome =
+      std::exchange(row.outcome, std::string(kContributed));
 }
 
 absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
@@ -174,8 +227,13 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     result.kind = SegmentResult::kClosed;
     return result;
   }
+  SHOAL_RETURN_IF_ERROR(CheckEarlierRounds(round->row, contributions));
   for (const ContributionRow& row : contributions) {
-    if (round->contributions.count(row.device_id) > 0 ||
+    Round* assigned = round;
+    if (row.earlier_round != 0) {
+      SHOAL_ASSIGN_OR_RETURN(assigned, FindRound(row.earlier_round));
+    }
+    if (FindContribution(*assigned, row.device_id) != nullptr ||
         devices_.IsForgotten(row.device_id)) {
       result.kind = SegmentResult::kDuplicates;
       result.duplicates.push_back(row.device_id);
@@ -190,12 +248,11 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
   round->segments.push_back({result.segment_id, std::string(segment.sum)});
   for (ContributionRow row : contributions) {
     row.segment_id = result.segment_id;
-    const auto assignment = round->assignments.find(row.device_id);
-    if (assignment != round->assignments.end()) {
-      assignment->second.outcome =
-          std::exchange(row.outcome, std::string(kContributed));
-    }
-    round->contributions.emplace(row.device_id, row);
+    CountAssignment(
+        row.earlier_round == 0 ? *round : rounds_.at(row.earlier_round), row,
+        segment.round_id);
+    round->contributions.insert_or_assign({row.device_id, row.earlier_round},
+                                          row);
   }
   round->row.accepted += static_cast<int>(contributions.size());
   round->row.bytes_up += segment.bytes_up;
@@ -207,9 +264,8 @@ absl::StatusOr<std::optional<ContributionRow>> MemoryStore::GetContribution(
     int64_t round_id, const std::string& device_id) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
-  const auto row = round->contributions.find(device_id);
-  if (row == round->contributions.end()) return std::nullopt;
-  return row->second;
+  const ContributionRow* row = FindContribution(*round, device_id);
+  return row != nullptr ? std::make_optional(*row) : std::nullopt;
 }
 
 absl::StatusOr<std::vector<ContributionRow>> MemoryStore::ListContributions(

@@ -56,8 +56,11 @@ absl::Status MemoryStore::ForgetDevice(const std::string& device_id) {
   devices_.ForgetDevice(device_id);
   for (auto& [id, round] : rounds_) {
     const auto assignment = round.assignments.find(device_id);
+    const auto counted = round.contributions.lower_bound({device_id, 0});
     const bool is_part = assignment != round.assignments.end() ||
-                         round.contributions.count(device_id) > 0;
+                         round.counted_later.count(device_id) > 0 ||
+                         (counted != round.contributions.end() &&
+                          counted->first.first == device_id);
     if (!is_part) continue;
     round.withdrawn.insert(device_id);
     if (assignment != round.assignments.end() &&

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -38,8 +39,11 @@ class MemoryStore final : public RoundStore {
 
   struct Round {
     RoundRow row;
-    std::map<std::string, AssignmentRow> assignments;      // by device id
-    std::map<std::string, ContributionRow> contributions;  // by device id
+    std::map<std::string, AssignmentRow> assignments;  // by device id
+    // In its sum, by device id and earlier round.
+    std::map<std::pair<std::string, int64_t>, ContributionRow> contributions;
+    // Of its assignments those in the sum of a later round, by device id.
+    std::map<std::string, int64_t> counted_later;
     std::vector<SegmentRow> segments;
     std::set<std::string> withdrawn;  // forgotten devices; until it is over
   };
@@ -55,6 +59,13 @@ class MemoryStore final : public RoundStore {
   std::optional<RoundRow> UnfinishedRow(const Task& task)
       SHOAL_REQUIRES(mutex_);
 
+  // Of that round's assignment; null: none.
+  const ContributionRow* FindContribution(const Round& round,
+                                          const std::string& device_id)
+      SHOAL_REQUIRES(mutex_);
+  // How an assignment that is counted has ended.
+  void CountAssignment(Round& round, ContributionRow& row, int64_t sum_round)
+      SHOAL_REQUIRES(mutex_);
   // Deletes what only a round that is not over needs.
   static void EndRound(Round& round);
   // Lets go of what the options do not ask to keep, after the task's newest

@@ -123,6 +123,12 @@ void SqliteQuery::ReadOne(int column, int& value) {
   if (value != wide) FailAsCorrupt(column, "32-bit number");
 }
 
+void SqliteQuery::ReadOne(int column, bool& value) {
+  int64_t wide = 0;
+  ReadOne(column, wide);
+  value = wide != 0;
+}
+
 void SqliteQuery::ReadOne(int column, double& value) {
   value = sqlite3_column_double(statement_, column);
 }

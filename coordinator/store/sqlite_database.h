@@ -86,6 +86,7 @@ class SqliteQuery {
   bool IsNull(int column);
   void ReadOne(int column, int64_t& value);
   void ReadOne(int column, int& value);
+  void ReadOne(int column, bool& value);
   void ReadOne(int column, double& value);
   void ReadOne(int column, std::string& value);
   void ReadOne(int column, Digest& value);

@@ -20,7 +20,9 @@ constexpr absl::string_view kDeletions[] = {
     "DELETE FROM assignments WHERE device = ? "
     "AND round IN (SELECT id FROM rounds WHERE state >= 5)",
     "DELETE FROM contributions WHERE device = ? "
-    "AND round IN (SELECT id FROM rounds WHERE state >= 5)",
+    "AND round IN (SELECT id FROM rounds WHERE state >= 5) "
+    "AND (counted_in IS NULL OR counted_in IN "
+    "(SELECT id FROM rounds WHERE state >= 5))",
 };
 
 }  // namespace
@@ -53,7 +55,9 @@ absl::Status DeleteDevice(SqliteDatabase& db, absl::string_view device_id) {
              "EXISTS (SELECT 1 FROM assignments "
              "WHERE round = rounds.id AND device = ?1) OR "
              "EXISTS (SELECT 1 FROM contributions "
-             "WHERE round = rounds.id AND device = ?1))",
+             "WHERE round = rounds.id AND device = ?1) OR "
+             "EXISTS (SELECT 1 FROM contributions "
+             "WHERE counted_in = rounds.id AND device = ?1))",
              device_id));
   SHOAL_RETURN_IF_ERROR(
       db.Run("UPDATE assignments SET outcome = ? "
@@ -74,6 +78,10 @@ absl::Status DeleteWithdrawn(SqliteDatabase& db, int64_t round_id) {
                      "(SELECT device FROM withdrawals WHERE round = ?1)"),
         round_id));
   }
+  SHOAL_RETURN_IF_ERROR(
+      db.Run("DELETE FROM contributions WHERE counted_in = ?1 AND device IN "
+             "(SELECT device FROM withdrawals WHERE round = ?1)",
+             round_id));
   return db.Run("DELETE FROM withdrawals WHERE round = ?", round_id);
 }
 

@@ -1,4 +1,5 @@
 // Assignments, contributions and segments: what devices add to a round.
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,26 +18,34 @@ absl::StatusOr<std::optional<ContributionRow>> LoadContribution(
     SqliteDatabase& db, int64_t round_id, absl::string_view device_id) {
   std::optional<ContributionRow> row;
   SqliteQuery query = db.Query(
-      "SELECT device, update_digest, segment, weight, norm "
+      "SELECT device, update_digest, segment, weight, norm, "
+      "CASE WHEN counted_in IS NULL THEN 0 ELSE round END "
       "FROM contributions WHERE round = ? AND device = ?",
       round_id, device_id);
   while (query.Next()) {
     row.emplace();
     query.Read(row->device_id, row->update_digest, row->segment_id, row->weight,
-               row->norm);
+               row->norm, row->earlier_round);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
   return row;
 }
 
-// The devices of the batch that are counted in the round already, or forgotten.
+// The round of the assignment behind a contribution to the sum of a round.
+int64_t AssignedIn(int64_t round_id, const ContributionRow& row) {
+  return row.earlier_round == 0 ? round_id : row.earlier_round;
+}
+
+// The devices of the batch whose assignments are counted already, or that are
+// forgotten.
 absl::StatusOr<std::vector<std::string>> LoadDuplicates(
     SqliteDatabase& db, int64_t round_id,
     absl::Span<const ContributionRow> batch) {
   std::vector<std::string> duplicates;
   for (const ContributionRow& row : batch) {
     SHOAL_ASSIGN_OR_RETURN(const std::optional<ContributionRow> found,
-                           LoadContribution(db, round_id, row.device_id));
+                           LoadContribution(db, AssignedIn(round_id, row),
+                                            row.device_id));
     SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
                            LoadForgotten(db, row.device_id));
     if (found.has_value() || forgotten) duplicates.push_back(row.device_id);
@@ -49,12 +58,14 @@ absl::Status InsertContribution(SqliteDatabase& db, int64_t round_id,
                                 const ContributionRow& row) {
   SHOAL_RETURN_IF_ERROR(
       db.Run("INSERT INTO contributions (round, device, update_digest, "
-             "segment, weight, norm) VALUES (?, ?, ?, ?, ?, ?)",
-             round_id, row.device_id, row.update_digest, segment_id, row.weight,
-             row.norm));
+             "segment, weight, norm, counted_in) VALUES (?, ?, ?, ?, ?, ?, ?)",
+             AssignedIn(round_id, row), row.device_id, row.update_digest,
+             segment_id, row.weight, row.norm,
+             row.earlier_round == 0 ? std::nullopt
+                                    : std::make_optional(round_id)));
   return db.Run(
       "UPDATE assignments SET outcome = ? WHERE round = ? AND device = ?",
-      row.outcome, round_id, row.device_id);
+      row.outcome, AssignedIn(round_id, row), row.device_id);
 }
 
 // Adds the batch to a round that has room for it.
@@ -86,6 +97,7 @@ absl::StatusOr<SegmentResult> TryInsertSegment(
     result.kind = SegmentResult::kClosed;
     return result;
   }
+  SHOAL_RETURN_IF_ERROR(CheckEarlierRounds(round, batch));
   SHOAL_ASSIGN_OR_RETURN(result.duplicates,
                          LoadDuplicates(db, round.id, batch));
   if (!result.duplicates.empty()) {
@@ -97,6 +109,26 @@ absl::StatusOr<SegmentResult> TryInsertSegment(
     return result;
   }
   return InsertSegment(db, round, segment, batch);
+}
+
+absl::StatusOr<std::map<int64_t, int64_t>> LoadStaleness(
+    SqliteDatabase& db, const RoundRow& round) {
+  std::map<int64_t, int64_t> updates;
+  SqliteQuery query = db.Query(
+      "SELECT 0, count(*) FROM contributions "
+      "WHERE round = ?1 AND counted_in IS NULL HAVING count(*) > 0 UNION ALL "
+      "SELECT ?2 - number, count(*) FROM contributions "
+      "JOIN rounds ON rounds.id = contributions.round "
+      "WHERE counted_in = ?1 GROUP BY number",
+      round.id, round.number);
+  int64_t versions_behind = 0;
+  int64_t count = 0;
+  while (query.Next()) {
+    query.Read(versions_behind, count);
+    updates[versions_behind] += count;
+  }
+  SHOAL_RETURN_IF_ERROR(query.status());
+  return updates;
 }
 
 absl::StatusOr<RoundSnapshot> LoadSnapshot(SqliteDatabase& db,
@@ -112,7 +144,33 @@ absl::StatusOr<RoundSnapshot> LoadSnapshot(SqliteDatabase& db,
     query.Read(row.device_id, row.assigned, row.outcome);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
+  if (snapshot.round.asynchronous) {
+    SHOAL_ASSIGN_OR_RETURN(snapshot.staleness,
+                           LoadStaleness(db, snapshot.round));
+  }
   return snapshot;
+}
+
+absl::StatusOr<std::vector<OpenAssignmentRow>> LoadOpenAssignments(
+    SqliteDatabase& db, const std::string& task, int64_t min_number,
+    absl::Time since) {
+  SHOAL_RETURN_IF_ERROR(LoadTask(db, task).status());
+  std::vector<OpenAssignmentRow> rows;
+  SqliteQuery query = db.Query(
+      "SELECT rounds.id, number, base_model, device, assigned_at.assigned, "
+      "outcome FROM rounds JOIN assignments AS assigned_at "
+      "ON assigned_at.round = rounds.id "
+      "WHERE task = ? AND number >= ? AND outcome = '' "
+      "AND assigned_at.assigned >= ? ORDER BY rounds.id, device",
+      task, min_number, since);
+  while (query.Next()) {
+    OpenAssignmentRow& row = rows.emplace_back();
+    query.Read(row.round_id, row.number, row.base_model,
+               row.assignment.device_id, row.assignment.assigned,
+               row.assignment.outcome);
+  }
+  SHOAL_RETURN_IF_ERROR(query.status());
+  return rows;
 }
 
 }  // namespace
@@ -167,6 +225,13 @@ absl::StatusOr<RoundSnapshot> SqliteStore::ReadRound(int64_t round_id) {
     const absl::Status ended = db.Execute("COMMIT");
     if (snapshot.ok() && !ended.ok()) return ended;
     return snapshot;
+  });
+}
+
+absl::StatusOr<std::vector<OpenAssignmentRow>> SqliteStore::ListOpenAssignments(
+    const std::string& task, int64_t min_number, absl::Time since) {
+  return Read([&](SqliteDatabase& db) {
+    return LoadOpenAssignments(db, task, min_number, since);
   });
 }
 

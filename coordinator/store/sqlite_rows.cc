@@ -17,7 +17,7 @@ constexpr absl::string_view kSelectRound =
     "SELECT id, task, number, state, failure, base_model, cohort, min_reports, "
     "max_assigned, norm_bound, assigned, accepted, opened, deadline, finished, "
     "contributors, committed_model, bytes_up, total_examples, train_loss, "
-    "train_accuracy, median_norm FROM rounds ";
+    "train_accuracy, median_norm, asynchronous FROM rounds ";
 
 absl::StatusOr<std::vector<TaskRow>> ReadTasks(SqliteQuery query) {
   std::vector<TaskRow> rows;
@@ -41,7 +41,8 @@ absl::StatusOr<std::vector<RoundRow>> ReadRounds(SqliteQuery query) {
                row.norm_bound, row.assigned, row.accepted, row.opened,
                row.deadline, row.finished, row.contributors,
                row.committed_model, row.bytes_up, row.total_examples,
-               row.train_loss, row.train_accuracy, row.median_norm);
+               row.train_loss, row.train_accuracy, row.median_norm,
+               row.asynchronous);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
   return rows;
@@ -140,10 +141,11 @@ absl::Status InsertRound(SqliteDatabase& db, RoundRow& round) {
   SHOAL_RETURN_IF_ERROR(db.Run(
       "INSERT INTO rounds (task, number, state, failure, base_model, cohort, "
       "min_reports, max_assigned, norm_bound, assigned, accepted, opened, "
-      "bytes_up, total_examples, median_norm) "
-      "VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, 0)",
+      "deadline, bytes_up, total_examples, median_norm, asynchronous) "
+      "VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, 0, 0, ?)",
       round.task, round.number, round.state, round.base_model, round.cohort,
-      round.min_reports, round.max_assigned, round.norm_bound, round.opened));
+      round.min_reports, round.max_assigned, round.norm_bound, round.opened,
+      round.deadline, round.asynchronous));
   round.id = db.last_insert_id();
   return absl::OkStatus();
 }
@@ -170,13 +172,15 @@ absl::StatusOr<std::vector<ContributionRow>> LoadContributions(
     SqliteDatabase& db, int64_t round_id) {
   std::vector<ContributionRow> rows;
   SqliteQuery query = db.Query(
-      "SELECT device, update_digest, segment, weight, norm "
-      "FROM contributions WHERE round = ? ORDER BY device",
+      "SELECT device, update_digest, segment, weight, norm, 0 AS earlier "
+      "FROM contributions WHERE round = ?1 AND counted_in IS NULL UNION ALL "
+      "SELECT device, update_digest, segment, weight, norm, round "
+      "FROM contributions WHERE counted_in = ?1 ORDER BY device, earlier",
       round_id);
   while (query.Next()) {
     ContributionRow& row = rows.emplace_back();
     query.Read(row.device_id, row.update_digest, row.segment_id, row.weight,
-               row.norm);
+               row.norm, row.earlier_round);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
   return rows;

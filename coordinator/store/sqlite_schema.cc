@@ -177,8 +177,19 @@ CREATE TABLE withdrawals (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Asynchronous rounds: their sums hold updates of earlier rounds' assignments.
+// counted_in is NULL where the sum is that of the assignment's own round.
+constexpr char kVersion4[] = R"sql(
+ALTER TABLE rounds ADD COLUMN asynchronous INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rounds_by_number ON rounds (task, number);
+ALTER TABLE contributions ADD COLUMN counted_in INTEGER;
+CREATE INDEX contributions_counted_later ON contributions (counted_in)
+  WHERE counted_in IS NOT NULL;
+)sql";
+
 // Row n turns version n into version n + 1; rows are never changed.
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3,
+                                       kVersion4};
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase& database,
                                    absl::string_view sql) {

@@ -31,6 +31,8 @@ absl::Status RecordOutcome(int64_t round_id, const std::string& device_id,
                            const std::string& outcome) override;
 absl::StatusOr<std::vector<AssignmentRow>> ListAssignments(
     int64_t round_id) override;
+absl::StatusOr<std::vector<OpenAssignmentRow>> ListOpenAssignments(
+    const std::string& task, int64_t min_number, absl::Time since) override;
 absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) override;
 absl::StatusOr<SegmentResult> CommitSegment(
     const NewSegment& segment,

@@ -139,6 +139,19 @@ absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions) {
   return absl::OkStatus();
 }
 
+absl::Status CheckEarlierRounds(
+    const RoundRow& round, absl::Span<const ContributionRow> contributions) {
+  for (const ContributionRow& row : contributions) {
+    if (row.earlier_round == 0) continue;
+    if (round.asynchronous && row.earlier_round < round.id) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "round ", round.id, " of task '", round.task, "' cannot count what ",
+        "device ", row.device_id, " was assigned in round ",
+        row.earlier_round));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRoundResult(const RoundRow& round,
                               const RoundResult& result) {
   if (result.model.task != round.task || result.model.version != round.number) {
@@ -266,6 +279,9 @@ absl::Status CheckAssignable(const RoundRow& round) {
 }
 
 absl::Status CheckNotFull(const RoundRow& round) {
+  // How many devices of asynchronous rounds work at a time is the engine's to
+  // know: nothing in the sum depends on it.
+  if (round.asynchronous) return absl::OkStatus();
   if (round.assigned >= round.max_assigned) {
     return absl::FailedPreconditionError(
         absl::StrCat("round ", round.id, " of task '", round.task,
@@ -311,7 +327,7 @@ bool KeepsSegments(absl::string_view failure) {
 }
 
 bool HasRoomFor(const RoundRow& round, size_t size) {
-  return round.accepted + static_cast<int64_t>(size) <= round.max_assigned;
+  return round.accepted + static_cast<int64_t>(size) <= round.max_accepted();
 }
 
 RoundRow MakeRound(const NewRound& round) {
@@ -324,6 +340,11 @@ RoundRow MakeRound(const NewRound& round) {
   row.max_assigned = round.max_assigned;
   row.norm_bound = round.norm_bound;
   row.opened = round.opened;
+  row.asynchronous = round.asynchronous;
+  if (round.deadline != absl::InfinitePast()) {
+    row.state = RoundState::kCollecting;
+    row.deadline = round.deadline;
+  }
   return row;
 }
 

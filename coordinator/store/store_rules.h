@@ -44,6 +44,10 @@ absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model);
 absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes);
 // At least one contribution, no device twice, no norm that is not a number.
 absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions);
+// Updates of other rounds' assignments are those of earlier ones, and joined by
+// asynchronous rounds alone.
+absl::Status CheckEarlierRounds(
+    const RoundRow& round, absl::Span<const ContributionRow> contributions);
 // The model is what the round was to make.
 absl::Status CheckRoundResult(const RoundRow& round, const RoundResult& result);
 absl::Status CheckNewInvitation(const InvitationRow& row);
@@ -89,7 +93,7 @@ absl::Status CheckCommittable(const RoundRow& round);
 absl::Status CheckUnfinished(const RoundRow& round);
 // Are the segments of a round that failed for this reason evidence to keep?
 bool KeepsSegments(absl::string_view failure);
-// Would `size` more contributions stay within the round's max_assigned?
+// Would `size` more contributions stay within the round's max_accepted()?
 bool HasRoomFor(const RoundRow& round, size_t size);
 
 // --- what a change does ----------------------------------------------------
