@@ -31,6 +31,13 @@ constexpr int kRoundsPerRead = 64;
 // Without history: late devices ask for rounds and models that are over.
 constexpr int kKeptRounds = 8;
 
+int KeptRounds(const FederationOptions& options) {
+  if (!options.forget_history) return 0;
+  const auto& asynchronous = options.task.round.asynchronous;
+  return kKeptRounds +
+         (asynchronous.has_value() ? asynchronous->max_staleness : 0);
+}
+
 // A device may go on. Devices change their plans: an event that is not the
 // newest of its device is passed over.
 struct Event {
@@ -81,7 +88,7 @@ class Federation {
       : options_(options),
         rng_(DeriveSeed(options.seed, "coordinator")),
         store_(coordinator::MakeMemoryStore(
-            {.keep_newest = options.forget_history ? kKeptRounds : 0})) {}
+            {.keep_newest = KeptRounds(options)})) {}
 
   absl::StatusOr<FederationResult> Run();
 
@@ -181,9 +188,12 @@ absl::Status Federation::Start() {
   TrainingPool::Options pool;
   pool.num_threads = options_.num_threads;
   pool.crew = options_.crew;
-  pool.num_wanted = [this] {
-    return int64_t{engine_->StandingOf(options_.task.name).missing_reports};
-  };
+  // (Asynchronous rounds want what is computed now, whatever happens.)
+  if (!options_.task.round.asynchronous.has_value()) {
+    pool.num_wanted = [this] {
+      return int64_t{engine_->StandingOf(options_.task.name).missing_reports};
+    };
+  }
   pool_ = std::make_unique<TrainingPool>(std::move(pool));
   MakeSite();
   SHOAL_ASSIGN_OR_RETURN(const std::string initial, InitialModel(options_));

@@ -104,7 +104,8 @@ SimulatedDevice::~SimulatedDevice() = default;
 // Whether an update that is begun to be sent now would be looked at.
 bool SimulatedDevice::IsWanted() const {
   const auto standing = site_.engine->StandingOf(site_.task);
-  return standing.takes_reports && standing.id == run_->round_id();
+  return standing.takes_reports &&
+         (standing.asynchronous || standing.id == run_->round_id());
 }
 
 std::optional<DeviceMemo> SimulatedDevice::Memo() const {

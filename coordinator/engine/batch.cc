@@ -160,8 +160,8 @@ absl::Status CommitBatch(EngineCore& core, RunningTask& task,
       return result.status();
     }
     if (result->kind == SegmentResult::kCommitted) {
-      Acknowledge(core, task, round, batch, std::move(rows),
-                  result->segment_id, now);
+      Acknowledge(core, task, round, batch, std::move(rows), result->segment_id,
+                  now);
       Remember(kept, row.id, std::move(sum));
       return absl::OkStatus();
     }

@@ -230,8 +230,8 @@ class CheckInCall {
     }
     const bool reported =
         self->upload != nullptr && self->upload->phase == Upload::kQueued;
-    const bool collects =
-        round.row().asynchronous || round.row().state == RoundState::kCollecting;
+    const bool collects = round.row().asynchronous ||
+                          round.row().state == RoundState::kCollecting;
     return !reported && collects && round.takes_reports() &&
            now_ < round.DeadlineOf(*self);
   }
@@ -275,8 +275,13 @@ class CheckInCall {
 
   static std::string RoundFullSentence(const RunningTask& task) {
     const std::string& name = task.setup->task.name;
-    if (task.round == nullptr) {
+    if (task.round == nullptr || IsFinal(task.round->row().state)) {
       return absl::StrCat("task '", name, "' opens its next round shortly");
+    }
+    if (task.round->row().asynchronous) {
+      return absl::StrCat("task '", name, "' has the ",
+                          task.round->row().max_assigned,
+                          " devices at work that it lets work at a time");
     }
     return absl::StrCat("round ", task.round->row().id, " of task '", name,
                         "' has the devices it needs");
@@ -317,9 +322,9 @@ class CheckInCall {
 
   // Writes the admission; a wait when the round has closed in the meantime.
   absl::StatusOr<std::optional<RetryAfter>> Record(const Place& place) {
-    const absl::Status status =
-        core_.NotedIfTrouble(core_.deps.store.RecordAssignment(
-            place.assigned.round_id, device_.id, now_, place.assigned.deadline));
+    const absl::Status status = core_.NotedIfTrouble(
+        core_.deps.store.RecordAssignment(place.assigned.round_id, device_.id,
+                                          now_, place.assigned.deadline));
     // An earlier attempt whose outcome we did not learn.
     const bool known = absl::IsAlreadyExists(status);
     if (status.ok()) Failpoint("after_assignment");
@@ -346,8 +351,9 @@ class CheckInCall {
     assignment.round_number = place.assigned.number;
     assignment.model = {place.assigned.base_model, place.model_bytes,
                         place.assigned.number - 1};
-    assignment.time_left = std::clamp(
-        place.assigned.deadline - now_, absl::ZeroDuration(), task.round.deadline);
+    assignment.time_left =
+        std::clamp(place.assigned.deadline - now_, absl::ZeroDuration(),
+                   task.round.deadline);
     assignment.plan.model = task.model;
     assignment.plan.training = task.training;
     assignment.plan.algorithm = task.algorithm;
@@ -361,9 +367,9 @@ class CheckInCall {
       MutexLock lock(core_.mutex);
       signer = core_.signer;
     }
-    assignment.token = signer->Sign({task.name, place.assigned.round_id, device_.id,
-                                     place.assigned.base_model,
-                                     place.assigned.deadline});
+    assignment.token =
+        signer->Sign({task.name, place.assigned.round_id, device_.id,
+                      place.assigned.base_model, place.assigned.deadline});
     return assignment;
   }
 

@@ -37,17 +37,14 @@ FleetSize& EngineCore::FleetOf(const std::string& population) {
       .first->second;
 }
 
-absl::Duration EngineCore::PaceOf(const RunningTask& task,
-                                  int64_t rounds_to_sit_out, absl::Time now) {
+PaceInput EngineCore::PaceInputOf(const RunningTask& task, absl::Time now) {
   const configuration::RoundPolicy& policy = task.setup->task.round;
   PaceInput input;
   input.round_duration = task.round_duration;
   input.fleet_size = FleetOf(task.setup->task.population).Estimate();
   // Asynchronous rounds admit as many as report.
-  input.admitted_per_round = policy.asynchronous.has_value()
-                                 ? policy.cohort
-                                 : policy.max_assigned();
-  input.rounds_to_sit_out = rounds_to_sit_out;
+  input.admitted_per_round =
+      policy.asynchronous.has_value() ? policy.cohort : policy.max_assigned();
   if (task.round == nullptr) {
     input.until_open = std::max(task.next_open - now, absl::ZeroDuration());
   } else if (task.round->row().state == RoundState::kOpen) {
@@ -62,15 +59,22 @@ absl::Duration EngineCore::PaceOf(const RunningTask& task,
     input.until_open = TimeLeft(now - (deadline - policy.deadline),
                                 task.round_duration, deadline - now);
   }
+  return input;
+}
+
+absl::Duration EngineCore::PaceOf(const RunningTask& task,
+                                  int64_t rounds_to_sit_out, absl::Time now) {
+  PaceInput input = PaceInputOf(task, now);
+  input.rounds_to_sit_out = rounds_to_sit_out;
   return RetryDelay(input, pace_bounds(), deps.rng.Uniform());
 }
 
 absl::Duration EngineCore::PaceUntilPlace(const RunningTask& task,
                                           absl::Time now) {
+  PaceInput input = PaceInputOf(task, now);
   const configuration::RoundPolicy& policy = task.setup->task.round;
-  const absl::Duration until_open = PaceOf(task, 0, now);
-  if (!policy.asynchronous.has_value()) return until_open;
-  return std::max(until_open / policy.cohort, options.min_retry);
+  if (policy.asynchronous.has_value()) input.until_open /= policy.cohort;
+  return RetryDelay(input, pace_bounds(), deps.rng.Uniform());
 }
 
 absl::Duration EngineCore::PaceAfterContribution(const RunningTask& task,
@@ -88,11 +92,11 @@ protocol::UploadReceipt EngineCore::ReceiptFor(const RunningTask& task,
   receipt.round_id = round_id;
   receipt.digest = digest;
   receipt.segment_id = segment_id;
-  const bool earlier =
-      task.round != nullptr && task.round->row().id != round_id &&
-      task.setup->task.round.min_separation <= 1;
-  receipt.next_check_in = earlier ? PaceUntilPlace(task, now)
-                                  : PaceAfterContribution(task, now);
+  const bool earlier = task.round != nullptr &&
+                       task.round->row().id != round_id &&
+                       task.setup->task.round.min_separation <= 1;
+  receipt.next_check_in =
+      earlier ? PaceUntilPlace(task, now) : PaceAfterContribution(task, now);
   return receipt;
 }
 

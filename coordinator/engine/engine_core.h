@@ -72,12 +72,15 @@ struct EngineCore {
   // The same for one that is not durable at once: its success proves nothing.
   absl::Status NotedIfTrouble(absl::Status status) SHOAL_EXCLUDES(mutex);
 
+  // What pace steering goes by, for a device that may take part.
+  PaceInput PaceInputOf(const RunningTask& task, absl::Time now)
+      SHOAL_REQUIRES(mutex);
   // When a device that may take part in this task should come back: about when
   // its next round opens, `rounds_to_sit_out` later.
   absl::Duration PaceOf(const RunningTask& task, int64_t rounds_to_sit_out,
                         absl::Time now) SHOAL_REQUIRES(mutex);
   // When one that finds no free place should: of asynchronous rounds, which
-  // give a place away whenever a device has reported, that much sooner.
+  // have a place whenever a device has reported, that much sooner.
   absl::Duration PaceUntilPlace(const RunningTask& task, absl::Time now)
       SHOAL_REQUIRES(mutex);
   // The same after a contribution to its running round.

@@ -22,19 +22,33 @@ namespace {
 
 // Devices that were admitted and did not contribute, by why.
 struct Loss {
-  enum Kind { kSilent, kAbandoned, kRefused };
+  enum Kind { kSilent, kAtWork, kAbandoned, kRefused };
   Kind kind;
-  std::string detail;  // "energy", "norm_bound"; empty with kSilent
+  std::string detail;  // "energy", "norm_bound"; with the others empty
   int count = 0;
 };
 
+// Whether the contributor set is fixed.
+bool IsOver(const RoundRow& round) {
+  return round.state >= RoundState::kSealed;
+}
+
+// Whether a device that has not been heard of may still report.
+bool MayReport(const RoundStory& story, const AssignmentRow& row,
+               absl::Time now) {
+  if (!story.round.asynchronous) return !IsOver(story.round);
+  return !IsFinal(story.task_row.state) &&
+         now < row.assigned + story.task.round.deadline;
+}
+
 // Largest first.
-std::vector<Loss> CountLosses(absl::Span<const AssignmentRow> assignments) {
+std::vector<Loss> CountLosses(const RoundStory& story, absl::Time now) {
   std::map<std::pair<Loss::Kind, std::string>, int> counts;
-  for (const AssignmentRow& row : assignments) {
+  for (const AssignmentRow& row : story.assignments) {
     absl::string_view detail = row.outcome;
     if (detail.empty()) {
-      ++counts[{Loss::kSilent, ""}];
+      ++counts[{MayReport(story, row, now) ? Loss::kAtWork : Loss::kSilent,
+                ""}];
     } else if (absl::ConsumePrefix(&detail, "abandoned: ")) {
       ++counts[{Loss::kAbandoned, std::string(detail)}];
     } else if (absl::ConsumePrefix(&detail, "refused: ")) {
@@ -55,10 +69,12 @@ std::string Spaced(absl::string_view name) {
   return absl::StrReplaceAll(name, {{"_", " "}});
 }
 
-std::string LossText(const Loss& loss, bool over) {
+std::string LossText(const Loss& loss) {
   switch (loss.kind) {
     case Loss::kSilent:
-      return absl::StrCat(loss.count, over ? " silent" : " still at work");
+      return absl::StrCat(loss.count, " silent");
+    case Loss::kAtWork:
+      return absl::StrCat(loss.count, " still at work");
     case Loss::kAbandoned:
       return absl::StrCat(loss.count, " stopped on ", Spaced(loss.detail));
     case Loss::kRefused:
@@ -78,24 +94,43 @@ std::string Count(int64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
-// Whether the contributor set is fixed.
-bool IsOver(const RoundRow& round) {
-  return round.state >= RoundState::kSealed;
+// " (3 fresh, 2 that are 1 version behind)"; "" without updates.
+std::string StalenessText(const std::map<int64_t, int64_t>& staleness) {
+  std::vector<std::string> parts;
+  for (const auto& [behind, updates] : staleness) {
+    parts.push_back(behind == 0
+                        ? absl::StrCat(updates, " fresh")
+                        : absl::StrCat(updates, " that ",
+                                       updates == 1 ? "is " : "are ",
+                                       Count(behind, "version"), " behind"));
+  }
+  if (parts.empty()) return "";
+  return absl::StrCat(" (", absl::StrJoin(parts, ", "), ")");
 }
 
-std::string Balance(const RoundRow& round, const std::vector<Loss>& losses) {
-  std::string text = absl::StrCat("Round ", round.id, " needed ",
-                                  Count(round.cohort, "report"), ", admitted ",
-                                  Count(round.assigned, "device"),
-                                  ", accepted ", round.accepted);
-  if (losses.empty()) return absl::StrCat(text, ".");
-  const bool over = IsOver(round);
-  return absl::StrCat(text, ": ",
+std::string LossesText(const std::vector<Loss>& losses) {
+  if (losses.empty()) return ".";
+  return absl::StrCat(": ",
                       absl::StrJoin(losses, ", ",
-                                    [over](std::string* out, const Loss& loss) {
-                                      out->append(LossText(loss, over));
+                                    [](std::string* out, const Loss& loss) {
+                                      out->append(LossText(loss));
                                     }),
                       ".");
+}
+
+std::string Balance(const RoundStory& story, const std::vector<Loss>& losses) {
+  const RoundRow& round = story.round;
+  if (round.asynchronous) {
+    return absl::StrCat(
+        "Round ", round.id, " collects ", Count(round.cohort, "report"),
+        ", also from devices of earlier rounds, and has ", round.accepted,
+        StalenessText(story.staleness), ". It admitted ",
+        Count(round.assigned, "device"), LossesText(losses));
+  }
+  return absl::StrCat("Round ", round.id, " needed ",
+                      Count(round.cohort, "report"), ", admitted ",
+                      Count(round.assigned, "device"), ", accepted ",
+                      round.accepted, LossesText(losses));
 }
 
 // What kept contributors from all of the plan's work; "" when nothing did.
@@ -138,12 +173,14 @@ std::string FailedVerdict(const RoundRow& round) {
 
 std::string CommittedVerdict(const RoundRow& round,
                              const configuration::Task& task) {
-  const absl::Time began = round.deadline - task.round.deadline;
-  return absl::StrCat("It committed model version ", round.number, " (",
-                      round.committed_model.ToShortHex(), ") from ",
-                      Count(round.accepted, "report"), " ",
-                      HumanDuration(round.finished - began),
-                      " after its first device was admitted.");
+  const absl::Time began =
+      round.asynchronous ? round.opened : round.deadline - task.round.deadline;
+  return absl::StrCat(
+      "It committed model version ", round.number, " (",
+      round.committed_model.ToShortHex(), ") from ",
+      Count(round.accepted, "report"), " ",
+      HumanDuration(round.finished - began), " after ",
+      round.asynchronous ? "it opened." : "its first device was admitted.");
 }
 
 // Of a round that collects: how many reports it lacks, or may have at most once
@@ -152,7 +189,7 @@ std::string WaitsFor(const RoundRow& round, const std::vector<Loss>& losses,
                      const std::string& left) {
   int lost = 0;
   for (const Loss& loss : losses) {
-    if (loss.kind != Loss::kSilent) lost += loss.count;
+    if (loss.kind != Loss::kAtWork) lost += loss.count;
   }
   const int possible = round.max_assigned - lost;
   if (possible >= round.cohort) {
@@ -171,6 +208,20 @@ std::string WaitsFor(const RoundRow& round, const std::vector<Loss>& losses,
       " when no more can come, or at its deadline in ", left, ".");
 }
 
+// The same of an asynchronous one, which waits for as long as it takes.
+std::string WaitsOn(const RoundRow& round, absl::Time now) {
+  const std::string more = Count(round.cohort - round.accepted, "more report");
+  if (now < round.deadline) {
+    return absl::StrCat("It waits for ", more, ", at least ", round.min_reports,
+                        " in all by its deadline in ",
+                        HumanDuration(round.deadline - now), ".");
+  }
+  return absl::StrCat("Its deadline has passed with fewer than the ",
+                      round.min_reports,
+                      " reports that it must have: it waits on, and what is "
+                      "counted stays.");
+}
+
 std::string Verdict(const RoundStory& story, const std::vector<Loss>& losses,
                     absl::Time now) {
   const RoundRow& round = story.round;
@@ -185,6 +236,7 @@ std::string Verdict(const RoundStory& story, const std::vector<Loss>& losses,
       if (round.accepted >= round.cohort) {
         return "It has what it needs and is about to be sealed.";
       }
+      if (round.asynchronous) return WaitsOn(round, now);
       return WaitsFor(round, losses, HumanDuration(round.deadline - now));
     case RoundState::kSealed:
     case RoundState::kRevealed:
@@ -253,6 +305,7 @@ std::string Advice(const Loss& loss, const configuration::Task& task) {
       return absl::StrCat("Most of the missing stopped on ",
                           Spaced(loss.detail), ": ",
                           AbandonAdvice(loss.detail, task));
+    case Loss::kAtWork:
     case Loss::kRefused:
       break;
   }
@@ -291,7 +344,10 @@ std::string Admission(const RoundStory& story) {
         "The task is paused: nobody is admitted until `shoalctl task resume ",
         story.task.name, "`.");
   }
-  if (story.round.assigned >= story.round.max_assigned) return "";
+  if (!story.round.asynchronous &&
+      story.round.assigned >= story.round.max_assigned) {
+    return "";
+  }
   return RefusedText(story.notices);
 }
 
@@ -335,7 +391,30 @@ std::string AfterFailure(const RoundStory& story,
   return absl::StrCat(advice, " The task tries again with a new round.");
 }
 
-std::string Next(const RoundStory& story, const std::vector<Loss>& losses) {
+// What helps an asynchronous round whose deadline has passed.
+std::string WhileItWaits(const RoundStory& story, absl::Time now) {
+  std::string admission = Admission(story);
+  if (!admission.empty() || now < story.round.deadline ||
+      !story.round.asynchronous) {
+    return admission;
+  }
+  return MoreDevices(story.task);
+}
+
+// What helps when updates were too stale; "" when none was.
+std::string AgainstStaleness(const std::vector<Loss>& losses) {
+  const auto code = protocol::RefusalCode::kTooStale;
+  const bool any =
+      std::any_of(losses.begin(), losses.end(), [code](const Loss& loss) {
+        return loss.kind == Loss::kRefused && loss.detail == ToString(code);
+      });
+  if (!any) return "";
+  return absl::StrCat(" ", protocol::InfoOf(code).meaning, " ",
+                      protocol::InfoOf(code).remedy);
+}
+
+std::string Next(const RoundStory& story, const std::vector<Loss>& losses,
+                 absl::Time now) {
   switch (story.round.state) {
     case RoundState::kOpen: {
       std::string why = Admission(story);
@@ -343,9 +422,9 @@ std::string Next(const RoundStory& story, const std::vector<Loss>& losses) {
       return "It waits without a deadline until devices check in.";
     }
     case RoundState::kCollecting:
-      return Admission(story);
+      return WhileItWaits(story, now);
     case RoundState::kCommitted:
-      return AfterCommit(story);
+      return absl::StrCat(AfterCommit(story), AgainstStaleness(losses));
     case RoundState::kFailed:
       return AfterFailure(story, losses);
     default:
@@ -356,15 +435,16 @@ std::string Next(const RoundStory& story, const std::vector<Loss>& losses) {
 }  // namespace
 
 std::string ExplainRound(const RoundStory& story, absl::Time now) {
-  const std::vector<Loss> losses = CountLosses(story.assignments);
-  std::vector<std::string> parts = {Balance(story.round, losses),
+  const std::vector<Loss> losses = CountLosses(story, now);
+  std::vector<std::string> parts = {Balance(story, losses),
                                     Verdict(story, losses, now)};
   if (std::string partial = PartialWork(story.assignments); !partial.empty()) {
     parts.insert(parts.begin() + 1, std::move(partial));
   }
   std::string held_up =
       IsFinal(story.round.state) ? "" : ExplainHoldUp(story.notices);
-  std::string next = held_up.empty() ? Next(story, losses) : std::move(held_up);
+  std::string next =
+      held_up.empty() ? Next(story, losses, now) : std::move(held_up);
   if (!next.empty()) parts.push_back(std::move(next));
   return absl::StrJoin(parts, " ");
 }

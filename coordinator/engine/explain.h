@@ -2,6 +2,8 @@
 #ifndef SHOAL_COORDINATOR_ENGINE_EXPLAIN_H_
 #define SHOAL_COORDINATOR_ENGINE_EXPLAIN_H_
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/time/time.h"
@@ -19,6 +21,8 @@ struct RoundStory {
   const TaskRow& task_row;
   const configuration::Task& task;  // its definition
   const TaskNotices& notices;       // of the round
+  // Of an asynchronous one, see RoundSnapshot.
+  std::map<int64_t, int64_t> staleness = {};
 };
 
 // What was needed and what came of those admitted, who did less work than

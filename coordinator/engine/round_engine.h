@@ -106,6 +106,7 @@ struct RoundStanding {
   int free_places = 0;      // devices that it would still admit
   int missing_reports = 0;  // until its cohort is complete
   bool takes_reports = false;
+  bool asynchronous = false;  // it takes those of earlier rounds, too
 };
 
 // Thread-safe. No lock is held while the store, a callback or the spool is

@@ -183,6 +183,7 @@ RoundStanding RunningRound::standing() const {
   standing.id = row_.id;
   standing.number = row_.number;
   standing.takes_reports = takes_reports();
+  standing.asynchronous = row_.asynchronous;
   if (standing.takes_reports) {
     standing.free_places = PlacesFree();
     standing.missing_reports = std::max(row_.cohort - contributed_, 0);
@@ -191,9 +192,8 @@ RoundStanding RunningRound::standing() const {
 }
 
 double RunningRound::free_fraction() const {
-  const auto taken = static_cast<double>(row_.asynchronous
-                                             ? unsettled_
-                                             : participants_.size());
+  const auto taken = static_cast<double>(
+      row_.asynchronous ? unsettled_ : participants_.size());
   return 1 - taken / std::max(row_.max_assigned, 1);
 }
 
@@ -232,7 +232,8 @@ void RunningRound::Assign(const std::string& device_id,
   const Participant* known = Find(device_id);
   if (known != nullptr && known->assigned.round_id < assigned.round_id) {
     // Only when rows were lost with the power.
-    if (known->upload != nullptr) Drop(*known->upload, RoundOver(known->assigned.round_id));
+    if (known->upload != nullptr)
+      Drop(*known->upload, RoundOver(known->assigned.round_id));
     Erase(device_id);
   }
   const auto [place, inserted] = participants_.try_emplace(device_id);

@@ -111,8 +111,8 @@ class RunningRound {
   }
   // Whether one more device may be admitted. Every admission takes one of
   // max_assigned places for good, also when the device gives up later: that is
-  // what over-selection is for, and what the store guards. Asynchronous: whoever
-  // reports or gives up leaves its place to another.
+  // what over-selection is for, and what the store guards. Asynchronous:
+  // whoever reports or gives up leaves its place to another.
   bool HasRoom() const;
   RoundStanding standing() const;
   double free_fraction() const;  // of the places

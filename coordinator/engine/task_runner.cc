@@ -170,9 +170,9 @@ absl::Status TaskRunner::Refresh(absl::Time now) {
                                        core_.options.failure_backoff,
                                        core_.options.max_failure_backoff);
     const bool goes_on =
-        round.has_value() && (asynchronous().has_value() ||
-                              (task_.round != nullptr &&
-                               round->id == task_.round->row().id));
+        round.has_value() &&
+        (asynchronous().has_value() ||
+         (task_.round != nullptr && round->id == task_.round->row().id));
     if (task_.round != nullptr && !goes_on) {
       ended = std::move(task_.round);
       unanswered = ended->Close();
@@ -210,9 +210,9 @@ absl::StatusOr<RoundRecords> TaskRunner::ReadRecords(const RoundRow& round,
     if (asynchronous().has_value() && !knows_assignments_) {
       SHOAL_ASSIGN_OR_RETURN(
           records.open_assignments,
-          store.ListOpenAssignments(round.task,
-                                    round.number - asynchronous()->max_staleness,
-                                    now - policy.deadline));
+          store.ListOpenAssignments(
+              round.task, round.number - asynchronous()->max_staleness,
+              now - policy.deadline));
     }
     if (IsFinal(round.state)) return records;
     SHOAL_ASSIGN_OR_RETURN(records.assignments,
@@ -326,8 +326,8 @@ void TaskRunner::Follow(const RoundRow& row) {
   {
     MutexLock lock(core_.mutex);
     if (task_.round == nullptr) {
-      task_.round = std::make_shared<RunningRound>(
-          row, task_.setup->task.round.deadline);
+      task_.round =
+          std::make_shared<RunningRound>(row, task_.setup->task.round.deadline);
     } else if (task_.round->row().id != row.id) {
       ended = task_.round->Continue(row, asynchronous()->max_staleness);
     }

@@ -105,8 +105,7 @@ class TokenCall {
     RunningTask* task = core_.FindTask(claims_.task);
     if (task == nullptr) return RoundOver(claims_.round_id);
     if (task->round == nullptr) return destination;
-    const Participant* self =
-        task->round->Find(device_.id, claims_.round_id);
+    const Participant* self = task->round->Find(device_.id, claims_.round_id);
     if (self == nullptr && task->round->row().id != claims_.round_id) {
       return destination;
     }
@@ -155,8 +154,9 @@ class TokenCall {
     return destination;
   }
 
-  // kTooStale when that is why; kStoreUnavailable when the round takes reports, but was opened by another
-  // replica and is not known here yet: the device shall try again.
+  // kTooStale when that is why; kStoreUnavailable when the round takes reports,
+  // but was opened by another replica and is not known here yet: the device
+  // shall try again.
   absl::Status CheckUnknownRound() {
     const absl::StatusOr<RoundRow> row =
         core_.deps.store.GetRound(claims_.round_id);
@@ -292,9 +292,9 @@ absl::StatusOr<UploadStart> StartAnew(EngineCore& core,
       target.upload = nullptr;
     }
     if (target.upload == nullptr) {
-      target.upload = std::make_shared<Upload>(
-          claims.device_id, self->assigned, header.digest, std::move(space),
-          header.num_bytes);
+      target.upload = std::make_shared<Upload>(claims.device_id, self->assigned,
+                                               header.digest, std::move(space),
+                                               header.num_bytes);
       target.round->StartUpload(target.upload);
     }
   }

@@ -21,9 +21,10 @@ std::unique_ptr<UploadStream> MakeUploadStream(EngineCore& core,
                                                UploadTarget target,
                                                UploadBytes::Place place);
 
-// Refuses the device's update, of its assignment of that round, for good: its assignment ends with the outcome
-// "refused: NAME", and everybody who waits for the update is told `refusal`.
-// `upload` may be null. Errors of the store are logged.
+// Refuses the device's update, of its assignment of that round, for good: its
+// assignment ends with the outcome "refused: NAME", and everybody who waits for
+// the update is told `refusal`. `upload` may be null. Errors of the store are
+// logged.
 void RefuseUpdate(EngineCore& core, RunningRound& round, int64_t round_id,
                   const std::string& device_id, Upload* upload,
                   const absl::Status& refusal);

@@ -151,6 +151,7 @@ v1::RoundReport ToReport(const RoundRow& row,
   }
   report.set_total_examples(row.total_examples);
   report.set_bytes_up(row.bytes_up);
+  report.set_asynchronous(row.asynchronous);
   report.set_explanation(explanation);
   return report;
 }
@@ -170,6 +171,7 @@ absl::StatusOr<ReportReader::Told> ReportReader::Tell(
   SHOAL_ASSIGN_OR_RETURN(RoundSnapshot snapshot, store_.ReadRound(row.id));
   told.round = std::move(snapshot.round);
   told.assignments = std::move(snapshot.assignments);
+  told.staleness = std::move(snapshot.staleness);
   told.notices = notices_of_(row.task, row.id);
   return told;
 }
@@ -177,6 +179,11 @@ absl::StatusOr<ReportReader::Told> ReportReader::Tell(
 v1::RoundReport ReportReader::Report(const Told& told) const {
   v1::RoundReport report = ToReport(told.round, told.assignments,
                                     ExplainRound(told.story(), clock_.Now()));
+  for (const auto& [behind, updates] : told.staleness) {
+    v1::StalenessCount& count = *report.add_staleness();
+    count.set_versions_behind(behind);
+    count.set_updates(updates);
+  }
   // The numbers of the wire are those of learning/model_spec.h.
   report.set_loss(
       static_cast<v1::Loss>(learning::ExpandModel(told.task.model).loss));

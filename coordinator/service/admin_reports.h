@@ -60,12 +60,13 @@ class ReportReader {
   struct Told {
     RoundRow round;
     std::vector<AssignmentRow> assignments;
+    std::map<int64_t, int64_t> staleness;
     TaskRow task_row;
     configuration::Task task;
     TaskNotices notices;
 
     RoundStory story() const {
-      return {round, assignments, task_row, task, notices};
+      return {round, assignments, task_row, task, notices, staleness};
     }
   };
   absl::StatusOr<Told> Tell(const RoundRow& row, const TaskRow& task_row) const;

@@ -190,8 +190,7 @@ absl::StatusOr<std::vector<OpenAssignmentRow>> MemoryStore::ListOpenAssignments(
     const Round& round = rounds_.at(*id);
     for (const auto& [device_id, assignment] : round.assignments) {
       if (!assignment.outcome.empty() || assignment.assigned < since) continue;
-      rows.push_back(
-          {*id, round.row.number, round.row.base_model, assignment});
+      rows.push_back({*id, round.row.number, round.row.base_model, assignment});
     }
   }
   return rows;
@@ -202,8 +201,8 @@ const ContributionRow* MemoryStore::FindContribution(
   const auto later = round.counted_later.find(device_id);
   const bool is_later = later != round.counted_later.end();
   const Round& sum = is_later ? rounds_.at(later->second) : round;
-  const auto row = sum.contributions.find(
-      {device_id, is_later ? round.row.id : int64_t{0}});
+  const auto row =
+      sum.contributions.find({device_id, is_later ? round.row.id : int64_t{0}});
   return row != sum.contributions.end() ? &row->second : nullptr;
 }
 

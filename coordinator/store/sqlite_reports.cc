@@ -43,9 +43,9 @@ absl::StatusOr<std::vector<std::string>> LoadDuplicates(
     absl::Span<const ContributionRow> batch) {
   std::vector<std::string> duplicates;
   for (const ContributionRow& row : batch) {
-    SHOAL_ASSIGN_OR_RETURN(const std::optional<ContributionRow> found,
-                           LoadContribution(db, AssignedIn(round_id, row),
-                                            row.device_id));
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::optional<ContributionRow> found,
+        LoadContribution(db, AssignedIn(round_id, row), row.device_id));
     SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
                            LoadForgotten(db, row.device_id));
     if (found.has_value() || forgotten) duplicates.push_back(row.device_id);
@@ -56,13 +56,12 @@ absl::StatusOr<std::vector<std::string>> LoadDuplicates(
 absl::Status InsertContribution(SqliteDatabase& db, int64_t round_id,
                                 int64_t segment_id,
                                 const ContributionRow& row) {
-  SHOAL_RETURN_IF_ERROR(
-      db.Run("INSERT INTO contributions (round, device, update_digest, "
-             "segment, weight, norm, counted_in) VALUES (?, ?, ?, ?, ?, ?, ?)",
-             AssignedIn(round_id, row), row.device_id, row.update_digest,
-             segment_id, row.weight, row.norm,
-             row.earlier_round == 0 ? std::nullopt
-                                    : std::make_optional(round_id)));
+  SHOAL_RETURN_IF_ERROR(db.Run(
+      "INSERT INTO contributions (round, device, update_digest, "
+      "segment, weight, norm, counted_in) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      AssignedIn(round_id, row), row.device_id, row.update_digest, segment_id,
+      row.weight, row.norm,
+      row.earlier_round == 0 ? std::nullopt : std::make_optional(round_id)));
   return db.Run(
       "UPDATE assignments SET outcome = ? WHERE round = ? AND device = ?",
       row.outcome, AssignedIn(round_id, row), row.device_id);

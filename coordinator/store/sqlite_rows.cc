@@ -36,13 +36,12 @@ absl::StatusOr<std::vector<RoundRow>> ReadRounds(SqliteQuery query) {
   std::vector<RoundRow> rows;
   while (query.Next()) {
     RoundRow& row = rows.emplace_back();
-    query.Read(row.id, row.task, row.number, row.state, row.failure,
-               row.base_model, row.cohort, row.min_reports, row.max_assigned,
-               row.norm_bound, row.assigned, row.accepted, row.opened,
-               row.deadline, row.finished, row.contributors,
-               row.committed_model, row.bytes_up, row.total_examples,
-               row.train_loss, row.train_accuracy, row.median_norm,
-               row.asynchronous);
+    query.Read(
+        row.id, row.task, row.number, row.state, row.failure, row.base_model,
+        row.cohort, row.min_reports, row.max_assigned, row.norm_bound,
+        row.assigned, row.accepted, row.opened, row.deadline, row.finished,
+        row.contributors, row.committed_model, row.bytes_up, row.total_examples,
+        row.train_loss, row.train_accuracy, row.median_norm, row.asynchronous);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
   return rows;

@@ -144,10 +144,10 @@ absl::Status CheckEarlierRounds(
   for (const ContributionRow& row : contributions) {
     if (row.earlier_round == 0) continue;
     if (round.asynchronous && row.earlier_round < round.id) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "round ", round.id, " of task '", round.task, "' cannot count what ",
-        "device ", row.device_id, " was assigned in round ",
-        row.earlier_round));
+    return absl::InvalidArgumentError(
+        absl::StrCat("round ", round.id, " of task '", round.task,
+                     "' cannot count what ", "device ", row.device_id,
+                     " was assigned in round ", row.earlier_round));
   }
   return absl::OkStatus();
 }

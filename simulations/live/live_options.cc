@@ -135,6 +135,9 @@ absl::Status ApplyDevices(const LiveOptions& options, Scenario& scenario) {
   };
   round.cohort = scaled(round.cohort);
   round.min_reports = std::min(round.cohort, scaled(round.min_reports));
+  if (round.asynchronous.has_value()) {
+    round.asynchronous->concurrency = scaled(round.asynchronous->concurrency);
+  }
   scenario.devices = devices;
   return absl::OkStatus();
 }

@@ -304,6 +304,43 @@ TEST(TaskFileTest, ScaffoldWeightsUniformlyAndNeedsPlainAveraging) {
               HasSubstr("algorithm.scaffold.devices: missing"));
 }
 
+TEST(TaskFileTest, AsynchronousRoundsHaveDefaults) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Task task,
+      Parse(With("{cohort: 20}",
+                 "{cohort: 20, asynchronous: {concurrency: 90}}")));
+  EXPECT_EQ(task.round.weighting, Weighting::kUniform);
+  EXPECT_EQ(task.round.asynchronous,
+            (AsynchronousRounds{.concurrency = 90, .max_staleness = 50}));
+  EXPECT_EQ(task.round.max_assigned(), 90);
+  EXPECT_EQ(task.round.max_accepted(), 20);
+}
+
+TEST(TaskFileTest, WhatAsynchronousRoundsDoNotGoWithIsRefused) {
+  const auto errors = [](const std::string& more, const std::string& after) {
+    return ErrorsOf(With("{cohort: 20}",
+                         absl::StrCat("{cohort: 20, asynchronous: "
+                                      "{concurrency: 90}",
+                                      more, "}")) +
+                    after);
+  };
+  EXPECT_EQ(errors("", ""), "");
+  EXPECT_EQ(errors(", min_separation: 3", "algorithm: {fedprox: {mu: 1}}"), "");
+  EXPECT_EQ(errors(", over_selection: 1.3", ""),
+            "t.yaml:5: round.over_selection: does not go with "
+            "round.asynchronous, whose concurrency says how many devices work");
+  EXPECT_THAT(errors(", weighting: examples", ""),
+              HasSubstr("round.asynchronous: needs round.weighting uniform"));
+  EXPECT_THAT(errors("", "algorithm: {fednova: {}}"),
+              HasSubstr("round.asynchronous: does not go with "
+                        "algorithm.fednova"));
+  EXPECT_THAT(errors("", "algorithm: {scaffold: {devices: 1000}}"),
+              HasSubstr("round.asynchronous: does not go with "
+                        "algorithm.scaffold"));
+  EXPECT_THAT(ErrorsOf(With("{cohort: 20}", "{cohort: 20, asynchronous: {}}")),
+              HasSubstr("round.asynchronous.concurrency: missing"));
+}
+
 TEST(TaskFileTest, FedSgdTakesOneEpoch) {
   EXPECT_EQ(ErrorsOf(Plus("algorithm: {fedsgd: {}}")), "");
   EXPECT_THAT(ErrorsOf(With("{learning_rate: 0.05}",
@@ -394,7 +431,12 @@ TEST(LoadTaskTest, AMissingFileIsNotFound) {
 }
 
 TEST(ParseTaskTest, SerializedTasksComeBack) {
-  for (const char* yaml : {kSmallTask, kFullTask}) {
+  const std::string asynchronous =
+      With("{cohort: 20}",
+           "{cohort: 20, asynchronous: {concurrency: 9, max_staleness: 3, "
+           "staleness_exponent: 1}}");
+  for (const std::string yaml :
+       {std::string(kSmallTask), std::string(kFullTask), asynchronous}) {
     SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse(yaml));
     task.seed = 0xFFFFFFFFFFFFFFFF;
     EXPECT_THAT(ParseTask(SerializeTask(task)), IsOkAndHolds(task));

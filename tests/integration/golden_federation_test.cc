@@ -2,7 +2,9 @@
 // deterministic traces computed in float64 by a reference implementation.
 #include "tests/support/golden_federation.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "configuration/task.h"
@@ -44,27 +46,10 @@ constexpr double kFloat = 2e-6;
 // tests/aggregation/golden_rules_test.cc.)
 constexpr double kFloatWeights = 3e-5;
 
-void ExpectTrace(const std::string& name, const configuration::Task& task,
-                 double relative = kFloat) {
-  SHOAL_SKIP_WITHOUT(GoldenFederation::Folder());
-  const GoldenFederation federation;
-  std::vector<learning::InMemoryDataset> data;
-  for (int k = 0; k < GoldenFederation::kDevices; ++k) {
-    data.emplace_back(federation.train(k).features, federation.train(k).labels,
-                      GoldenFederation::kFeatures, GoldenFederation::kClasses);
-  }
-  std::vector<const learning::Dataset*> devices;
-  for (const learning::InMemoryDataset& one : data) devices.push_back(&one);
-  const simulations::InMemoryPopulation population(devices);
-  simulations::FederationOptions options;
-  options.task = task;
-  options.population = &population;
-  for (int round = 0; round < GoldenFederation::kRounds; ++round) {
-    std::vector<int64_t>& chosen = options.schedule.emplace_back();
-    for (const testing::GoldenSlot& slot : federation.slots(round)) {
-      chosen.push_back(slot.device);
-    }
-  }
+// Sends the model after every `every`-th round to the trace of that name.
+void ExpectRounds(const GoldenFederation& federation, const std::string& name,
+                  simulations::FederationOptions& options, size_t every,
+                  double relative) {
   const std::vector<GoldenRow> rows = federation.Rows(name);
   const auto expect = [&](size_t round, const std::string& model) {
     SHOAL_ASSERT_OK_AND_ASSIGN(const learning::StoredModel version,
@@ -78,14 +63,71 @@ void ExpectTrace(const std::string& name, const configuration::Task& task,
   expect(0, options.initial_model);
   size_t rounds = 0;
   options.on_round = [&](const simulations::RoundNews& news) {
-    expect(++rounds, news.model);
+    if (++rounds % every == 0) expect(rounds / every, news.model);
     return absl::OkStatus();
   };
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto result,
                              simulations::RunFederation(options));
   EXPECT_EQ(result.rounds_failed, 0);
-  EXPECT_EQ(rounds, rows.size() - 1);
+  EXPECT_EQ(rounds, every * (rows.size() - 1));
 }
+
+// The devices' examples, which `federation` holds.
+std::vector<learning::InMemoryDataset> DataOf(
+    const GoldenFederation& federation) {
+  std::vector<learning::InMemoryDataset> data;
+  for (int k = 0; k < GoldenFederation::kDevices; ++k) {
+    data.emplace_back(federation.train(k).features, federation.train(k).labels,
+                      GoldenFederation::kFeatures, GoldenFederation::kClasses);
+  }
+  return data;
+}
+
+void ExpectTrace(const std::string& name, const configuration::Task& task,
+                 double relative = kFloat) {
+  SHOAL_SKIP_WITHOUT(GoldenFederation::Folder());
+  const GoldenFederation federation;
+  const std::vector<learning::InMemoryDataset> data = DataOf(federation);
+  std::vector<const learning::Dataset*> devices;
+  for (const learning::InMemoryDataset& one : data) devices.push_back(&one);
+  const simulations::InMemoryPopulation population(devices);
+  simulations::FederationOptions options;
+  options.task = task;
+  options.population = &population;
+  for (int round = 0; round < GoldenFederation::kRounds; ++round) {
+    std::vector<int64_t>& chosen = options.schedule.emplace_back();
+    for (const testing::GoldenSlot& slot : federation.slots(round)) {
+      chosen.push_back(slot.device);
+    }
+  }
+  ExpectRounds(federation, name, options, /*every=*/1, relative);
+}
+
+// Links with a latency: all devices of a round have the model before the first
+// of them reports.
+class WithLatency final : public simulations::Population {
+ public:
+  explicit WithLatency(std::vector<const learning::Dataset*> devices)
+      : devices_(std::move(devices)) {}
+
+  int64_t num_devices() const override { return devices_.num_devices(); }
+  const learning::DataShape& shape() const override { return devices_.shape(); }
+  int64_t num_examples(int64_t device) const override {
+    return devices_.num_examples(device);
+  }
+  absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
+      int64_t device, const learning::Moment& moment) const override {
+    return devices_.Load(device, moment);
+  }
+  simulations::DeviceTraits TraitsOf(int64_t device) const override {
+    simulations::DeviceTraits traits = devices_.TraitsOf(device);
+    traits.link.latency = absl::Seconds(1);
+    return traits;
+  }
+
+ private:
+  const simulations::InMemoryPopulation devices_;
+};
 
 TEST(GoldenFederationTest, FedSgd) {
   configuration::Task task = GoldenTask();
@@ -156,6 +198,36 @@ TEST(GoldenFederationTest, ScaffoldOptionII) {
   task.algorithm = learning::ScaffoldLocal{GoldenFederation::kDevices, 2};
   task.round.weighting = configuration::Weighting::kUniform;
   ExpectTrace("scaffold_optionII", task);
+}
+
+// The ten devices of a round all train from its model; the first five fill a
+// buffer, and the updates of the others are a version behind in the next.
+TEST(GoldenFederationTest, FedBuff) {
+  SHOAL_SKIP_WITHOUT(GoldenFederation::Folder());
+  const GoldenFederation federation;
+  const std::vector<learning::InMemoryDataset> data = DataOf(federation);
+  // Simultaneous events are handled in the order of the devices' numbers: every
+  // slot of every round is a device of its own, so that this is the slots'.
+  std::vector<const learning::Dataset*> devices;
+  simulations::FederationOptions options;
+  for (int round = 0; round < GoldenFederation::kRounds; ++round) {
+    std::vector<int64_t> chosen;
+    for (const testing::GoldenSlot& slot : federation.slots(round)) {
+      chosen.push_back(static_cast<int64_t>(devices.size()));
+      devices.push_back(&data[slot.device]);
+    }
+    options.schedule.push_back(chosen);
+    options.schedule.emplace_back();  // the second buffer takes who is there
+  }
+  const WithLatency population(devices);
+  options.population = &population;
+  options.task = GoldenTask();
+  options.task.round = {.cohort = 5, .min_reports = 5};
+  options.task.round.weighting = configuration::Weighting::kUniform;
+  options.task.round.asynchronous =
+      configuration::AsynchronousRounds{.concurrency = 10};
+  options.task.rounds = 2 * GoldenFederation::kRounds;
+  ExpectRounds(federation, "fedbuff_k5", options, /*every=*/2, kFloat);
 }
 
 }  // namespace

@@ -83,6 +83,10 @@ class FaultyStore final : public coordinator::RoundStore {
                 (round_id, device_id, outcome))
   SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::AssignmentRow>>,
                 ListAssignments, (int64_t round_id), (round_id))
+  SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::OpenAssignmentRow>>,
+                ListOpenAssignments,
+                (const std::string& task, int64_t min_number, absl::Time since),
+                (task, min_number, since))
   SHOAL_FORWARD(absl::StatusOr<coordinator::RoundSnapshot>, ReadRound,
                 (int64_t round_id), (round_id))
   SHOAL_FORWARD(absl::StatusOr<coordinator::SegmentResult>, CommitSegment,

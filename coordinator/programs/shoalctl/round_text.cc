@@ -69,6 +69,25 @@ Fields::value_type End(const v1::RoundReport& round, absl::Time now) {
   return {"ended", std::move(text)};
 }
 
+std::string Assigned(const v1::RoundReport& round) {
+  if (!round.asynchronous()) {
+    return absl::StrCat(round.assigned(), " of ", round.max_assigned());
+  }
+  return absl::StrCat(round.assigned(), "; up to ", round.max_assigned(),
+                      " at work at a time, of all rounds");
+}
+
+// "0 versions behind: 3, 2: 1"; "none" without updates.
+std::string Staleness(const v1::RoundReport& round) {
+  std::string text;
+  for (const v1::StalenessCount& count : round.staleness()) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", count.versions_behind(),
+                    text.empty() ? " versions behind: " : ": ",
+                    count.updates());
+  }
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
 std::string RoundsTable(const v1::ListRoundsResponse& list, absl::Time now) {
@@ -93,11 +112,11 @@ std::string RoundFields(const v1::RoundReport& round, absl::Time now) {
       {"reports",
        absl::StrFormat("%d accepted, %d wanted, %d needed", round.accepted(),
                        round.cohort(), round.min_reports())},
-      {"assigned",
-       absl::StrCat(round.assigned(), " of ", round.max_assigned())},
+      {"assigned", Assigned(round)},
       {"outcomes", Outcomes(round)},
       {"opened", Exact(round.has_opened(), round.opened(), now)},
       End(round, now)};
+  if (round.asynchronous()) fields.push_back({"staleness", Staleness(round)});
   AddScore(round, fields);
   fields.insert(fields.end(),
                 {{"examples", absl::StrCat(round.total_examples())},

@@ -48,7 +48,7 @@ class ExplainTest : public ::testing::Test {
     notices_.refused.push_back({code, count, sentence});
   }
   RoundStory Story() const {
-    return {round_, assignments_, task_row_, task_, notices_};
+    return {round_, assignments_, task_row_, task_, notices_, staleness_};
   }
   std::string Explain() const { return ExplainRound(Story(), now_); }
 
@@ -57,6 +57,7 @@ class ExplainTest : public ::testing::Test {
   TaskNotices notices_;
   RoundRow round_;
   std::vector<AssignmentRow> assignments_;
+  std::map<int64_t, int64_t> staleness_;
   absl::Time now_ = kStart + absl::Seconds(21);
 };
 
@@ -334,6 +335,60 @@ TEST_F(ExplainTest, RoundOfCorruptRowsTellsWhatToDo) {
   EXPECT_THAT(Explain(), HasSubstr("It failed (corrupt_rows): what the store "
                                    "holds of the round is damaged"));
   EXPECT_THAT(Explain(), HasSubstr("restore the store from a backup"));
+}
+
+// --- asynchronous rounds -----------------------------------------------------
+
+class AsynchronousExplainTest : public ExplainTest {
+ protected:
+  AsynchronousExplainTest() {
+    task_.round.asynchronous = configuration::AsynchronousRounds{40, 10};
+    round_.asynchronous = true;
+    round_.max_assigned = 40;
+    round_.state = RoundState::kCollecting;
+  }
+  // Of this round, that long ago.
+  void AddAtWork(int count, absl::Duration ago) {
+    Add(count, "");
+    for (int i = 0; i < count; ++i) {
+      assignments_[assignments_.size() - 1 - i].assigned = now_ - ago;
+    }
+  }
+};
+
+TEST_F(AsynchronousExplainTest, CollectingRoundTellsHowFarBehindItsUpdatesAre) {
+  Add(5, "contributed");
+  AddAtWork(20, absl::Seconds(20));
+  AddAtWork(2, absl::Seconds(60));
+  round_.accepted = 8;
+  staleness_ = {{0, 5}, {1, 2}, {4, 1}};
+  EXPECT_EQ(Explain(),
+            "Round 7 collects 16 reports, also from devices of earlier rounds, "
+            "and has 8 (5 fresh, 2 that are 1 version behind, 1 that is 4 "
+            "versions behind). It admitted 27 devices: 2 silent, 20 still at "
+            "work. It waits for 8 more reports, at least 12 in all by its "
+            "deadline in 40 s.");
+}
+
+TEST_F(AsynchronousExplainTest, RoundBeyondItsDeadlineWaitsOn) {
+  now_ = round_.deadline + absl::Hours(1);
+  round_.accepted = 3;
+  EXPECT_THAT(Explain(),
+              HasSubstr("Its deadline has passed with fewer than the 12 reports "
+                        "that it must have: it waits on, and what is counted "
+                        "stays. Too few devices checked in"));
+}
+
+TEST_F(AsynchronousExplainTest, CommittedRoundStillHasDevicesAtWork) {
+  round_.state = RoundState::kCommitted;
+  AddAtWork(3, absl::Seconds(20));
+  Add(2, "refused: too_stale");
+  EXPECT_THAT(Explain(), HasSubstr("It admitted 5 devices: 3 still at work, 2 "
+                                   "refused (too stale). It committed"));
+  EXPECT_THAT(Explain(), HasSubstr("after it opened"));
+  EXPECT_THAT(Explain(), HasSubstr("Raise max_staleness"));
+  task_row_.state = TaskState::kCompleted;
+  EXPECT_THAT(Explain(), HasSubstr("3 silent"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // the coordinator is restarted at random, and the invariants hold all the time:
 //
 //  * every acknowledged update is in exactly one committed segment,
+//  * no assignment is in two sums,
 //  * every model equals the exact integer sum of the contributors' updates,
 //  * epochs never fall,
 //  * states only move forward (so a round is revealed at most once), and
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "aggregation/accumulator.h"
 #include "aggregation/server_optimizer.h"
+#include "aggregation/staleness.h"
 #include "aggregation/update_validation.h"
 #include "base/random.h"
 #include "coordinator/engine/task_setup.h"
@@ -40,18 +42,35 @@ struct SimDevice {
   }
 };
 
+configuration::Task SynchronousTask(int seed) {
+  configuration::Task task = SmallTask();
+  task.round.cohort = 4;
+  task.round.min_reports = 2;
+  task.round.over_selection = 1.5;
+  task.round.deadline = absl::Seconds(20);
+  task.round.min_separation = seed % 3;
+  task.server_optimizer = configuration::SgdServerOptions{0.5, 0.5};
+  task.rounds = 1000;
+  return task;
+}
+
+configuration::Task AsynchronousTask(int seed) {
+  configuration::Task task = SynchronousTask(seed);
+  task.round.cohort = 2 + seed % 3;
+  task.round.min_separation = seed % 2;
+  task.round.weighting = configuration::Weighting::kUniform;
+  task.round.asynchronous = configuration::AsynchronousRounds{
+      .concurrency = 5 + seed % 4, .max_staleness = seed % 5};
+  return task;
+}
+
 class InterleavingTest : public EngineTest,
                          public ::testing::WithParamInterface<int> {
  protected:
-  InterleavingTest() : random_(GetParam()) {
-    configuration::Task task = SmallTask();
-    task.round.cohort = 4;
-    task.round.min_reports = 2;
-    task.round.over_selection = 1.5;
-    task.round.deadline = absl::Seconds(20);
-    task.round.min_separation = GetParam() % 3;
-    task.server_optimizer = configuration::SgdServerOptions{0.5, 0.5};
-    task.rounds = 1000;
+  explicit InterleavingTest(
+      configuration::Task (*make_task)(int seed) = SynchronousTask)
+      : random_(GetParam()) {
+    const configuration::Task task = make_task(GetParam());
     options_.commit_max_updates = 1 + GetParam() % 4;
     options_.failure_backoff = absl::Milliseconds(100);
     options_.max_failure_backoff = absl::Seconds(1);
@@ -191,6 +210,27 @@ class InterleavingTest : public EngineTest,
     device.Forget();
   }
 
+  void Run() {
+    for (int step = 0; step < 12'000; ++step) {
+      if (step % 100 == 0) {
+        percent_ = Chance(40) ? 25 : (Chance(50) ? 2 : 0);
+        SetFaults(percent_);
+      }
+      Step();
+      if (step % 10 == 0) CheckRows();
+      if (HasFatalFailure()) return;
+    }
+    store_.SetFaults(nullptr);
+    for (int step = 0; step < 200; ++step) Step();
+    CheckRows();
+    CheckAcknowledged();
+    CheckModels();
+    EXPECT_GT(TaskNamed().rounds_committed, 10)
+        << "the test must test something";
+    EXPECT_GT(acknowledged_.size(), 50u);
+    for (auto& [number, device] : devices_) device.Forget();
+  }
+
   // --- what must hold --------------------------------------------------------
 
   void CheckRows() {
@@ -203,7 +243,15 @@ class InterleavingTest : public EngineTest,
       place->second = row.state;
       const auto contributions = Require(memory_->ListContributions(row.id));
       ASSERT_EQ(row.accepted, static_cast<int>(contributions.size()));
-      ASSERT_LE(row.accepted, row.max_assigned);
+      ASSERT_LE(row.accepted, row.max_accepted());
+      for (const ContributionRow& counted : contributions) {
+        const int64_t assigned =
+            counted.earlier_round == 0 ? row.id : counted.earlier_round;
+        const auto sum =
+            sums_.try_emplace({assigned, counted.device_id}, row.id).first;
+        ASSERT_EQ(sum->second, row.id)
+            << "round " << assigned << ", " << counted.device_id;
+      }
     }
     const Lease lease = Require(memory_->AcquireLease("task", options_.replica,
                                                       now_, absl::Seconds(15)));
@@ -219,6 +267,19 @@ class InterleavingTest : public EngineTest,
       EXPECT_EQ(row->update_digest, receipt.digest);
       EXPECT_EQ(row->segment_id, receipt.segment_id);
     }
+  }
+
+  int64_t WeightOf(const ContributionRow& row, const RoundRow& round,
+                   int64_t weight) {
+    if (!round.asynchronous) return weight;
+    int64_t behind = 0;
+    if (row.earlier_round != 0) {
+      behind =
+          round.number - Require(memory_->GetRound(row.earlier_round)).number;
+    }
+    EXPECT_LE(behind, task_.round.asynchronous->max_staleness);
+    stale_ += behind > 0;
+    return aggregation::StalenessWeight(behind, 0.5);
   }
 
   // Replays all committed rounds from the updates that devices have made.
@@ -238,11 +299,18 @@ class InterleavingTest : public EngineTest,
         const auto update = Require(aggregation::ValidateUpdate(
             updates_.at(row.update_digest),
             {{kParameters}, round.norm_bound, 1'000'000}));
-        sum.Add({{update.decoded.delta, update.weight, update.decoded.report}},
+        const int64_t weight = WeightOf(row, round, update.weight);
+        ASSERT_EQ(row.weight, weight);
+        sum.Add({{update.decoded.delta, weight, update.decoded.report}},
                 nullptr);
       }
       std::vector<double> mean(kParameters);
       sum.Mean(absl::MakeSpan(mean));
+      if (round.asynchronous) {
+        for (double& value : mean) {
+          value *= aggregation::MeanStalenessWeight(sum.totals());
+        }
+      }
       SHOAL_ASSERT_OK(optimizer.Step(mean, absl::MakeSpan(model)));
       ASSERT_EQ(Sha256(learning::SerializeModel(setup->layout, model)),
                 round.committed_model)
@@ -259,30 +327,29 @@ class InterleavingTest : public EngineTest,
   std::map<std::pair<int64_t, std::string>, protocol::UploadReceipt>
       acknowledged_;
   std::map<int64_t, RoundState> finals_;
+  // The round in whose sum an assignment is.
+  std::map<std::pair<int64_t, std::string>, int64_t> sums_;
+  int64_t stale_ = 0;  // updates of earlier rounds' assignments
   int64_t epoch_ = 0;
 };
 
-TEST_P(InterleavingTest, InvariantsHoldThroughFaultsAndRestarts) {
-  for (int step = 0; step < 12'000; ++step) {
-    if (step % 100 == 0) {
-      percent_ = Chance(40) ? 25 : (Chance(50) ? 2 : 0);
-      SetFaults(percent_);
-    }
-    Step();
-    if (step % 10 == 0) CheckRows();
-    if (HasFatalFailure()) return;
-  }
-  store_.SetFaults(nullptr);
-  for (int step = 0; step < 200; ++step) Step();
-  CheckRows();
-  CheckAcknowledged();
-  CheckModels();
-  EXPECT_GT(TaskNamed().rounds_committed, 10) << "the test must test something";
-  EXPECT_GT(acknowledged_.size(), 50u);
-  for (auto& [number, device] : devices_) device.Forget();
-}
+TEST_P(InterleavingTest, InvariantsHoldThroughFaultsAndRestarts) { Run(); }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, InterleavingTest, ::testing::Range(1, 13));
+
+class AsynchronousInterleavingTest : public InterleavingTest {
+ protected:
+  AsynchronousInterleavingTest() : InterleavingTest(AsynchronousTask) {}
+};
+
+TEST_P(AsynchronousInterleavingTest, InvariantsHoldThroughFaultsAndRestarts) {
+  Run();
+  const bool any = task_.round.asynchronous->max_staleness > 0;
+  EXPECT_EQ(stale_ > 0, any) << "the test must test something";
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, AsynchronousInterleavingTest,
+                         ::testing::Range(1, 13));
 
 }  // namespace
 }  // namespace shoal::coordinator

@@ -145,6 +145,10 @@ class ReopeningStore final : public RoundStore {
   absl::StatusOr<bool> IsForgotten(const std::string& device_id) override {
     return Open()->IsForgotten(device_id);
   }
+  absl::StatusOr<std::vector<OpenAssignmentRow>> ListOpenAssignments(
+      const std::string& task, int64_t min_number, absl::Time since) override {
+    return Open()->ListOpenAssignments(task, min_number, since);
+  }
   absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) override {
     return Open()->ReadRound(round_id);
   }

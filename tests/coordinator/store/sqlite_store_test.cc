@@ -143,7 +143,11 @@ TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
   SHOAL_ASSERT_OK(OpenSqliteStore(path_));
   Execute(
       "DROP TABLE invitation_uses; DROP TABLE forgotten_devices; "
-      "DROP TABLE withdrawals; PRAGMA user_version = 1");
+      "DROP TABLE withdrawals; DROP INDEX rounds_by_number; "
+      "ALTER TABLE rounds DROP COLUMN asynchronous; "
+      "DROP INDEX contributions_counted_later; "
+      "ALTER TABLE contributions DROP COLUMN counted_in; "
+      "PRAGMA user_version = 1");
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
   InvitationRow row;
   row.token_hash = Sha256("token");
