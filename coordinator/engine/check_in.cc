@@ -248,7 +248,7 @@ class CheckInCall {
                   LongDelay(core_.pace_bounds(), core_.deps.rng.Uniform()),
                   std::move(why));
     }
-    if (task.round != nullptr && task.round->TakesPart(device_.id)) {
+    if (task.round != nullptr && task.round->TakesPart(device_.id, now_)) {
       return Wait(
           RefusalCode::kAlreadyContributed,
           core_.PaceAfterContribution(task, now_),

@@ -82,9 +82,10 @@ class RoundStore {
   // Records that a device got an assignment; the first one moves the round
   // from OPEN to COLLECTING and sets `deadline`. Survives a crash of the
   // process at once, a power cut from the next other change on: nothing that
-  // was acknowledged rests on it. ALREADY_EXISTS when the device has one;
-  // FAILED_PRECONDITION when the round is sealed or over, or full, or when the
-  // device has been forgotten.
+  // was acknowledged rests on it. ALREADY_EXISTS when the device has one, but
+  // for one of an asynchronous round that was made at least `deadline - now`
+  // ago and has led to nothing: that begins anew. FAILED_PRECONDITION when the
+  // round is sealed or over, or full, or when the device has been forgotten.
   virtual absl::Status RecordAssignment(int64_t round_id,
                                         const std::string& device_id,
                                         absl::Time now,

@@ -142,11 +142,12 @@ const Participant* RunningRound::Find(const std::string& device_id,
                                                                 : nullptr;
 }
 
-bool RunningRound::TakesPart(const std::string& device_id) const {
+bool RunningRound::TakesPart(const std::string& device_id,
+                             absl::Time now) const {
   const Participant* self = Find(device_id);
   if (self == nullptr) return false;
-  return self->assigned.round_id == row_.id ||
-         self->standing != Participant::kLost;
+  if (!row_.asynchronous || self->standing != Participant::kLost) return true;
+  return self->assigned.round_id == row_.id && now < self->assigned.deadline;
 }
 
 Participant& RunningRound::At(const std::string& device_id) {

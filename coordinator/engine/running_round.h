@@ -98,8 +98,9 @@ class RunningRound {
   // The same if that is what it was assigned; null otherwise.
   const Participant* Find(const std::string& device_id, int64_t round_id) const;
   // Whether the device cannot be admitted: it is at work, or was admitted to
-  // this round before.
-  bool TakesPart(const std::string& device_id) const;
+  // this round before. (To an asynchronous one, which waits for as long as it
+  // takes, it may be again when it has let its time pass without an update.)
+  bool TakesPart(const std::string& device_id, absl::Time now) const;
   // Whether this round's sum has an update of the device from an earlier one.
   bool HasEarlierUpdateOf(const std::string& device_id) const {
     const auto found = counted_earlier_.lower_bound({device_id, 0});

@@ -131,8 +131,13 @@ absl::Status MemoryStore::RecordAssignment(int64_t round_id,
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(round_id));
   SHOAL_RETURN_IF_ERROR(CheckAssignable(round->row));
   if (devices_.IsForgotten(device_id)) return DeviceForgotten();
-  if (round->assignments.count(device_id) > 0) {
-    return AssignmentExists(round_id, device_id);
+  const auto held = round->assignments.find(device_id);
+  if (held != round->assignments.end()) {
+    if (!MayAssignAgain(round->row, held->second, now, deadline)) {
+      return AssignmentExists(round_id, device_id);
+    }
+    held->second = {device_id, now, ""};
+    return absl::OkStatus();
   }
   SHOAL_RETURN_IF_ERROR(CheckNotFull(round->row));
   round->assignments[device_id] = {device_id, now, ""};

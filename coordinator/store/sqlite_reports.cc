@@ -150,6 +150,27 @@ absl::StatusOr<RoundSnapshot> LoadSnapshot(SqliteDatabase& db,
   return snapshot;
 }
 
+absl::Status AssignAgain(SqliteDatabase& db, const RoundRow& round,
+                         const std::string& device_id, absl::Time now,
+                         absl::Time deadline) {
+  AssignmentRow held;
+  SqliteQuery query = db.Query(
+      "SELECT device, assigned, outcome FROM assignments "
+      "WHERE round = ? AND device = ?",
+      round.id, device_id);
+  while (query.Next()) {
+    query.Read(held.device_id, held.assigned, held.outcome);
+  }
+  SHOAL_RETURN_IF_ERROR(query.status());
+  if (!MayAssignAgain(round, held, now, deadline)) {
+    return AssignmentExists(round.id, device_id);
+  }
+  return db.Run(
+      "UPDATE assignments SET assigned = ?, outcome = '' "
+      "WHERE round = ? AND device = ?",
+      now, round.id, device_id);
+}
+
 absl::StatusOr<std::vector<OpenAssignmentRow>> LoadOpenAssignments(
     SqliteDatabase& db, const std::string& task, int64_t min_number,
     absl::Time since) {
@@ -187,7 +208,9 @@ absl::Status SqliteStore::RecordAssignment(int64_t round_id,
             db.Run("INSERT INTO assignments (round, device, assigned, outcome) "
                    "VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING",
                    round_id, device_id, now));
-        if (db.changes() == 0) return AssignmentExists(round_id, device_id);
+        if (db.changes() == 0) {
+          return AssignAgain(db, round, device_id, now, deadline);
+        }
         SHOAL_RETURN_IF_ERROR(CheckNotFull(round));
         const RoundState from = round.state;
         MarkAssigned(round, deadline);

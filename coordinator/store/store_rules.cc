@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/human_duration.h"
 #include "protocol/round_failure.h"
@@ -288,6 +289,12 @@ absl::Status CheckNotFull(const RoundRow& round) {
                      "' has all its ", round.max_assigned, " devices"));
   }
   return absl::OkStatus();
+}
+
+bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
+                    absl::Time now, absl::Time deadline) {
+  return round.asynchronous && !absl::StartsWith(held.outcome, kContributed) &&
+         held.assigned + (deadline - now) <= now;
 }
 
 absl::Status CheckSealable(const RoundRow& round, int min_reports) {

@@ -87,6 +87,11 @@ absl::Status CheckOpenRound(const TaskRow& task,
 // May the round take one more assignment?
 absl::Status CheckAssignable(const RoundRow& round);
 absl::Status CheckNotFull(const RoundRow& round);
+// May a device that has an assignment of the round get another, until
+// `deadline`? Asynchronous rounds, which wait for as long as it takes, give one
+// to who has let as much time pass and has not contributed.
+bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
+                    absl::Time now, absl::Time deadline);
 absl::Status CheckSealable(const RoundRow& round, int min_reports);
 absl::Status CheckRevealable(const RoundRow& round);
 absl::Status CheckCommittable(const RoundRow& round);

@@ -24,9 +24,9 @@ TEST(StalenessTest, NoUpdateWeighsNothing) {
 TEST(StalenessTest, BufferIsDividedByItsSize) {
   const std::vector<float> one = {1, -2};
   const std::vector<float> other = {3, 8};
-  Accumulator sum({.norm_bound = 10, .max_weight = kFreshWeight,
-                   .max_updates = 2},
-                  /*num_parameters=*/2);
+  Accumulator sum(
+      {.norm_bound = 10, .max_weight = kFreshWeight, .max_updates = 2},
+      /*num_parameters=*/2);
   const learning::UpdateReport report = {.num_examples = 1};
   sum.Add({{one, StalenessWeight(0, 0.5), report},
            {other, StalenessWeight(3, 0.5), report}},

@@ -318,11 +318,11 @@ TEST(TaskFileTest, AsynchronousRoundsHaveDefaults) {
 
 TEST(TaskFileTest, WhatAsynchronousRoundsDoNotGoWithIsRefused) {
   const auto errors = [](const std::string& more, const std::string& after) {
-    return ErrorsOf(With("{cohort: 20}",
-                         absl::StrCat("{cohort: 20, asynchronous: "
-                                      "{concurrency: 90}",
-                                      more, "}")) +
-                    after);
+    return ErrorsOf(
+        With("{cohort: 20}", absl::StrCat("{cohort: 20, asynchronous: "
+                                          "{concurrency: 90}",
+                                          more, "}")) +
+        after);
   };
   EXPECT_EQ(errors("", ""), "");
   EXPECT_EQ(errors(", min_separation: 3", "algorithm: {fedprox: {mu: 1}}"), "");

@@ -181,6 +181,8 @@ TEST_F(AsynchronousTest, UpdateBeyondTheLimitIsRefusedWithTheReason) {
 }
 
 TEST_F(AsynchronousTest, UploadUnderWayEndsWhenItBecomesTooStale) {
+  options_.commit_max_delay = absl::ZeroDuration();  // nobody waits for it
+  Restart();
   CreateTask(AsynchronousTask());
   const std::string update = Update({1});
   const std::string slow = Assign(3).token;
@@ -265,6 +267,28 @@ TEST_F(AsynchronousTest, BufferWithTooFewWaitsAndLosesNothing) {
   EXPECT_THAT(Model()[0], 3);
 }
 
+// A buffer waits for as long as it takes: were each device to have one chance
+// only, a small fleet could not fill it any more.
+TEST_F(AsynchronousTest, DeviceThatHasLetItsTimePassMayTryAgain) {
+  CreateTask(AsynchronousTask());
+  const std::string silent = Assign(1).token;
+  const std::string lost = Assign(2).token;
+  Require(engine().Abandon(Device(2), lost, protocol::AbandonReason::kEnergy,
+                           now_));
+  Pass(absl::Seconds(59));
+  EXPECT_EQ(Wait(2).code, "already_contributed");
+  Pass(absl::Seconds(1));
+  Advance();
+  const std::string again = Assign(1).token;
+  Contribute(2, {2});
+  EXPECT_THAT(Send(1, silent, Update({1})),
+              IsRefusal(RefusalCode::kTokenExpired));
+  Restart();
+  EXPECT_THAT(SendAndAdvance(1, again, Update({4}))->receipt, IsOk());
+  EXPECT_THAT(Model()[0], 3);
+  EXPECT_EQ(Require(memory_->GetRound(1)).assigned, 2);
+}
+
 TEST_F(AsynchronousTest, ClockSetBackProlongsNoAssignment) {
   CreateTask(AsynchronousTask());
   Assign(1);
@@ -273,7 +297,8 @@ TEST_F(AsynchronousTest, ClockSetBackProlongsNoAssignment) {
   EXPECT_EQ(Assign(1).time_left, absl::Minutes(1));
   Pass(absl::Minutes(1));
   Advance();
-  EXPECT_EQ(Wait(1).code, "already_contributed") << "it had its time";
+  EXPECT_EQ(OutcomeOf(1, 1), "") << "it was silent";
+  EXPECT_EQ(Assign(1).time_left, absl::Minutes(1)) << "a new one";
 }
 
 // --- restarts ----------------------------------------------------------------
@@ -339,8 +364,7 @@ TEST_F(AsynchronousTest, ReceiptOfALateUpdateOutlivesCommitAndRestart) {
   Pass(absl::Hours(1));
   const auto progress = Require(Query(3, slow, Update({1})));
   ASSERT_TRUE(progress.receipt.has_value());
-  EXPECT_EQ(progress.receipt->segment_id,
-            Require(outcome->receipt).segment_id);
+  EXPECT_EQ(progress.receipt->segment_id, Require(outcome->receipt).segment_id);
   EXPECT_THAT(Query(3, slow, Update({2})),
               IsRefusal(RefusalCode::kDigestConflict));
 }
@@ -381,10 +405,11 @@ TEST_F(AsynchronousTest, RoundThatFailsLeavesDevicesAtWork) {
   CreateTask(AsynchronousTask());
   const std::string slow = Assign(3).token;
   Contribute(1);
+  const std::string second = Assign(2).token;
   const Lease lease = Require(memory_->AcquireLease(
       "task", options_.replica, now_, options_.lease_duration));
   SHOAL_ASSERT_OK(memory_->FailRound(lease, 1, "non_finite", now_));
-  const auto waits = SendAndAdvance(2, Assign(2).token, Update({1}));
+  const auto waits = SendAndAdvance(2, second, Update({1}));
   EXPECT_FALSE(waits->called);
   Pass(options_.failure_backoff);
   Advance();

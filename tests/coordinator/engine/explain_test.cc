@@ -362,21 +362,23 @@ TEST_F(AsynchronousExplainTest, CollectingRoundTellsHowFarBehindItsUpdatesAre) {
   AddAtWork(2, absl::Seconds(60));
   round_.accepted = 8;
   staleness_ = {{0, 5}, {1, 2}, {4, 1}};
-  EXPECT_EQ(Explain(),
-            "Round 7 collects 16 reports, also from devices of earlier rounds, "
-            "and has 8 (5 fresh, 2 that are 1 version behind, 1 that is 4 "
-            "versions behind). It admitted 27 devices: 2 silent, 20 still at "
-            "work. It waits for 8 more reports, at least 12 in all by its "
-            "deadline in 40 s.");
+  EXPECT_EQ(
+      Explain(),
+      "Round 7 collects 16 reports, also from devices of earlier rounds, "
+      "and has 8 (5 fresh, 2 that are 1 version behind, 1 that is 4 "
+      "versions behind). It admitted 27 devices: 20 still at "
+      "work, 2 silent. It waits for 8 more reports, at least 12 in all by its "
+      "deadline in 40 s.");
 }
 
 TEST_F(AsynchronousExplainTest, RoundBeyondItsDeadlineWaitsOn) {
   now_ = round_.deadline + absl::Hours(1);
   round_.accepted = 3;
-  EXPECT_THAT(Explain(),
-              HasSubstr("Its deadline has passed with fewer than the 12 reports "
-                        "that it must have: it waits on, and what is counted "
-                        "stays. Too few devices checked in"));
+  EXPECT_THAT(
+      Explain(),
+      HasSubstr("Its deadline has passed with fewer than the 12 reports "
+                "that it must have: it waits on, and what is counted "
+                "stays. Too few devices checked in"));
 }
 
 TEST_F(AsynchronousExplainTest, CommittedRoundStillHasDevicesAtWork) {

@@ -33,9 +33,8 @@ class AsynchronousStoreTest : public StoreTest {
   Lease lease() { return driver_.TakeLease("digits"); }
   void Assign(const RoundRow& round, int device,
               absl::Duration later = absl::ZeroDuration()) {
-    SHOAL_ASSERT_OK(store().RecordAssignment(round.id, DeviceId(device),
-                                             Now() + later,
-                                             Now() + absl::Minutes(1)));
+    SHOAL_ASSERT_OK(store().RecordAssignment(
+        round.id, DeviceId(device), Now() + later, Now() + absl::Minutes(1)));
   }
   absl::StatusOr<SegmentResult> Count(const RoundRow& round, int device,
                                       int64_t earlier_round = 0) {
@@ -93,6 +92,28 @@ TEST_P(AsynchronousStoreTest, HowManyWorkIsTheEnginesToKnow) {
   EXPECT_EQ(driver_.Round(round.id).assigned, 5);
 }
 
+TEST_P(AsynchronousStoreTest, AssignmentThatHasLedToNothingBeginsAnew) {
+  const RoundRow round = Open();
+  Assign(round, 1);
+  Assign(round, 2);
+  Require(Count(round, 2));
+  const auto again = [&](int device, absl::Duration later) {
+    return store().RecordAssignment(round.id, DeviceId(device), Now() + later,
+                                    Now() + later + absl::Minutes(1));
+  };
+  EXPECT_THAT(again(1, absl::Seconds(59)),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  SHOAL_ASSERT_OK(
+      store().RecordOutcome(round.id, DeviceId(1), "abandoned: energy"));
+  SHOAL_EXPECT_OK(again(1, absl::Seconds(60)));
+  EXPECT_THAT(again(2, absl::Hours(1)),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  const AssignmentRow row = store().ListAssignments(round.id)->front();
+  EXPECT_EQ(row.assigned, Now() + absl::Minutes(1));
+  EXPECT_EQ(row.outcome, "");
+  EXPECT_EQ(driver_.Round(round.id).assigned, 2);
+}
+
 TEST_P(AsynchronousStoreTest, SumTakesItsCohortAndNoMore) {
   const RoundRow round = Open();
   for (int device : {1, 2, 3}) Assign(round, device);
@@ -146,11 +167,12 @@ TEST_P(AsynchronousStoreTest, DeviceMayBeInASumTwiceWithTwoAssignments) {
   EXPECT_EQ(counted[0].earlier_round, 0);
   EXPECT_EQ(counted[1].earlier_round, first_.id);
   Commit(second_);
-  EXPECT_EQ(driver_.Round(second_.id).contributors, ContributorsDigest(counted));
+  EXPECT_EQ(driver_.Round(second_.id).contributors,
+            ContributorsDigest(counted));
   EXPECT_EQ(Require(store().GetDevice(DeviceId(2))).contributions, 2);
-  EXPECT_EQ(
-      Require(store().GetParticipation("writers", DeviceId(2))).last_contribution,
-      2);
+  EXPECT_EQ(Require(store().GetParticipation("writers", DeviceId(2)))
+                .last_contribution,
+            2);
 }
 
 TEST_P(AsynchronousStoreTest, EarlierRoundsAreNamedByTheDigestOfContributors) {
@@ -184,9 +206,10 @@ TEST_P(AsynchronousStoreTest, OpenAssignmentsAreListedOverRounds) {
     for (const OpenAssignmentRow& row :
          Require(store().ListOpenAssignments("digits", min_number, since))) {
       all.push_back(absl::StrCat(row.round_id, " ", row.number, " ",
-                                 row.assignment.device_id == DeviceId(2)   ? "2"
-                                 : row.assignment.device_id == DeviceId(3) ? "3"
-                                                                           : "?"));
+                                 row.assignment.device_id == DeviceId(2) ? "2"
+                                 : row.assignment.device_id == DeviceId(3)
+                                     ? "3"
+                                     : "?"));
       EXPECT_EQ(row.base_model, driver_.Round(row.round_id).base_model);
     }
     return all;
