@@ -435,7 +435,7 @@ TEST(ParseTaskTest, SerializedTasksComeBack) {
       With("{cohort: 20}",
            "{cohort: 20, asynchronous: {concurrency: 9, max_staleness: 3, "
            "staleness_exponent: 1}}");
-  for (const std::string yaml :
+  for (const std::string& yaml :
        {std::string(kSmallTask), std::string(kFullTask), asynchronous}) {
     SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse(yaml));
     task.seed = 0xFFFFFFFFFFFFFFFF;

@@ -1,16 +1,19 @@
 #include "tests/faults/fault_fleet.h"
 
-#include <set>
+#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "aggregation/accumulator.h"
 #include "aggregation/server_optimizer.h"
+#include "aggregation/staleness.h"
 #include "aggregation/update_validation.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "configuration/task.h"
+#include "coordinator/engine/task_setup.h"
 #include "coordinator/store/sqlite_store.h"
 #include "learning/model.h"
 #include "learning/update_codec.h"
@@ -60,6 +63,16 @@ v1::Task FaultTask(const std::string& name, int devices, int rounds) {
   task.mutable_round()->set_min_reports(devices);
   task.mutable_round()->mutable_deadline()->set_seconds(60);
   task.set_rounds(rounds);
+  return task;
+}
+
+v1::Task AsynchronousFaultTask(const std::string& name, int devices,
+                               int rounds) {
+  v1::Task task = FaultTask(name, devices, rounds);
+  task.mutable_round()->clear_over_selection();
+  task.mutable_round()->set_cohort(2);
+  task.mutable_round()->set_min_reports(2);
+  task.mutable_round()->mutable_asynchronous()->set_concurrency(devices);
   return task;
 }
 
@@ -139,6 +152,9 @@ void FaultFleet::RunSession(Device& device) {
     MutexLock lock(mutex_);
     sent_[digest] = update;
   }
+  if (task_.round().has_asynchronous()) {
+    absl::SleepFor(absl::Milliseconds(8) * device.index);
+  }
   // Repeats the upload until it is answered for good, as a device does.
   while (!stopping_) {
     grpc::ClientContext context;
@@ -178,21 +194,41 @@ absl::Status Violated(absl::string_view what) {
   return absl::InternalError(absl::StrCat("invariant violated: ", what));
 }
 
+// The rounds in whose sums assignments are, by round and device.
+using Sums = std::map<std::pair<int64_t, std::string>, int64_t>;
+
+// What an update weighs in the round's sum, by rows and task.
+absl::StatusOr<int64_t> WeightOf(RoundStore& store,
+                                 const configuration::Task& task,
+                                 const RoundRow& round,
+                                 const ContributionRow& row,
+                                 const aggregation::ValidUpdate& update) {
+  if (!round.asynchronous) return update.weight;
+  int64_t behind = 0;
+  if (row.earlier_round != 0) {
+    SHOAL_ASSIGN_OR_RETURN(const RoundRow earlier,
+                           store.GetRound(row.earlier_round));
+    behind = round.number - earlier.number;
+  }
+  return aggregation::StalenessWeight(
+      behind, task.round.asynchronous->staleness_exponent);
+}
+
 // Recomputes a committed round's model from its base and its contributions.
 absl::Status CheckCommittedModel(RoundStore& store,
                                  const configuration::Task& task,
                                  const RoundRow& round,
                                  const std::map<Digest, std::string>& sent,
+                                 Sums& sums,
                                  aggregation::ServerOptimizer& optimizer) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> contributions,
                          store.ListContributions(round.id));
-  aggregation::Accumulator sum(
-      {round.norm_bound, task.update_limits.max_examples, round.max_assigned},
-      kParameters);
-  std::set<std::string> devices;
+  aggregation::Accumulator sum(coordinator::RangeOf(task, round), kParameters);
   for (const ContributionRow& row : contributions) {
-    if (!devices.insert(row.device_id).second) {
-      return Violated("a device is counted twice");
+    const int64_t assigned =
+        row.earlier_round == 0 ? round.id : row.earlier_round;
+    if (!sums.try_emplace({assigned, row.device_id}, round.id).second) {
+      return Violated("an assignment is counted twice");
     }
     const auto update = sent.find(row.update_digest);
     if (update == sent.end()) return Violated("an update nobody sent");
@@ -202,8 +238,10 @@ absl::Status CheckCommittedModel(RoundStore& store,
                                     {{kParameters},
                                      round.norm_bound,
                                      task.update_limits.max_examples}));
-    const aggregation::WeightedUpdate weighted = {
-        valid.decoded.delta, valid.weight, valid.decoded.report};
+    SHOAL_ASSIGN_OR_RETURN(const int64_t weight,
+                           WeightOf(store, task, round, row, valid));
+    const aggregation::WeightedUpdate weighted = {valid.decoded.delta, weight,
+                                                  valid.decoded.report};
     sum.Add({&weighted, 1}, nullptr);
   }
   if (static_cast<int>(contributions.size()) != round.accepted) {
@@ -218,6 +256,10 @@ absl::Status CheckCommittedModel(RoundStore& store,
                          learning::ParseModel(base_bytes));
   std::vector<double> mean(kParameters);
   sum.Mean(absl::MakeSpan(mean));
+  if (round.asynchronous) {
+    const double weight = aggregation::MeanStalenessWeight(sum.totals());
+    for (double& value : mean) value *= weight;
+  }
   SHOAL_RETURN_IF_ERROR(optimizer.Step(mean, absl::MakeSpan(model.parameters)));
   const Digest expected =
       Sha256(learning::SerializeModel(model.layout, model.parameters));
@@ -256,13 +298,14 @@ absl::Status CheckInvariants(const std::string& database,
                          store->ListRounds(task.name, 1000, 0));
   aggregation::ServerOptimizer optimizer(
       aggregation::MakeServerRule(task.server_optimizer), kParameters);
+  Sums sums;
   int64_t committed = 0;
   for (auto round = rounds.rbegin(); round != rounds.rend(); ++round) {
     if (!IsFinal(round->state)) return Violated("a round is left unfinished");
     if (round->state != RoundState::kCommitted) continue;
     if (round->number != ++committed) return Violated("a round is missing");
-    SHOAL_RETURN_IF_ERROR(
-        CheckCommittedModel(*store, task, *round, fleet.sent(), optimizer));
+    SHOAL_RETURN_IF_ERROR(CheckCommittedModel(*store, task, *round,
+                                              fleet.sent(), sums, optimizer));
   }
   if (committed != task.rounds) return Violated("rounds are missing");
   return absl::OkStatus();

@@ -24,6 +24,12 @@ namespace shoal::testing {
 // A task of a tiny logistic model whose every round wants all devices.
 v1::Task FaultTask(const std::string& name, int devices, int rounds);
 
+// The same with asynchronous rounds of two updates, in which all devices work
+// all the time; each takes longer than the one before it, so that their updates
+// are of several versions.
+v1::Task AsynchronousFaultTask(const std::string& name, int devices,
+                               int rounds);
+
 // What a device was told is counted.
 struct Acknowledged {
   int64_t round_id;
@@ -58,9 +64,9 @@ class FaultFleet {
 
 // Opens the database of a shoald that does not run and checks that every
 // acknowledged update is a contribution of a round that did not fail, that no
-// round counts a device twice, that every committed model is, bit for bit,
-// what its base model and the exact sum of its contributions lead to, and that
-// the task has all its rounds.
+// assignment is counted twice, by the same round or by two, that every
+// committed model is, bit for bit, what its base model and the exact sum of its
+// contributions lead to, and that the task has all its rounds.
 absl::Status CheckInvariants(const std::string& database, const v1::Task& task,
                              const FaultFleet& fleet);
 

@@ -30,12 +30,14 @@ void PrintTo(const KillPoint& point, std::ostream* out) {
   *out << point.failpoint << ":" << point.count;
 }
 
-class KillShoaldTest : public ::testing::TestWithParam<KillPoint> {};
+class KillShoaldTest : public ::testing::TestWithParam<KillPoint> {
+ protected:
+  void ExpectSurvival(const v1::Task& task);
+};
 
-TEST_P(KillShoaldTest, RestartFinishesTheTaskWithNothingLostOrDoubled) {
+void KillShoaldTest::ExpectSurvival(const v1::Task& task) {
   const std::string failpoint =
       absl::StrCat(GetParam().failpoint, ":", GetParam().count);
-  const v1::Task task = FaultTask("survive", kDevices, kRounds);
   ShoaldProcess shoald;
   SHOAL_ASSERT_OK(shoald.Start(failpoint));
   // The first round opens with the task, so that its answer may be lost.
@@ -55,6 +57,14 @@ TEST_P(KillShoaldTest, RestartFinishesTheTaskWithNothingLostOrDoubled) {
   SHOAL_EXPECT_OK(CheckInvariants(shoald.database(), task, fleet));
 }
 
+TEST_P(KillShoaldTest, RestartFinishesTheTaskWithNothingLostOrDoubled) {
+  ExpectSurvival(FaultTask("survive", kDevices, kRounds));
+}
+
+TEST_P(KillShoaldTest, RestartFinishesAsynchronousRoundsAsWell) {
+  ExpectSurvival(AsynchronousFaultTask("overlap", kDevices, 3 * kRounds));
+}
+
 std::vector<KillPoint> AllKillPoints() {
   std::vector<KillPoint> points;
   for (absl::string_view name : coordinator::kRoundFailpoints) {
@@ -71,8 +81,7 @@ INSTANTIATE_TEST_SUITE_P(EveryTransition, KillShoaldTest,
                                                info.param.count);
                          });
 
-TEST(KillShoaldAtRandomTest, TenKillsLoseNothingAndDoubleNothing) {
-  const v1::Task task = FaultTask("random", kDevices, 12);
+void ExpectTenKillsAreSurvived(const v1::Task& task) {
   ShoaldProcess shoald;
   SHOAL_ASSERT_OK(shoald.Start());
   SHOAL_ASSERT_OK(shoald.CreateTask(task));
@@ -87,6 +96,14 @@ TEST(KillShoaldAtRandomTest, TenKillsLoseNothingAndDoubleNothing) {
   fleet.Stop();
   EXPECT_THAT(shoald.Stop(), IsOkAndHolds(0)) << shoald.Log();
   SHOAL_EXPECT_OK(CheckInvariants(shoald.database(), task, fleet));
+}
+
+TEST(KillShoaldAtRandomTest, TenKillsLoseNothingAndDoubleNothing) {
+  ExpectTenKillsAreSurvived(FaultTask("random", kDevices, 12));
+}
+
+TEST(KillShoaldAtRandomTest, NorDoTheyInAsynchronousRounds) {
+  ExpectTenKillsAreSurvived(AsynchronousFaultTask("random", kDevices, 40));
 }
 
 }  // namespace
