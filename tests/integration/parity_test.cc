@@ -166,6 +166,21 @@ class ParityTest : public ::testing::Test {
   configuration::Task task_;
 };
 
+// All devices work all the time and every buffer wants one update of each: what
+// is counted does not depend on who is faster.
+TEST_F(ParityTest, AsynchronousRoundsMakeTheSameModelsToo) {
+  task_.round = {.cohort = kDevices,
+                 .min_reports = kDevices,
+                 .deadline = absl::Minutes(2)};
+  task_.round.weighting = configuration::Weighting::kUniform;
+  task_.round.asynchronous =
+      configuration::AsynchronousRounds{.concurrency = kDevices};
+  const Models simulated = Simulate();
+  const Models deployed = Deploy();
+  ASSERT_EQ(simulated.versions.size(), 5u);
+  EXPECT_THAT(deployed.versions, ElementsAreArray(simulated.versions));
+}
+
 TEST_F(ParityTest, SimulationAndDeploymentMakeTheSameModels) {
   const Models simulated = Simulate();
   const Models deployed = Deploy();

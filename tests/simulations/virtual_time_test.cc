@@ -42,6 +42,74 @@ TEST(VirtualTimeTest, NumberOfThreadsChangesNothing) {
   EXPECT_GT(one.joules, 0);
 }
 
+FederationOptions AsynchronousOptionsFor(const Population& population,
+                                         int cohort, int concurrency,
+                                         int64_t rounds) {
+  FederationOptions options = OptionsFor(population, cohort, rounds);
+  options.task.round.over_selection =
+      configuration::RoundPolicy().over_selection;
+  options.task.round.weighting = configuration::Weighting::kUniform;
+  options.task.round.asynchronous =
+      configuration::AsynchronousRounds{.concurrency = concurrency};
+  return options;
+}
+
+TEST(VirtualTimeTest, NumberOfThreadsChangesNothingInAsynchronousRounds) {
+  Crowd crowd(40);
+  crowd.is_slow_ = true;
+  crowd.traits_.failure_rate = 0.1;
+  crowd.traits_.link.latency = absl::Milliseconds(20);
+  FederationOptions options = AsynchronousOptionsFor(crowd, 5, 15, 30);
+  options.task.round.deadline = absl::Seconds(30);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult one,
+                             RunFederation(options));
+  options.num_threads = 3;
+  options.forget_history = true;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult three,
+                             RunFederation(options));
+  EXPECT_EQ(one.final_model, three.final_model);
+  EXPECT_EQ(one.simulated_time, three.simulated_time);
+  EXPECT_EQ(one.outcomes, three.outcomes);
+  EXPECT_EQ(one.rounds_failed, 0);
+}
+
+// Ten devices at work, of which one needs as long as twenty versions take.
+class OneIsSlow final : public Population {
+ public:
+  explicit OneIsSlow(const Crowd& crowd) : crowd_(crowd) {}
+  int64_t num_devices() const override { return crowd_.num_devices(); }
+  const learning::DataShape& shape() const override { return crowd_.shape(); }
+  int64_t num_examples(int64_t device) const override {
+    return crowd_.num_examples(device);
+  }
+  absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
+      int64_t device, const learning::Moment& moment) const override {
+    return crowd_.Load(device, moment);
+  }
+  DeviceTraits TraitsOf(int64_t device) const override {
+    DeviceTraits traits = crowd_.TraitsOf(device);
+    traits.link.latency =
+        device == 0 ? absl::Seconds(100) : absl::Milliseconds(100);
+    return traits;
+  }
+
+ private:
+  const Crowd& crowd_;
+};
+
+TEST(VirtualTimeTest, AsynchronousRoundsDoNotWaitForASlowDevice) {
+  const Crowd crowd(10);
+  const OneIsSlow population(crowd);
+  FederationOptions waiting = OptionsFor(population, 10, 3);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult slow,
+                             RunFederation(waiting));
+  FederationOptions options = AsynchronousOptionsFor(population, 5, 10, 6);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult fast,
+                             RunFederation(options));
+  EXPECT_GT(slow.simulated_time, absl::Seconds(3 * 400));
+  EXPECT_LT(fast.simulated_time, absl::Seconds(30));
+}
+
 TEST(VirtualTimeTest, RoundsLastAsLongAsLinksAndTrainingTake) {
   Crowd crowd(4);
   crowd.traits_.link = {.latency = absl::Milliseconds(100),
