@@ -266,6 +266,9 @@ absl::Status Federation::OnRoundOver(const RoundRow& row) {
       SHOAL_RETURN_IF_ERROR(seat->second.device->SetValues(bytes));
     }
   }
+  // What asynchronous rounds go on with, updates on their way and the models
+  // that they are trained from, is in no checkpoint: such a run begins anew.
+  if (row.asynchronous) return absl::OkStatus();
   return options_.run_log->IsDue() ? Save(row) : absl::OkStatus();
 }
 
