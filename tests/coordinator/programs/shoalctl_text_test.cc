@@ -95,6 +95,25 @@ TEST(RoundTextTest, BytesAreThoseOfAcceptedUpdates) {
               ContainsRegex("accepted bytes +2\\.0 KiB"));
 }
 
+TEST(RoundTextTest, AsynchronousRoundTellsHowFarBehindItsUpdatesAre) {
+  v1::RoundReport round;
+  round.set_assigned(12);
+  round.set_max_assigned(40);
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(ContainsRegex("assigned +12 of 40\n"),
+                    Not(HasSubstr("staleness"))));
+  round.set_asynchronous(true);
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(ContainsRegex("assigned +12; up to 40 at work at a time"),
+                    ContainsRegex("staleness +none")));
+  round.add_staleness()->set_updates(3);
+  v1::StalenessCount& behind = *round.add_staleness();
+  behind.set_versions_behind(2);
+  behind.set_updates(1);
+  EXPECT_THAT(RoundFields(round, kNow),
+              ContainsRegex("staleness +0 versions behind: 3, 2: 1"));
+}
+
 TEST(RoundTextTest, FailureIsNamed) {
   v1::RoundReport round;
   round.set_state(v1::ROUND_STATE_FAILED);
