@@ -16,6 +16,7 @@
 namespace shoal::configuration {
 namespace {
 
+using protocol::schema::Has;
 using protocol::schema::Message;
 using protocol::schema::Part;
 using protocol::schema::Read;
@@ -25,7 +26,7 @@ CoordinatorConfig CoordinatorConfigFrom(const Message& message) {
   Read(message, "listen", config.listen);
   Read(message, "http_listen", config.http_listen);
   Read(message, "data", config.data);
-  if (protocol::schema::Has(message, "tls")) {
+  if (Has(message, "tls")) {
     const Message& files = Part(message, "tls");
     TlsFiles& tls = config.tls.emplace();
     Read(files, "ca", tls.ca);
@@ -55,7 +56,34 @@ std::vector<DeviceClass> ClassesFrom(const Message& model) {
   return classes;
 }
 
-SimulationPlan SimulationFrom(const Message& message) {
+// `epochs`: the task's.
+StragglerPlan StragglersFrom(const Message& message, int epochs) {
+  StragglerPlan plan;
+  plan.max_epochs = epochs - 1;
+  Read(message, "fraction", plan.fraction);
+  Read(message, "min_epochs", plan.min_epochs);
+  Read(message, "max_epochs", plan.max_epochs);
+  Read(message, "drop", plan.drop);
+  return plan;
+}
+
+void CheckStragglers(const Message& message, int epochs, FileReport& report) {
+  const StragglerPlan plan = StragglersFrom(message, epochs);
+  if (plan.max_epochs > epochs) {
+    report.Add("simulation.stragglers.max_epochs",
+               absl::StrCat("is ", plan.max_epochs, ", expected at most the ",
+                            epochs, " epochs of the task"));
+  }
+  if (plan.min_epochs > plan.max_epochs) {
+    report.Add("simulation.stragglers",
+               absl::StrCat("min_epochs is ", plan.min_epochs,
+                            ", expected at most max_epochs, which is ",
+                            plan.max_epochs));
+  }
+}
+
+// `epochs`: the task's.
+SimulationPlan SimulationFrom(const Message& message, int epochs) {
   SimulationPlan plan;
   std::vector<std::string> baselines;
   Read(message, "baselines", baselines);
@@ -67,6 +95,10 @@ SimulationPlan SimulationFrom(const Message& message) {
   Read(message, "time_limit", plan.time_limit);
   Read(message, "data_memory", plan.data_memory_bytes);
   Read(message, "thin_above", plan.thin_above);
+  Read(message, "evaluate_training", plan.evaluate_training);
+  if (Has(message, "stragglers")) {
+    plan.stragglers = StragglersFrom(Part(message, "stragglers"), epochs);
+  }
   return plan;
 }
 
@@ -108,13 +140,20 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view yaml,
   Scenario scenario;
   scenario.classes = ClassesFrom(Part(population, "devices_model"));
   CheckShares(scenario.classes, report);
+  const Message& simulation = Part(message, "simulation");
+  if (Has(simulation, "stragglers")) {
+    const int epochs =
+        task.training().has_epochs() ? task.training().epochs() : 1;
+    CheckStragglers(Part(simulation, "stragglers"), epochs, report);
+  }
   SHOAL_RETURN_IF_ERROR(report.ToStatus());
   scenario.task = CheckedTaskFromProto(task);
   Read(population, "devices", scenario.devices);
   scenario.data = DataSourceFrom(Part(population, "data"));
   scenario.partition = PartitionFrom(Part(population, "partition"));
   Read(message, "seed", scenario.seed);
-  scenario.simulation = SimulationFrom(Part(message, "simulation"));
+  scenario.simulation =
+      SimulationFrom(simulation, scenario.task.training.epochs);
   return scenario;
 }
 

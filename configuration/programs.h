@@ -69,6 +69,14 @@ struct AgentConfig {
   std::optional<protocol::schema::Message> examples;
 };
 
+// Devices that do a part of their work only.
+struct StragglerPlan {
+  double fraction = 0;  // [0, 1], of every round's devices
+  int min_epochs = 1;   // [1, max_epochs]
+  int max_epochs = 1;   // at most the task's
+  bool drop = false;    // nothing is heard of them
+};
+
 // How a scenario is simulated.
 struct SimulationPlan {
   bool local_baseline = false;    // every device training alone
@@ -79,6 +87,9 @@ struct SimulationPlan {
   absl::Duration time_limit = absl::Hours(24 * 365);
   int64_t data_memory_bytes = int64_t{512} << 20;
   int64_t thin_above = 20'000;  // devices
+  std::optional<StragglerPlan> stragglers;
+  // Models are scored on the training examples of all devices, too.
+  bool evaluate_training = false;
 };
 
 struct Scenario {

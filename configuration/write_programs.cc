@@ -184,6 +184,13 @@ void WriteSimulation(const SimulationPlan& plan, Message& message) {
   Write(message, "time_limit", plan.time_limit);
   Write(message, "data_memory", plan.data_memory_bytes);
   Write(message, "thin_above", plan.thin_above);
+  Write(message, "evaluate_training", plan.evaluate_training);
+  if (!plan.stragglers.has_value()) return;
+  Message& stragglers = MutablePart(message, "stragglers");
+  Write(stragglers, "fraction", plan.stragglers->fraction);
+  Write(stragglers, "min_epochs", plan.stragglers->min_epochs);
+  Write(stragglers, "max_epochs", plan.stragglers->max_epochs);
+  Write(stragglers, "drop", plan.stragglers->drop);
 }
 
 }  // namespace

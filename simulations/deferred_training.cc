@@ -1,5 +1,6 @@
 #include "simulations/deferred_training.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -52,6 +53,7 @@ class DeferredRun final : public client::TrainingRun {
       : owner_(owner),
         options_(options),
         cost_(order.cost),
+        most_steps_(MostSteps(options, order)),
         num_examples_(order.data.num_examples()),
         num_values_(learning::TraitsOf(order.algorithm).num_vectors *
                     order.model.layout().num_parameters()) {
@@ -69,7 +71,7 @@ class DeferredRun final : public client::TrainingRun {
 
   ~DeferredRun() override { owner_.waiting_ = false; }
 
-  bool done() const override { return num_steps_ == cost_.num_steps; }
+  bool done() const override { return num_steps_ == most_steps_; }
   int64_t num_steps() const override { return num_steps_; }
   double work_in_steps() const override {
     return static_cast<double>(num_steps_);
@@ -130,6 +132,14 @@ class DeferredRun final : public client::TrainingRun {
  private:
   void Compute() { handle_ = options_.pool->Add(std::move(job_)); }
 
+  static int64_t MostSteps(const DeferredTrainingOptions& options,
+                           const TrainingOrder& order) {
+    const int64_t all = order.cost.num_steps;
+    if (!options.epochs_of) return all;
+    const int epochs = order.training.epochs;
+    return std::max<int64_t>(1, all * options.epochs_of(epochs) / epochs);
+  }
+
   void Pass(double flops) {
     owner_.flops_ += flops;
     options_.clock->Advance(
@@ -142,13 +152,14 @@ class DeferredRun final : public client::TrainingRun {
     update.delta.resize(num_values_);
     update.num_examples = num_examples_;
     update.num_steps = num_steps_;
-    update.complete = done();
+    update.complete = num_steps_ == cost_.num_steps;
     return update;
   }
 
   DeferredTraining& owner_;
   const DeferredTrainingOptions& options_;
   const client::PlanCost cost_;
+  const int64_t most_steps_;
   const int64_t num_examples_;
   const int64_t num_values_;
   std::unique_ptr<Computation> computation_;  // null: with the job

@@ -35,6 +35,9 @@ struct DeferredTrainingOptions {
   std::function<absl::StatusOr<std::shared_ptr<const learning::Dataset>>(
       const learning::Moment&)>
       load;
+  // How many of the epochs it is asked for the device does, [1, asked]; called
+  // when a training begins. Empty: all.
+  std::function<int(int epochs)> epochs_of;
   // Whether the coordinator will look at an update that is begun to be sent
   // now. If not, it is not computed. Empty: it will.
   std::function<bool()> is_wanted;

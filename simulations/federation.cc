@@ -153,6 +153,7 @@ void Federation::MakeSite() {
   site_.models = models_.get();
   site_.pool = pool_.get();
   site_.log = options_.run_log;
+  site_.straggler = options_.straggler;
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };
 }

@@ -26,6 +26,7 @@
 #include "simulations/population.h"
 #include "simulations/run_log.h"
 #include "simulations/simulated_device.h"
+#include "simulations/stragglers.h"
 #include "simulations/training_pool.h"
 
 namespace shoal::simulations {
@@ -67,6 +68,8 @@ struct FederationOptions {
   // The devices of each round (MakeScheduled in arrivals.h); empty: they come
   // by themselves.
   std::vector<std::vector<int64_t>> schedule = {};
+  // Who does not do all of its work; empty: nobody.
+  StragglerRule straggler = {};
   // In larger populations check-ins are thinned (MakeThinned in arrivals.h).
   int64_t thin_above = 20'000;
   // Devices that come by themselves come for the first time within it, each at

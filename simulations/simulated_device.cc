@@ -66,7 +66,8 @@ InProcessOptions LinkOf(const DeviceSite& site, int64_t index,
 
 DeferredTrainingOptions TrainingOf(const DeviceSite& site, int64_t index,
                                    const ComputePace& pace, DeviceClock& clock,
-                                   std::function<bool()> is_wanted) {
+                                   std::function<bool()> is_wanted,
+                                   std::function<int(int)> epochs_of) {
   DeferredTrainingOptions training;
   training.pool = site.pool;
   training.log = site.log;
@@ -74,6 +75,7 @@ DeferredTrainingOptions TrainingOf(const DeviceSite& site, int64_t index,
   training.device = index;
   training.pace = pace;
   training.is_wanted = std::move(is_wanted);
+  training.epochs_of = std::move(epochs_of);
   training.load = [population = site.population,
                    index](const learning::Moment& moment) {
     return population->Load(index, moment);
@@ -92,8 +94,9 @@ SimulatedDevice::SimulatedDevice(const DeviceSite& site, int64_t index,
       clock_(now),
       state_(*site.models),
       transport_(LinkOf(site, index, traits_.link, clock_)),
-      training_(TrainingOf(site, index, traits_.compute, clock_,
-                           [this] { return IsWanted(); })),
+      training_(TrainingOf(
+          site, index, traits_.compute, clock_, [this] { return IsWanted(); },
+          [this](int epochs) { return EpochsOf(epochs); })),
       earlier_failures_(memo.earlier_failures),
       totals_(memo.totals) {
   state_.set_held(memo.held_model);
@@ -106,6 +109,15 @@ bool SimulatedDevice::IsWanted() const {
   const auto standing = site_.engine->StandingOf(site_.task);
   return standing.takes_reports &&
          (standing.asynchronous || standing.id == run_->round_id());
+}
+
+// How many of the epochs of a training that begins it does.
+int SimulatedDevice::EpochsOf(int epochs) {
+  if (!site_.straggler) return epochs;
+  const auto straggling = site_.straggler(run_->round_id(), index_);
+  if (!straggling.has_value()) return epochs;
+  drops_ = straggling->drops;
+  return std::min(straggling->epochs, epochs);
 }
 
 std::optional<DeviceMemo> SimulatedDevice::Memo() const {
@@ -156,6 +168,7 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   until_ = site_.population->AvailableUntil(index_, now);
   dies_ = absl::InfiniteFuture();
   dies_at_ = 1;
+  drops_ = false;
   if (traits_.failure_rate > 0) {
     SeededRng rng(DeriveSeed(site_.seed, "failure",
                              {static_cast<uint64_t>(index_),
@@ -214,7 +227,7 @@ absl::StatusOr<SimulatedDevice::Progress> SimulatedDevice::Continue(
 
 SimulatedDevice::Progress SimulatedDevice::AwaitEndOfTraining() {
   const absl::Time end = clock_.Now();
-  if (dies_at_ < 1) {
+  if (dies_at_ < 1 || drops_) {
     dies_ = training_.began() + (end - training_.began()) * dies_at_;
     return {dies_, std::nullopt};
   }

@@ -22,6 +22,7 @@
 #include "simulations/run_log.h"
 #include "simulations/shared_models.h"
 #include "simulations/simulated_state.h"
+#include "simulations/stragglers.h"
 #include "simulations/training_pool.h"
 
 namespace shoal::simulations {
@@ -36,6 +37,7 @@ struct DeviceSite {
   SharedModels* models = nullptr;
   TrainingPool* pool = nullptr;
   RunLog* log = nullptr;  // may be null
+  StragglerRule straggler = {};  // empty: nobody is one
   // Lets the engine move on.
   std::function<void()> advance;
   // A device may go on at once, at the simulation's time.
@@ -125,6 +127,7 @@ class SimulatedDevice {
 
   Before Now(absl::Time now) const;
   bool IsWanted() const;
+  int EpochsOf(int epochs);
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();
   Progress AwaitEndOfTraining();
@@ -149,6 +152,7 @@ class SimulatedDevice {
   absl::Time until_;    // available
   absl::Time dies_;     // infinite: it does not
   double dies_at_ = 1;  // part of its training
+  bool drops_ = false;  // it does at the end of its training
 };
 
 // Names device `index` of a simulation, as its certificate would.

@@ -6,6 +6,19 @@
 #include "base/status_macros.h"
 
 namespace shoal::simulations {
+namespace {
+
+absl::StatusOr<learning::Score> Sum(
+    absl::Span<const absl::StatusOr<learning::Score>> scores) {
+  learning::Score total;
+  for (const auto& score : scores) {
+    SHOAL_RETURN_IF_ERROR(score.status());
+    total.Add(*score);
+  }
+  return total;
+}
+
+}  // namespace
 
 absl::StatusOr<learning::Score> EvaluateInParallel(
     const learning::Model& model, absl::Span<const float> parameters,
@@ -22,12 +35,24 @@ absl::StatusOr<learning::Score> EvaluateInParallel(
     });
   }
   pool.WaitUntilIdle();
-  learning::Score total;
-  for (const auto& score : scores) {
-    SHOAL_RETURN_IF_ERROR(score.status());
-    total.Add(*score);
+  return Sum(scores);
+}
+
+absl::StatusOr<learning::Score> EvaluateOnAllDevices(
+    const learning::Model& model, absl::Span<const float> parameters,
+    const Population& population, const learning::Moment& moment,
+    ThreadPool& pool) {
+  std::vector<absl::StatusOr<learning::Score>> scores(population.num_devices());
+  for (int64_t device = 0; device < population.num_devices(); ++device) {
+    pool.Schedule([&, device] {
+      const auto data = population.Load(device, moment);
+      scores[device] =
+          data.ok() ? learning::EvaluateDataset(model, parameters, **data)
+                    : data.status();
+    });
   }
-  return total;
+  pool.WaitUntilIdle();
+  return Sum(scores);
 }
 
 }  // namespace shoal::simulations

@@ -8,8 +8,10 @@
 #include "absl/types/span.h"
 #include "base/thread_pool.h"
 #include "learning/batch.h"
+#include "learning/data/partition_spec.h"
 #include "learning/dataset.h"
 #include "learning/model.h"
+#include "simulations/population.h"
 
 namespace shoal::simulations {
 
@@ -19,6 +21,12 @@ namespace shoal::simulations {
 absl::StatusOr<learning::Score> EvaluateInParallel(
     const learning::Model& model, absl::Span<const float> parameters,
     const learning::Dataset& data, ThreadPool& pool);
+
+// Likewise on the training examples of all devices, as they are at `moment`.
+absl::StatusOr<learning::Score> EvaluateOnAllDevices(
+    const learning::Model& model, absl::Span<const float> parameters,
+    const Population& population, const learning::Moment& moment,
+    ThreadPool& pool);
 
 // The examples [begin, end) of another data set, which must outlive it.
 class DatasetSlice final : public learning::Dataset {

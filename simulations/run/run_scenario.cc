@@ -34,6 +34,7 @@
 #include "simulations/run/runs_report.h"
 #include "simulations/run/scenario_population.h"
 #include "simulations/run_log.h"
+#include "simulations/stragglers.h"
 #include "simulations/update_record.h"
 
 namespace shoal::simulations {
@@ -77,6 +78,18 @@ absl::StatusOr<std::vector<std::vector<int64_t>>> ReadSchedule(
     return absl::InvalidArgumentError(absl::StrCat(path, ": names no devices"));
   }
   return rounds;
+}
+
+StragglerRule StragglersOf(const Scenario& scenario) {
+  const auto& plan = scenario.simulation.stragglers;
+  if (!plan.has_value()) return {};
+  return MakeStragglers(
+      {.fraction = plan->fraction,
+       .min_epochs = plan->min_epochs,
+       .max_epochs = plan->max_epochs,
+       .drop = plan->drop,
+       .devices_per_round = scenario.task.round.max_assigned(),
+       .seed = scenario.seed});
 }
 
 // A model of ours, or all parameters in order.
@@ -143,7 +156,10 @@ class Run {
   void Announce();
   absl::StatusOr<FederationResult> Train();
   absl::Status OnRound(const RoundNews& news);
+  absl::StatusOr<learning::ParameterVector> ValuesOf(
+      const std::string& model) const;
   absl::StatusOr<learning::Score> TestOf(const std::string& model);
+  absl::StatusOr<learning::Score> FleetScoreOf(const std::string& model);
   void Show(const RoundLine& line);
   absl::StatusOr<RunSummary> Conclude(const FederationResult& result);
   absl::Status WriteTables(const FederationResult& result,
@@ -297,6 +313,7 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.num_threads = num_threads_;
   options.initial_model = std::move(given_model_);
   options.schedule = std::move(schedule_);
+  options.straggler = StragglersOf(scenario_);
   options.thin_above = plan.thin_above;
   options.time_limit = plan.time_limit;
   options.forget_history = true;
@@ -341,6 +358,11 @@ absl::Status Run::OnRound(const RoundNews& news) {
       SHOAL_ASSIGN_OR_RETURN(line.test, log_->Test(line.round, [&] {
         return TestOf(news.model);
       }));
+      if (scenario_.simulation.evaluate_training) {
+        SHOAL_ASSIGN_OR_RETURN(line.fleet, log_->Test(line.round, [&] {
+          return FleetScoreOf(news.model);
+        }));
+      }
     }
   } else {
     environment_.display.Say(absl::StrCat(
@@ -352,18 +374,30 @@ absl::Status Run::OnRound(const RoundNews& news) {
   return absl::OkStatus();
 }
 
+// As devices use them, of a serialised model.
+absl::StatusOr<learning::ParameterVector> Run::ValuesOf(
+    const std::string& model) const {
+  SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
+                         learning::ViewModel(model));
+  return model_->DeviceVector(learning::ParameterVector(
+      view.parameters.begin(), view.parameters.end()));
+}
+
 // Of a serialised model, at the present moment.
 absl::StatusOr<learning::Score> Run::TestOf(const std::string& model) {
   if (data_->drifts()) {
     SHOAL_ASSIGN_OR_RETURN(test_, data_->LoadTestAt(now_));
   }
-  SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
-                         learning::ViewModel(model));
-  return EvaluateInParallel(
-      *model_,
-      model_->DeviceVector(learning::ParameterVector(view.parameters.begin(),
-                                                     view.parameters.end())),
-      *test_, threads_);
+  SHOAL_ASSIGN_OR_RETURN(const learning::ParameterVector values,
+                         ValuesOf(model));
+  return EvaluateInParallel(*model_, values, *test_, threads_);
+}
+
+// Likewise, on all training examples.
+absl::StatusOr<learning::Score> Run::FleetScoreOf(const std::string& model) {
+  SHOAL_ASSIGN_OR_RETURN(const learning::ParameterVector values,
+                         ValuesOf(model));
+  return EvaluateOnAllDevices(*model_, values, *population_, now_, threads_);
 }
 
 void Run::Show(const RoundLine& line) {

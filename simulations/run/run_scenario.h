@@ -48,6 +48,7 @@ struct RoundLine {
   double virtual_seconds = 0;
   std::optional<double> train_loss;
   std::optional<learning::Score> test;
+  std::optional<learning::Score> fleet;  // on all training examples
   int assigned = 0;
   int reported = 0;
   // How the sessions of its devices ended, at whatever time.

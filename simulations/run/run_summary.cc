@@ -23,6 +23,13 @@ std::string NumberOrNothing(const std::optional<double>& value) {
   return value.has_value() ? Number(*value) : "";
 }
 
+// "loss,accuracy", of a table.
+std::string ScoreText(const std::optional<learning::Score>& score) {
+  if (!score.has_value()) return ",";
+  return absl::StrCat(Number(score->loss()), ",",
+                      NumberOrNothing(score->accuracy()));
+}
+
 }  // namespace
 
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
@@ -30,18 +37,12 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
       "round,virtual_seconds,train_loss,test_loss,test_accuracy,assigned,"
       "reported,bytes_down,bytes_up,energy_joules,epsilon,state";
   for (const absl::string_view loss : kLosses) absl::StrAppend(&csv, ",", loss);
-  csv += "\n";
+  csv += ",fleet_loss,fleet_accuracy\n";
   for (const RoundLine& line : lines) {
-    std::optional<double> test_loss, test_accuracy;
-    if (line.test.has_value()) {
-      test_loss = line.test->loss();
-      test_accuracy = line.test->accuracy();
-    }
     absl::StrAppend(&csv, line.round, ",", Number(line.virtual_seconds), ",",
-                    NumberOrNothing(line.train_loss), ",",
-                    NumberOrNothing(test_loss), ",",
-                    NumberOrNothing(test_accuracy), ",", line.assigned, ",",
-                    line.reported, ",", line.bytes_down, ",", line.bytes_up);
+                    NumberOrNothing(line.train_loss), ",", ScoreText(line.test),
+                    ",", line.assigned, ",", line.reported, ",",
+                    line.bytes_down, ",", line.bytes_up);
     absl::StrAppend(&csv, ",", Number(line.joules), ",,",
                     line.committed ? "committed" : "failed");
     for (const absl::string_view loss : kLosses) {
@@ -49,7 +50,7 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
       absl::StrAppend(&csv, ",",
                       found == line.outcomes.end() ? 0 : found->second);
     }
-    csv += "\n";
+    absl::StrAppend(&csv, ",", ScoreText(line.fleet), "\n");
   }
   return csv;
 }
@@ -87,13 +88,7 @@ std::string DevicesCsv(absl::Span<const DeviceLine> lines) {
                     totals.contributions, ",", totals.steps, ",");
     absl::StrAppend(&csv, totals.bytes_down, ",", totals.bytes_up, ",",
                     Number(totals.joules), ",");
-    if (line.score.has_value()) {
-      absl::StrAppend(&csv, Number(line.score->loss()), ",",
-                      NumberOrNothing(line.score->accuracy()));
-    } else {
-      csv += ",";
-    }
-    csv += "\n";
+    absl::StrAppend(&csv, ScoreText(line.score), "\n");
   }
   return csv;
 }

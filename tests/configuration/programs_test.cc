@@ -234,6 +234,40 @@ TEST(ScenarioTest, EverySettingIsRead) {
   EXPECT_EQ(scenario.seed, 3u);
 }
 
+TEST(ScenarioTest, StragglersDoFewerEpochsThanTheTaskAsksFor) {
+  const auto parse = [](const std::string& stragglers,
+                        const std::string& epochs = "20") {
+    std::string yaml = kScenario;
+    yaml.insert(yaml.find("learning_rate"), "epochs: " + epochs + ", ");
+    return ParseScenario(yaml +
+                             "population: {devices: 5, data: {handwriting: "
+                             "{}}}\nsimulation: {stragglers: {" +
+                             stragglers + "}, evaluate_training: true}\n",
+                         "s.yaml");
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario scenario, parse("fraction: 0.9"));
+  EXPECT_TRUE(scenario.simulation.evaluate_training);
+  const auto& stragglers = scenario.simulation.stragglers;
+  ASSERT_TRUE(stragglers.has_value());
+  EXPECT_EQ(stragglers->fraction, 0.9);
+  EXPECT_EQ(stragglers->min_epochs, 1);
+  EXPECT_EQ(stragglers->max_epochs, 19);
+  EXPECT_FALSE(stragglers->drop);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario again,
+                             ParseScenario(ScenarioYaml(scenario), "s.yaml"));
+  EXPECT_EQ(ScenarioYaml(again), ScenarioYaml(scenario));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Scenario dropped,
+      parse("fraction: 1, min_epochs: 2, max_epochs: 2, drop: true", "2"));
+  EXPECT_TRUE(dropped.simulation.stragglers->drop);
+  EXPECT_THAT(MessageOf(parse("fraction: 0.5, max_epochs: 21")),
+              HasSubstr("simulation.stragglers.max_epochs: is 21, expected at "
+                        "most the 20 epochs of the task"));
+  EXPECT_THAT(MessageOf(parse("fraction: 0.5", "1")),
+              HasSubstr("simulation.stragglers: min_epochs is 1, expected at "
+                        "most max_epochs, which is 0"));
+}
+
 TEST(ScenarioTest, EveryFileFormatHasItsSource) {
   const auto parse = [](const std::string& data) {
     return ParseScenario(

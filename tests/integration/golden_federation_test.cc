@@ -3,10 +3,12 @@
 #include "tests/support/golden_federation.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "configuration/task.h"
 #include "gtest/gtest.h"
 #include "learning/dataset.h"
@@ -83,8 +85,12 @@ std::vector<learning::InMemoryDataset> DataOf(
   return data;
 }
 
+// What a straggler of the given schedule does of the two epochs.
+enum class Stragglers { kDoTheirWork, kDoOneEpoch, kAreDropped };
+
 void ExpectTrace(const std::string& name, const configuration::Task& task,
-                 double relative = kFloat) {
+                 double relative = kFloat,
+                 Stragglers stragglers = Stragglers::kDoTheirWork) {
   SHOAL_SKIP_WITHOUT(GoldenFederation::Folder());
   const GoldenFederation federation;
   const std::vector<learning::InMemoryDataset> data = DataOf(federation);
@@ -99,6 +105,18 @@ void ExpectTrace(const std::string& name, const configuration::Task& task,
     for (const testing::GoldenSlot& slot : federation.slots(round)) {
       chosen.push_back(slot.device);
     }
+  }
+  if (stragglers != Stragglers::kDoTheirWork) {
+    options.straggler = [&](int64_t round, int64_t device) {
+      std::optional<simulations::Straggling> straggling;
+      // Rounds count from 1, and none fails.
+      for (const testing::GoldenSlot& slot :
+           federation.slots(static_cast<int>(round - 1))) {
+        if (slot.device != device || !slot.straggler) continue;
+        straggling = {1, stragglers == Stragglers::kAreDropped};
+      }
+      return straggling;
+    };
   }
   ExpectRounds(federation, name, options, /*every=*/1, relative);
 }
@@ -184,6 +202,29 @@ TEST(GoldenFederationTest, FedYogi) {
   task.server_optimizer =
       configuration::YogiServerOptions{.learning_rate = 0.1};
   ExpectTrace("fedyogi_eta0.1", task, kFloatWeights);
+}
+
+TEST(GoldenFederationTest, FedAvgWithoutItsStragglers) {
+  configuration::Task task = GoldenTask();
+  task.round.min_reports = 5;
+  ExpectTrace("fedavg_drop_stragglers50", task, kFloat,
+              Stragglers::kAreDropped);
+}
+
+TEST(GoldenFederationTest, FedProxWithPartialWork) {
+  configuration::Task task = GoldenTask();
+  for (const double mu : {0, 1}) {
+    task.algorithm = learning::FedProxLocal{mu};
+    ExpectTrace(absl::StrCat("fedprox_mu", mu, "_stragglers50_1epoch"), task,
+                kFloat, Stragglers::kDoOneEpoch);
+  }
+}
+
+TEST(GoldenFederationTest, FedNovaWithPartialWork) {
+  configuration::Task task = GoldenTask();
+  task.algorithm = learning::FedNovaLocal{};
+  ExpectTrace("fednova_stragglers50_1epoch", task, kFloat,
+              Stragglers::kDoOneEpoch);
 }
 
 TEST(GoldenFederationTest, ScaffoldOptionI) {
