@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -109,8 +110,9 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                  "which one runs out of energy in every round")
       ->excludes("SCENARIO");
   live->add_option("--data", options.data,
-                   "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR, "
-                   "csv:FILE or text:FILE");
+                   "handwriting, synthetic, mnist:DIR, fashion-mnist:DIR, "
+                   "emnist:DIR, cifar10:DIR, har:DIR, leaf:DIR, csv:FILE or "
+                   "text:FILE");
   live->add_option("--label", options.label, "csv: column of the class");
   live->add_option("--target", options.target,
                    "csv: column of the value to predict");
@@ -269,6 +271,7 @@ CLI::App* AddSweep(CLI::App& app, SweepOptions& options) {
 
 struct CompareOptions {
   std::vector<std::string> folders;
+  std::optional<double> target;
   std::string out = "comparison.html";
 };
 
@@ -277,7 +280,7 @@ int Compare(const CompareOptions& options) {
   if (!runs.ok()) return Fail(runs.status());
   const absl::Status written = WriteReport(options.folders, options.out);
   if (!written.ok()) return Fail(written);
-  std::printf("%s\nreport: %s\n", ComparisonText(*runs).c_str(),
+  std::printf("%s\nreport: %s\n", ComparisonText(*runs, options.target).c_str(),
               options.out.c_str());
   return protocol::kExitOk;
 }
@@ -287,8 +290,14 @@ CLI::App* AddCompare(CLI::App& app, CompareOptions& options) {
       "compare",
       "Compares runs: a table, and a report with their curves. Runs that "
       "differ in their seed alone count as one, with a spread.\n"
-      "Example: shoal-sim compare results/a results/b --out ab.html");
+      "Example: shoal-sim compare results/a results/b --target 0.97 --out "
+      "ab.html");
   compare->add_option("DIR", options.folders, "folders of runs")->required();
+  compare
+      ->add_option("--target", options.target,
+                   "tell the rounds until the best accuracy so far on held-out "
+                   "data, a part of 1, has reached it")
+      ->check(CLI::Range(0.0, 1.0));
   compare->add_option("--out", options.out,
                       "file for the report (default: comparison.html)");
   return compare;

@@ -222,6 +222,7 @@ absl::StatusOr<std::unique_ptr<FederatedData>> FederatedData::Open(
 
 absl::StatusOr<DataSource> ParseDataSource(absl::string_view text) {
   if (text == "handwriting") return DataSource{HandwritingSource{}};
+  if (text == "synthetic") return DataSource{SyntheticSource{}};
   const size_t colon = text.find(':');
   const absl::string_view kind = text.substr(0, colon);
   if (colon != absl::string_view::npos && colon + 1 < text.size()) {
@@ -232,11 +233,15 @@ absl::StatusOr<DataSource> ParseDataSource(absl::string_view text) {
     if (kind == "har") return DataSource{HarSource{std::move(path)}};
     if (kind == "csv") return DataSource{CsvSource{std::move(path)}};
     if (kind == "text") return DataSource{TextSource{std::move(path)}};
+    if (kind == "cifar10") return DataSource{Cifar10Source{std::move(path)}};
+    if (kind == "emnist") return DataSource{EmnistSource{std::move(path)}};
+    if (kind == "leaf") return DataSource{LeafSource{std::move(path)}};
   }
   return absl::InvalidArgumentError(
       absl::StrCat("data '", text,
-                   "', expected one of handwriting, mnist:DIR, "
-                   "fashion-mnist:DIR, har:DIR, csv:FILE, text:FILE"));
+                   "', expected one of handwriting, synthetic, mnist:DIR, "
+                   "fashion-mnist:DIR, emnist:DIR, cifar10:DIR, har:DIR, "
+                   "leaf:DIR, csv:FILE, text:FILE"));
 }
 
 }  // namespace shoal::learning

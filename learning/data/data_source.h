@@ -153,10 +153,11 @@ class FederatedData {
   virtual absl::StatusOr<std::vector<int64_t>> CountLabels(int device) const;
 };
 
-// Parses what users write after --data: "handwriting", "mnist:DIR",
-// "fashion-mnist:DIR", "har:DIR", "csv:FILE" (label and device columns are
-// filled in by the caller), "text:FILE". INVALID_ARGUMENT lists the known
-// kinds.
+// Parses what users write after --data: "handwriting", "synthetic",
+// "mnist:DIR", "fashion-mnist:DIR", "emnist:DIR", "cifar10:DIR", "har:DIR",
+// "leaf:DIR", "csv:FILE" (label and device columns are filled in by the
+// caller), "text:FILE". INVALID_ARGUMENT lists the known kinds. (NumPy arrays
+// are several files: a scenario names them.)
 absl::StatusOr<DataSource> ParseDataSource(absl::string_view text);
 
 }  // namespace shoal::learning

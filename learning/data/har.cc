@@ -12,11 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "learning/data/har_windows.h"
+#include "learning/data/hold_out.h"
 
 namespace shoal::learning {
 namespace {
-
-constexpr int kHoldOutEvery = 5;
 
 bool Exists(const std::string& path) {
   std::error_code ignored;  // what cannot be looked up is not there
@@ -30,18 +29,18 @@ class HarPool final : public ExamplePool {
     std::map<int64_t, int32_t> subjects;  // to numbers from 0, in order
     for (int64_t subject : train_.subjects) subjects.emplace(subject, 0);
     for (auto& [subject, number] : subjects) number = shape_.natural_devices++;
-    std::vector<int> seen(subjects.size());
-    for (size_t row = 0; row < train_.labels.size(); ++row) {
-      const int32_t owner = subjects.at(train_.subjects[row]);
-      const bool last_of_five = ++seen[owner] % kHoldOutEvery == 0;
-      if (!test_.has_value() && last_of_five) {
+    std::vector<int32_t> owners;
+    for (const int64_t id : train_.subjects) owners.push_back(subjects.at(id));
+    const std::vector<bool> held_out = HoldOutEachFifth(owners);
+    for (size_t row = 0; row < owners.size(); ++row) {
+      if (!test_.has_value() && held_out[row]) {
         test_rows_.push_back(row);
-        test_owners_.push_back(owner);
+        test_owners_.push_back(owners[row]);
         continue;
       }
       train_rows_.push_back(row);
       labels_.push_back(train_.labels[row]);
-      owners_.push_back(owner);
+      owners_.push_back(owners[row]);
     }
     if (test_.has_value()) {
       test_rows_.resize(test_->labels.size());

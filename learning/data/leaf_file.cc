@@ -18,6 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kMaxLabel = 9999;
+constexpr double kMaxExamples = 1e15;  // of a user
 
 // Bytes of a file, counted as they are taken.
 class ByteSource {
@@ -193,6 +194,9 @@ class LeafEvents final : public nlohmann::json_sax<Json> {
 
   bool Number(double value) {
     if (section_ == Section::kNumSamples && depth_ == 2) {
+      if (!(value >= 0 && value <= kMaxExamples)) {
+        return Fail(absl::StrCat("a number of examples of ", value));
+      }
       num_samples_.push_back(static_cast<int64_t>(value));
       return true;
     }

@@ -14,13 +14,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "learning/data/hold_out.h"
 #include "learning/data/npy.h"
 #include "learning/data/sha256sums.h"
 
 namespace shoal::learning {
 namespace {
 
-constexpr int kHoldOutEvery = 5;
 constexpr int64_t kMaxClasses = 10000;
 
 // The arrays of one half; users are empty where there are none.
@@ -79,19 +79,17 @@ class NpyPool final : public ExamplePool {
     std::map<int64_t, int32_t> numbers;  // of users, in their order
     for (const int64_t user : train_.users) numbers.emplace(user, 0);
     for (auto& [user, number] : numbers) number = shape_.natural_devices++;
-    std::vector<int> seen(std::max<size_t>(numbers.size(), 1));
-    for (int64_t row = 0; row < std::ssize(train_.labels); ++row) {
-      const bool owned = !numbers.empty();
-      const int32_t owner = owned ? numbers.at(train_.users[row]) : 0;
-      const bool held_out = ++seen[owner] % kHoldOutEvery == 0;
-      if (!test_.has_value() && held_out) {
-        test_rows_.push_back(row);
-        if (owned) test_owners_.push_back(owner);
-        continue;
-      }
-      train_rows_.push_back(row);
-      labels_.push_back(train_.labels[row]);
-      if (owned) owners_.push_back(owner);
+    const bool owned = !numbers.empty();
+    std::vector<int32_t> owners(train_.labels.size());  // of one, unless owned
+    for (size_t row = 0; owned && row < owners.size(); ++row) {
+      owners[row] = numbers.at(train_.users[row]);
+    }
+    const std::vector<bool> held_out = HoldOutEachFifth(owners);
+    for (size_t row = 0; row < owners.size(); ++row) {
+      const bool is_test = !test_.has_value() && held_out[row];
+      (is_test ? test_rows_ : train_rows_).push_back(row);
+      if (!is_test) labels_.push_back(train_.labels[row]);
+      if (owned) (is_test ? test_owners_ : owners_).push_back(owners[row]);
     }
     if (test_.has_value()) {
       test_rows_.resize(test_->labels.size());

@@ -9,6 +9,7 @@ namespace shoal::testing {
 
 std::vector<std::string> ValidLocalRequests();
 std::vector<std::string> ValidExampleSegments();
+std::vector<std::string> ValidLeafFiles();
 
 }  // namespace shoal::testing
 

@@ -1,11 +1,15 @@
-// Targets of what comes into a device's example store, and of its files.
+// Targets of what comes into a device's example store, of its files, and of
+// files that others have made.
 #include <iterator>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/file.h"
 #include "client/agent/local_requests.h"
 #include "client/example_segment.h"
+#include "learning/data/leaf_file.h"
 #include "tests/fuzz/example_inputs.h"
 #include "tests/fuzz/fuzz_targets.h"
 
@@ -55,6 +59,13 @@ std::vector<std::string> ValidExampleSegments() {
   return {segment, client::EncodeSegmentHeader(kShapes[2])};
 }
 
+std::vector<std::string> ValidLeafFiles() {
+  return {R"({"users": ["b", "a"], "num_samples": [2, 1], "user_data": {
+    "a": {"y": [9999], "raw": {"x": [null, {"y": "z"}]}, "x": [[-1e-3, 4]]},
+    "b": {"x": [[1, 2.5], [3, 4]], "y": [0, 1.0]}}, "hierarchies": [[true]]})",
+          R"({"user_data": {"\u00e9": {"x": [], "y": []}}, "users": ["é"]})"};
+}
+
 void FuzzLocalRequest(absl::string_view data) {
   if (data.empty()) return;
   const ExampleShape& shape =
@@ -84,6 +95,23 @@ void FuzzExampleSegment(absl::string_view data) {
   for (size_t at = client::kSegmentHeaderBytes; at + size <= data.size();
        at += size) {
     CheckRecord(expected, data.substr(at, size));
+  }
+}
+
+void FuzzLeafFile(absl::string_view data) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/leaf.json";
+  SHOAL_CHECK(WriteFileAtomically(path, data).ok());
+  const absl::StatusOr<learning::LeafFile> file = learning::ScanLeaf(path);
+  if (!file.ok()) {
+    SHOAL_CHECK(absl::StrContains(file.status().message(), path));
+    return;
+  }
+  for (const learning::LeafUser& user : file->users) {
+    const auto features = learning::ReadLeafFeatures(*file, user);
+    SHOAL_CHECK(features.ok() &&
+                std::ssize(*features) ==
+                    std::ssize(user.labels) * file->num_features);
   }
 }
 

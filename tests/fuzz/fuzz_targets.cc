@@ -273,6 +273,7 @@ constexpr FuzzTarget kTargets[] = {
     {"schema_message", FuzzSchemaMessage, ValidAnswersBySchema},
     {"local_request", FuzzLocalRequest, ValidLocalRequests},
     {"example_segment", FuzzExampleSegment, ValidExampleSegments},
+    {"leaf_file", FuzzLeafFile, ValidLeafFiles},
 };
 
 }  // namespace

@@ -47,6 +47,9 @@ void FuzzLocalRequest(absl::string_view data);
 // A file of the example store. Promise: header and records that are accepted
 // come back from what they say.
 void FuzzExampleSegment(absl::string_view data);
+// A file of LEAF, gzipped or not. Promise: every user of a file that is
+// accepted has as many examples as labels, and an error names the file.
+void FuzzLeafFile(absl::string_view data);
 
 struct FuzzTarget {
   absl::string_view name;  // "assignment_token"

@@ -245,8 +245,9 @@ void AddModelExport(CLI::App& noun, Shell& shell) {
   verb->add_option(
       "--data", options->data,
       "score the model and the file on held-out examples: "
-      "handwriting, mnist:DIR, fashion-mnist:DIR, har:DIR, "
-      "csv:FILE, text:FILE, or SCENARIO.yaml for those of its run");
+      "handwriting, synthetic, mnist:DIR, fashion-mnist:DIR, emnist:DIR, "
+      "cifar10:DIR, har:DIR, leaf:DIR, csv:FILE, text:FILE, or SCENARIO.yaml "
+      "for those of its run");
   verb->add_option("--label", options->label,
                    "column of the class in a csv file");
   verb->add_option("--target", options->target,

@@ -211,13 +211,24 @@ TEST(ParseDataSource, KnowsEveryKind) {
             "c");
   EXPECT_EQ(std::get<TextSource>(ParseDataSource("text:t").value().kind).path,
             "t");
+  EXPECT_TRUE(std::holds_alternative<SyntheticSource>(
+      ParseDataSource("synthetic").value().kind));
+  EXPECT_EQ(
+      std::get<Cifar10Source>(ParseDataSource("cifar10:d").value().kind).path,
+      "d");
+  EXPECT_EQ(
+      std::get<EmnistSource>(ParseDataSource("emnist:e").value().kind).path,
+      "e");
+  EXPECT_EQ(std::get<LeafSource>(ParseDataSource("leaf:l").value().kind).path,
+            "l");
 }
 
 TEST(ParseDataSource, ListsTheKindsWhenItKnowsNone) {
   for (const char* text : {"", "mnist", "mnist:", "handwriting:x", "cifar:x"}) {
     EXPECT_THAT(ParseDataSource(text),
                 StatusIs(absl::StatusCode::kInvalidArgument,
-                         HasSubstr("expected one of handwriting, mnist:DIR")))
+                         HasSubstr("expected one of handwriting, synthetic, "
+                                   "mnist:DIR")))
         << text;
   }
 }

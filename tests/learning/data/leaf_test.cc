@@ -121,6 +121,9 @@ TEST_F(LeafTest, AFileThatChangedIsNoticed) {
 }
 
 TEST_F(LeafTest, WhatIsWrongIsSaid) {
+  EXPECT_THAT(ScanChanged("[2, 1]", "[2, 1e300]"),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("a number of examples of 1e+300")));
   const auto data_loss = [](absl::string_view what) {
     return StatusIs(absl::StatusCode::kDataLoss, HasSubstr(what));
   };
