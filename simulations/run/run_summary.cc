@@ -13,12 +13,6 @@ namespace {
 // As short as can be, and the same number when it is read.
 std::string Number(double value) { return nlohmann::json(value).dump(); }
 
-double MeanOf(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 std::string NumberOrNothing(const std::optional<double>& value) {
   return value.has_value() ? Number(*value) : "";
 }
@@ -31,6 +25,12 @@ std::string ScoreText(const std::optional<learning::Score>& score) {
 }
 
 }  // namespace
+
+double MeanOf(absl::Span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
 
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
   std::string csv =

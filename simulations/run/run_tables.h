@@ -36,6 +36,9 @@ inline constexpr absl::string_view kLosses[] = {"vanished",    "abandoned",
                                                 "refused",     "unreachable",
                                                 "interrupted", "held_back"};
 
+// REQUIRES: at least one value.
+double MeanOf(absl::Span<const double> values);
+
 // rounds.csv, devices.csv, central.csv and labels.csv, each with a header.
 std::string RunRoundsCsv(absl::Span<const RoundLine> lines);
 std::string DevicesCsv(absl::Span<const DeviceLine> lines);

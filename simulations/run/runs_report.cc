@@ -109,7 +109,11 @@ absl::StatusOr<ReportRounds> ReadRounds(const std::string& folder) {
   rounds.bytes_up = total("bytes_up");
   rounds.energy_joules = total("energy_joules");
   rounds.epsilon = column("epsilon");
-  rounds.train_loss = column("train_loss");
+  // On all training examples where that was scored, else on the cohort's.
+  rounds.train_loss = column("fleet_loss");
+  if (absl::c_none_of(rounds.train_loss, [](double x) { return x >= 0; })) {
+    rounds.train_loss = column("train_loss");
+  }
   rounds.test_loss = column("test_loss");
   rounds.test_accuracy = column("test_accuracy");
   rounds.assigned = column("assigned");
@@ -208,13 +212,6 @@ using Settings = std::map<std::string, std::string>;
 
 bool IsSeed(const std::string& path) {
   return path == "seed" || absl::EndsWith(path, ".seed");
-}
-
-// REQUIRES: at least one value.
-double MeanOf(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
 }
 
 std::vector<double> NumbersOf(const Json& json, const char* name) {

@@ -177,10 +177,27 @@ absl::StatusOr<std::vector<std::string>> RunSweep(
   return folders;
 }
 
-std::string ComparisonText(const std::vector<ReportRun>& runs) {
+double RoundsToAccuracy(const ReportRounds& rounds, double target) {
+  double best = 0, scored = 0;  // accuracy, and the round scored last
+  for (size_t i = 0; i < rounds.test_accuracy.size(); ++i) {
+    const double accuracy = rounds.test_accuracy[i];
+    if (!std::isfinite(accuracy)) continue;
+    const double round = rounds.round[i];
+    if (accuracy >= target) {
+      const double part = (target - best) / (accuracy - best);
+      return scored + part * (round - scored);
+    }
+    best = std::max(best, accuracy);
+    scored = round;
+  }
+  return kNotMeasured;
+}
+
+std::string ComparisonText(const std::vector<ReportRun>& runs,
+                           std::optional<double> target) {
   struct Group {
     int runs = 0;
-    Moments accuracy, loss, hours, megabytes, kilojoules;
+    Moments accuracy, loss, hours, megabytes, kilojoules, rounds;
   };
   std::vector<std::string> order;
   std::map<std::string, Group> groups;
@@ -195,16 +212,31 @@ std::string ComparisonText(const std::vector<ReportRun>& runs) {
     group.hours.Add(summary.virtual_seconds / 3600);
     group.megabytes.Add((summary.bytes_up + summary.bytes_down) / 1e6);
     group.kilojoules.Add(summary.energy_joules / 1e3);
+    if (target.has_value()) {
+      group.rounds.Add(RoundsToAccuracy(run.rounds, *target));
+    }
   }
   std::string text =
-      absl::StrFormat("%-*s  %4s  %16s  %18s  %18s  %16s  %16s\n", width, "run",
+      absl::StrFormat("%-*s  %4s  %16s  %18s  %18s  %16s  %16s", width, "run",
                       "runs", "accuracy %", "loss", "hours", "MB", "kJ");
+  if (target.has_value()) {
+    absl::StrAppendFormat(&text, "  rounds to %.4g %%", *target * 100);
+  }
+  text += "\n";
   for (const std::string& name : order) {
     const Group& group = groups[name];
-    absl::StrAppendFormat(&text, "%-*s  %4d  %16s  %18s  %18s  %16s  %16s\n",
+    absl::StrAppendFormat(&text, "%-*s  %4d  %16s  %18s  %18s  %16s  %16s",
                           width, name, group.runs, group.accuracy.Text(100),
                           group.loss.Text(), group.hours.Text(),
                           group.megabytes.Text(), group.kilojoules.Text());
+    if (target.has_value()) {
+      absl::StrAppend(&text, "  ", group.rounds.Text());
+      if (group.rounds.count < group.runs) {
+        absl::StrAppendFormat(&text, " (%d of %d runs)", group.rounds.count,
+                              group.runs);
+      }
+    }
+    text += "\n";
   }
   return text;
 }

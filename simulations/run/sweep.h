@@ -2,6 +2,7 @@
 #ifndef SHOAL_SIMULATIONS_RUN_SWEEP_H_
 #define SHOAL_SIMULATIONS_RUN_SWEEP_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,15 @@ absl::StatusOr<std::vector<std::vector<std::string>>> GridPoints(
 absl::StatusOr<std::vector<std::string>> RunSweep(
     const SweepOptions& options, const RunEnvironment& environment);
 
+// After how many rounds the best accuracy so far has reached `target`, on the
+// line between the round that reached it and the one scored before (as McMahan
+// et al., AISTATS 2017, section 3, measure it); NaN where it has not.
+double RoundsToAccuracy(const ReportRounds& rounds, double target);
+
 // A line for every name: how many runs, and mean and deviation of what they
-// have reached.
-std::string ComparisonText(const std::vector<ReportRun>& runs);
+// have reached; with a target, of the rounds to it, too.
+std::string ComparisonText(const std::vector<ReportRun>& runs,
+                           std::optional<double> target = {});
 
 }  // namespace shoal::simulations
 
