@@ -188,6 +188,7 @@ void SessionRun::HoldBack(const Verdict& verdict) {
   if (calling_) transport_.Drop();
   calling_ = false;
   DropWork();
+  result_.reason = verdict.reason;
   session_.HoldBack(verdict.reason, absl::FailedPreconditionError(verdict.why),
                     verdict.retry_after);
 }
@@ -382,6 +383,7 @@ absl::Duration SessionRun::Perform(const DoUpload& action,
 absl::Duration SessionRun::Perform(const DoAbandon& action,
                                    absl::Duration max_wait) {
   if (!calling_) {
+    result_.reason = action.reason;
     Tell(ClientEvent::kAbandoned, protocol::ToString(action.reason), ": ",
          action.why.message());
   }

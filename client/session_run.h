@@ -71,6 +71,8 @@ struct SessionRunOptions {
 struct SessionResult {
   SessionReport report;
   int failures = 0;  // for the next session's `earlier_failures`
+  // Why an assignment was given up, or no session was begun.
+  std::optional<protocol::AbandonReason> reason = {};
 };
 
 // One session. Thread-compatible.

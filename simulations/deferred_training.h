@@ -61,6 +61,8 @@ class DeferredTraining final : public client::TrainingBackend {
   absl::Time began() const { return began_; }
   // Of all trainings so far.
   double flops() const { return flops_; }
+  // Of the last training, or of the one that is waiting.
+  double last_flops() const { return flops_ - flops_before_; }
   // The last training has come no further than that part of it.
   void CutShort(double part) {
     flops_ = flops_before_ + part * (flops_ - flops_before_);

@@ -332,6 +332,7 @@ absl::Status Federation::GoOn(int64_t index) {
 
 absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
   busy_.erase(index);
+  if (options_.on_session) options_.on_session(index, news);
   ++totals_.sessions;
   totals_.bytes_up += news.bytes_up;
   totals_.bytes_down += news.bytes_down;
@@ -346,7 +347,8 @@ absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
   }
   // Who has vanished is back as soon as one that is turned away.
   const absl::Duration delay =
-      news.vanished ? options_.check_in_interval : news.next_check_in;
+      news.vanished ? std::max(options_.check_in_interval, news.next_check_in)
+                    : news.next_check_in;
   arrivals_->OnIdle(index, now_, delay);
   return absl::OkStatus();
 }

@@ -91,6 +91,8 @@ struct FederationOptions {
   RunLog* run_log = nullptr;
   // Of which this process is one; may be null; must outlive the run.
   Crew* crew = nullptr;
+  // After every session. May be empty.
+  std::function<void(int64_t device, const SessionNews&)> on_session = {};
   Logger* log = nullptr;  // may be null; must outlive the run
 };
 

@@ -15,6 +15,7 @@
 #include "client/limits/limits.h"
 #include "learning/data/data_source.h"
 #include "learning/dataset.h"
+#include "simulations/battery.h"
 #include "simulations/deferred_training.h"
 #include "simulations/in_process_transport.h"
 
@@ -29,8 +30,10 @@ struct DeviceTraits {
   int64_t memory_bytes = 0;                // for training; 0: not limited
   // Chance that a session in which it trains ends without a word.
   double failure_rate = 0;
+  BatteryTraits battery = {};
   // Budgets and conditions; null: it keeps to none.
   const client::LimitsOptions* limits = nullptr;
+  bool has_meter = true;  // of energy; without one it is calculated
 };
 
 // Devices are numbered from 0. Thread-safe, and a pure function of its
@@ -54,6 +57,15 @@ class Population {
   }
   // When a device is available next; `now` when it is.
   virtual absl::Time NextAvailable(int64_t /*device*/, absl::Time now) const {
+    return now;
+  }
+  // The same of the charger. Asked of devices with a battery alone, and of
+  // times before the start, too.
+  virtual absl::Time PluggedInUntil(int64_t /*device*/,
+                                    absl::Time /*now*/) const {
+    return absl::InfiniteFuture();
+  }
+  virtual absl::Time NextPluggedIn(int64_t /*device*/, absl::Time now) const {
     return now;
   }
 };

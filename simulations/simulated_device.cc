@@ -17,6 +17,8 @@ namespace {
 
 // A transfer is one event: nobody looks at it in the middle.
 constexpr int64_t kWholeTransfer = int64_t{1} << 40;
+// Who is never charged need not ask for ever.
+constexpr absl::Duration kLongestWait = absl::Hours(24 * 365);
 
 }  // namespace
 
@@ -33,10 +35,34 @@ class SimulatedDevice::Meter final : public client::EnergyMeter {
   const SimulatedDevice& device_;
 };
 
+// What it can tell of its power; of its network and its user it tells nothing.
+class SimulatedDevice::Readings final : public client::ReadingsSource {
+ public:
+  explicit Readings(const SimulatedDevice& device) : device_(device) {}
+  DeviceReadings Read() override {
+    const BatteryTraits& battery = device_.traits_.battery;
+    DeviceReadings readings;
+    readings.battery_fraction = 1;
+    readings.external_power = true;
+    if (battery.exists()) {
+      const double joules =
+          device_.JoulesLeft(device_.clock_.Now(), device_.WorkDone());
+      readings.battery_fraction =
+          std::max(joules, 0.0) / battery.capacity_joules;
+      readings.external_power = device_.IsPluggedIn();
+    }
+    return readings;
+  }
+
+ private:
+  const SimulatedDevice& device_;
+};
+
 struct SimulatedDevice::Budgets {
   explicit Budgets(const SimulatedDevice& device)
-      : meter(device), moments(device.clock_) {}
+      : meter(device), readings(device), moments(device.clock_) {}
   Meter meter;
+  Readings readings;
   client::ClockMoments moments;
   client::MemoryRecord ledger;
   client::MemoryRecord learned;
@@ -97,6 +123,8 @@ SimulatedDevice::SimulatedDevice(const DeviceSite& site, int64_t index,
       training_(TrainingOf(
           site, index, traits_.compute, clock_, [this] { return IsWanted(); },
           [this](int epochs) { return EpochsOf(epochs); })),
+      limits_memo_(memo.limits),
+      battery_(memo.battery.value_or(FirstLevel(traits_.battery))),
       earlier_failures_(memo.earlier_failures),
       totals_(memo.totals) {
   state_.set_held(memo.held_model);
@@ -121,23 +149,44 @@ int SimulatedDevice::EpochsOf(int epochs) {
 }
 
 std::optional<DeviceMemo> SimulatedDevice::Memo() const {
-  if (!is_idle() || budgets_ != nullptr || !state_.is_light()) {
-    return std::nullopt;
-  }
-  return DeviceMemo{state_.held(), earlier_failures_, totals_};
+  if (!is_idle() || !state_.is_light()) return std::nullopt;
+  DeviceMemo memo = {state_.held(), earlier_failures_, totals_};
+  if (budgets_ != nullptr) memo.limits = MemoOfLimits();
+  if (traits_.battery.exists()) memo.battery = battery_;
+  return memo;
+}
+
+LimitsMemo SimulatedDevice::MemoOfLimits() const {
+  // What was never saved is empty.
+  return {budgets_->ledger.Load().value_or(""),
+          budgets_->learned.Load().value_or(""), budgets_->limits->memory()};
 }
 
 absl::Status SimulatedDevice::OpenBudgets() {
   if (traits_.limits == nullptr || budgets_ != nullptr) return absl::OkStatus();
   auto budgets = std::make_unique<Budgets>(*this);
+  if (limits_memo_.has_value()) {
+    const LimitsMemo& memo = *limits_memo_;
+    if (!memo.ledger.empty()) {
+      SHOAL_RETURN_IF_ERROR(budgets->ledger.Save(memo.ledger));
+    }
+    if (!memo.learned.empty()) {
+      SHOAL_RETURN_IF_ERROR(budgets->learned.Save(memo.learned));
+    }
+  }
   client::LimitsParts parts;
   parts.clock = &clock_;
   parts.moments = &budgets->moments;
   parts.ledger = &budgets->ledger;
   parts.learned = &budgets->learned;
-  parts.meter = &budgets->meter;
+  if (traits_.has_meter) parts.meter = &budgets->meter;
+  parts.readings = &budgets->readings;
   SHOAL_ASSIGN_OR_RETURN(budgets->limits,
                          client::Limits::Create(*traits_.limits, parts));
+  if (limits_memo_.has_value()) {
+    budgets->limits->set_memory(std::move(limits_memo_->memory));
+    limits_memo_.reset();
+  }
   budgets_ = std::move(budgets);
   return absl::OkStatus();
 }
@@ -174,6 +223,7 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
                              {static_cast<uint64_t>(index_),
                               static_cast<uint64_t>(totals_.sessions)}));
     if (rng.Uniform() < traits_.failure_rate) dies_at_ = rng.Uniform();
+    why_it_dies_ = "the device vanished while it trained";
   }
   ++totals_.sessions;
   SHOAL_ASSIGN_OR_RETURN(
@@ -200,15 +250,51 @@ client::Work SimulatedDevice::WorkDone() const {
   return work;
 }
 
+double SimulatedDevice::JoulesLeft(absl::Time now,
+                                   const client::Work& work) const {
+  return LevelAt(traits_.battery, *site_.population, index_, battery_, now) -
+         JoulesOf(work);
+}
+
+bool SimulatedDevice::IsPluggedIn() const {
+  const absl::Time now = clock_.Now();
+  return site_.population->PluggedInUntil(index_, now) > now;
+}
+
+bool SimulatedDevice::IsOff() const {
+  return traits_.battery.exists() &&
+         JoulesLeft(clock_.Now(), WorkDone()) <= 0 && !IsPluggedIn();
+}
+
+bool SimulatedDevice::NeedsCharger() const {
+  if (!traits_.battery.exists() || IsPluggedIn()) return false;
+  client::ConditionRules rules;
+  rules.min_battery_fraction = traits_.limits->rules.min_battery_fraction;
+  rules.external_power = traits_.limits->rules.external_power;
+  return !client::Conditions(rules)
+              .Check(budgets_->readings.Read(), clock_, /*working=*/false)
+              .ok();
+}
+
+absl::Duration SimulatedDevice::UntilPluggedIn() const {
+  const absl::Time now = clock_.Now();
+  return std::min(site_.population->NextPluggedIn(index_, now) - now,
+                  kLongestWait);
+}
+
 absl::StatusOr<SimulatedDevice::Progress> SimulatedDevice::Continue(
     absl::Time now) {
   SHOAL_CHECK(!is_idle());
+  Progress progress;
   if (now >= dies_) {
-    Progress progress;
-    progress.ended = Vanish(now);
+    progress.ended = Vanish(now, why_it_dies_);
     return progress;
   }
   clock_.AdvanceTo(now);
+  if (IsOff()) {
+    progress.ended = Vanish(clock_.Now(), "the battery is empty");
+    return progress;
+  }
   while (!run_->over()) {
     const absl::Duration delay = run_->Tick(absl::ZeroDuration());
     if (training_.is_waiting()) return AwaitEndOfTraining();
@@ -220,13 +306,13 @@ absl::StatusOr<SimulatedDevice::Progress> SimulatedDevice::Continue(
     }
   }
   SHOAL_ASSIGN_OR_RETURN(const client::SessionResult result, run_->result());
-  Progress progress;
   progress.ended = End(result);
   return progress;
 }
 
 SimulatedDevice::Progress SimulatedDevice::AwaitEndOfTraining() {
   const absl::Time end = clock_.Now();
+  if (IsOff()) DieOfBattery();
   if (dies_at_ < 1 || drops_) {
     dies_ = training_.began() + (end - training_.began()) * dies_at_;
     return {dies_, std::nullopt};
@@ -234,14 +320,30 @@ SimulatedDevice::Progress SimulatedDevice::AwaitEndOfTraining() {
   return {end, std::nullopt};
 }
 
-SessionNews SimulatedDevice::Vanish(absl::Time now) {
+// The level falls evenly while it trains.
+void SimulatedDevice::DieOfBattery() {
+  const client::Work all = WorkDone();
+  client::Work before = all;
+  before.flops -= training_.last_flops();
+  before.seconds = absl::ToDoubleSeconds(training_.began() - before_.began);
+  const double left = JoulesLeft(training_.began(), before);
+  const double missing = -JoulesLeft(clock_.Now(), all);
+  const double part = left > 0 ? left / (left + missing) : 0;
+  if (part >= dies_at_) return;
+  dies_at_ = part;
+  why_it_dies_ = "the battery ran empty while the device trained";
+}
+
+SessionNews SimulatedDevice::Vanish(absl::Time now, absl::string_view why) {
+  const bool was_training = dies_ < absl::InfiniteFuture();
   clock_.Rewind(now);
-  training_.CutShort(dies_at_);
+  if (was_training) training_.CutShort(dies_at_);
   SessionNews news;
   news.vanished = true;
   news.round_id = run_->round_id();
-  news.explanation = "the device vanished while it trained";
+  news.explanation = std::string(why);
   CloseBooks(news);
+  if (IsOff()) news.next_check_in = UntilPluggedIn();
   return news;
 }
 
@@ -251,18 +353,33 @@ SessionNews SimulatedDevice::End(const client::SessionResult& result) {
   SessionNews news;
   news.round_id = report.round_id;
   news.outcome = report.outcome;
+  news.reason = result.reason;
   news.explanation = report.explanation;
   news.next_check_in = report.next_check_in;
+  news.num_steps = report.num_steps;
   if (report.outcome == SessionReport::kContributed) {
     ++totals_.contributions;
   }
   totals_.steps += report.num_steps;
+  const bool stays_away =
+      report.outcome == SessionReport::kHeldBack && report.round_id == 0;
+  if (stays_away) {
+    ++totals_.held_back;
+    totals_.why_held_back = report.explanation;
+  }
   CloseBooks(news);
+  // Asking every minute would not charge it.
+  if (stays_away && NeedsCharger()) {
+    news.next_check_in = std::max(news.next_check_in, UntilPluggedIn());
+  }
   return news;
 }
 
 void SimulatedDevice::CloseBooks(SessionNews& news) {
   const client::Work work = WorkDone();
+  news.began = before_.began;
+  news.ended = clock_.Now();
+  news.work = work;
   news.joules = JoulesOf(work);
   news.bytes_up = static_cast<int64_t>(work.bytes_sent);
   news.bytes_down = static_cast<int64_t>(work.bytes_received);
@@ -270,6 +387,9 @@ void SimulatedDevice::CloseBooks(SessionNews& news) {
   totals_.joules += news.joules;
   totals_.bytes_up += news.bytes_up;
   totals_.bytes_down += news.bytes_down;
+  if (traits_.battery.exists()) {
+    battery_ = {clock_.Now(), std::max(JoulesLeft(clock_.Now(), work), 0.0)};
+  }
   // A session that is dropped settles its budgets by the meter: what it spent
   // must be there, once.
   before_ = Now(clock_.Now());

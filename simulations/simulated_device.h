@@ -11,10 +11,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/limits/limits.h"
 #include "client/session_run.h"
 #include "coordinator/engine/round_engine.h"
+#include "simulations/battery.h"
 #include "simulations/deferred_training.h"
 #include "simulations/device_clock.h"
 #include "simulations/in_process_transport.h"
@@ -53,6 +55,17 @@ struct DeviceTotals {
   int64_t bytes_up = 0;
   int64_t bytes_down = 0;
   double joules = 0;  // by what its work truly costs
+  // Sessions that its own limits did not let begin, and the last one's reason.
+  int64_t held_back = 0;
+  std::string why_held_back;
+};
+
+// What a device's limits keep: the bytes of its records, as on its disk, and
+// what its process knows.
+struct LimitsMemo {
+  std::string ledger;
+  std::string learned;
+  client::LimitsMemory memory;
 };
 
 // What is kept of a device that is idle and holds nothing else.
@@ -60,6 +73,8 @@ struct DeviceMemo {
   std::optional<Digest> held_model;
   int earlier_failures = 0;
   DeviceTotals totals;
+  std::optional<LimitsMemo> limits = {};     // absent before the first session
+  std::optional<BatteryLevel> battery = {};  // likewise, and without a battery
 };
 
 // How a session ended.
@@ -67,8 +82,14 @@ struct SessionNews {
   int64_t round_id = 0;   // 0: it had no assignment
   bool vanished = false;  // without a word
   SessionReport::Outcome outcome = SessionReport::kNotAssigned;
+  // Why an assignment was given up, or no session was begun.
+  std::optional<protocol::AbandonReason> reason;
   std::string explanation;
   absl::Duration next_check_in;
+  absl::Time began;
+  absl::Time ended;
+  client::Work work;      // of the session
+  int64_t num_steps = 0;  // of the optimiser; 0 when it vanished
   // Spent by the session.
   double joules = 0;
   int64_t bytes_up = 0;
@@ -115,6 +136,7 @@ class SimulatedDevice {
 
  private:
   class Meter;
+  class Readings;
   struct Budgets;
   // What a device had done before the session at work.
   struct Before {
@@ -126,12 +148,23 @@ class SimulatedDevice {
   };
 
   Before Now(absl::Time now) const;
+  // Of the battery, where there is one: what is left at `now`, when the session
+  // under way has done `work`; below zero when it needed more than there was.
+  double JoulesLeft(absl::Time now, const client::Work& work) const;
+  bool IsPluggedIn() const;
+  // Neither a charge nor a charger.
+  bool IsOff() const;
+  // Whether its limits let nothing begin before it is plugged in.
+  bool NeedsCharger() const;
+  absl::Duration UntilPluggedIn() const;
+  LimitsMemo MemoOfLimits() const;
   bool IsWanted() const;
   int EpochsOf(int epochs);
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();
   Progress AwaitEndOfTraining();
-  SessionNews Vanish(absl::Time now);
+  void DieOfBattery();
+  SessionNews Vanish(absl::Time now, absl::string_view why);
   SessionNews End(const client::SessionResult& result);
   void CloseBooks(SessionNews& news);
 
@@ -143,7 +176,9 @@ class SimulatedDevice {
   SimulatedState state_;
   InProcessTransport transport_;
   DeferredTraining training_;
-  std::unique_ptr<Budgets> budgets_;  // null: it has none
+  std::optional<LimitsMemo> limits_memo_;  // until they are opened
+  std::unique_ptr<Budgets> budgets_;       // null: none are open
+  BatteryLevel battery_;                   // as the last session left it
   int earlier_failures_ = 0;
   DeviceTotals totals_;
   // Of the session under way.
@@ -153,6 +188,7 @@ class SimulatedDevice {
   absl::Time dies_;     // infinite: it does not
   double dies_at_ = 1;  // part of its training
   bool drops_ = false;  // it does at the end of its training
+  absl::string_view why_it_dies_;
 };
 
 // Names device `index` of a simulation, as its certificate would.

@@ -59,10 +59,15 @@ class Conditions {
 
   const ConditionRules& rules() const { return rules_; }
 
- private:
-  class Objections;
   // Conditions that are true or false, and have to settle.
   enum Switch { kPower, kNetwork, kUser, kNumSwitches };
+  // When each was last seen in the wrong position, on the monotonic clock.
+  using LastWrong = std::array<std::optional<absl::Duration>, kNumSwitches>;
+  const LastWrong& last_wrong() const { return last_wrong_; }
+  void set_last_wrong(const LastWrong& last) { last_wrong_ = last; }
+
+ private:
+  class Objections;
   struct SwitchText {
     absl::string_view unknown;
     absl::string_view wrong;
@@ -81,9 +86,7 @@ class Conditions {
   void CheckWindows(absl::Time now, Objections& objections) const;
 
   const ConditionRules rules_;
-  // When each switch was last seen in the wrong position, on the monotonic
-  // clock.
-  std::array<std::optional<absl::Duration>, kNumSwitches> last_wrong_;
+  LastWrong last_wrong_;
 };
 
 }  // namespace shoal::client

@@ -162,10 +162,10 @@ Verdict Governor::TooDear(const Amounts& needed, const Bounds& bounds) {
 }
 
 void Governor::BeginRest(const Verdict& verdict) {
-  const absl::Duration length = rest_.has_value()
-                                    ? std::min(2 * rest_->length, kLongestRest)
-                                    : kFirstRest;
-  rest_ = {verdict, length, parts_.clock->Monotonic() + length};
+  const absl::Duration length =
+      waits_.rest.has_value() ? std::min(2 * waits_.rest->length, kLongestRest)
+                              : kFirstRest;
+  waits_.rest = {verdict, length, parts_.clock->Monotonic() + length};
 }
 
 Verdict Governor::Afford(const Amounts& needed) {
@@ -183,9 +183,9 @@ Verdict Governor::BeginSession(const Work& first,
   Verdict verdict = CheckConditions(/*working=*/false, /*read_again=*/true);
   if (!verdict.ok()) return verdict;
   const absl::Duration now = parts_.clock->Monotonic();
-  if (!round.has_value() && rest_.has_value() && now < rest_->end) {
-    verdict = rest_->verdict;
-    verdict.retry_after = rest_->end - now;
+  if (!round.has_value() && waits_.rest.has_value() && now < waits_.rest->end) {
+    verdict = waits_.rest->verdict;
+    verdict.retry_after = waits_.rest->end - now;
     return verdict;
   }
   round_ = round;
@@ -194,7 +194,7 @@ Verdict Governor::BeginSession(const Work& first,
   const Bounds bounds = Available();
   limited_ = IsLimited(bounds.Both());
   const Amounts wanted =
-      round.has_value() ? needed : GreaterOf(needed, wanted_);
+      round.has_value() ? needed : GreaterOf(needed, waits_.wanted);
   if (!IsWithin(wanted, bounds.Both())) return TooDear(wanted, bounds);
   const absl::Status reserved = Reserve(needed);
   if (!reserved.ok()) return StorageFails(reserved);
@@ -252,7 +252,7 @@ Verdict Governor::NothingFits(absl::Span<const PlanCost> menu,
   }
   Verdict verdict = TooDear(least, bounds);
   if (verdict.retry_after > absl::ZeroDuration()) {
-    wanted_ = LesserOf(least, parts_.ledger->limits().per_day);
+    waits_.wanted = LesserOf(least, parts_.ledger->limits().per_day);
   }
   // Of another round, which nothing was spent on.
   const Amounts per_round =
@@ -270,7 +270,7 @@ Governor::Choice Governor::ChoosePlan(const RoundOffer& offer,
   if (!verdict.ok()) return {std::move(verdict)};
   round_ = offer.round;
   round_limit_ = {offer.joules, kUnlimited};
-  wanted_ = {};
+  waits_.wanted = {};
   const Bounds bounds = Available();
   const Amounts available = bounds.Both();
   limited_ = IsLimited(available);
@@ -288,7 +288,7 @@ Governor::Choice Governor::ChoosePlan(const RoundOffer& offer,
   if (best.num_steps == 0) {
     return {NothingFits(menu, bounds, offer.time_left)};
   }
-  rest_.reset();
+  waits_.rest.reset();
   if (best.index != 0) best.less_for = WhyLess(menu[0], bounds);
   const PlanCost& plan = menu[best.index];
   step_ = plan.step;

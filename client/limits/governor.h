@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -115,6 +116,22 @@ class Governor {
   // spending counts in any case. REQUIRES: a session.
   absl::Status EndSession(const Work& done);
 
+  // Between a plan that no round allows and the next look at one.
+  struct Rest {
+    Verdict verdict;  // on the plan
+    absl::Duration length;
+    absl::Duration end;  // on the monotonic clock
+  };
+  // What it knows of the last plans that were too dear. A process that ends
+  // loses it: its device asks again.
+  struct Waits {
+    Amounts wanted;            // what the last one needed
+    std::optional<Rest> rest;  // the last, since a plan was chosen
+  };
+  const Waits& waits() const { return waits_; }
+  // REQUIRES: no session.
+  void set_waits(Waits waits) { waits_ = std::move(waits); }
+
   // Of the running session, or of the last one.
   const Amounts& spent() const { return spent_; }
   const std::string& meter_fault() const { return meter_fault_; }
@@ -131,13 +148,6 @@ class Governor {
     Amounts round = kUnlimitedAmounts;
     Amounts Both() const { return LesserOf(day, round); }
   };
-  // Between a plan that no round allows and the next look at one.
-  struct Rest {
-    Verdict verdict;  // on the plan
-    absl::Duration length;
-    absl::Duration end;  // on the monotonic clock
-  };
-
   Verdict CheckConditions(bool working, bool read_again);
   DeviceReadings Read();
   Amounts CostP90(const Work& work) const;
@@ -171,8 +181,7 @@ class Governor {
   bool metered_ = true;  // whether bytes cost money, as of the last readings
   std::optional<absl::Duration> time_of_readings_;
   Verdict conditions_verdict_;  // as of the last readings
-  Amounts wanted_;              // what the last plan that was too dear needed
-  std::optional<Rest> rest_;    // the last, since a plan was chosen
+  Waits waits_;
   Amounts spent_;
   std::string meter_fault_;
   absl::Duration longest_step_;

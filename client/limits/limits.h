@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -46,6 +47,12 @@ struct LimitsParts {
   ReadingsSource* readings = nullptr;
 };
 
+// What a process knows between two sessions and its records do not hold.
+struct LimitsMemory {
+  Governor::Waits waits;
+  Conditions::LastWrong last_wrong;
+};
+
 // For people and for scripts.
 struct LimitsReport {
   BudgetLimits budgets;
@@ -75,6 +82,14 @@ class Limits {
   // After a session. What is not saved is learned again.
   absl::Status SaveLearned() const { return costs_.Save(*parts_.learned); }
   LimitsReport Report();
+  LimitsMemory memory() const {
+    return {governor_->waits(), conditions_.last_wrong()};
+  }
+  // Goes on where other limits of the same device were. REQUIRES: no session.
+  void set_memory(LimitsMemory memory) {
+    governor_->set_waits(std::move(memory.waits));
+    conditions_.set_last_wrong(memory.last_wrong);
+  }
 
  private:
   Limits(const LimitsOptions& options, const LimitsParts& parts,
