@@ -67,6 +67,26 @@ void WriteAvailability(const AvailabilityModel& model, Message& message) {
   }
 }
 
+BatteryModel BatteryFrom(const Message& message) {
+  BatteryModel battery;
+  ReadOptional(message, "capacity", battery.capacity_joules);
+  ReadOptional(message, "watts_drained", battery.watts_drained);
+  ReadOptional(message, "watts_charging", battery.watts_charging);
+  if (Has(message, "plugged_in")) {
+    battery.plugged_in = AvailabilityFrom(Part(message, "plugged_in"));
+  }
+  return battery;
+}
+
+void WriteBattery(const BatteryModel& battery, Message& message) {
+  WriteOptional(message, "capacity", battery.capacity_joules);
+  WriteOptional(message, "watts_drained", battery.watts_drained);
+  WriteOptional(message, "watts_charging", battery.watts_charging);
+  if (battery.plugged_in.has_value()) {
+    WriteAvailability(*battery.plugged_in, MutablePart(message, "plugged_in"));
+  }
+}
+
 }  // namespace
 
 DeviceClass DeviceClassFrom(const Message& message) {
@@ -84,6 +104,9 @@ DeviceClass DeviceClassFrom(const Message& message) {
   Read(message, "failure_rate", made.failure_rate);
   if (Has(message, "energy")) made.energy = Part(message, "energy");
   Read(message, "spread", made.spread);
+  if (Has(message, "battery")) {
+    made.battery = BatteryFrom(Part(message, "battery"));
+  }
   return made;
 }
 
@@ -105,6 +128,9 @@ void WriteDeviceClass(const DeviceClass& kind, Message& message) {
   Write(message, "failure_rate", kind.failure_rate);
   if (kind.energy.has_value()) MutablePart(message, "energy") = *kind.energy;
   Write(message, "spread", kind.spread);
+  if (kind.battery.has_value()) {
+    WriteBattery(*kind.battery, MutablePart(message, "battery"));
+  }
 }
 
 }  // namespace shoal::configuration

@@ -35,6 +35,14 @@ struct TraceAvailability {
 using AvailabilityModel =
     std::variant<AlwaysAvailable, DiurnalAvailability, TraceAvailability>;
 
+// What is absent is that of its class.
+struct BatteryModel {
+  std::optional<double> capacity_joules;  // 0: there is none
+  std::optional<double> watts_drained;
+  std::optional<double> watts_charging;
+  std::optional<AvailabilityModel> plugged_in;
+};
+
 // A kind of simulated devices.
 struct DeviceClass {
   std::string name;
@@ -48,6 +56,7 @@ struct DeviceClass {
   double failure_rate = 0;                               // [0, 1]
   std::optional<protocol::schema::Message> energy = {};  // AgentEnergyCosts
   double spread = 0;  // of the logarithms of speeds
+  std::optional<BatteryModel> battery = {};
 };
 
 // From and to a message of the schema. REQUIRES: its rules have been checked.

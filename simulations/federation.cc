@@ -57,6 +57,14 @@ coordinator::EngineOptions EngineOptionsOf(const FederationOptions& options) {
   return engine;
 }
 
+// Given up for what its limits forbid, as far as that can be told apart.
+std::string AbandonedFor(std::optional<protocol::AbandonReason> reason) {
+  if (reason == protocol::AbandonReason::kConditions) return "conditions";
+  if (reason == protocol::AbandonReason::kEnergy) return "out_of_energy";
+  if (reason == protocol::AbandonReason::kBytes) return "out_of_bytes";
+  return "abandoned";
+}
+
 // "abandoned", "refused", …
 std::string OutcomeOf(const SessionNews& news) {
   using Report = SessionReport;
@@ -67,7 +75,7 @@ std::string OutcomeOf(const SessionNews& news) {
     case Report::kNotAssigned:
       return "not_assigned";
     case Report::kAbandoned:
-      return "abandoned";
+      return AbandonedFor(news.reason);
     case Report::kRefused:
       return "refused";
     case Report::kUnreachable:
@@ -337,6 +345,9 @@ absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
   totals_.bytes_up += news.bytes_up;
   totals_.bytes_down += news.bytes_down;
   totals_.joules += news.joules;
+  if (news.round_id == 0 && news.outcome == SessionReport::kHeldBack) {
+    ++totals_.stayed_away;
+  }
   if (news.round_id != 0) ++outcomes_[news.round_id][OutcomeOf(news)];
   const auto seat = seats_.find(index);
   // A wake-up that has come too late must not begin a session.

@@ -38,6 +38,7 @@ struct FleetTotals {
   int64_t bytes_up = 0;    // updates
   int64_t bytes_down = 0;  // models
   double joules = 0;
+  int64_t stayed_away = 0;  // sessions that limits did not let begin
 };
 
 // How the sessions with an assignment of one round have ended, by what is said

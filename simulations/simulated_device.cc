@@ -223,8 +223,8 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
                              {static_cast<uint64_t>(index_),
                               static_cast<uint64_t>(totals_.sessions)}));
     if (rng.Uniform() < traits_.failure_rate) dies_at_ = rng.Uniform();
-    why_it_dies_ = "the device vanished while it trained";
   }
+  why_it_dies_ = "the device vanished while it trained";
   ++totals_.sessions;
   SHOAL_ASSIGN_OR_RETURN(
       run_, client::SessionRun::Create(SessionOptions(), transport_, state_,
@@ -364,8 +364,8 @@ SessionNews SimulatedDevice::End(const client::SessionResult& result) {
   const bool stays_away =
       report.outcome == SessionReport::kHeldBack && report.round_id == 0;
   if (stays_away) {
-    ++totals_.held_back;
-    totals_.why_held_back = report.explanation;
+    ++totals_.stayed_away;
+    totals_.why_it_stayed_away = report.explanation;
   }
   CloseBooks(news);
   // Asking every minute would not charge it.

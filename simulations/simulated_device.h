@@ -56,8 +56,8 @@ struct DeviceTotals {
   int64_t bytes_down = 0;
   double joules = 0;  // by what its work truly costs
   // Sessions that its own limits did not let begin, and the last one's reason.
-  int64_t held_back = 0;
-  std::string why_held_back;
+  int64_t stayed_away = 0;
+  std::string why_it_stayed_away;
 };
 
 // What a device's limits keep: the bytes of its records, as on its disk, and

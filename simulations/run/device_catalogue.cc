@@ -13,12 +13,20 @@ struct BuiltIn {
   double down;  // bytes per second
   double up;
   client::EnergyCoefficients energy;
+  BatteryTraits battery = {};
 };
 
 // Orders of magnitude: a phone on a mobile network, whose radio stays awake
-// after every use; boards on Wi-Fi and on a cable; a watch on Bluetooth.
+// after every use; boards on Wi-Fi and on a cable; a watch on Bluetooth. A
+// phone lasts for 31 hours, a watch for 37.
 const BuiltIn kBuiltIn[] = {
-    {"phone", 5, absl::Milliseconds(30), 2.5e6, 1e6, {12, 3, 5, 0.5, 0.8}},
+    {"phone",
+     5,
+     absl::Milliseconds(30),
+     2.5e6,
+     1e6,
+     {12, 3, 5, 0.5, 0.8},
+     {45'000, 0.4, 10}},
     {"raspberry_pi",
      2,
      absl::Milliseconds(10),
@@ -26,7 +34,13 @@ const BuiltIn kBuiltIn[] = {
      2e6,
      {0.5, 1, 1.5, 1, 2.5}},
     {"gateway", 20, absl::Milliseconds(5), 12e6, 12e6, {0.1, 0.1, 0.1, 0.7, 5}},
-    {"wearable", 0.3, absl::Milliseconds(60), 1e5, 5e4, {0.2, 8, 8, 1.5, 0.1}},
+    {"wearable",
+     0.3,
+     absl::Milliseconds(60),
+     1e5,
+     5e4,
+     {0.2, 8, 8, 1.5, 0.1},
+     {4'000, 0.03, 1}},
 };
 
 const BuiltIn& BuiltInOf(absl::string_view name) {
@@ -53,9 +67,22 @@ DeviceTraits TraitsOf(const configuration::DeviceClass& kind) {
   if (kind.energy.has_value()) {
     traits.energy = client::DeviceEnergyFrom(*kind.energy);
   }
+  if (kind.battery.has_value()) traits.battery = BatteryOf(kind);
   traits.memory_bytes = kind.memory_bytes.value_or(0);
   traits.failure_rate = kind.failure_rate;
   return traits;
+}
+
+BatteryTraits BatteryOf(const configuration::DeviceClass& kind) {
+  BatteryTraits battery = BuiltInOf(kind.name).battery;
+  if (!kind.battery.has_value()) return battery;
+  const configuration::BatteryModel& model = *kind.battery;
+  battery.capacity_joules =
+      model.capacity_joules.value_or(battery.capacity_joules);
+  battery.watts_drained = model.watts_drained.value_or(battery.watts_drained);
+  battery.watts_charging =
+      model.watts_charging.value_or(battery.watts_charging);
+  return battery;
 }
 
 configuration::DeviceClass DefaultDeviceClass() {

@@ -11,7 +11,11 @@ namespace shoal::simulations {
 // Of a class as a scenario has it. What it leaves open is that of the built-in
 // class of that name (phone, raspberry_pi, gateway, wearable), or of a phone
 // where there is none. Without limits: those are the caller's to keep.
+// Its battery is there when the class has one written down.
 DeviceTraits TraitsOf(const configuration::DeviceClass& kind);
+
+// Of a class that has a battery, written down or not.
+BatteryTraits BatteryOf(const configuration::DeviceClass& kind);
 
 // Of a scenario that says nothing of its devices.
 configuration::DeviceClass DefaultDeviceClass();

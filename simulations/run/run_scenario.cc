@@ -346,6 +346,7 @@ absl::Status Run::OnRound(const RoundNews& news) {
   line.bytes_down = news.totals.bytes_down - totals_.bytes_down;
   line.bytes_up = news.totals.bytes_up - totals_.bytes_up;
   line.joules = news.totals.joules - totals_.joules;
+  line.stayed_away = news.totals.stayed_away - totals_.stayed_away;
   totals_ = news.totals;
   if (line.committed) {
     samples_ += news.row.total_examples * scenario_.task.training.epochs;

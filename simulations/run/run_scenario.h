@@ -57,6 +57,7 @@ struct RoundLine {
   int64_t bytes_down = 0;
   int64_t bytes_up = 0;
   double joules = 0;
+  int64_t stayed_away = 0;  // as in FleetTotals
 };
 
 struct RunSummary {

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "base/human_duration.h"
 #include "simulations/run/run_scenario.h"
 #include "simulations/run/run_tables.h"
@@ -37,7 +38,7 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
       "round,virtual_seconds,train_loss,test_loss,test_accuracy,assigned,"
       "reported,bytes_down,bytes_up,energy_joules,epsilon,state";
   for (const absl::string_view loss : kLosses) absl::StrAppend(&csv, ",", loss);
-  csv += ",fleet_loss,fleet_accuracy\n";
+  csv += ",stayed_away,fleet_loss,fleet_accuracy\n";
   for (const RoundLine& line : lines) {
     absl::StrAppend(&csv, line.round, ",", Number(line.virtual_seconds), ",",
                     NumberOrNothing(line.train_loss), ",", ScoreText(line.test),
@@ -50,7 +51,8 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
       absl::StrAppend(&csv, ",",
                       found == line.outcomes.end() ? 0 : found->second);
     }
-    absl::StrAppend(&csv, ",", ScoreText(line.fleet), "\n");
+    absl::StrAppend(&csv, ",", line.stayed_away, ",", ScoreText(line.fleet),
+                    "\n");
   }
   return csv;
 }
@@ -80,7 +82,8 @@ std::string CentralCsv(absl::Span<const CentralPoint> points) {
 std::string DevicesCsv(absl::Span<const DeviceLine> lines) {
   std::string csv =
       "device,class,examples,sessions,assignments,contributions,steps,"
-      "bytes_down,bytes_up,energy_joules,own_loss,own_accuracy\n";
+      "bytes_down,bytes_up,energy_joules,own_loss,own_accuracy,stayed_away,"
+      "why\n";
   for (const DeviceLine& line : lines) {
     const DeviceTotals& totals = line.totals;
     absl::StrAppend(&csv, line.device, ",", line.kind, ",", line.examples, ",",
@@ -88,7 +91,10 @@ std::string DevicesCsv(absl::Span<const DeviceLine> lines) {
                     totals.contributions, ",", totals.steps, ",");
     absl::StrAppend(&csv, totals.bytes_down, ",", totals.bytes_up, ",",
                     Number(totals.joules), ",");
-    absl::StrAppend(&csv, ScoreText(line.score), "\n");
+    // No commas and no quotes in our tables.
+    absl::StrAppend(
+        &csv, ScoreText(line.score), ",", totals.stayed_away, ",",
+        absl::StrReplaceAll(totals.why_it_stayed_away, {{",", ";"}}), "\n");
   }
   return csv;
 }

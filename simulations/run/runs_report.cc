@@ -124,7 +124,8 @@ absl::StatusOr<ReportRounds> ReadRounds(const std::string& folder) {
     if (loss == "refused") continue;
     std::vector<double> devices = column(loss);
     if (absl::c_all_of(devices, [](double n) { return n == 0; })) continue;
-    rounds.dropouts.push_back({std::string(loss), std::move(devices)});
+    rounds.dropouts.push_back(
+        {absl::StrReplaceAll(loss, {{"_", " "}}), std::move(devices)});
   }
   return rounds;
 }

@@ -39,6 +39,11 @@ void MakeAbsolute(std::string& path) {
   if (!path.empty()) path = std::filesystem::absolute(path).string();
 }
 
+void MakeTraceAbsolute(configuration::AvailabilityModel& model) {
+  auto* trace = std::get_if<configuration::TraceAvailability>(&model);
+  if (trace != nullptr) MakeAbsolute(trace->path);
+}
+
 void MakePathsAbsolute(configuration::Scenario& scenario) {
   std::visit(
       [](auto& source) {
@@ -53,9 +58,10 @@ void MakePathsAbsolute(configuration::Scenario& scenario) {
       },
       scenario.data.kind);
   for (configuration::DeviceClass& kind : scenario.classes) {
-    auto* trace =
-        std::get_if<configuration::TraceAvailability>(&kind.availability);
-    if (trace != nullptr) MakeAbsolute(trace->path);
+    MakeTraceAbsolute(kind.availability);
+    if (kind.battery.has_value() && kind.battery->plugged_in.has_value()) {
+      MakeTraceAbsolute(*kind.battery->plugged_in);
+    }
   }
   MakeAbsolute(scenario.simulation.schedule);
   MakeAbsolute(scenario.simulation.initial_model);

@@ -1,7 +1,9 @@
 #include "simulations/run/scenario_population.h"
 
 #include <cmath>
+#include <optional>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
@@ -24,6 +26,23 @@ int64_t BytesOf(const learning::Dataset& data) {
 absl::Duration SinceStart(absl::Time time) { return time - absl::UnixEpoch(); }
 absl::Time AtTime(absl::Duration since_start) {
   return absl::UnixEpoch() + since_start;
+}
+
+// As in the agent's file.
+constexpr absl::string_view kNoMeter = "none";
+
+// When devices of the class are plugged in; nothing: when they are available,
+// which is at home, at night.
+std::optional<configuration::AvailabilityModel> ChargingOf(
+    const configuration::DeviceClass& model) {
+  if (model.battery.has_value() && model.battery->plugged_in.has_value()) {
+    return model.battery->plugged_in;
+  }
+  if (std::holds_alternative<configuration::AlwaysAvailable>(
+          model.availability)) {
+    return configuration::DiurnalAvailability();
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -62,29 +81,51 @@ absl::StatusOr<std::unique_ptr<ScenarioPopulation>> ScenarioPopulation::Create(
   std::vector<configuration::DeviceClass> classes = scenario.classes;
   if (classes.empty()) classes.push_back(DefaultDeviceClass());
   for (configuration::DeviceClass& model : classes) {
-    Kind kind;
-    kind.traits = simulations::TraitsOf(model);
     const auto number = static_cast<uint64_t>(population->kinds_.size());
-    SHOAL_ASSIGN_OR_RETURN(
-        kind.availability,
-        Availability::Make(
-            model.availability,
-            DeriveSeed(scenario.seed, "availability", {number})));
-    if (model.limits.has_value()) {
-      const auto limits =
-          client::LimitsOptionsFrom(client::DeviceLimitsFrom(*model.limits));
-      if (!limits.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("population.devices_model.mix: class ", model.name,
-                         ": ", limits.status().message()));
-      }
-      kind.limits = std::make_unique<client::LimitsOptions>(*limits);
-      kind.traits.limits = kind.limits.get();
-    }
-    kind.model = std::move(model);
+    SHOAL_ASSIGN_OR_RETURN(Kind kind,
+                           MakeKind(std::move(model), scenario, number));
     population->kinds_.push_back(std::move(kind));
   }
   return population;
+}
+
+absl::StatusOr<ScenarioPopulation::Kind> ScenarioPopulation::MakeKind(
+    configuration::DeviceClass model, const configuration::Scenario& scenario,
+    uint64_t number) {
+  Kind kind;
+  kind.traits = simulations::TraitsOf(model);
+  SHOAL_ASSIGN_OR_RETURN(
+      kind.availability,
+      Availability::Make(model.availability,
+                         DeriveSeed(scenario.seed, "availability", {number})));
+  if (model.limits.has_value()) {
+    const DeviceLimits limits = client::DeviceLimitsFrom(*model.limits);
+    absl::StatusOr<client::LimitsOptions> options =
+        client::LimitsOptionsFrom(limits);
+    if (!options.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("population.devices_model.mix: class ", model.name, ": ",
+                       options.status().message()));
+    }
+    // The simulation's own.
+    options->rules.time_zone = absl::UTCTimeZone();
+    if (options->rules.min_battery_fraction.has_value() ||
+        options->rules.external_power) {
+      kind.traits.battery = BatteryOf(model);
+    }
+    kind.traits.has_meter = limits.sensors.meter != kNoMeter;
+    kind.limits = std::make_unique<client::LimitsOptions>(*options);
+    kind.traits.limits = kind.limits.get();
+  }
+  const auto charging = ChargingOf(model);
+  if (charging.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(
+        kind.charging,
+        Availability::Make(*charging,
+                           DeriveSeed(scenario.seed, "charging", {number})));
+  }
+  kind.model = std::move(model);
+  return kind;
 }
 
 absl::StatusOr<std::shared_ptr<const learning::Dataset>>
@@ -127,6 +168,18 @@ absl::Time ScenarioPopulation::NextAvailable(int64_t device,
                                              absl::Time now) const {
   return AtTime(
       kinds_[KindOf(device)].availability->Next(device, SinceStart(now)));
+}
+
+absl::Time ScenarioPopulation::PluggedInUntil(int64_t device,
+                                              absl::Time now) const {
+  return AtTime(
+      kinds_[KindOf(device)].plugged_in().Until(device, SinceStart(now)));
+}
+
+absl::Time ScenarioPopulation::NextPluggedIn(int64_t device,
+                                             absl::Time now) const {
+  return AtTime(
+      kinds_[KindOf(device)].plugged_in().Next(device, SinceStart(now)));
 }
 
 }  // namespace shoal::simulations

@@ -59,6 +59,8 @@ class ScenarioPopulation final : public Population {
   DeviceTraits TraitsOf(int64_t device) const override;
   absl::Time AvailableUntil(int64_t device, absl::Time now) const override;
   absl::Time NextAvailable(int64_t device, absl::Time now) const override;
+  absl::Time PluggedInUntil(int64_t device, absl::Time now) const override;
+  absl::Time NextPluggedIn(int64_t device, absl::Time now) const override;
 
   const configuration::DeviceClass& ClassOf(int64_t device) const {
     return kinds_[KindOf(device)].model;
@@ -70,8 +72,15 @@ class ScenarioPopulation final : public Population {
     DeviceTraits traits;
     std::unique_ptr<client::LimitsOptions> limits;  // null: none
     std::unique_ptr<Availability> availability;
+    std::unique_ptr<Availability> charging;  // null: as available
+    const Availability& plugged_in() const {
+      return charging != nullptr ? *charging : *availability;
+    }
   };
 
+  static absl::StatusOr<Kind> MakeKind(configuration::DeviceClass model,
+                                       const configuration::Scenario& scenario,
+                                       uint64_t number);
   ScenarioPopulation(const configuration::Scenario& scenario,
                      const learning::FederatedData& data)
       : data_(data),
