@@ -76,13 +76,14 @@ class DeferredRun final : public client::TrainingRun {
   double work_in_steps() const override {
     return static_cast<double>(num_steps_);
   }
-  double share_before() const override { return is_scored_ ? 1 : 0; }
+  double share_before() const override {
+    return is_scored_ ? 1 : flops_before_steps_ / cost_.before.flops;
+  }
 
   absl::Status Step() override {
     SHOAL_CHECK(!done());
     if (!is_scored_) {
-      is_scored_ = true;
-      Pass(cost_.before.flops);
+      PassBeforeSteps();
       return absl::OkStatus();
     }
     ++num_steps_;
@@ -140,6 +141,15 @@ class DeferredRun final : public client::TrainingRun {
     return std::max<int64_t>(1, all * options.epochs_of(epochs) / epochs);
   }
 
+  // In pieces of a mini-batch, as on a device: its limits are asked in between.
+  void PassBeforeSteps() {
+    const double left = cost_.before.flops - flops_before_steps_;
+    is_scored_ = left <= cost_.step.flops;
+    const double piece = is_scored_ ? left : cost_.step.flops;
+    flops_before_steps_ += piece;
+    Pass(piece);
+  }
+
   void Pass(double flops) {
     owner_.flops_ += flops;
     options_.clock->Advance(
@@ -166,6 +176,7 @@ class DeferredRun final : public client::TrainingRun {
   TrainingJob job_;                           // empty: with the pool
   TrainingPool::Handle handle_;
   bool is_scored_ = false;
+  double flops_before_steps_ = 0;
   int64_t num_steps_ = 0;
 };
 

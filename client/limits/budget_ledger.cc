@@ -38,11 +38,12 @@ double Room(double left, double per_day) {
   return per_day - left;
 }
 
-// How long until a bucket holds `amount`.
+// How long until a bucket holds `amount`: in whole seconds, since who comes
+// back a rounding error too early has come for nothing.
 absl::Duration TimeToFill(double left, double per_day, double amount) {
   if (left >= amount) return absl::ZeroDuration();
   if (amount > per_day) return absl::InfiniteDuration();
-  return kDay * ((amount - left) / per_day);
+  return absl::Ceil(kDay * ((amount - left) / per_day), absl::Seconds(1));
 }
 
 // Counts `spent` for good: ever, and for its round.

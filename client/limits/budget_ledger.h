@@ -46,7 +46,7 @@ class BudgetLedger {
   // What was settled for that round, over all its sessions.
   Amounts SpentOn(const RoundKey& round) const;
   // How long until Left() is at least `amount`, once `spent` has been settled;
-  // infinite when that is more than a day's budget.
+  // in whole seconds, infinite when that is more than a day's budget.
   absl::Duration TimeUntil(const Amounts& amount, const Amounts& spent = {});
 
   bool is_open() const { return state_.reservation.has_value(); }

@@ -190,7 +190,13 @@ Verdict Governor::BeginSession(const Work& first,
   }
   round_ = round;
   round_limit_ = kUnlimitedAmounts;
-  const Amounts needed = CostP90(first);
+  Amounts needed = CostP90(first);
+  // Who believes that not even a full bucket pays for asking would never learn
+  // better: with a full one it asks.
+  if (!round.has_value()) {
+    needed.joules =
+        std::min(needed.joules, parts_.ledger->limits().per_day.joules);
+  }
   const Bounds bounds = Available();
   limited_ = IsLimited(bounds.Both());
   const Amounts wanted =
