@@ -138,6 +138,21 @@ TEST_F(RunTest, ThreadsChangeNothingAndTheEffectiveScenarioRepeatsTheRun) {
             Out("models/version-000004.shoal", "again"));
 }
 
+// At midnight the watches are far from their chargers.
+TEST_F(RunTest, DevicesTellWhyTheyStayAway) {
+  ASSERT_EQ(Call({"run", scenario_, "--set",
+                  "population.devices_model={mix: [{class: phone, share: 0.5}, "
+                  "{class: wearable, share: 0.5, "
+                  "battery: {plugged_in: {diurnal: {start: 12h, length: 1h}}}, "
+                  "limits: {conditions: {external_power: true}}}]}",
+                  "--out", out_}),
+            0)
+      << Log();
+  EXPECT_THAT(Out("devices.csv"), HasSubstr(",there is no external power\n"));
+  EXPECT_THAT(Out("rounds.csv"), HasSubstr(",stayed_away\n"));
+  EXPECT_THAT(Out("scenario.yaml"), HasSubstr("plugged_in"));
+}
+
 TEST_F(RunTest, ScheduleAndInitialWeightsAreTaken) {
   SHOAL_ASSERT_OK(
       WriteFileAtomically(folder_.path() + "/schedule", "1 2 3\n4, 5, 6\n"));
