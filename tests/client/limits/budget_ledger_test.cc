@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -120,6 +121,17 @@ TEST_F(BudgetLedgerTest, OverdrawnBucketRefillsFromBelowZero) {
   EXPECT_EQ(ledger_->TimeUntil({30, 0}), absl::Hours(5));
   EXPECT_EQ(ledger_->TimeUntil({241, 0}), absl::InfiniteDuration());
   EXPECT_EQ(ledger_->TimeUntil({-30, 0}), absl::ZeroDuration());
+}
+
+TEST_F(BudgetLedgerTest, WhoWaitsForAnAmountFindsIt) {
+  SeededRng rng(1);
+  for (int i = 0; i < 1000; ++i) {
+    SHOAL_ASSERT_OK(ledger_->Reserve({240 * rng.Uniform(), 0}, std::nullopt));
+    SHOAL_ASSERT_OK(ledger_->Settle({240 * rng.Uniform(), 0}));
+    const Amounts wanted = {240 * rng.Uniform(), 0};
+    clock_.Advance(ledger_->TimeUntil(wanted));
+    ASSERT_GE(ledger_->Left().joules, wanted.joules) << i;
+  }
 }
 
 TEST_F(BudgetLedgerTest, StateSurvivesARestart) {

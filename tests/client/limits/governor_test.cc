@@ -243,6 +243,23 @@ TEST_F(GovernorTest, PlanThatIsTooDearIsGivenUpAndRemembered) {
   EXPECT_TRUE(governor_->BeginSession(kCheckIn, std::nullopt).ok());
 }
 
+// What is believed may be wrong, and only asking can teach better.
+TEST_F(GovernorTest, WhoBelievesThatNoDayPaysForAskingAsksWithAFullBucket) {
+  ASSERT_GT(kMargin, 1);
+  Make(PerDay(1));
+  ASSERT_TRUE(governor_->BeginSession(kCheckIn, std::nullopt).ok());
+  Do(kCheckIn, 0.9);
+  SHOAL_ASSERT_OK(governor_->EndSession(done_));
+  done_ = {};
+  const Verdict verdict = governor_->BeginSession(kCheckIn, std::nullopt);
+  EXPECT_EQ(verdict.reason, AbandonReason::kEnergy);
+  EXPECT_GT(verdict.retry_after, absl::Hours(21));
+  EXPECT_LT(verdict.retry_after, absl::Hours(22));
+  clock_.Advance(verdict.retry_after);
+  EXPECT_TRUE(governor_->BeginSession(kCheckIn, std::nullopt).ok());
+  SHOAL_EXPECT_OK(governor_->EndSession(done_));
+}
+
 TEST_F(GovernorTest, DayThatIsTooShortIsToldWhileItRefills) {
   const PassingMoments passing(clock_);
   Make(PerDay(100), {}, passing);
