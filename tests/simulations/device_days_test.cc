@@ -2,6 +2,7 @@
 // kinds, simulated with the deployed engine, sessions and governors; and what
 // they spend, compared with buckets that know the truth.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -10,7 +11,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/random.h"
+#include "base/thread_pool.h"
 #include "client/limits/spending.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -30,6 +33,7 @@ constexpr int kExamples = 12;
 constexpr int kBatch = 4;
 constexpr int kEpochs = 2;
 constexpr int kDays = 50;
+constexpr int kParts = 2;  // of the fleet, each with a federation and a thread
 constexpr double kRounding = 1e-3;  // of joules and bytes
 
 constexpr double kStepSeconds = 0.3;
@@ -44,14 +48,16 @@ int64_t NumDeviceDays() {
 
 class Fleet final : public Population {
  public:
-  // A device as it is at random: what it costs, what it may spend, and when it
-  // is there. With `step_flops` a mini-batch takes a joule or so.
-  Fleet(int64_t num_devices, double step_flops) {
+  // Devices as they are at random: what they cost, what they may spend, and
+  // when they are there. With `step_flops` a mini-batch takes a joule or so.
+  // `first`: number of the first of them among all.
+  Fleet(int64_t first, int64_t num_devices, double step_flops) {
     shape_.num_features = kFeatures;
     shape_.num_classes = 2;
     devices_.reserve(static_cast<size_t>(num_devices));
     for (int64_t i = 0; i < num_devices; ++i) {
-      SeededRng rng(DeriveSeed(1, "device", {static_cast<uint64_t>(i)}));
+      SeededRng rng(
+          DeriveSeed(1, "device", {static_cast<uint64_t>(first + i)}));
       devices_.push_back(MakeDevice(rng, step_flops));
     }
     SeededRng rng(2);
@@ -158,7 +164,7 @@ class Fleet final : public Population {
     budgets.per_day.joules = between(15, 60);
     if (coin()) budgets.per_round.joules = between(8, 30);
     if (coin()) budgets.per_day.metered_bytes = between(25'000, 150'000);
-    if (rng.Below(4) != 0) device.there = hours(5);
+    if (rng.Below(16) != 0) device.there = hours(5);
     limits.rules.time_zone = absl::UTCTimeZone();
     if (coin()) {
       traits.battery = {between(300, 3000), between(0.005, 0.05),
@@ -198,7 +204,7 @@ FederationOptions OptionsFor(const Population& population) {
 
 // Floating-point operations of a training of so many epochs.
 double FlopsOf(int epochs) {
-  Fleet one(1, 1e3);
+  Fleet one(0, 1, 1e3);
   one.has_limits_ = false;
   FederationOptions options = OptionsFor(one);
   options.task.training.epochs = epochs;
@@ -240,6 +246,15 @@ struct Tally {
   int64_t partial = 0;
   int64_t overdrafts = 0;
   std::map<std::string, int64_t> lost;
+
+  void Add(const Tally& other) {
+    sessions += other.sessions;
+    steps += other.steps;
+    contributed += other.contributed;
+    partial += other.partial;
+    overdrafts += other.overdrafts;
+    for (const auto& [reason, count] : other.lost) lost[reason] += count;
+  }
 };
 
 class DeviceDays {
@@ -330,11 +345,7 @@ class DeviceDays {
   Tally tally_;
 };
 
-TEST(DeviceDaysTest, NoDeviceOverdrawsByMoreThanAMiniBatchAndItsUpload) {
-  const double step_flops =
-      (FlopsOf(2) - FlopsOf(1)) / (double{kExamples} / kBatch);
-  ASSERT_GT(step_flops, 0);
-  const Fleet fleet(NumDeviceDays() / kDays, step_flops);
+Tally LiveAndCheck(const Fleet& fleet, double step_flops) {
   DeviceDays days(fleet, step_flops);
   FederationOptions options = OptionsFor(fleet);
   options.time_limit = kDays * absl::Hours(24);
@@ -344,14 +355,34 @@ TEST(DeviceDaysTest, NoDeviceOverdrawsByMoreThanAMiniBatchAndItsUpload) {
   options.keep_going = [] { return !::testing::Test::HasFailure(); };
   EXPECT_THAT(RunFederation(options).status(),
               StatusIs(absl::StatusCode::kDeadlineExceeded));
-  const Tally& tally = days.tally();
+  return days.tally();
+}
+
+TEST(DeviceDaysTest, NoDeviceOverdrawsByMoreThanAMiniBatchAndItsUpload) {
+  const double step_flops =
+      (FlopsOf(2) - FlopsOf(1)) / (double{kExamples} / kBatch);
+  ASSERT_GT(step_flops, 0);
+  const int64_t num_devices = NumDeviceDays() / kDays / kParts;
+  std::array<Tally, kParts> tallies;
+  {
+    ThreadPool threads(kParts);
+    for (int part = 0; part < kParts; ++part) {
+      threads.Schedule([&, part] {
+        const Fleet fleet(part * num_devices, num_devices, step_flops);
+        tallies[part] = LiveAndCheck(fleet, step_flops);
+      });
+    }
+    threads.WaitUntilIdle();
+  }
+  Tally tally;
+  for (const Tally& part : tallies) tally.Add(part);
   RecordProperty("sessions", absl::StrCat(tally.sessions));
   RecordProperty("overdrafts", absl::StrCat(tally.overdrafts));
   // All of it happened, and often.
   const int64_t num_days = NumDeviceDays();
-  EXPECT_GT(tally.sessions, 5 * num_days);
+  EXPECT_GT(tally.sessions, 3 * num_days);
   EXPECT_GT(tally.steps, 10 * num_days);
-  EXPECT_GT(tally.contributed, 2 * num_days);
+  EXPECT_GT(tally.contributed, num_days);
   EXPECT_GT(tally.partial, num_days / 2);
   EXPECT_GT(tally.overdrafts, num_days / 10'000);
   const auto lost = [&](const std::string& reason) {
