@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/status_macros.h"
 #include "base/version.h"
 #include "bench/fma_peak.h"
 #include "bench/torch_peer.h"
@@ -235,10 +236,9 @@ std::vector<TrainingWorkload> ChosenWorkloads(const Options& options) {
   return workloads;
 }
 
-absl::Status Run(const Options& options, const std::string& script) {
+absl::Status Run(const Options& options) {
   absl::PrintF("Local training, one core; shoal %s\n", LongVersion());
   const std::vector<TrainingWorkload> workloads = ChosenWorkloads(options);
-  const TemporaryFolder folder("local_training");
   std::unique_ptr<TorchPeer> torch;
   nlohmann::json document = {{"benchmark", "local_training"},
                              {"version", LongVersion()},
@@ -246,18 +246,8 @@ absl::Status Run(const Options& options, const std::string& script) {
                              {"instruction_set", FmaInstructionSet()},
                              {"torch", nullptr}};
   if (options.torch) {
-    const absl::Status written = WriteWorkloads(workloads, folder.path());
-    if (!written.ok()) return written;
-    auto started = TorchPeer::Start(script, folder.path());
-    if (absl::IsNotFound(started.status())) {
-      absl::PrintF("Without PyTorch: %s\n", started.status().message());
-    } else if (!started.ok()) {
-      return started.status();
-    } else {
-      torch = *std::move(started);
-      document["torch"] = torch->version();
-      absl::PrintF("Beside a plain loop in PyTorch %s\n", torch->version());
-    }
+    SHOAL_ASSIGN_OR_RETURN(torch, TorchPeer::StartIfThere(workloads));
+    if (torch != nullptr) document["torch"] = torch->version();
   }
   const absl::Status measured =
       MeasureAll(workloads, torch.get(), options, document);
@@ -281,8 +271,7 @@ int main(int argc, char** argv) {
   app.add_flag("!--no-torch", options.torch, "do not measure PyTorch");
   app.add_option("--json", options.json, "write the result to this file");
   CLI11_PARSE(app, argc, argv);
-  const absl::Status status =
-      shoal::bench::Run(options, SHOAL_TORCH_TRAINING_SCRIPT);
+  const absl::Status status = shoal::bench::Run(options);
   if (!status.ok()) {
     absl::FPrintF(stderr, "%s\n", status.message());
     return 1;

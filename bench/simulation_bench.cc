@@ -1,6 +1,10 @@
 // Federated averaging of workloads W1 to W4 through the whole simulator, beside
-// the same training done bare: what engine, sessions and bookkeeping cost. The
-// two take turns, so that what else the machine does meets them alike.
+// the same training done bare: what engine, sessions and bookkeeping cost; and
+// beside a plain PyTorch loop. They take turns, so that what else the machine
+// does meets them alike. What the simulator costs is told in time of the
+// processor, which a busy machine does not prolong.
+#include <time.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -18,6 +22,8 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "bench/torch_peer.h"
+#include "bench/training_workload.h"
 #include "learning/data/workloads.h"
 #include "learning/local_update.h"
 #include "learning/model.h"
@@ -28,9 +34,12 @@ namespace {
 
 using learning::Workload;
 
+constexpr absl::Duration kTorchTime = absl::Seconds(1);
+
 struct Options {
   int repetitions = 3;
   int threads = 1;
+  bool torch = true;
   std::vector<std::string> only;
   std::string json;
 };
@@ -117,13 +126,37 @@ Figures FiguresOf(const Workload& workload, int64_t rounds, double seconds,
           1e6 * seconds * threads / (static_cast<double>(rounds) * cohort)};
 }
 
+// Of all threads of this process.
+double ProcessorSeconds() {
+  timespec time;
+  SHOAL_CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0);
+  return absl::ToDoubleSeconds(absl::DurationFromTimespec(time));
+}
+
+struct Spent {
+  double seconds = 0;
+  double processor_seconds = 0;
+};
+
+class Stopwatch {
+ public:
+  Spent Read() const {
+    return {absl::ToDoubleSeconds(clock_.Monotonic() - start_),
+            ProcessorSeconds() - processor_start_};
+  }
+
+ private:
+  const RealClock clock_;
+  const absl::Duration start_ = clock_.Monotonic();
+  const double processor_start_ = ProcessorSeconds();
+};
+
 // The same local updates and their mean, and nothing else; on one thread.
-double BareSeconds(const Workload& workload, const learning::Model& model,
-                   const std::vector<UserData>& users, int64_t rounds) {
+Spent SpendBare(const Workload& workload, const learning::Model& model,
+                const std::vector<UserData>& users, int64_t rounds) {
   const configuration::Task task = TaskOf(workload, rounds);
   learning::ParameterVector current = workload.initial;
-  const RealClock clock;
-  const absl::Duration start = clock.Monotonic();
+  const Stopwatch watch;
   std::vector<double> sum(current.size());
   for (int64_t round = 0; round < rounds; ++round) {
     std::fill(sum.begin(), sum.end(), 0);
@@ -142,19 +175,18 @@ double BareSeconds(const Workload& workload, const learning::Model& model,
       current[i] += static_cast<float>(sum[i] / weight);
     }
   }
-  return absl::ToDoubleSeconds(clock.Monotonic() - start);
+  return watch.Read();
 }
 
 struct Simulated {
-  double seconds = 0;
-  double busy_seconds = 0;  // training, of all threads
+  Spent spent;
   double bound_seconds = 0;
 };
 
-absl::StatusOr<Simulated> SimulatedSeconds(const Workload& workload,
-                                           const learning::Model& model,
-                                           const std::vector<UserData>& users,
-                                           int64_t rounds, int threads) {
+absl::StatusOr<Simulated> Simulate(const Workload& workload,
+                                   const learning::Model& model,
+                                   const std::vector<UserData>& users,
+                                   int64_t rounds, int threads) {
   std::vector<const learning::Dataset*> devices;
   for (const UserData& user : users) devices.push_back(&user);
   const simulations::InMemoryPopulation population(devices);
@@ -164,13 +196,10 @@ absl::StatusOr<Simulated> SimulatedSeconds(const Workload& workload,
   options.num_threads = threads;
   options.initial_model = InitialOf(workload, model);
   options.schedule = workload.rounds;
-  const RealClock clock;
-  const absl::Duration start = clock.Monotonic();
+  const Stopwatch watch;
   SHOAL_ASSIGN_OR_RETURN(const simulations::FederationResult result,
                          simulations::RunFederation(options));
-  return Simulated{absl::ToDoubleSeconds(clock.Monotonic() - start),
-                   absl::ToDoubleSeconds(result.trainings.busy),
-                   absl::ToDoubleSeconds(result.trainings.bound)};
+  return Simulated{watch.Read(), absl::ToDoubleSeconds(result.trainings.bound)};
 }
 
 double Median(std::vector<double> values) {
@@ -180,22 +209,29 @@ double Median(std::vector<double> values) {
 }
 
 absl::StatusOr<nlohmann::json> Measure(const Workload& workload, int64_t rounds,
+                                       TorchPeer* torch,
                                        const Options& options) {
   SHOAL_ASSIGN_OR_RETURN(const auto model,
                          learning::Model::Create(workload.spec));
   const std::vector<UserData> users = UsersOf(workload);
-  std::vector<double> simulated, bare, overhead, own;
+  std::vector<double> simulated, bare, overhead, own, peer;
   double bound = 0;
   for (int i = 0; i <= options.repetitions; ++i) {
-    const double theirs = BareSeconds(workload, *model, users, rounds);
+    const Spent theirs = SpendBare(workload, *model, users, rounds);
     SHOAL_ASSIGN_OR_RETURN(
         const Simulated ours,
-        SimulatedSeconds(workload, *model, users, rounds, options.threads));
+        Simulate(workload, *model, users, rounds, options.threads));
+    double torch_rate = 0;
+    if (torch != nullptr) {
+      SHOAL_ASSIGN_OR_RETURN(torch_rate,
+                             torch->Measure(workload.name, kTorchTime));
+    }
     if (i == 0) continue;  // warm-up
-    simulated.push_back(ours.seconds);
-    bare.push_back(theirs);
-    overhead.push_back(ours.seconds * options.threads / theirs - 1);
-    own.push_back(ours.seconds * options.threads - theirs);
+    simulated.push_back(ours.spent.seconds);
+    bare.push_back(theirs.seconds);
+    own.push_back(ours.spent.processor_seconds - theirs.processor_seconds);
+    overhead.push_back(own.back() / theirs.processor_seconds);
+    if (torch != nullptr) peer.push_back(torch_rate);
     bound = ours.bound_seconds;
   }
   const double seconds = Median(simulated);
@@ -204,8 +240,10 @@ absl::StatusOr<nlohmann::json> Measure(const Workload& workload, int64_t rounds,
   const double cost = 1e6 * Median(own) /
                       (static_cast<double>(rounds) *
                        static_cast<double>(workload.rounds[0].size()));
-  absl::PrintF("%-4s %12.0f %12.0f %10.2f %9.1f %% %9.2f us\n", workload.name,
-               ours.samples_per_second, theirs.samples_per_second,
+  absl::PrintF("%-4s %12.0f %12.0f %12s %10.2f %9.1f %% %9.2f us\n",
+               workload.name, ours.samples_per_second,
+               theirs.samples_per_second,
+               peer.empty() ? "-" : absl::StrFormat("%.0f", Median(peer)),
                1e3 * ours.seconds_per_round, 100 * Median(overhead), cost);
   std::fflush(stdout);
   return nlohmann::json{
@@ -218,34 +256,60 @@ absl::StatusOr<nlohmann::json> Measure(const Workload& workload, int64_t rounds,
       {"overhead_microseconds_per_device", cost},
       {"longest_trainings_seconds", bound},
       {"peak_resident_bytes", PeakResidentBytes()},
-      {"torch_samples_per_second", nullptr}};
+      {"torch_samples_per_second",
+       peer.empty() ? nlohmann::json() : nlohmann::json(Median(peer))}};
+}
+
+struct Choice {
+  std::string name;
+  Workload (*make)();
+  int64_t rounds;
+};
+
+std::vector<Choice> ChosenWorkloads(const Options& options) {
+  std::vector<Choice> choices = {{"W1", learning::MakeW1, 20},
+                                 {"W2", learning::MakeW2, 4},
+                                 {"W3", learning::MakeW3, 1},
+                                 {"W4", learning::MakeW4, 20}};
+  if (options.only.empty()) return choices;
+  std::erase_if(choices, [&](const Choice& choice) {
+    return std::find(options.only.begin(), options.only.end(), choice.name) ==
+           options.only.end();
+  });
+  return choices;
+}
+
+absl::StatusOr<std::unique_ptr<TorchPeer>> StartTorch(
+    const std::vector<Choice>& choices) {
+  std::vector<TrainingWorkload> workloads = MakeTrainingWorkloads();
+  std::erase_if(workloads, [&](const TrainingWorkload& workload) {
+    return std::none_of(
+        choices.begin(), choices.end(),
+        [&](const Choice& choice) { return choice.name == workload.name; });
+  });
+  return TorchPeer::StartIfThere(workloads);
 }
 
 absl::Status Run(const Options& options) {
   absl::PrintF("Simulation, %d threads; shoal %s\n", options.threads,
                LongVersion());
-  absl::PrintF("%-4s %12s %12s %10s %11s %12s\n", "", "samples/s", "bare",
-               "ms/round", "overhead", "per device");
+  const std::vector<Choice> choices = ChosenWorkloads(options);
   nlohmann::json document = {{"benchmark", "simulation"},
                              {"version", LongVersion()},
                              {"threads", options.threads},
-                             {"repetitions", options.repetitions}};
-  struct Choice {
-    const char* name;
-    Workload (*make)();
-    int64_t rounds;
-  };
-  for (const Choice& choice :
-       {Choice{"W1", learning::MakeW1, 20}, Choice{"W2", learning::MakeW2, 4},
-        Choice{"W3", learning::MakeW3, 1},
-        Choice{"W4", learning::MakeW4, 10}}) {
-    if (!options.only.empty() &&
-        std::find(options.only.begin(), options.only.end(), choice.name) ==
-            options.only.end()) {
-      continue;
-    }
-    SHOAL_ASSIGN_OR_RETURN(document[choice.name],
-                           Measure(choice.make(), choice.rounds, options));
+                             {"repetitions", options.repetitions},
+                             {"torch", nullptr}};
+  std::unique_ptr<TorchPeer> torch;
+  if (options.torch) {
+    SHOAL_ASSIGN_OR_RETURN(torch, StartTorch(choices));
+    if (torch != nullptr) document["torch"] = torch->version();
+  }
+  absl::PrintF("%-4s %12s %12s %12s %10s %11s %12s\n", "", "samples/s", "bare",
+               "torch", "ms/round", "overhead", "per device");
+  for (const Choice& choice : choices) {
+    SHOAL_ASSIGN_OR_RETURN(
+        document[choice.name],
+        Measure(choice.make(), choice.rounds, torch.get(), options));
   }
   if (options.json.empty()) return absl::OkStatus();
   return WriteFileAtomically(options.json, document.dump(2) + "\n");
@@ -257,13 +321,15 @@ absl::Status Run(const Options& options) {
 int main(int argc, char** argv) {
   shoal::bench::Options options;
   CLI::App app(
-      "Workloads W1 to W4 through the whole simulator, beside bare training.\n"
+      "Workloads W1 to W4 through the whole simulator, beside bare training\n"
+      "and a plain PyTorch loop of the training.\n"
       "Example: script/bench simulation --only W2,W4 --threads 2 --json "
       "s.json");
   app.add_option("--repetitions", options.repetitions, "of each measurement")
       ->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "that train")
       ->check(CLI::PositiveNumber);
+  app.add_flag("!--no-torch", options.torch, "do not measure PyTorch");
   app.add_option("--only", options.only, "names of workloads")->delimiter(',');
   app.add_option("--json", options.json, "write the result to this file");
   CLI11_PARSE(app, argc, argv);

@@ -8,20 +8,25 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/file.h"
+#include "bench/training_workload.h"
 
 namespace shoal::bench {
 
 // One thread. The process ends with this object.
 class TorchPeer {
  public:
-  // Starts `script` (bench/peers/torch_training.py) on the workloads in
-  // `folder` and waits until it has read them. NOT_FOUND when /usr/bin/python3
-  // cannot import torch.
+  // Starts bench/peers/torch_training.py on the workloads and waits until it
+  // has read them. NOT_FOUND when /usr/bin/python3 cannot import torch.
   static absl::StatusOr<std::unique_ptr<TorchPeer>> Start(
-      const std::string& script, const std::string& folder);
+      const std::vector<TrainingWorkload>& workloads);
+  // The same, and says on standard output whether there is one; null without.
+  static absl::StatusOr<std::unique_ptr<TorchPeer>> StartIfThere(
+      const std::vector<TrainingWorkload>& workloads);
   ~TorchPeer();
   TorchPeer(const TorchPeer&) = delete;
   TorchPeer& operator=(const TorchPeer&) = delete;
@@ -33,11 +38,13 @@ class TorchPeer {
                                  absl::Duration time);
 
  private:
-  TorchPeer(pid_t pid, std::FILE* stream) : pid_(pid), stream_(stream) {}
+  TorchPeer() : folder_("torch_peer") {}
+  absl::Status Spawn();
   absl::StatusOr<std::string> ReadLine();
 
-  const pid_t pid_;
-  std::FILE* const stream_;  // a socket: its standard input and output
+  const TemporaryFolder folder_;  // the workloads
+  pid_t pid_ = 0;
+  std::FILE* stream_ = nullptr;  // a socket: its standard input and output
   std::string version_;
 };
 

@@ -191,14 +191,14 @@ Objection AssignedWork::Keep() {
       .base_loss_sum = update_.base_score.loss_sum,
       .base_num_correct = update_.base_score.num_correct.value_or(0),
       .limit = limit_};
-  encoded_ =
-      learning::EncodeUpdate(assignment_.plan.codec, report, SentValues());
+  encoded_ = std::make_shared<const std::string>(
+      learning::EncodeUpdate(assignment_.plan.codec, report, SentValues()));
   const absl::Duration left = deadline_ - site_.clock.Monotonic();
   pending_ = {.token = assignment_.token,
               .task = assignment_.task,
               .round_id = assignment_.round_id,
-              .digest = Sha256(encoded_),
-              .num_bytes = static_cast<int64_t>(encoded_.size()),
+              .digest = Sha256(*encoded_),
+              .num_bytes = static_cast<int64_t>(encoded_->size()),
               .deadline = site_.clock.Now() + left};
   absl::Status kept;
   if (!update_.private_values.empty()) {

@@ -74,7 +74,7 @@ class AssignedWork {
   const PendingUpload& pending() const { return pending_; }
   const learning::LocalUpdate& update() const { return update_; }
   // Once.
-  std::string TakeEncoded() { return std::move(encoded_); }
+  EncodedUpdate TakeEncoded() { return std::move(encoded_); }
   // How the plan was run with less than it asks for; "" when it was not.
   const std::string& less() const { return plan_.less; }
 
@@ -102,7 +102,7 @@ class AssignedWork {
   learning::ParameterVector taken_out_;  // of base_, for a sub-model
   std::unique_ptr<TrainingRun> training_;
   learning::LocalUpdate update_;
-  std::string encoded_;
+  EncodedUpdate encoded_;
   PendingUpload pending_;
 };
 

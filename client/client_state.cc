@@ -128,8 +128,8 @@ void MemoryState::SetValues(absl::string_view task, TaskValues values) {
 }
 
 absl::Status MemoryState::SavePending(const PendingUpload& pending,
-                                      absl::string_view update) {
-  pending_ = SavedUpload{pending, std::string(update)};
+                                      const EncodedUpdate& update) {
+  pending_ = SavedUpload{pending, update};
   return absl::OkStatus();
 }
 

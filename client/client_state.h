@@ -26,7 +26,7 @@ namespace shoal::client {
 // An update that may not have been acknowledged.
 struct SavedUpload {
   PendingUpload pending;
-  std::string update;  // the encoded update
+  EncodedUpdate update;  // not null
 };
 
 // The newest model of a device: which, and how to run it.
@@ -88,7 +88,7 @@ class ClientState {
 
   // Replaces the saved upload; durable when it returns OK.
   virtual absl::Status SavePending(const PendingUpload& pending,
-                                   absl::string_view update) = 0;
+                                   const EncodedUpdate& update) = 0;
   // Nothing when there is none. DATA_LOSS when it is damaged.
   virtual absl::StatusOr<std::optional<SavedUpload>> LoadPending() = 0;
   virtual absl::Status ClearPending() = 0;
@@ -131,7 +131,7 @@ class MemoryState final : public ClientState {
   absl::StatusOr<learning::StoredModel> LoadControl(
       absl::string_view task) override;
   absl::Status SavePending(const PendingUpload& pending,
-                           absl::string_view update) override;
+                           const EncodedUpdate& update) override;
   absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
   absl::Status ClearPending() override;
 

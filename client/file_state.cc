@@ -86,7 +86,7 @@ class FileState final : public ClientState {
   absl::StatusOr<learning::StoredModel> LoadControl(
       absl::string_view task) override;
   absl::Status SavePending(const PendingUpload& pending,
-                           absl::string_view update) override;
+                           const EncodedUpdate& update) override;
   absl::StatusOr<std::optional<SavedUpload>> LoadPending() override;
   absl::Status ClearPending() override { return Remove(PendingPath()); }
 
@@ -241,8 +241,8 @@ absl::StatusOr<learning::StoredModel> FileState::LoadControl(
 }
 
 absl::Status FileState::SavePending(const PendingUpload& pending,
-                                    absl::string_view update) {
-  return WriteFileAtomically(PendingPath(), EncodeSavedUpload(pending, update),
+                                    const EncodedUpdate& update) {
+  return WriteFileAtomically(PendingPath(), EncodeSavedUpload(pending, *update),
                              0600);
 }
 

@@ -16,6 +16,7 @@
 #define SHOAL_CLIENT_SESSION_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -41,6 +42,10 @@ struct SessionOptions {
   // the back-off.
   int earlier_failures = 0;
 };
+
+// An encoded update. Shared: it is kept, sent and, within one process, counted
+// without a copy.
+using EncodedUpdate = std::shared_ptr<const std::string>;
 
 // What must survive a restart between training and receipt, so that an
 // interrupted upload is resumed, not repeated. The driver keeps it durably

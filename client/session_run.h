@@ -170,7 +170,7 @@ class SessionRun {
   std::optional<PendingUpload> pending_;  // of an earlier session
   Verdict limit_;  // why there is a rest, or an end of training
   std::optional<AssignedWork> work_;
-  std::string update_;      // encoded
+  EncodedUpdate update_;
   bool has_saved_ = false;  // state_ holds update_
 
   bool over_ = false;

@@ -85,7 +85,7 @@ absl::StatusOr<SavedUpload> DecodeSavedUpload(absl::string_view bytes) {
     return Damaged(kWhat, "the update differs from its SHA-256");
   }
   saved.pending.num_bytes = update.size();
-  saved.update = std::string(update);
+  saved.update = std::make_shared<const std::string>(update);
   return saved;
 }
 

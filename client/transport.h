@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -19,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/digest.h"
+#include "client/session.h"
 #include "protocol/messages.h"
 
 namespace shoal::client {
@@ -40,10 +42,9 @@ struct QueryCall {
   Digest digest;
 };
 // Sends `update` from header.offset on, in chunks, and waits for the receipt.
-// The update must outlive the call.
 struct UploadCall {
   protocol::UploadHeader header;
-  absl::string_view update;
+  EncodedUpdate update;  // not null
 };
 // Gives the assignment up.
 struct AbandonCall {

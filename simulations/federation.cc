@@ -96,7 +96,7 @@ class Federation {
       : options_(options),
         rng_(DeriveSeed(options.seed, "coordinator")),
         store_(coordinator::MakeMemoryStore(
-            {.keep_newest = KeptRounds(options)})) {}
+            {.keep_newest = KeptRounds(options), .keep_sums = false})) {}
 
   absl::StatusOr<FederationResult> Run();
 

@@ -161,7 +161,7 @@ InProcessTransport::Result InProcessTransport::Move(
 
 InProcessTransport::Result InProcessTransport::Move(
     const client::UploadCall& call) {
-  const auto size = static_cast<int64_t>(call.update.size());
+  const auto size = static_cast<int64_t>(call.update->size());
   if (stream_ == nullptr) {
     absl::StatusOr<coordinator::UploadStart> start =
         options_.engine->BeginUpload(options_.device, call.header, Now());
@@ -178,11 +178,15 @@ InProcessTransport::Result InProcessTransport::Move(
   return std::nullopt;
 }
 
-absl::Status InProcessTransport::SendChunk(absl::string_view update) {
+absl::Status InProcessTransport::SendChunk(
+    const client::EncodedUpdate& update) {
   const int64_t end = stream_->offset() + under_way_;
+  if (under_way_ == static_cast<int64_t>(update->size())) {
+    SHOAL_RETURN_IF_ERROR(stream_->Share(update));
+  }
   while (stream_->offset() < end) {
     const int64_t offset = stream_->offset();
-    const absl::string_view chunk = update.substr(
+    const absl::string_view chunk = absl::string_view(*update).substr(
         offset, std::min(end - offset, int64_t{protocol::kMaxChunkBytes}));
     SHOAL_RETURN_IF_ERROR(stream_->Append(offset, chunk, Crc32(chunk)));
   }

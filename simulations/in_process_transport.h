@@ -93,7 +93,7 @@ class InProcessTransport final : public client::Transport {
   Result Reply(absl::StatusOr<client::Answer> answer);
   Result StepCall(absl::Duration wait);
   // Hands the chunk over that has arrived.
-  absl::Status SendChunk(absl::string_view update);
+  absl::Status SendChunk(const client::EncodedUpdate& update);
   Result FinishUpload();
   // If the engine has answered, its answer is on its way.
   void TakeReceipt();

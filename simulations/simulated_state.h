@@ -56,7 +56,7 @@ class SimulatedState final : public client::ClientState {
     return kept_.LoadControl(task);
   }
   absl::Status SavePending(const client::PendingUpload& pending,
-                           absl::string_view update) override {
+                           const client::EncodedUpdate& update) override {
     has_pending_ = true;
     return kept_.SavePending(pending, update);
   }

@@ -131,7 +131,7 @@ class UploadUpdateCall final : public GrpcCall {
  public:
   UploadUpdateCall(const GrpcCallContext& shared, const UploadCall& call)
       : GrpcCall(shared), update_(call.update), at_(call.header.offset) {
-    SHOAL_CHECK(call.header.num_bytes == static_cast<int64_t>(update_.size()));
+    SHOAL_CHECK(call.header.num_bytes == static_cast<int64_t>(update_->size()));
     SHOAL_CHECK(at_ >= 0 && at_ <= call.header.num_bytes);
     *request_.mutable_header() = protocol::ToProto(call.header);
   }
@@ -191,7 +191,7 @@ class UploadUpdateCall final : public GrpcCall {
 
   void WriteNext() {
     const absl::string_view data =
-        update_.substr(at_, shared_.chunk_size->bytes());
+        absl::string_view(*update_).substr(at_, shared_.chunk_size->bytes());
     if (data.empty()) {
       state_ = kEnding;
       writer_->WritesDone(tag());
@@ -209,7 +209,7 @@ class UploadUpdateCall final : public GrpcCall {
     at_ += size;
     *shared_.sent += size;
     shared_.chunk_size->Sent(RealClock().Monotonic() - written_at_, window());
-    if (at_ >= static_cast<int64_t>(update_.size()) / 2) {
+    if (at_ >= static_cast<int64_t>(update_->size()) / 2) {
       shared_.failpoints.Reach(Failpoint::kMidUpload);
     }
   }
@@ -219,7 +219,7 @@ class UploadUpdateCall final : public GrpcCall {
     writer_->Finish(&status_, tag());
   }
 
-  const absl::string_view update_;
+  const EncodedUpdate update_;
   int64_t at_;                 // where the next chunk starts
   v1::UploadRequest request_;  // reused: its buffer is filled anew each time
   v1::UploadReceipt response_;

@@ -154,7 +154,7 @@ class UploadUpdateCall final : public OneAnswerCall {
       : OneAnswerCall(shared, "UploadReceipt", ReceiptOf),
         update_(call.update),
         at_(call.header.offset) {
-    SHOAL_CHECK(call.header.num_bytes == static_cast<int64_t>(update_.size()));
+    SHOAL_CHECK(call.header.num_bytes == static_cast<int64_t>(update_->size()));
     SHOAL_CHECK(at_ >= 0 && at_ <= call.header.num_bytes);
     grpc().Send(protocol::UploadHeaderRequest(call.header));
   }
@@ -181,7 +181,7 @@ class UploadUpdateCall final : public OneAnswerCall {
   void OnDrained() override {
     if (chunk_bytes_ > 0) OnSent();
     const absl::string_view data =
-        update_.substr(at_, shared_.chunk_size->bytes());
+        absl::string_view(*update_).substr(at_, shared_.chunk_size->bytes());
     if (data.empty()) {
       grpc().CloseSending();
       return;
@@ -196,13 +196,13 @@ class UploadUpdateCall final : public OneAnswerCall {
     at_ += size;
     *shared_.sent += size;
     shared_.chunk_size->Sent(clock_.Monotonic() - given_at_, shared_.window);
-    if (at_ >= static_cast<int64_t>(update_.size()) / 2) {
+    if (at_ >= static_cast<int64_t>(update_->size()) / 2) {
       shared_.failpoints.Reach(Failpoint::kMidUpload);
     }
   }
 
   const RealClock clock_;
-  const absl::string_view update_;
+  const EncodedUpdate update_;
   int64_t at_;               // where the next chunk starts
   int64_t chunk_bytes_ = 0;  // of the chunk that is being sent; 0: none is
   absl::Duration given_at_;  // to the connection

@@ -28,11 +28,13 @@ int64_t WeightOf(const TaskSetup& setup, const RoundRow& row,
                                       asynchronous->staleness_exponent);
 }
 
-Accumulator Fold(const RunningTask& task, const RoundRow& row,
-                 const Uploads& batch, ThreadPool* pool) {
-  const TaskSetup& setup = *task.setup;
-  Accumulator sum(RangeOf(setup.task, row), setup.num_update_values(),
-                  static_cast<int>(setup.sub_models.size()));
+Accumulator NoSum(const TaskSetup& setup, const RoundRow& row) {
+  return Accumulator(RangeOf(setup.task, row), setup.num_update_values(),
+                     static_cast<int>(setup.sub_models.size()));
+}
+
+void Fold(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
+          ThreadPool* pool, Accumulator& sum) {
   std::vector<aggregation::WeightedUpdate> updates;
   updates.reserve(batch.size());
   std::vector<float> whole;  // the whole model's form of one update at a time
@@ -50,7 +52,6 @@ Accumulator Fold(const RunningTask& task, const RoundRow& row,
             pool);
   }
   sum.Add(updates, pool);
-  return sum;
 }
 
 std::vector<ContributionRow> RowsOf(const TaskSetup& setup,
@@ -77,13 +78,12 @@ std::vector<ContributionRow> RowsOf(const TaskSetup& setup,
 }
 
 absl::StatusOr<SegmentResult> WriteSegment(
-    EngineCore& core, const RoundRow& row, const Accumulator& sum,
+    EngineCore& core, const RoundRow& row, absl::string_view sum,
     const Uploads& batch, absl::Span<const ContributionRow> contributions) {
-  const std::string bytes = sum.Serialize();
   NewSegment segment;
   segment.round_id = row.id;
   segment.replica = core.options.replica;
-  segment.sum = bytes;
+  segment.sum = sum;
   for (const auto& upload : batch) {
     segment.bytes_up += upload->bytes.num_bytes();
   }
@@ -97,14 +97,20 @@ absl::StatusOr<SegmentResult> WriteSegment(
   return result;
 }
 
-void Remember(RoundSum& kept, int64_t round_id, Accumulator sum) {
-  if (kept.round_id != round_id || !kept.sum.has_value()) {
-    kept.round_id = round_id;
-    kept.sum = std::move(sum);
-    return;
+// Adds a batch to what is kept of its round. `own`: its sum; absent when the
+// store had no need of one.
+void Remember(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
+              ThreadPool* pool, std::optional<Accumulator> own,
+              RoundSum& kept) {
+  if (kept.round_id != row.id) kept = {row.id, std::nullopt};
+  if (!own.has_value()) {
+    if (!kept.sum.has_value()) kept.sum = NoSum(setup, row);
+    Fold(setup, row, batch, pool, *kept.sum);
+  } else if (!kept.sum.has_value()) {
+    kept.sum = std::move(own);
+  } else if (!kept.sum->Merge(*own).ok()) {
+    kept.sum.reset();  // never: two sums of one round fit together
   }
-  // Two sums of one round always fit together.
-  if (!kept.sum->Merge(sum).ok()) kept.sum.reset();
 }
 
 void Acknowledge(EngineCore& core, RunningTask& task, RunningRound& round,
@@ -150,10 +156,14 @@ absl::Status CommitBatch(EngineCore& core, RunningTask& task,
   }
   // Ends: every conflict makes the batch smaller.
   while (!batch.empty()) {
-    Accumulator sum = Fold(task, row, batch, core.deps.fold_pool);
+    std::optional<Accumulator> sum;
+    if (core.deps.store.keeps_sums()) {
+      sum = NoSum(*task.setup, row);
+      Fold(*task.setup, row, batch, core.deps.fold_pool, *sum);
+    }
     std::vector<ContributionRow> rows = RowsOf(*task.setup, row, batch);
-    const absl::StatusOr<SegmentResult> result =
-        WriteSegment(core, row, sum, batch, rows);
+    const absl::StatusOr<SegmentResult> result = WriteSegment(
+        core, row, sum.has_value() ? sum->Serialize() : "", batch, rows);
     if (!result.ok()) {
       MutexLock lock(core.mutex);
       round.PutBack(std::move(batch));
@@ -162,7 +172,8 @@ absl::Status CommitBatch(EngineCore& core, RunningTask& task,
     if (result->kind == SegmentResult::kCommitted) {
       Acknowledge(core, task, round, batch, std::move(rows), result->segment_id,
                   now);
-      Remember(kept, row.id, std::move(sum));
+      Remember(*task.setup, row, batch, core.deps.fold_pool, std::move(sum),
+               kept);
       return absl::OkStatus();
     }
     Uploads refused = std::move(batch);

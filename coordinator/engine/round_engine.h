@@ -85,6 +85,10 @@ class UploadStream {
   // added then.
   virtual absl::Status Append(int64_t offset, absl::string_view data,
                               uint32_t crc32) = 0;
+  // Instead of chunks: all of the update, from a caller in this process. It is
+  // neither copied nor compared with its digest: there is no way on which it
+  // could be damaged. Refusals: as Append. kUploadOffset unless offset() is 0.
+  virtual absl::Status Share(std::shared_ptr<const std::string> update) = 0;
   // All bytes are here: checks digest and content on this thread and queues
   // the update. `done` is called later by Advance() once the update is durably
   // counted or cannot be; when this returns an error it is never called.

@@ -34,6 +34,11 @@ class RoundStore {
   // What people see in `status`: "sqlite:/var/lib/shoal/shoal.db".
   virtual std::string Describe() const = 0;
 
+  // Whether the sums of segments must be there for whoever leads after this
+  // process. A store that dies with its process may do without: it gets
+  // segments with an empty sum then.
+  virtual bool keeps_sums() const { return true; }
+
   // --- leadership --------------------------------------------------------
   // Takes or renews the lease of a task until `now + duration`. The epoch
   // grows with every change of holder and never falls. FAILED_PRECONDITION

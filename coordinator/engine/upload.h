@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,9 @@ class UploadBytes {
   // ABORTED when another writer took over.
   absl::Status Append(int64_t ticket, int64_t offset, absl::string_view data,
                       uint32_t crc32) SHOAL_EXCLUDES(mutex_);
+  // As UploadStream::Share says. Errors as Append.
+  absl::Status Share(int64_t ticket, std::shared_ptr<const std::string> update)
+      SHOAL_EXCLUDES(mutex_);
 
   // Ends the writing; returns all bytes, which stay as long as this object.
   // kUploadOffset when some are missing, kDigestMismatch; else as Append.
@@ -59,12 +63,19 @@ class UploadBytes {
 
  private:
   absl::Status CheckWriter(int64_t ticket) const SHOAL_REQUIRES(mutex_);
+  // That a piece of `size` bytes may come at `offset`.
+  absl::Status CheckPiece(int64_t offset, int64_t size) const
+      SHOAL_REQUIRES(mutex_);
+  int64_t held() const SHOAL_REQUIRES(mutex_);
+  absl::Status CheckDigest(const Digest& digest) const SHOAL_REQUIRES(mutex_);
 
   const int64_t num_bytes_;
   std::atomic<bool> closed_{false};
   Mutex mutex_;
   const std::unique_ptr<SpooledUpload> spool_ SHOAL_GUARDED_BY(mutex_);
-  Sha256Stream hash_ SHOAL_GUARDED_BY(mutex_);
+  // Null: the bytes are in spool_.
+  std::shared_ptr<const std::string> shared_ SHOAL_GUARDED_BY(mutex_);
+  std::optional<Sha256Stream> hash_ SHOAL_GUARDED_BY(mutex_);  // of spool_
   int64_t writer_ SHOAL_GUARDED_BY(mutex_) = 0;
   bool complete_ SHOAL_GUARDED_BY(mutex_) = false;
 };

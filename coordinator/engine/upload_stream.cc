@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregation/update_validation.h"
+#include "base/status_macros.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -34,6 +35,13 @@ class Stream final : public UploadStream {
         upload().bytes.Append(ticket_, offset, data, crc32);
     if (status.ok()) offset_ += static_cast<int64_t>(data.size());
     return status;
+  }
+
+  absl::Status Share(std::shared_ptr<const std::string> update) override {
+    const auto size = static_cast<int64_t>(update->size());
+    SHOAL_RETURN_IF_ERROR(upload().bytes.Share(ticket_, std::move(update)));
+    offset_ = size;
+    return absl::OkStatus();
   }
 
   absl::Status Finish(absl::Time now, UploadDone done) override {

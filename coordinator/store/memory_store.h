@@ -13,6 +13,9 @@ struct MemoryStoreOptions {
   // of older ones the rows of rounds and versions stay, without their devices
   // and bytes. 0: all.
   int keep_newest = 0;
+  // Whether the sums of segments are kept: a coordinator that dies with its
+  // store never reads them.
+  bool keep_sums = true;
 };
 
 // Nothing in it is durable; every other promise of RoundStore holds, for what

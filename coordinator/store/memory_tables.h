@@ -27,6 +27,7 @@ class MemoryStore final : public RoundStore {
   explicit MemoryStore(const MemoryStoreOptions& options) : options_(options) {}
 
 #include "coordinator/store/store_methods.inc.h"
+  bool keeps_sums() const override { return options_.keep_sums; }
 
  private:
   struct Task {

@@ -48,6 +48,7 @@ class FileStateTest : public ::testing::Test {
     return absl::StrCat(folder_.path(), "/models/", Sha256(bytes).ToHex());
   }
 
+  const EncodedUpdate update_ = std::make_shared<const std::string>("update");
   const PendingUpload pending_ = {
       .token = std::string("to\0ken", 6),
       .task = "task",
@@ -131,12 +132,12 @@ TEST_F(FileStateTest, FinishedDownloadRemovesAbandonedOnes) {
 }
 
 TEST_F(FileStateTest, PendingUploadSurvivesARestart) {
-  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, update_));
   Reopen();
   EXPECT_TRUE(HasPendingUpload(folder_.path()));
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto saved, state_->LoadPending());
   ASSERT_TRUE(saved.has_value());
-  EXPECT_EQ(saved->update, "update");
+  EXPECT_EQ(*saved->update, "update");
   EXPECT_EQ(saved->pending.token, pending_.token);
   EXPECT_EQ(saved->pending.task, "task");
   EXPECT_EQ(saved->pending.round_id, 7);
@@ -146,7 +147,7 @@ TEST_F(FileStateTest, PendingUploadSurvivesARestart) {
 }
 
 TEST_F(FileStateTest, ClearedUploadIsGone) {
-  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, update_));
   SHOAL_ASSERT_OK(state_->ClearPending());
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto saved, state_->LoadPending());
   EXPECT_FALSE(saved.has_value());
@@ -155,14 +156,14 @@ TEST_F(FileStateTest, ClearedUploadIsGone) {
 }
 
 TEST_F(FileStateTest, TokenIsReadableByTheOwnerAlone) {
-  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, update_));
   struct stat info = {};
   ASSERT_EQ(stat((folder_.path() + "/pending.bin").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
 TEST_F(FileStateTest, EveryDamageToThePendingUploadIsNoticed) {
-  SHOAL_ASSERT_OK(state_->SavePending(pending_, "update"));
+  SHOAL_ASSERT_OK(state_->SavePending(pending_, update_));
   const std::string path = folder_.path() + "/pending.bin";
   SHOAL_ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(path));
   for (size_t i = 0; i < bytes.size(); ++i) {

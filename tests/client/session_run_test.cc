@@ -698,7 +698,7 @@ TEST_F(SessionRunTest, DamagedSavedUploadIsDroppedAndSaidSo) {
       return inner_.LoadControl(task);
     }
     absl::Status SavePending(const PendingUpload& pending,
-                             absl::string_view update) override {
+                             const EncodedUpdate& update) override {
       return absl::ResourceExhaustedError("disk full");
     }
     absl::StatusOr<std::optional<SavedUpload>> LoadPending() override {

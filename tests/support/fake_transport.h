@@ -169,7 +169,7 @@ class FakeTransport final : public client::Transport {
       if (!begun.ok()) return begun;
     }
     const absl::string_view chunk =
-        NextChunk(call.update.substr(call.header.offset));
+        NextChunk(absl::string_view(*call.update).substr(call.header.offset));
     if (chunk.empty() && !failure_.ok()) return failure_;
     if (chunk.empty()) return ToResult(fleet_.FinishUpload(call.header));
     absl::Status taken = fleet_.AppendUpload(call.header.token, at_, chunk);

@@ -57,7 +57,8 @@ inline absl::StatusOr<protocol::UploadReceipt> Upload(
     client::Transport& transport, const protocol::UploadHeader& header,
     absl::string_view update) {
   return PerformFor<protocol::UploadReceipt>(
-      transport, client::UploadCall{header, update});
+      transport,
+      client::UploadCall{header, std::make_shared<const std::string>(update)});
 }
 
 inline absl::StatusOr<absl::Duration> Abandon(client::Transport& transport,

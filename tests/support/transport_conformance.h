@@ -270,7 +270,8 @@ TEST_P(TransportConformanceTest, DroppedUploadGoesOnFromWhatIsHeld) {
   const protocol::Assignment assignment = Assigned();
   const std::string update = Update(assignment);
   protocol::UploadHeader header = HeaderOf(assignment, update);
-  transport_->Start(client::UploadCall{header, update});
+  transport_->Start(
+      client::UploadCall{header, std::make_shared<const std::string>(update)});
   while (transport_->bytes_sent() == 0 &&
          !transport_->Step(absl::InfiniteDuration()).has_value()) {
   }

@@ -178,7 +178,8 @@ TEST(LeanTransportTest, StepEndsAfterOneChunkOfAnUpload) {
   const std::string update(3 * protocol::kMaxChunkBytes, 'u');
   const auto size = static_cast<int64_t>(update.size());
   transport->Start(
-      client::UploadCall{{"token", Sha256(update), size, 0}, update});
+      client::UploadCall{{"token", Sha256(update), size, 0},
+                         std::make_shared<const std::string>(update)});
   while (transport->bytes_sent() < size) {
     const int64_t before = transport->bytes_sent();
     ASSERT_FALSE(transport->Step(absl::InfiniteDuration()).has_value());

@@ -35,6 +35,30 @@ TEST_F(UploadStreamTest, InterruptedUploadResumesWhereItEnded) {
   EXPECT_EQ(Require(outcome->receipt).digest, Sha256(update));
 }
 
+TEST_F(UploadStreamTest, SharedUpdateCountsLikeOneInChunks) {
+  const std::string update = Update({1, 2, 3});
+  UploadStart start = Require(Begin(1, token_, update));
+  const auto shared = std::make_shared<const std::string>(update);
+  SHOAL_ASSERT_OK(start.stream->Share(shared));
+  EXPECT_EQ(start.stream->offset(), static_cast<int64_t>(update.size()));
+  EXPECT_EQ(shared.use_count(), 2);
+  auto outcome = std::make_shared<Outcome>();
+  SHOAL_ASSERT_OK(Finish(*start.stream, outcome));
+  Advance();
+  EXPECT_EQ(Require(outcome->receipt).digest, Sha256(update));
+}
+
+TEST_F(UploadStreamTest, UpdateIsSharedWholeOrNotAtAll) {
+  const std::string update = Update({1, 2, 3});
+  UploadStart start = Require(Begin(1, token_, update));
+  EXPECT_THAT(
+      start.stream->Share(std::make_shared<const std::string>(update + "x")),
+      IsRefusal(RefusalCode::kUploadTooLarge));
+  SHOAL_ASSERT_OK(AppendTo(*start.stream, update.substr(0, 10)));
+  EXPECT_THAT(start.stream->Share(std::make_shared<const std::string>(update)),
+              IsRefusal(RefusalCode::kUploadOffset));
+}
+
 TEST_F(UploadStreamTest, QueryOfAnUnknownUploadIsZero) {
   EXPECT_EQ(Require(Query(1, token_, Update({1}))).received_bytes, 0);
 }
