@@ -44,29 +44,38 @@ AssignedWork::AssignedWork(const WorkSite& site,
 
 Objection AssignedWork::Choose(SessionLimits& limits) {
   if (chosen()) return {};
-  const int64_t fetched = assignment_.model.num_bytes;
-  Trainer* const own = site_.source.trainer();
-  DeviceMenu menu =
-      own != nullptr
-          ? MakeOwnMenu(assignment_, *own, site_.memory_bytes, fetched)
-          : MakeDeviceMenu(assignment_, *site_.source.data(),
-                           site_.memory_bytes, fetched);
-  if (!menu.objection.why.ok()) return menu.objection;
+  const std::shared_ptr<const DeviceMenu> menu = Menu();
+  if (!menu->objection.why.ok()) return menu->objection;
   const Governor::Choice choice = limits.Choose(
-      assignment_, deadline_ - site_.clock.Monotonic(), menu.entries);
+      assignment_, deadline_ - site_.clock.Monotonic(), menu->entries);
   if (!choice.verdict.ok()) {
     return {absl::FailedPreconditionError(choice.verdict.why),
             choice.verdict.reason};
   }
-  limit_ = menu.limit;
-  plan_ = std::move(menu.entries[choice.index]);
+  limit_ = menu->limit;
+  plan_ = menu->entries[choice.index];
   if (choice.less_for.has_value() && !IsWholeWork(plan_, assignment_.plan)) {
     limit_ = *choice.less_for == AbandonReason::kConditions
                  ? learning::WorkLimit::kTime
                  : LimitFrom(*choice.less_for);
   }
-  model_ = std::move(menu.models[plan_.model]);
+  model_ = menu->models[plan_.model];
   return {};
+}
+
+std::shared_ptr<const DeviceMenu> AssignedWork::Menu() const {
+  const int64_t fetched = assignment_.model.num_bytes;
+  Trainer* const own = site_.source.trainer();
+  if (own != nullptr) {
+    return std::make_shared<const DeviceMenu>(
+        MakeOwnMenu(assignment_, *own, site_.memory_bytes, fetched));
+  }
+  const learning::Dataset& data = *site_.source.data();
+  if (site_.menus != nullptr) {
+    return site_.menus->MenuOf(assignment_, data, site_.memory_bytes);
+  }
+  return std::make_shared<const DeviceMenu>(
+      MakeDeviceMenu(assignment_, data, site_.memory_bytes, fetched));
 }
 
 Objection AssignedWork::Adopt(HeldModel model, absl::Duration transfer_time) {
@@ -132,6 +141,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
     run.memory_bytes = learning::BlockBytes(model_->model(), *limit,
                                             assignment_.plan.algorithm);
   }
+  run.plan = plan_.memory;
   const TrainingOrder order = {model_->model(),
                                base,
                                *site_.source.data(),

@@ -34,6 +34,7 @@ struct WorkSite {
   int64_t memory_bytes = 0;            // what training may use; 0: not limited
   uint64_t seed = 0;                   // of the device
   TrainingBackend* backend = nullptr;  // null: BeginLocalTraining
+  MenuSource* menus = nullptr;         // null: MakeDeviceMenu
 };
 
 // The steps of one assignment, in this order. Thread-compatible.
@@ -79,6 +80,7 @@ class AssignedWork {
   const std::string& less() const { return plan_.less; }
 
  private:
+  std::shared_ptr<const DeviceMenu> Menu() const;
   // Of the update: all, or those of the last layers where only they have been
   // trained.
   absl::Span<const float> SentValues() const;
@@ -93,9 +95,9 @@ class AssignedWork {
 
   const WorkSite site_;
   const protocol::Assignment assignment_;
-  const absl::Duration deadline_;       // of the round, on the monotonic clock
-  absl::Duration fetch_time_;           // of the bytes that were downloaded
-  std::unique_ptr<DeviceModel> model_;  // null: not chosen
+  const absl::Duration deadline_;  // of the round, on the monotonic clock
+  absl::Duration fetch_time_;      // of the bytes that were downloaded
+  std::shared_ptr<const DeviceModel> model_;  // null: not chosen
   MenuEntry plan_;
   learning::WorkLimit limit_ = learning::WorkLimit::kNone;
   HeldModel base_;

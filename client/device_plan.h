@@ -32,12 +32,23 @@ std::optional<int64_t> MemoryLimit(const protocol::Plan& plan,
 
 // The ways in which a device can run a plan, or why there is none.
 struct DeviceMenu {
-  std::vector<std::unique_ptr<DeviceModel>> models;
+  std::vector<std::shared_ptr<const DeviceModel>> models;
   std::vector<MenuEntry> entries;  // empty with an objection
   Objection objection;
   // What keeps the device from running the plan as it was sent, whatever it can
   // afford: the first entry is less work then.
   learning::WorkLimit limit = learning::WorkLimit::kNone;
+};
+
+// Who knows the menus of devices: a simulator makes one for all devices that
+// are alike. Thread-compatible.
+class MenuSource {
+ public:
+  virtual ~MenuSource() = default;
+  // As MakeDeviceMenu, with all of the model to be fetched. Never null.
+  virtual std::shared_ptr<const DeviceMenu> MenuOf(
+      const protocol::Assignment& assignment, const learning::Dataset& data,
+      int64_t memory_bytes) = 0;
 };
 
 // Whether the entry trains all of the model for all of the epochs.

@@ -274,7 +274,7 @@ void SessionRun::OnAssigned() {
   const protocol::Assignment& assignment = *session_.assignment();
   work_.emplace(
       WorkSite{source_, state_, *options_.clock, options_.memory_bytes,
-               options_.seed, options_.backend},
+               options_.seed, options_.backend, options_.menus},
       assignment);
   result_.report.task = assignment.task;
   result_.report.round_id = assignment.round_id;

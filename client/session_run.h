@@ -60,6 +60,9 @@ struct SessionRunOptions {
   const Clock* clock = nullptr;
   // Who trains, where it is not this device at once; must outlive the session.
   TrainingBackend* backend = nullptr;
+  // Who knows what the device may train; null: it finds out for itself. Must
+  // outlive the session.
+  MenuSource* menus = nullptr;
   // Asked before every piece of work: every mini-batch, every chunk of a
   // transfer. Required.
   std::function<Permission()> permission;

@@ -31,6 +31,22 @@ absl::Status CheckVectors(const Model& model, absl::Span<const float> base,
   return absl::OkStatus();
 }
 
+absl::StatusOr<LocalPlan> PlanFor(const Model& model,
+                                  const TrainingOptions& training,
+                                  int64_t num_examples,
+                                  const LocalAlgorithm& algorithm,
+                                  const LocalRun& run) {
+  if (run.plan.has_value()) {
+    SHOAL_CHECK(run.plan->training.batch_rows() ==
+                std::min<int64_t>(training.batch_size, num_examples));
+    return *run.plan;
+  }
+  SHOAL_ASSIGN_OR_RETURN(MemoryPlan plan,
+                         PlanLocalUpdate(model, training, num_examples,
+                                         run.memory_bytes, algorithm));
+  return LocalPlan(model, std::move(plan));
+}
+
 bool AllFinite(absl::Span<const float> values) {
   bool finite = true;
   for (const float value : values) finite &= std::isfinite(value);
@@ -84,27 +100,25 @@ absl::StatusOr<std::unique_ptr<LocalTraining>> LocalTraining::Create(
   if (num_examples < 1) {
     return absl::InvalidArgumentError("the device has no examples");
   }
-  SHOAL_ASSIGN_OR_RETURN(MemoryPlan plan,
-                         PlanLocalUpdate(model, training, num_examples,
-                                         run.memory_bytes, algorithm));
-  MemoryPlan evaluation = MemoryPlan::ForPrediction(model, plan.rows());
-  auto made = absl::WrapUnique(
-      new LocalTraining(model, base, data, training, algorithm, run,
-                        std::max(plan.bytes(), evaluation.bytes())));
+  SHOAL_ASSIGN_OR_RETURN(
+      const LocalPlan plan,
+      PlanFor(model, training, num_examples, algorithm, run));
+  auto made = absl::WrapUnique(new LocalTraining(model, base, data, training,
+                                                 algorithm, run, plan.bytes()));
   SHOAL_ASSIGN_OR_RETURN(
       made->method_,
       MakeLocalMethod(algorithm, {made->training_, made->start_, run}));
-  const int64_t batch = plan.batch_rows();
+  const int64_t batch = plan.training.batch_rows();
   made->steps_in_all_ =
       made->traits_.trains
           ? training.epochs * ((num_examples + batch - 1) / batch)
           : 1;
   SHOAL_ASSIGN_OR_RETURN(
       made->predictor_,
-      Predictor::Create(model, std::move(evaluation), made->block_.bytes()));
+      Predictor::Create(model, plan.scoring, made->block_.bytes()));
   SHOAL_ASSIGN_OR_RETURN(
-      made->trainer_, Trainer::Create(model, training.optimizer,
-                                      std::move(plan), made->block_.bytes()));
+      made->trainer_, Trainer::Create(model, training.optimizer, plan.training,
+                                      made->block_.bytes()));
   return made;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -100,6 +101,10 @@ absl::StatusOr<MemoryPlan> PlanLocalUpdate(const Model& model,
   if (!memory_bytes.has_value()) return MemoryPlan::ForTraining(model, options);
   return MemoryPlan::Within(model, options, PlanConcessions(), *memory_bytes);
 }
+
+LocalPlan::LocalPlan(const Model& model, MemoryPlan training)
+    : training(std::move(training)),
+      scoring(MemoryPlan::ForPrediction(model, this->training.rows())) {}
 
 absl::StatusOr<MemoryPlan> LeastPlan(const Model& model,
                                      const TrainingOptions& training,

@@ -4,6 +4,7 @@
 #ifndef SHOAL_LEARNING_LOCAL_UPDATE_H_
 #define SHOAL_LEARNING_LOCAL_UPDATE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -53,6 +54,16 @@ absl::Status CheckAlgorithm(const LocalAlgorithm& algorithm,
 // INVALID_ARGUMENT when devices cannot run it with trainers of their own.
 absl::Status CheckOwnTrainers(const LocalAlgorithm& algorithm);
 
+// Where everything of a local update lies. Copies share what they hold.
+struct LocalPlan {
+  // `training`: as PlanLocalUpdate makes it for the model.
+  LocalPlan(const Model& model, MemoryPlan training);
+  int64_t bytes() const { return std::max(training.bytes(), scoring.bytes()); }
+
+  MemoryPlan training;
+  MemoryPlan scoring;  // of the base model on the device's examples
+};
+
 // What a device brings to a round besides its examples.
 struct LocalRun {
   uint64_t seed = 0;  // orders the examples; of dropout
@@ -60,6 +71,9 @@ struct LocalRun {
   int64_t round = 0;
   // Most bytes of the block that training runs in; absent: not limited.
   std::optional<int64_t> memory_bytes = {};
+  // Of this model, options and number of examples, within memory_bytes; absent:
+  // it is made.
+  std::optional<LocalPlan> plan = {};
   // Values of the private layers as the last round left them; empty: initial.
   absl::Span<const float> private_values = {};
   // Control variates of the round and of the device, [num_parameters] where the

@@ -113,9 +113,9 @@ std::vector<PlanOptions> Candidates(const Model& model,
 
 }  // namespace
 
-PassKind MemoryPlan::pass_kind() const {
-  if (!training_) return PassKind::kPredict;
-  return options_.recompute ? PassKind::kTrainLean : PassKind::kTrain;
+PassKind MemoryPlan::Body::pass_kind() const {
+  if (!training) return PassKind::kPredict;
+  return options.recompute ? PassKind::kTrainLean : PassKind::kTrain;
 }
 
 absl::StatusOr<MemoryPlan> MemoryPlan::ForTraining(const Model& model,
@@ -168,17 +168,17 @@ MemoryPlan MemoryPlan::ForPrediction(const Model& model, int64_t rows) {
 }
 
 std::string MemoryPlan::ToString() const {
-  std::vector<int> order(buffers_.size());
+  std::vector<int> order(body_->buffers.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return buffers_[a].bytes > buffers_[b].bytes;
+    return body_->buffers[a].bytes > body_->buffers[b].bytes;
   });
   std::string table = absl::StrFormat(
-      "%d bytes, %d operations, %d rows at a time\n%12s %12s  %s\n", bytes_,
-      static_cast<int64_t>(ops_.size()), rows_, "bytes", "offset",
-      "operations  buffer");
+      "%d bytes, %d operations, %d rows at a time\n%12s %12s  %s\n",
+      body_->bytes, static_cast<int64_t>(body_->ops.size()), body_->rows,
+      "bytes", "offset", "operations  buffer");
   for (int index : order) {
-    const PlannedBuffer& buffer = buffers_[index];
+    const PlannedBuffer& buffer = body_->buffers[index];
     absl::StrAppendFormat(&table, "%12d %12d  %4d-%-4d   %s\n", buffer.bytes,
                           buffer.offset, buffer.first, buffer.last,
                           buffer.name);

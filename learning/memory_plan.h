@@ -9,7 +9,9 @@
 #define SHOAL_LEARNING_MEMORY_PLAN_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -78,7 +80,7 @@ struct PlannedOp {
   int scratch = -1;
 };
 
-// A value type.
+// An immutable value; copies share what they hold.
 class MemoryPlan {
  public:
   // INVALID_ARGUMENT when an option is out of range.
@@ -98,61 +100,74 @@ class MemoryPlan {
   // parameters stay outside the block.
   static MemoryPlan ForPrediction(const Model& model, int64_t rows);
 
-  int64_t bytes() const { return bytes_; }
+  int64_t bytes() const { return body_->bytes; }
   // Examples that fit at once.
-  int64_t rows() const { return rows_; }
-  int64_t batch_rows() const { return options_.batch_rows; }
-  const PlanOptions& options() const { return options_; }
-  PassKind pass_kind() const;
-  bool has_gradient_buffer() const { return gradient_buffer_ >= 0; }
+  int64_t rows() const { return body_->rows; }
+  int64_t batch_rows() const { return body_->options.batch_rows; }
+  const PlanOptions& options() const { return body_->options; }
+  PassKind pass_kind() const { return body_->pass_kind(); }
+  bool has_gradient_buffer() const { return body_->gradient_buffer >= 0; }
   // Per node of the model: whether this plan trains it.
-  const std::vector<bool>& trained() const { return trained_; }
+  const std::vector<bool>& trained() const { return body_->trained; }
   // Values of the trained layers, and where each node's start among them.
-  int64_t num_trained_values() const { return num_trained_values_; }
+  int64_t num_trained_values() const { return body_->num_trained_values; }
   const std::vector<int64_t>& trained_offsets() const {
-    return trained_offsets_;
+    return body_->trained_offsets;
   }
   // Sentences such as "recomputes activations (about a third slower)".
-  const std::vector<std::string>& given_up() const { return given_up_; }
+  const std::vector<std::string>& given_up() const { return body_->given_up; }
   // A table of buffers, largest first.
   std::string ToString() const;
 
-  const std::vector<PlannedBuffer>& buffers() const { return buffers_; }
-  const std::vector<PlannedOp>& ops() const { return ops_; }
+  const std::vector<PlannedBuffer>& buffers() const { return body_->buffers; }
+  const std::vector<PlannedOp>& ops() const { return body_->ops; }
   // Indices into buffers(); -1: not in this plan. The batch's features may
   // also lie elsewhere: buffer `features` is then unused.
-  int features_buffer() const { return features_buffer_; }
-  int labels_buffer() const { return labels_buffer_; }
-  int targets_buffer() const { return targets_buffer_; }
-  int output_buffer() const { return output_buffer_; }  // of the last layer
-  int target_input_buffer() const { return target_input_buffer_; }
-  int parameters_buffer() const { return parameters_buffer_; }
-  int gradient_buffer() const { return gradient_buffer_; }
-  int optimizer_buffer(int index) const { return optimizer_buffers_[index]; }
-  int sink_scratch_buffer() const { return sink_scratch_buffer_; }
+  int features_buffer() const { return body_->features_buffer; }
+  int labels_buffer() const { return body_->labels_buffer; }
+  int targets_buffer() const { return body_->targets_buffer; }
+  int output_buffer() const {
+    return body_->output_buffer;
+  }  // of the last layer
+  int target_input_buffer() const { return body_->target_input_buffer; }
+  int parameters_buffer() const { return body_->parameters_buffer; }
+  int gradient_buffer() const { return body_->gradient_buffer; }
+  int optimizer_buffer(int index) const {
+    return body_->optimizer_buffers[index];
+  }
+  int sink_scratch_buffer() const { return body_->sink_scratch_buffer; }
 
  private:
   friend class PlanBuilder;
 
-  PlanOptions options_;
-  bool training_ = false;
-  int64_t rows_ = 0;
-  int64_t bytes_ = 0;
-  std::vector<PlannedBuffer> buffers_;
-  std::vector<PlannedOp> ops_;
-  std::vector<bool> trained_;
-  std::vector<int64_t> trained_offsets_;
-  int64_t num_trained_values_ = 0;
-  std::vector<std::string> given_up_;
-  int features_buffer_ = -1;
-  int labels_buffer_ = -1;
-  int targets_buffer_ = -1;
-  int output_buffer_ = -1;
-  int target_input_buffer_ = -1;
-  int parameters_buffer_ = -1;
-  int gradient_buffer_ = -1;
-  std::vector<int> optimizer_buffers_;
-  int sink_scratch_buffer_ = -1;
+  struct Body {
+    PassKind pass_kind() const;
+
+    PlanOptions options;
+    bool training = false;
+    int64_t rows = 0;
+    int64_t bytes = 0;
+    std::vector<PlannedBuffer> buffers;
+    std::vector<PlannedOp> ops;
+    std::vector<bool> trained;
+    std::vector<int64_t> trained_offsets;
+    int64_t num_trained_values = 0;
+    std::vector<std::string> given_up;
+    int features_buffer = -1;
+    int labels_buffer = -1;
+    int targets_buffer = -1;
+    int output_buffer = -1;
+    int target_input_buffer = -1;
+    int parameters_buffer = -1;
+    int gradient_buffer = -1;
+    std::vector<int> optimizer_buffers;
+    int sink_scratch_buffer = -1;
+  };
+
+  explicit MemoryPlan(Body body)
+      : body_(std::make_shared<const Body>(std::move(body))) {}
+
+  std::shared_ptr<const Body> body_;
 };
 
 }  // namespace shoal::learning

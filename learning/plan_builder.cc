@@ -18,11 +18,11 @@ constexpr int64_t kFloat = sizeof(float);
 PlanBuilder::PlanBuilder(const Model& model, const PlanOptions& options,
                          bool training, int64_t rows)
     : model_(model), nodes_(model.nodes()), rows_(rows) {
-  plan_.options_ = options;
-  plan_.training_ = training;
-  plan_.rows_ = rows;
-  plan_.trained_.assign(nodes_.size(), false);
-  plan_.trained_offsets_.assign(nodes_.size(), 0);
+  plan_.options = options;
+  plan_.training = training;
+  plan_.rows = rows;
+  plan_.trained.assign(nodes_.size(), false);
+  plan_.trained_offsets.assign(nodes_.size(), 0);
   const size_t num_values = model.value_sizes().size();
   producer_.assign(num_values, -1);
   num_consumers_.assign(num_values, 0);
@@ -51,8 +51,8 @@ int PlanBuilder::NewBuffer(absl::string_view node, absl::string_view what,
       (num_bytes + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
   buffer.first = std::numeric_limits<int>::max();
   buffer.last = -1;
-  plan_.buffers_.push_back(std::move(buffer));
-  return static_cast<int>(plan_.buffers_.size()) - 1;
+  plan_.buffers.push_back(std::move(buffer));
+  return static_cast<int>(plan_.buffers.size()) - 1;
 }
 
 int PlanBuilder::NewFloats(absl::string_view node, absl::string_view what,
@@ -61,29 +61,29 @@ int PlanBuilder::NewFloats(absl::string_view node, absl::string_view what,
 }
 
 void PlanBuilder::Push(PlannedOp op) {
-  const int now = static_cast<int>(plan_.ops_.size());
+  const int now = static_cast<int>(plan_.ops.size());
   for (int index : {op.input, op.other_input, op.output, op.output_gradient,
                     op.input_gradient, op.saved, op.scratch}) {
     if (index < 0) continue;
-    PlannedBuffer& buffer = plan_.buffers_[index];
+    PlannedBuffer& buffer = plan_.buffers[index];
     buffer.first = std::min(buffer.first, now);
     buffer.last = std::max(buffer.last, now);
   }
-  plan_.ops_.push_back(op);
+  plan_.ops.push_back(op);
 }
 
 void PlanBuilder::ChooseTrainedLayers() {
-  int left = plan_.options_.last_layers > 0 ? plan_.options_.last_layers
-                                            : std::numeric_limits<int>::max();
+  int left = plan_.options.last_layers > 0 ? plan_.options.last_layers
+                                           : std::numeric_limits<int>::max();
   for (size_t i = nodes_.size(); i-- > 0 && left > 0;) {
     if (!nodes_[i].trainable()) continue;
-    plan_.trained_[i] = true;
+    plan_.trained[i] = true;
     --left;
   }
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    plan_.trained_offsets_[i] = plan_.num_trained_values_;
-    if (!plan_.trained_[i]) continue;
-    plan_.num_trained_values_ += nodes_[i].layer->num_parameters();
+    plan_.trained_offsets[i] = plan_.num_trained_values;
+    if (!plan_.trained[i]) continue;
+    plan_.num_trained_values += nodes_[i].layer->num_parameters();
   }
 }
 
@@ -91,7 +91,7 @@ void PlanBuilder::FindGradients() {
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
     needs_gradient_[node.output] =
-        plan_.trained_[i] || needs_gradient_[node.input] ||
+        plan_.trained[i] || needs_gradient_[node.input] ||
         (node.other_input >= 0 && needs_gradient_[node.other_input]);
   }
 }
@@ -141,8 +141,8 @@ void PlanBuilder::FindInPlace() {
                   static_cast<int>(i)) != segment_begin_.end() ||
         std::find(segment_begin_.begin(), segment_begin_.end(), producer + 1) !=
             segment_begin_.end();
-    if (plan_.training_ && (boundary || memory.backward_reads_input ||
-                            MemoryOf(nodes_[producer]).backward_reads_output)) {
+    if (plan_.training && (boundary || memory.backward_reads_input ||
+                           MemoryOf(nodes_[producer]).backward_reads_output)) {
       continue;
     }
     in_place_[i] = true;
@@ -150,34 +150,33 @@ void PlanBuilder::FindInPlace() {
 }
 
 void PlanBuilder::AddBatchBuffers() {
-  plan_.features_buffer_ =
+  plan_.features_buffer =
       NewFloats("batch", "features", rows_ * model_.value_sizes()[0]);
-  value_buffer_[0] = plan_.features_buffer_;
-  plan_.labels_buffer_ =
+  value_buffer_[0] = plan_.features_buffer;
+  plan_.labels_buffer =
       NewFloats("batch", "labels", rows_ * model_.labels_per_example());
-  plan_.targets_buffer_ =
+  plan_.targets_buffer =
       NewFloats("batch", "targets", rows_ * model_.targets_per_example());
 }
 
 void PlanBuilder::AddTrainingBuffers() {
-  const PlanOptions& options = plan_.options_;
-  plan_.parameters_buffer_ = NewFloats("", "parameters", model_.num_values());
+  const PlanOptions& options = plan_.options;
+  plan_.parameters_buffer = NewFloats("", "parameters", model_.num_values());
   for (int i = 0; i < options.optimizer_vectors; ++i) {
-    plan_.optimizer_buffers_.push_back(NewFloats(
-        "optimizer", i == 0 ? "first" : "second", plan_.num_trained_values_));
+    plan_.optimizer_buffers.push_back(NewFloats(
+        "optimizer", i == 0 ? "first" : "second", plan_.num_trained_values));
   }
   const bool buffered =
       !options.fused || options.whole_gradient || rows_ < options.batch_rows;
   if (buffered) {
-    plan_.gradient_buffer_ =
-        NewFloats("", "gradient", plan_.num_trained_values_);
+    plan_.gradient_buffer = NewFloats("", "gradient", plan_.num_trained_values);
   } else if (options.optimizer_vectors == 2) {
     int64_t scratch = 0;
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (!plan_.trained_[i]) continue;
+      if (!plan_.trained[i]) continue;
       scratch = std::max(scratch, nodes_[i].layer->sink_scratch());
     }
-    plan_.sink_scratch_buffer_ = NewFloats("optimizer", "scratch", scratch);
+    plan_.sink_scratch_buffer = NewFloats("optimizer", "scratch", scratch);
   }
 }
 
@@ -202,7 +201,7 @@ void PlanBuilder::ForwardNode(int index, bool repeated) {
                     : NewFloats(node.name, "output",
                                 rows_ * model_.value_sizes()[node.output]);
   }
-  if (plan_.training_) op.saved = NewFloats(node.name, "saved", memory.saved);
+  if (plan_.training) op.saved = NewFloats(node.name, "saved", memory.saved);
   op.scratch = NewFloats(node.name, "scratch", memory.forward_scratch);
   value_buffer_[node.output] = op.output;
   saved_buffer_[index] = op.saved;
@@ -227,7 +226,7 @@ void PlanBuilder::ComputeLoss() {
           ? NewFloats("loss", "gradient", rows_ * model_.value_sizes()[output])
           : op.input;
   gradient_of_[output] = op.output_gradient;
-  if (plan_.options_.distillation) {
+  if (plan_.options.distillation) {
     op.scratch =
         NewFloats("loss", "scratch", rows_ * model_.value_sizes()[output]);
   }
@@ -314,39 +313,39 @@ void PlanBuilder::BackwardSegment(size_t segment) {
 }
 
 MemoryPlan PlanBuilder::Finish() {
-  const int last_op = static_cast<int>(plan_.ops_.size()) - 1;
+  const int last_op = static_cast<int>(plan_.ops.size()) - 1;
   const auto whole_step = [&](int index) {
     if (index < 0) return;
-    plan_.buffers_[index].first = 0;
-    plan_.buffers_[index].last = last_op;
+    plan_.buffers[index].first = 0;
+    plan_.buffers[index].last = last_op;
   };
-  whole_step(plan_.parameters_buffer_);
-  whole_step(plan_.gradient_buffer_);
-  whole_step(plan_.sink_scratch_buffer_);
-  for (int index : plan_.optimizer_buffers_) whole_step(index);
+  whole_step(plan_.parameters_buffer);
+  whole_step(plan_.gradient_buffer);
+  whole_step(plan_.sink_scratch_buffer);
+  for (int index : plan_.optimizer_buffers) whole_step(index);
   // Filled by the caller, before anything else; read until the loss is known,
   // which prediction leaves to its caller.
   int loss = last_op;
   for (int i = 0; i <= last_op; ++i) {
-    if (plan_.ops_[i].kind == PlannedOp::kLoss) loss = i;
+    if (plan_.ops[i].kind == PlannedOp::kLoss) loss = i;
   }
-  plan_.buffers_[plan_.features_buffer_].first = 0;
-  for (int index : {plan_.labels_buffer_, plan_.targets_buffer_}) {
+  plan_.buffers[plan_.features_buffer].first = 0;
+  for (int index : {plan_.labels_buffer, plan_.targets_buffer}) {
     if (index < 0) continue;
-    plan_.buffers_[index].first = 0;
-    plan_.buffers_[index].last = loss;
+    plan_.buffers[index].first = 0;
+    plan_.buffers[index].last = loss;
   }
-  if (!plan_.training_) {
+  if (!plan_.training) {
     // Read by whoever asked.
-    plan_.output_buffer_ = value_buffer_[nodes_.back().output];
-    plan_.buffers_[plan_.output_buffer_].last = last_op;
+    plan_.output_buffer = value_buffer_[nodes_.back().output];
+    plan_.buffers[plan_.output_buffer].last = last_op;
     if (model_.target() == Target::kInput) {
-      plan_.target_input_buffer_ = value_buffer_[model_.target_value()];
-      plan_.buffers_[plan_.target_input_buffer_].last = last_op;
+      plan_.target_input_buffer = value_buffer_[model_.target_value()];
+      plan_.buffers[plan_.target_input_buffer].last = last_op;
     }
   }
-  plan_.bytes_ = PlaceBuffers(plan_.buffers_);
-  return std::move(plan_);
+  plan_.bytes = PlaceBuffers(plan_.buffers);
+  return MemoryPlan(std::move(plan_));
 }
 
 MemoryPlan PlanBuilder::Training(const Model& model, const PlanOptions& options,
@@ -379,7 +378,9 @@ MemoryPlan PlanBuilder::Prediction(const Model& model, int64_t rows) {
 
 void PlanBuilder::SetGivenUp(std::vector<std::string> sentences,
                              MemoryPlan& plan) {
-  plan.given_up_ = std::move(sentences);
+  MemoryPlan::Body body = *plan.body_;
+  body.given_up = std::move(sentences);
+  plan = MemoryPlan(std::move(body));
 }
 
 }  // namespace shoal::learning

@@ -52,7 +52,7 @@ class PlanBuilder {
   const Model& model_;
   const std::vector<Node>& nodes_;
   const int64_t rows_;
-  MemoryPlan plan_;
+  MemoryPlan::Body plan_;
   std::vector<int> producer_;         // per value; -1 for the input
   std::vector<int> num_consumers_;    // per value
   std::vector<bool> needs_gradient_;  // per value

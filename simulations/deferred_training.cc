@@ -27,12 +27,14 @@ struct Computation {
       const learning::Moment&)>
       load;
   learning::Moment moment;
+  int64_t num_examples = 0;  // that were planned for
   int64_t num_steps = 0;
 
   absl::StatusOr<LocalUpdate> Compute() {
     SHOAL_ASSIGN_OR_RETURN(const auto data, load(moment));
     run.private_values = private_values;
     run.own_control = own_control;
+    if (data->num_examples() != num_examples) run.plan.reset();
     SHOAL_ASSIGN_OR_RETURN(
         const auto local, learning::LocalTraining::Create(
                               *model, base, *data, *training, *algorithm, run));
@@ -66,7 +68,8 @@ class DeferredRun final : public client::TrainingRun {
         {order.run.private_values.begin(), order.run.private_values.end()},
         {order.run.own_control.begin(), order.run.own_control.end()},
         options.load,
-        {order.run.round, options.clock->Now() - absl::UnixEpoch()}});
+        {order.run.round, options.clock->Now() - absl::UnixEpoch()},
+        num_examples_});
   }
 
   ~DeferredRun() override { owner_.waiting_ = false; }

@@ -19,6 +19,7 @@
 #include "learning/initial_model.h"
 #include "simulations/arrivals.h"
 #include "simulations/insecure_rng.h"
+#include "simulations/shared_menus.h"
 #include "simulations/shared_models.h"
 
 namespace shoal::simulations {
@@ -133,6 +134,7 @@ class Federation {
       coordinator::MakeMemorySpool(kSpoolBytes);
   std::unique_ptr<coordinator::RoundEngine> engine_;
   std::unique_ptr<SharedModels> models_;
+  SharedMenus menus_;
   std::unique_ptr<TrainingPool> pool_;
   DeviceSite site_;
 
@@ -159,6 +161,7 @@ void Federation::MakeSite() {
   site_.seed = options_.seed;
   site_.engine = engine_.get();
   site_.models = models_.get();
+  site_.menus = &menus_;
   site_.pool = pool_.get();
   site_.log = options_.run_log;
   site_.straggler = options_.straggler;

@@ -202,6 +202,7 @@ client::SessionRunOptions SimulatedDevice::SessionOptions() {
   options.limits = budgets_ != nullptr ? budgets_->limits.get() : nullptr;
   options.clock = &clock_;
   options.backend = &training_;
+  options.menus = site_.menus;
   options.permission = [this] {
     return clock_.Now() < until_ ? client::Permission::kGoOn
                                  : client::Permission::kStop;

@@ -37,6 +37,7 @@ struct DeviceSite {
   uint64_t seed = 0;
   coordinator::RoundEngine* engine = nullptr;
   SharedModels* models = nullptr;
+  client::MenuSource* menus = nullptr;
   TrainingPool* pool = nullptr;
   RunLog* log = nullptr;  // may be null
   StragglerRule straggler = {};  // empty: nobody is one

@@ -78,6 +78,7 @@ class Entries {
                                   option_.block_bytes, plan_.algorithm);
     if (!memory.ok()) return;
     entry.block_bytes = memory->bytes();
+    entry.memory.emplace(model_, *memory);
     entry.cost = CostOfEpoch(*memory, entry.training);
     // Training takes long enough for the connection to be closed.
     entry.cost.upload.connections = 1;

@@ -45,6 +45,8 @@ struct MenuEntry {
   size_t model = 0;  // into the models
   learning::TrainingOptions training;
   int64_t block_bytes = 0;  // that training takes
+  // Absent: somebody else plans the memory.
+  std::optional<learning::LocalPlan> memory;
   PlanCost cost;
   // What it is less than the plan, and what its memory plan gives up: "1 of 3
   // epochs, to fit into memory takes a batch of 20 in parts of 5"; empty: it is

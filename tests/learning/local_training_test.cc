@@ -72,6 +72,22 @@ TEST_F(LocalTrainingTest, StepsAmountToTheBlockingCall) {
   EXPECT_TRUE(update.complete);
 }
 
+TEST_F(LocalTrainingTest, PlanThatIsKnownIsNotMadeAgain) {
+  LocalRun run;
+  run.seed = 7;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const LocalUpdate expected,
+                             ComputeLocalUpdate(*model_, base_, *data_,
+                                                training_, FedAvgLocal{}, run));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const MemoryPlan memory,
+      PlanLocalUpdate(*model_, training_, kExamples, std::nullopt));
+  run.plan.emplace(*model_, memory);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const LocalUpdate update,
+                             ComputeLocalUpdate(*model_, base_, *data_,
+                                                training_, FedAvgLocal{}, run));
+  EXPECT_EQ(update.delta, expected.delta);
+}
+
 TEST_F(LocalTrainingTest, TwoTrainingsTakeTurnsWithoutNoticing) {
   const auto first = Begin();
   const auto second = Begin();
