@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -151,11 +153,35 @@ class Stopwatch {
   const double processor_start_ = ProcessorSeconds();
 };
 
+// Made once for all devices with as many examples, as in the simulator.
+class Plans {
+ public:
+  Plans(const learning::Model& model, const learning::TrainingOptions& training)
+      : model_(model), training_(training) {}
+
+  const learning::LocalPlan& Of(int64_t num_examples) {
+    const auto found = plans_.find(num_examples);
+    if (found != plans_.end()) return found->second;
+    auto memory = learning::PlanLocalUpdate(model_, training_, num_examples,
+                                            std::nullopt);
+    SHOAL_CHECK(memory.ok());
+    return plans_
+        .emplace(num_examples, learning::LocalPlan(model_, *std::move(memory)))
+        .first->second;
+  }
+
+ private:
+  const learning::Model& model_;
+  const learning::TrainingOptions& training_;
+  std::map<int64_t, learning::LocalPlan> plans_;
+};
+
 // The same local updates and their mean, and nothing else; on one thread.
 Spent SpendBare(const Workload& workload, const learning::Model& model,
                 const std::vector<UserData>& users, int64_t rounds) {
   const configuration::Task task = TaskOf(workload, rounds);
   learning::ParameterVector current = workload.initial;
+  Plans plans(model, task.training);
   const Stopwatch watch;
   std::vector<double> sum(current.size());
   for (int64_t round = 0; round < rounds; ++round) {
@@ -163,7 +189,8 @@ Spent SpendBare(const Workload& workload, const learning::Model& model,
     double weight = 0;
     for (const int64_t user : workload.rounds[round % workload.rounds.size()]) {
       const auto update = learning::ComputeLocalUpdate(
-          model, current, users[user], task.training, task.algorithm, {});
+          model, current, users[user], task.training, task.algorithm,
+          {.plan = plans.Of(users[user].num_examples())});
       SHOAL_CHECK(update.ok());
       const auto examples = static_cast<double>(update->num_examples);
       weight += examples;

@@ -1,7 +1,9 @@
 #include "coordinator/store/memory_devices.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/round_store.h"
@@ -13,6 +15,8 @@ namespace {
 TokenKeyRow CopyOf(const TokenKeyRow& row) {
   return {row.id, row.key.Copy(), row.created};
 }
+
+bool ById(const DeviceRow& a, const DeviceRow& b) { return a.id < b.id; }
 
 }  // namespace
 
@@ -60,17 +64,18 @@ absl::StatusOr<DeviceRow> MemoryDevices::FindDevice(
       matches.push_back(device);
     }
   }
+  absl::c_sort(matches, ById);
   return PickDevice(text, std::move(matches));
 }
 
 std::vector<DeviceRow> MemoryDevices::ListDevices(
     int limit, const std::string& after_id) const {
   std::vector<DeviceRow> rows;
-  for (auto device = devices_.upper_bound(after_id);
-       device != devices_.end() && static_cast<int>(rows.size()) < limit;
-       ++device) {
-    rows.push_back(device->second);
+  for (const auto& [id, device] : devices_) {
+    if (id > after_id) rows.push_back(device);
   }
+  absl::c_sort(rows, ById);
+  if (static_cast<int>(rows.size()) > limit) rows.resize(std::max(limit, 0));
   return rows;
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -50,11 +51,13 @@ class MemoryDevices {
  private:
   struct Population {
     int64_t committed_rounds = 0;
-    std::map<std::string, int64_t> last_contributions;  // by device id
+    absl::flat_hash_map<std::string, int64_t> last_contributions;  // by id
   };
 
-  std::map<std::string, DeviceRow> devices_;  // by id
-  std::set<Digest> forgotten_;                // fingerprints
+  // By id. Every check-in looks one up; lists, which people ask for, are sorted
+  // when they are made.
+  absl::flat_hash_map<std::string, DeviceRow> devices_;
+  std::set<Digest> forgotten_;  // fingerprints
   std::map<std::string, Population> populations_;
   std::map<Digest, InvitationRow> invitations_;
   std::set<std::pair<Digest, std::string>> invitation_uses_;  // by device id
