@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <zlib.h>
 
 #include <utility>
@@ -61,26 +62,13 @@ Digest Sha256(absl::string_view data) {
   return digest;
 }
 
-// RFC 2104, section 2. OpenSSL's own looks methods up by their names for every
-// message, which takes longer than the message.
 Digest HmacSha256(absl::string_view key, absl::string_view data) {
-  constexpr size_t kBlock = 64;
-  if (key.size() > kBlock) return HmacSha256(Sha256(key).AsBytes(), data);
-  std::string inner;
-  inner.reserve(kBlock + data.size());
-  inner.assign(kBlock, '\x36');
-  std::string outer;
-  outer.reserve(kBlock + Digest::kSize);
-  outer.assign(kBlock, '\x5c');
-  for (size_t i = 0; i < key.size(); ++i) {
-    inner[i] = static_cast<char>(inner[i] ^ key[i]);
-    outer[i] = static_cast<char>(outer[i] ^ key[i]);
-  }
-  absl::StrAppend(&inner, data);
-  absl::StrAppend(&outer, Sha256(inner).AsBytes());
-  const Digest digest = Sha256(outer);
-  OPENSSL_cleanse(inner.data(), kBlock);
-  OPENSSL_cleanse(outer.data(), kBlock);
+  Digest digest;
+  unsigned int size = 0;
+  SHOAL_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                   reinterpret_cast<const unsigned char*>(data.data()),
+                   data.size(), digest.bytes.data(), &size) != nullptr);
+  SHOAL_CHECK(size == Digest::kSize);
   return digest;
 }
 

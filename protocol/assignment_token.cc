@@ -23,8 +23,8 @@ absl::Status Invalid() {
                       "the assignment token was not issued by this deployment");
 }
 
-Digest Mac(const TokenKey& key, absl::string_view signed_part) {
-  return HmacSha256(key.key.Reveal(), absl::StrCat(kPurpose, signed_part));
+Digest Mac(const HmacKey& key, absl::string_view signed_part) {
+  return key.Of(absl::StrCat(kPurpose, signed_part));
 }
 
 absl::StatusOr<TokenClaims> ParseClaims(ByteReader reader) {
@@ -43,12 +43,15 @@ absl::StatusOr<TokenClaims> ParseClaims(ByteReader reader) {
 
 }  // namespace
 
-TokenSigner::TokenSigner(std::vector<TokenKey> keys) : keys_(std::move(keys)) {
-  SHOAL_CHECK(!keys_.empty());
+TokenSigner::TokenSigner(const std::vector<TokenKey>& keys) {
+  SHOAL_CHECK(!keys.empty());
+  for (const TokenKey& key : keys) {
+    keys_.push_back({key.id, HmacKey(key.key.Reveal())});
+  }
 }
 
 std::string TokenSigner::Sign(const TokenClaims& claims) const {
-  const TokenKey& key = keys_.back();
+  const Key& key = keys_.back();
   std::string token(1, kVersion);
   AppendU64(token, static_cast<uint64_t>(key.id));
   AppendU64(token, static_cast<uint64_t>(claims.round_id));
@@ -56,7 +59,7 @@ std::string TokenSigner::Sign(const TokenClaims& claims) const {
   absl::StrAppend(&token, claims.base_model.AsBytes());
   AppendSized(token, claims.task);
   AppendSized(token, claims.device_id);
-  absl::StrAppend(&token, Mac(key, token).AsBytes());
+  absl::StrAppend(&token, Mac(key.hmac, token).AsBytes());
   SHOAL_CHECK(token.size() <= kMaxTokenBytes);
   return token;
 }
@@ -72,9 +75,9 @@ absl::StatusOr<TokenClaims> TokenSigner::Verify(absl::string_view token) const {
   const absl::string_view version = reader.Bytes(1);
   const int64_t key_id = static_cast<int64_t>(reader.U64());
   if (!reader.ok() || version[0] != kVersion) return Invalid();
-  for (const TokenKey& key : keys_) {
+  for (const Key& key : keys_) {
     if (key.id != key_id) continue;
-    if (!ConstantTimeEquals(Mac(key, signed_part).AsBytes(), mac)) {
+    if (!ConstantTimeEquals(Mac(key.hmac, signed_part).AsBytes(), mac)) {
       return Invalid();
     }
     return ParseClaims(reader);

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/digest.h"
+#include "base/hmac_key.h"
 #include "base/secret.h"
 
 namespace shoal::protocol {
@@ -35,7 +36,7 @@ struct TokenKey {
 class TokenSigner {
  public:
   // REQUIRES: at least one key; the last one signs.
-  explicit TokenSigner(std::vector<TokenKey> keys);
+  explicit TokenSigner(const std::vector<TokenKey>& keys);
 
   // REQUIRES: task and device together have at most 400 bytes.
   std::string Sign(const TokenClaims& claims) const;
@@ -46,7 +47,11 @@ class TokenSigner {
   absl::StatusOr<TokenClaims> Verify(absl::string_view token) const;
 
  private:
-  std::vector<TokenKey> keys_;
+  struct Key {
+    int64_t id;
+    HmacKey hmac;
+  };
+  std::vector<Key> keys_;
 };
 
 }  // namespace shoal::protocol

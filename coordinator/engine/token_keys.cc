@@ -59,7 +59,7 @@ absl::StatusOr<absl::Time> RenewTokenKeys(EngineCore& core, absl::Time now) {
   for (size_t i = keep; i < rows.size(); ++i) {
     keys.push_back({rows[i].id, std::move(rows[i].key)});
   }
-  auto signer = std::make_shared<protocol::TokenSigner>(std::move(keys));
+  auto signer = std::make_shared<protocol::TokenSigner>(keys);
   MutexLock lock(core.mutex);
   core.signer = std::move(signer);
   return next;

@@ -38,7 +38,7 @@ T Value(absl::StatusOr<T> value) {
 TokenSigner Signer() {
   std::vector<protocol::TokenKey> keys;
   keys.push_back({1, Secret(std::string(32, 'k'))});
-  return TokenSigner(std::move(keys));
+  return TokenSigner(keys);
 }
 
 // The message is accepted or refused; accepted, it survives another trip.

@@ -19,7 +19,7 @@ TokenKey Key(int64_t id, char fill) {
 TokenSigner SignerWith(TokenKey key) {
   std::vector<TokenKey> keys;
   keys.push_back(std::move(key));
-  return TokenSigner(std::move(keys));
+  return TokenSigner(keys);
 }
 
 TokenClaims Claims() {
