@@ -130,7 +130,9 @@ class DeferredRun final : public client::TrainingRun {
       return handle_.Await();
     };
     if (options_.log == nullptr) return result();
-    return options_.log->Training(options_.device, result);
+    auto update = options_.log->Training(options_.device, result);
+    owner_.in_log_ = options_.log->last_training();
+    return update;
   }
 
  private:
@@ -187,6 +189,7 @@ absl::StatusOr<std::unique_ptr<client::TrainingRun>> DeferredTraining::Begin(
     const TrainingOrder& order) {
   began_ = options_.clock->Now();
   flops_before_ = flops_;
+  in_log_ = 0;
   return std::make_unique<DeferredRun>(*this, options_, order);
 }
 

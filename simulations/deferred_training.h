@@ -63,6 +63,10 @@ class DeferredTraining final : public client::TrainingBackend {
   double flops() const { return flops_; }
   // Of the last training, or of the one that is waiting.
   double last_flops() const { return flops_ - flops_before_; }
+  // In the log, of the last training whose result was asked for; 0: none was
+  // since the last Begin or Forget.
+  int64_t in_log() const { return in_log_; }
+  void Forget() { in_log_ = 0; }
   // The last training has come no further than that part of it.
   void CutShort(double part) {
     flops_ = flops_before_ + part * (flops_ - flops_before_);
@@ -72,6 +76,7 @@ class DeferredTraining final : public client::TrainingBackend {
   friend class DeferredRun;
   const DeferredTrainingOptions options_;
   bool waiting_ = false;
+  int64_t in_log_ = 0;
   absl::Time began_;
   double flops_ = 0;
   double flops_before_ = 0;  // the last training

@@ -39,6 +39,13 @@ int KeptRounds(const FederationOptions& options) {
          (asynchronous.has_value() ? asynchronous->max_staleness : 0);
 }
 
+// Versions of the model from which updates are trained that may still be
+// counted, when a round has just been committed.
+int NumLiveModels(const FederationOptions& options) {
+  const auto& asynchronous = options.task.round.asynchronous;
+  return asynchronous.has_value() ? asynchronous->max_staleness + 1 : 1;
+}
+
 // A device may go on. Devices change their plans: an event that is not the
 // newest of its device is passed over.
 struct Event {
@@ -278,9 +285,6 @@ absl::Status Federation::OnRoundOver(const RoundRow& row) {
       SHOAL_RETURN_IF_ERROR(seat->second.device->SetValues(bytes));
     }
   }
-  // What asynchronous rounds go on with, updates on their way and the models
-  // that they are trained from, is in no checkpoint: such a run begins anew.
-  if (row.asynchronous) return absl::OkStatus();
   return options_.run_log->IsDue() ? Save(row) : absl::OkStatus();
 }
 
@@ -288,15 +292,23 @@ absl::Status Federation::Save(const RoundRow& row) {
   Checkpoint checkpoint;
   checkpoint.round = row.number;
   checkpoint.trainings = Trainings();
-  SHOAL_ASSIGN_OR_RETURN(const SharedModel model,
-                         models_->Get(row.committed_model));
-  checkpoint.model = *model.bytes;
+  SHOAL_ASSIGN_OR_RETURN(const auto models,
+                         store_->ListModels(row.task, NumLiveModels(options_)));
+  for (const coordinator::ModelRow& model : models) {
+    SHOAL_ASSIGN_OR_RETURN(
+        checkpoint.models.emplace_back(),
+        store_->ReadModel(model.digest, 0, model.num_bytes));
+  }
   SHOAL_ASSIGN_OR_RETURN(checkpoint.optimizer_state,
                          store_->GetOptimizerState(row.task));
   for (auto& [index, seat] : seats_) {
     if (seat.device == nullptr) continue;
     std::string values = seat.device->Values();
     if (!values.empty()) checkpoint.device_values[index] = std::move(values);
+    const int64_t unsettled = seat.device->unsettled();
+    if (row.asynchronous && unsettled > 0) {
+      checkpoint.unsettled.insert(unsettled);
+    }
   }
   return options_.run_log->Save(checkpoint);
 }
@@ -331,6 +343,13 @@ absl::Status Federation::GoOn(int64_t index) {
   }
   SimulatedDevice& device = *seat.device;
   if (device.is_idle()) {
+    // A session that the log's end has interrupted began with the values that
+    // the device had then.
+    if (RunLog* log = options_.run_log; log != nullptr && log->is_replaying()) {
+      if (const std::string* values = log->ValuesOf(index); values != nullptr) {
+        SHOAL_RETURN_IF_ERROR(device.SetValues(*values));
+      }
+    }
     SHOAL_RETURN_IF_ERROR(device.Begin(now_));
     busy_.insert(index);
   }

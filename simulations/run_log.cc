@@ -118,13 +118,16 @@ std::string RunLog::Encode(const Checkpoint& checkpoint, int64_t journal_bytes,
   AppendF64(out, absl::ToDoubleSeconds(checkpoint.trainings.busy));
   AppendF64(out, absl::ToDoubleSeconds(checkpoint.trainings.longest));
   AppendF64(out, absl::ToDoubleSeconds(checkpoint.trainings.bound));
-  AppendSized(out, checkpoint.model);
+  AppendU64(out, checkpoint.models.size());
+  for (const std::string& model : checkpoint.models) AppendSized(out, model);
   AppendSized(out, checkpoint.optimizer_state);
   AppendU64(out, checkpoint.device_values.size());
   for (const auto& [device, values] : checkpoint.device_values) {
     AppendU64(out, device);
     AppendSized(out, values);
   }
+  AppendU64(out, checkpoint.unsettled.size());
+  for (const int64_t training : checkpoint.unsettled) AppendU64(out, training);
   return out;
 }
 
@@ -147,16 +150,24 @@ absl::StatusOr<int64_t> RunLog::Decode(ByteReader& in) {
   known_.trainings.busy = absl::Seconds(in.F64());
   known_.trainings.longest = absl::Seconds(in.F64());
   known_.trainings.bound = absl::Seconds(in.F64());
-  known_.model = std::string(in.Sized());
+  const uint64_t num_models = in.U64();
+  for (uint64_t i = 0; i < num_models && in.ok(); ++i) {
+    const std::string& model =
+        known_.models.emplace_back(std::string(in.Sized()));
+    models_[Sha256(model)] = model;
+  }
   known_.optimizer_state = std::string(in.Sized());
   const uint64_t num_devices = in.U64();
   for (uint64_t i = 0; i < num_devices && in.ok(); ++i) {
     const auto device = static_cast<int64_t>(in.U64());
     known_.device_values[device] = std::string(in.Sized());
   }
+  const uint64_t num_unsettled = in.U64();
+  for (uint64_t i = 0; i < num_unsettled && in.ok(); ++i) {
+    known_.unsettled.insert(static_cast<int64_t>(in.U64()));
+  }
   if (!in.ok()) return Damaged();
   has_device_values_ = known_.round > 0;
-  models_[Sha256(known_.model)] = known_.model;
   return journal_bytes;
 }
 
@@ -225,17 +236,26 @@ std::optional<std::map<int64_t, std::string>> RunLog::TakeDeviceValues() {
   return std::move(known_.device_values);
 }
 
+const std::string* RunLog::ValuesOf(int64_t device) const {
+  const auto found = known_.device_values.find(device);
+  return found == known_.device_values.end() ? nullptr : &found->second;
+}
+
+absl::Status RunLog::Misfit(char kind, int64_t id) {
+  status_.Update(absl::DataLossError(absl::StrCat(
+      JournalPath(), ": does not fit this run: expected '",
+      std::string(1, kind), "' of ", id,
+      " next; were the data changed since it was begun? Begin it anew")));
+  return status_;
+}
+
 // The rest of the next record. REQUIRES: is_replaying().
 absl::StatusOr<std::string> RunLog::Next(char kind, int64_t id) {
   std::string record = std::move(records_.front());
   records_.pop_front();
   const std::string head = Head(kind, id);
   if (record.compare(0, head.size(), head) != 0) {
-    status_.Update(absl::DataLossError(absl::StrCat(
-        JournalPath(), ": does not fit this run: expected '",
-        std::string(1, kind), "' of ", id,
-        " next; were the data changed since it was begun? Begin it anew")));
-    return status_;
+    return Misfit(kind, id);
   }
   return record.substr(head.size());
 }
@@ -243,12 +263,19 @@ absl::StatusOr<std::string> RunLog::Next(char kind, int64_t id) {
 absl::StatusOr<LocalUpdate> RunLog::Training(
     int64_t device,
     const std::function<absl::StatusOr<LocalUpdate>()>& compute) {
+  ++last_training_;
   if (is_replaying()) {
     SHOAL_ASSIGN_OR_RETURN(const std::string record, Next(kTraining, device));
     ByteReader in(record);
     SHOAL_RETURN_IF_ERROR(ReadStatus(in));
     LocalUpdate update = ReadFacts(in);
-    SetNorm(in.F64(), update.delta);
+    const double norm = in.F64();
+    if (!known_.unsettled.contains(last_training_)) {
+      SetNorm(norm, update.delta);
+      return update;
+    }
+    SHOAL_ASSIGN_OR_RETURN(update, compute());
+    if (NormOf(update.delta) != norm) return Misfit(kTraining, device);
     return update;
   }
   absl::StatusOr<LocalUpdate> update = compute();

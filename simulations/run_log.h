@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,11 +41,15 @@ namespace shoal::simulations {
 // been committed.
 struct Checkpoint {
   int64_t round = 0;  // committed
-  std::string model;  // serialised
+  // That devices may still train or be training, serialised; the newest first.
+  std::vector<std::string> models;
   std::string optimizer_state;
   TrainingPool::Totals trainings;  // from the run's beginning on
   // What devices keep to themselves, as SimulatedDevice::SaveValues has it.
   std::map<int64_t, std::string> device_values;
+  // Trainings, as last_training() names them, whose updates are not in the sum
+  // of any round yet, but may come into one.
+  std::set<int64_t> unsettled;
 };
 
 // Thread-compatible: used by the simulation's thread alone.
@@ -93,9 +98,14 @@ class RunLog {
     return known_.trainings;
   }
 
-  // What devices kept to themselves when the log ended: once, as soon as
-  // everything in it was asked for. REQUIRES: called when a round has just been
-  // committed.
+  // The newest that Training() has returned.
+  int64_t last_training() const { return last_training_; }
+
+  // What devices kept to themselves when the log ended: null when it has none
+  // of this device.
+  const std::string* ValuesOf(int64_t device) const;
+  // All of them: once, as soon as everything in the log was asked for.
+  // REQUIRES: called when a round has just been committed.
   std::optional<std::map<int64_t, std::string>> TakeDeviceValues();
 
   // Checkpoints are made so long after one another, and longer where they take
@@ -117,6 +127,7 @@ class RunLog {
   absl::Status Damaged() const;
   absl::Status Load();
   void Add(absl::string_view record);
+  absl::Status Misfit(char kind, int64_t id);
   absl::StatusOr<std::string> Next(char kind, int64_t id);
   std::string ModelLike(const Digest& digest);
   std::string CheckpointPath() const { return folder_ + "/checkpoint"; }
@@ -128,6 +139,7 @@ class RunLog {
   std::deque<std::string> records_;   // still to be asked for
   Checkpoint known_;                  // where the log ends
   bool has_device_values_ = false;
+  int64_t last_training_ = 0;
   absl::Status status_;
   absl::Duration save_interval_ = absl::Seconds(1);
   absl::Duration earlier_;

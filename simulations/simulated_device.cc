@@ -214,6 +214,7 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   SHOAL_CHECK(is_idle());
   clock_.AdvanceTo(now);
   SHOAL_RETURN_IF_ERROR(OpenBudgets());
+  if (!state_.has_pending()) training_.Forget();
   before_ = Now(now);
   until_ = site_.population->AvailableUntil(index_, now);
   dies_ = absl::InfiniteFuture();

@@ -132,6 +132,11 @@ class SimulatedDevice {
   absl::Status SetValues(absl::string_view bytes) {
     return state_.SetValues(site_.task, bytes);
   }
+  // The training in the log whose update is not counted yet, but may be; 0:
+  // there is none.
+  int64_t unsettled() const {
+    return is_idle() && !state_.has_pending() ? 0 : training_.in_log();
+  }
   // All of it; nothing when there is more than a memo holds.
   std::optional<DeviceMemo> Memo() const;
 

@@ -71,6 +71,7 @@ class SimulatedState final : public client::ClientState {
   // The model that the device holds; nothing before the first.
   const std::optional<Digest>& held() const { return held_; }
   void set_held(const std::optional<Digest>& held) { held_ = held; }
+  bool has_pending() const { return has_pending_; }
   // Whether held() is all that is worth keeping.
   bool is_light() const { return !has_private_ && !has_pending_; }
 

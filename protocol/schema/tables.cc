@@ -641,7 +641,7 @@ constexpr Field kFieldTable[] = {
     {"max_bytes", Kind::kUint64, 3, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     // Scenario
     {"task", Kind::kMessage, 1, 107, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
-    {"population", Kind::kMessage, 2, 113, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"population", Kind::kMessage, 2, 114, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"seed", Kind::kUint64, 3, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"simulation", Kind::kMessage, 4, 112, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Simulation
@@ -652,24 +652,37 @@ constexpr Field kFieldTable[] = {
     {"time_limit", Kind::kDuration, 5, -1, 75, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"data_memory", Kind::kUint64, 6, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     {"thin_above", Kind::kUint64, 7, -1, 24, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"stragglers", Kind::kMessage, 8, 113, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"evaluate_training", Kind::kBool, 9, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // Stragglers
+    {"fraction", Kind::kDouble, 1, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
+    {"min_epochs", Kind::kUint32, 2, -1, 22, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"max_epochs", Kind::kUint32, 3, -1, 22, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"drop", Kind::kBool, 4, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // Population
     {"devices", Kind::kUint32, 1, -1, 21, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"data", Kind::kMessage, 2, 84, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"partition", Kind::kMessage, 3, 98, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"devices_model", Kind::kMessage, 4, 114, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"devices_model", Kind::kMessage, 4, 115, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // DevicesModel
-    {"mix", Kind::kMessage, 1, 115, 0, 76, 0, 0, Unit::kNone, 1, 0, 0, 1},
+    {"mix", Kind::kMessage, 1, 116, 0, 76, 0, 0, Unit::kNone, 1, 0, 0, 1},
     // DeviceClass
     {"class", Kind::kText, 1, -1, 0, 0, 2, 0, Unit::kNone, 0, 1, 0, 1},
     {"share", Kind::kDouble, 2, -1, 6, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"memory", Kind::kUint64, 3, -1, 45, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
     {"limits", Kind::kMessage, 4, 68, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"gigaflops", Kind::kDouble, 5, -1, 15, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"network", Kind::kMessage, 6, 116, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
-    {"availability", Kind::kMessage, 7, 120, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"network", Kind::kMessage, 6, 118, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"availability", Kind::kMessage, 7, 122, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"failure_rate", Kind::kDouble, 8, -1, 20, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"energy", Kind::kMessage, 9, 71, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"spread", Kind::kDouble, 10, -1, 77, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"battery", Kind::kMessage, 11, 117, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    // DeviceBattery
+    {"capacity", Kind::kDouble, 1, -1, 65, 0, 0, 0, Unit::kJoules, 0, 1, 0, 0},
+    {"watts_drained", Kind::kDouble, 2, -1, 29, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"watts_charging", Kind::kDouble, 3, -1, 29, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
+    {"plugged_in", Kind::kMessage, 4, 122, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // DeviceNetwork
     {"latency", Kind::kDuration, 1, -1, 73, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     {"down", Kind::kUint64, 2, -1, 33, 0, 0, 0, Unit::kBytes, 0, 1, 0, 0},
@@ -684,9 +697,9 @@ constexpr Field kFieldTable[] = {
     {"path", Kind::kText, 1, -1, 0, 0, 0, 0, Unit::kNone, 0, 1, 0, 1},
     {"repeat", Kind::kDuration, 2, -1, 80, 0, 0, 0, Unit::kNone, 0, 1, 0, 0},
     // AvailabilityModel
-    {"always", Kind::kMessage, 1, 117, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
-    {"diurnal", Kind::kMessage, 2, 118, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
-    {"trace", Kind::kMessage, 3, 119, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"always", Kind::kMessage, 1, 119, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"diurnal", Kind::kMessage, 2, 120, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
+    {"trace", Kind::kMessage, 3, 121, 0, 0, 0, 0, Unit::kNone, 0, 1, 1, 0},
 #endif
 };
 
@@ -804,15 +817,17 @@ constexpr Type kTypeTable[] = {
     {"CoordinatorConfig", "", 372, 12},
     {"CommitPolicy", "", 384, 3},
     {"Scenario", "", 387, 4},
-    {"Simulation", "", 391, 7},
-    {"Population", "", 398, 4},
-    {"DevicesModel", "", 402, 1},
-    {"DeviceClass", "", 403, 10},
-    {"DeviceNetwork", "", 413, 3},
-    {"AlwaysAvailable", "", 416, 0},
-    {"DiurnalAvailability", "", 416, 5},
-    {"TraceAvailability", "", 421, 2},
-    {"AvailabilityModel", "kind", 423, 3},
+    {"Simulation", "", 391, 9},
+    {"Stragglers", "", 400, 4},
+    {"Population", "", 404, 4},
+    {"DevicesModel", "", 408, 1},
+    {"DeviceClass", "", 409, 11},
+    {"DeviceBattery", "", 420, 4},
+    {"DeviceNetwork", "", 424, 3},
+    {"AlwaysAvailable", "", 427, 0},
+    {"DiurnalAvailability", "", 427, 5},
+    {"TraceAvailability", "", 432, 2},
+    {"AvailabilityModel", "kind", 434, 3},
 #endif
 };
 

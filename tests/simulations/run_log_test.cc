@@ -114,6 +114,14 @@ Crowd SlowCrowd(int64_t num_devices) {
   return crowd;
 }
 
+learning::LayerListSpec PrivateFirstLayer() {
+  learning::LayerListSpec list;
+  list.input = {kFeatures};
+  list.layers = {{.kind = learning::DenseSpec{.units = 3}, .is_private = true},
+                 {learning::DenseSpec{.units = 2}}};
+  return list;
+}
+
 TEST_F(RunLogTest, StragglersAndFailingDevices) {
   Crowd crowd = SlowCrowd(40);
   crowd.traits_.failure_rate = 0.1;
@@ -152,11 +160,7 @@ TEST_F(RunLogTest, ControlVariatesOnDevices) {
 TEST_F(RunLogTest, PrivateLayers) {
   const Crowd crowd = SlowCrowd(20);
   FederationOptions options = OptionsFor(crowd, 6, 15);
-  learning::LayerListSpec list;
-  list.input = {kFeatures};
-  list.layers = {{.kind = learning::DenseSpec{.units = 3}, .is_private = true},
-                 {learning::DenseSpec{.units = 2}}};
-  options.task.model.architecture = list;
+  options.task.model.architecture = PrivateFirstLayer();
   ExpectResumes(options);
 }
 
@@ -164,6 +168,28 @@ TEST_F(RunLogTest, ThinnedCheckIns) {
   const Crowd crowd = SlowCrowd(3000);
   FederationOptions options = OptionsFor(crowd, 10, 15);
   options.thin_above = 100;
+  ExpectResumes(options);
+}
+
+// Updates are on their way when a round is committed, trained from several
+// versions of the model.
+TEST_F(RunLogTest, AsynchronousRounds) {
+  Crowd crowd = SlowCrowd(40);
+  crowd.traits_.link.up_bytes_per_second = 200;  // some are sending
+  crowd.traits_.failure_rate = 0.05;
+  FederationOptions options = OptionsFor(crowd, 4, 60);
+  options.task.round.weighting = configuration::Weighting::kUniform;
+  options.task.round.asynchronous = {.concurrency = 15, .max_staleness = 3};
+  ExpectResumes(options);
+}
+
+TEST_F(RunLogTest, AsynchronousRoundsWithPrivateLayers) {
+  Crowd crowd = SlowCrowd(25);
+  crowd.traits_.link.up_bytes_per_second = 200;
+  FederationOptions options = OptionsFor(crowd, 4, 50);
+  options.task.round.weighting = configuration::Weighting::kUniform;
+  options.task.round.asynchronous = {.concurrency = 15, .max_staleness = 5};
+  options.task.model.architecture = PrivateFirstLayer();
   ExpectResumes(options);
 }
 
