@@ -126,15 +126,25 @@ void CheckAlgorithm(const learning::Model& model, const v1::Task& proto,
   Task task;
   task.algorithm = *algorithm;
   task.server_optimizer = FromProto(proto.server_optimizer());
-  task.training = *training;
   task.round = RoundOf(proto);
-  if (const absl::Status rounds = CheckAsynchronous(task); !rounds.ok()) {
-    violations.push_back({"round.asynchronous", std::string(rounds.message())});
-  }
   if (const absl::Status server = CheckServerHalf(task); !server.ok()) {
     violations.push_back(
         {absl::StrCat("algorithm.", name), std::string(server.message())});
   }
+}
+
+// What asynchronous rounds ask of the rest of the task.
+void CheckRounds(const v1::Task& proto,
+                 std::vector<RuleViolation>& violations) {
+  Task task;
+  task.round = RoundOf(proto);
+  const auto training = protocol::FromProto(proto.training());
+  if (training.ok()) task.training = *training;
+  const auto algorithm = protocol::FromProto(proto.algorithm());
+  if (algorithm.ok()) task.algorithm = *algorithm;
+  const absl::Status status = CheckAsynchronous(task);
+  if (status.ok()) return;
+  violations.push_back({"round.asynchronous", std::string(status.message())});
 }
 
 // What only a model made of the definition shows.
@@ -216,6 +226,7 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
   }
   AddBelow("model", protocol::CheckAsAWhole(proto.model()), violations);
   AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
+  CheckRounds(proto, violations);
   const auto spec = protocol::FromProto(proto.model());
   if (spec.ok()) CheckModel(*spec, proto, violations);
   return violations;
