@@ -64,6 +64,18 @@ test('a line is the mean over seeds, and failed rounds cost, too', () => withRun
   assert.ok(line[49][1] > line[48][1]); // 0.1, below
 }));
 
+test('a column may have an x of its own', () => withRuns((folder) => {
+  const drawn = draw(folder, {
+    columns: [{ name: 'a' }, { name: 'a', x: { column: 'round', label: 'rounds', sum: false, scale: 1, to: 200 } }] });
+  assert.equal(drawn.status, 0, drawn.stderr);
+  const svg = drawn.svg();
+  assert.match(svg, />kJ</);
+  assert.match(svg, />rounds</);
+  const right = Number([...svg.matchAll(/<clipPath[^>]*><rect x="(\d+)"/g)][1][1]);
+  const [, path] = [...svg.matchAll(/<path fill="none"[^>]* d="M([^"]*)"/g)][1];
+  assert.equal(Number(path.split(' ')[0]), right + 1.5); // round 1 of 200
+}));
+
 test('the best so far does not fall', () => withRuns((folder) => {
   const drawn = draw(folder, {
     y: { column: 'test_accuracy', label: 'best', best: true, from: 0, to: 1, guide: 0.97 } });
