@@ -23,6 +23,7 @@
 #include "simulations/live/live_options.h"
 #include "simulations/live/live_run.h"
 #include "simulations/live/summary.h"
+#include "simulations/load/load_run.h"
 #include "simulations/mpi/mpi_crew.h"
 #include "simulations/results/built_in_scenarios.h"
 #include "simulations/results/progress.h"
@@ -166,17 +167,48 @@ int RunOne(RunOptions options) {
   return protocol::kExitOk;
 }
 
-CLI::App* AddRun(CLI::App& app, RunOptions& options) {
+// A load test is one process, without virtual time.
+int TestLoad(LoadOptions options) {
+  const std::unique_ptr<Crew> crew = JoinCrew();
+  if (crew != nullptr) {
+    if (!crew->is_first()) return protocol::kExitUsage;
+    return Fail(absl::InvalidArgumentError(
+        "--live: expected to be called without mpirun"));
+  }
+  CatchSignals();
+  std::FILE* const out = options.run.json ? stderr : stdout;
+  ProgressDisplay display(out, Columns(out));
+  const absl::StatusOr<LoadSummary> summary =
+      RunLoad(options, {.display = display,
+                        .interrupted = [] { return interrupted.load(); }});
+  display.Finish();
+  if (!summary.ok()) {
+    PrintError("shoal-sim", summary.status());
+    return protocol::ExitCodeOf(summary.status());
+  }
+  const std::string text = options.run.json ? LoadSummaryJson(*summary)
+                                            : "\n" + LoadSummaryText(*summary);
+  std::fputs(text.c_str(), stdout);
+  if (summary->completed) return protocol::kExitOk;
+  return Fail(absl::CancelledError(
+      "interrupted; the same command goes on with the task"));
+}
+
+CLI::App* AddRun(CLI::App& app, LoadOptions& load) {
+  RunOptions& options = load.run;
   CLI::App* run = app.add_subcommand(
       "run",
       "Runs a scenario in virtual time: the deployed coordinator and device "
-      "sessions over simulated devices.\n"
+      "sessions over simulated devices. With --live its devices put a load on "
+      "a real coordinator instead, in real time.\n"
       "Examples:\n"
       "  shoal-sim run demo\n"
       "  shoal-sim run my_scenario.yaml --out results --threads 2\n"
       "  mpirun -n 8 shoal-sim run my_scenario.yaml --out results\n"
       "  shoal-sim run demo --set training.learning_rate=0.05 --set "
-      "population.devices=200 --seed 3");
+      "population.devices=200 --seed 3\n"
+      "  shoal-sim run demo --live 127.0.0.1:7600 --set "
+      "population.devices=5000");
   run->add_option("SCENARIO", options.scenario,
                   "file, or the name of a built-in scenario")
       ->required();
@@ -198,6 +230,14 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
                   "the next run removes)");
   run->add_flag("--json", options.json,
                 "print the summary as JSON, the progress on standard error");
+  CLI::Option* const live =
+      run->add_option("--live", load.coordinator,
+                      "HOST:PORT of a shoald that runs with --insecure: a load "
+                      "test of it, with load.json in --out");
+  run->add_option("--connections", load.connections,
+                  "with --live: that the devices share (default: 8)")
+      ->check(configuration::WholeNumber(1))
+      ->needs(live);
   return run;
 }
 
@@ -373,7 +413,7 @@ int Main(int argc, char** argv) {
       "shoal-sim");
   app.set_version_flag("--version", "shoal-sim " + LongVersion());
   app.require_subcommand(1);
-  RunOptions run;
+  LoadOptions run;
   const CLI::App* const run_command = AddRun(app, run);
   RunOptions resume;
   const CLI::App* const resume_command = AddResume(app, resume);
@@ -398,7 +438,9 @@ int Main(int argc, char** argv) {
       code.has_value()) {
     return *code;
   }
-  if (run_command->parsed()) return RunOne(run);
+  if (run_command->parsed()) {
+    return run.coordinator.empty() ? RunOne(run.run) : TestLoad(run);
+  }
   if (resume_command->parsed()) return Resume(resume);
   if (sweep_command->parsed()) return Sweep(sweep);
   if (compare_command->parsed()) return Compare(compare);

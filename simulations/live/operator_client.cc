@@ -83,9 +83,10 @@ class RoundWatch final : public OperatorClient::Watch {
 
 class AdminClient final : public OperatorClient {
  public:
-  AdminClient(const std::string& address, const client::ChannelTls& tls)
+  // `tls` null: plaintext.
+  AdminClient(const std::string& address, const client::ChannelTls* tls)
       : address_(address),
-        stub_(v1::Admin::NewStub(client::MakeChannel(address, &tls))) {}
+        stub_(v1::Admin::NewStub(client::MakeChannel(address, tls))) {}
 
   absl::StatusOr<std::string> Invite(int uses, absl::Duration valid_for,
                                      const std::string& label) override {
@@ -109,6 +110,23 @@ class AdminClient final : public OperatorClient {
     request.set_initial_model(initial_model);
     v1::TaskReport report;
     return Call(&v1::Admin::Stub::CreateTask, request, report);
+  }
+
+  absl::StatusOr<TaskRecord> GetTask(const std::string& name) override {
+    v1::GetTaskRequest request;
+    request.set_name(name);
+    v1::TaskReport report;
+    SHOAL_RETURN_IF_ERROR(Call(&v1::Admin::Stub::GetTask, request, report));
+    TaskRecord record;
+    SHOAL_ASSIGN_OR_RETURN(
+        record.task,
+        configuration::ParseTask(report.task().SerializeAsString()));
+    record.completed = report.state() == v1::TASK_STATE_COMPLETED;
+    record.stopped = report.state() == v1::TASK_STATE_STOPPED;
+    record.rounds_committed = static_cast<int64_t>(report.rounds_committed());
+    record.rounds_failed = static_cast<int64_t>(report.rounds_failed());
+    record.trouble = report.trouble();
+    return record;
   }
 
   absl::StatusOr<std::vector<RoundRecord>> RoundsAfter(const std::string& task,
@@ -198,7 +216,12 @@ std::unique_ptr<OperatorClient> OperatorClient::Connect(
   tls.ca_pem = ca_pem;
   tls.key_pem = operator_identity.key_pem.Copy();
   tls.certificate_pem = operator_identity.certificate_pem;
-  return std::make_unique<AdminClient>(address, tls);
+  return std::make_unique<AdminClient>(address, &tls);
+}
+
+std::unique_ptr<OperatorClient> OperatorClient::ConnectInsecurely(
+    const std::string& address) {
+  return std::make_unique<AdminClient>(address, nullptr);
 }
 
 }  // namespace shoal::simulations

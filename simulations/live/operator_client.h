@@ -24,6 +24,16 @@ struct CoordinatorTraffic {
   int64_t bytes_down = 0;
 };
 
+// A task as the coordinator has it.
+struct TaskRecord {
+  configuration::Task task;
+  bool completed = false;  // all rounds committed
+  bool stopped = false;    // by an operator, for good
+  int64_t rounds_committed = 0;
+  int64_t rounds_failed = 0;
+  std::string trouble;  // in sentences, while there is some
+};
+
 // Calls block, for half a minute at most. Errors: UNAVAILABLE when the
 // coordinator cannot be reached; refusals (protocol/refusal.h); what the
 // coordinator answers. Thread-safe.
@@ -33,6 +43,9 @@ class OperatorClient {
   static std::unique_ptr<OperatorClient> Connect(
       const std::string& address, const std::string& ca_pem,
       const protocol::KeyAndCertificate& operator_identity);
+  // To a coordinator that runs without TLS: everybody is an operator there.
+  static std::unique_ptr<OperatorClient> ConnectInsecurely(
+      const std::string& address);
   virtual ~OperatorClient() = default;
 
   // An invitation for that many devices.
@@ -41,6 +54,8 @@ class OperatorClient {
   // `initial_model`: serialised; empty: drawn from the task's seed.
   virtual absl::Status CreateTask(const configuration::Task& task,
                                   const std::string& initial_model) = 0;
+  // NOT_FOUND when there is none of that name.
+  virtual absl::StatusOr<TaskRecord> GetTask(const std::string& name) = 0;
   // Rounds of the task with ids above `id`, oldest first.
   virtual absl::StatusOr<std::vector<RoundRecord>> RoundsAfter(
       const std::string& task, int64_t id) = 0;
