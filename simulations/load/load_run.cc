@@ -1,5 +1,7 @@
 #include "simulations/load/load_run.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -61,6 +63,14 @@ absl::StatusOr<bool> SpeaksTls(const std::string& coordinator) {
   const absl::Status status = client->Traffic().status();
   return status == client::NotTrusted(coordinator) ||
          status == client::WrongName(coordinator);
+}
+
+// Of all threads of this process.
+absl::Duration ProcessorTime() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return absl::DurationFromTimeval(usage.ru_utime) +
+         absl::DurationFromTimeval(usage.ru_stime);
 }
 
 class Load {
@@ -287,6 +297,7 @@ void Load::Show(const RoundRecord& round) {
 }
 
 absl::StatusOr<LoadSummary> Load::Conclude() {
+  summary_.processor_time = ProcessorTime();
   summary_.peak_resident_bytes = PeakResidentBytes();
   if (folder_ != nullptr) {
     SHOAL_RETURN_IF_ERROR(WriteFileAtomically(folder_->path() + "/load.json",

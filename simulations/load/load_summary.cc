@@ -75,6 +75,7 @@ std::string LoadSummaryJson(const LoadSummary& summary) {
   for (const auto& [outcome, count] : summary.figures.sessions) {
     json["sessions"][outcome] = count;
   }
+  json["processor_seconds"] = absl::ToDoubleSeconds(summary.processor_time);
   json["peak_resident_bytes"] = summary.peak_resident_bytes;
   json["seed"] = summary.seed;
   json["version"] = summary.version;
@@ -84,8 +85,9 @@ std::string LoadSummaryJson(const LoadSummary& summary) {
 std::string LoadSummaryText(const LoadSummary& summary) {
   const LoadFigures& figures = summary.figures;
   std::string text = absl::StrFormat(
-      "%s on %s: %d rounds in %s, %d devices over %d %s%s.\n\n", summary.name,
+      "%s on %s: %d %s in %s, %d devices over %d %s%s.\n\n", summary.name,
       summary.coordinator, summary.rounds_committed,
+      summary.rounds_committed == 1 ? "round" : "rounds",
       HumanDuration(summary.wall_time), summary.devices, summary.connections,
       summary.connections == 1 ? "connection" : "connections",
       summary.completed ? "" : ", not completed");
@@ -118,6 +120,9 @@ std::string LoadSummaryText(const LoadSummary& summary) {
   }
   row("traffic", absl::StrCat(FormatBytes(bytes_up), " up, ",
                               FormatBytes(bytes_down), " down"));
+  row("own work", absl::StrFormat("%.1f s of processors, %.0f MB at the peak",
+                                  absl::ToDoubleSeconds(summary.processor_time),
+                                  summary.peak_resident_bytes / 1e6));
   if (!summary.folder.empty()) row("results", summary.folder);
   return text;
 }

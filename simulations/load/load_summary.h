@@ -24,6 +24,8 @@ struct LoadSummary {
   int64_t rounds_committed = 0;
   int64_t rounds_failed = 0;
   int64_t contributions = 0;  // to the committed rounds
+  // Of this process: what the load itself takes of the machine.
+  absl::Duration processor_time;
   int64_t peak_resident_bytes = 0;
   uint64_t seed = 0;
   std::string version;
