@@ -178,9 +178,9 @@ int TestLoad(LoadOptions options) {
   CatchSignals();
   std::FILE* const out = options.run.json ? stderr : stdout;
   ProgressDisplay display(out, Columns(out));
-  const absl::StatusOr<LoadSummary> summary =
-      RunLoad(options, {.display = display,
-                        .interrupted = [] { return interrupted.load(); }});
+  const absl::StatusOr<LoadSummary> summary = RunLoad(
+      options,
+      {.display = display, .interrupted = [] { return interrupted.load(); }});
   display.Finish();
   if (!summary.ok()) {
     PrintError("shoal-sim", summary.status());

@@ -118,9 +118,8 @@ class AdminClient final : public OperatorClient {
     v1::TaskReport report;
     SHOAL_RETURN_IF_ERROR(Call(&v1::Admin::Stub::GetTask, request, report));
     TaskRecord record;
-    SHOAL_ASSIGN_OR_RETURN(
-        record.task,
-        configuration::ParseTask(report.task().SerializeAsString()));
+    SHOAL_ASSIGN_OR_RETURN(record.task, configuration::ParseTask(
+                                            report.task().SerializeAsString()));
     record.completed = report.state() == v1::TASK_STATE_COMPLETED;
     record.stopped = report.state() == v1::TASK_STATE_STOPPED;
     record.rounds_committed = static_cast<int64_t>(report.rounds_committed());

@@ -57,7 +57,7 @@ class CallLoop {
   void DoWhatIsDue();
   void DoWhatWasPosted() SHOAL_EXCLUDES(mutex_);
 
-  const RealClock clock_;
+  const RealClock clock_{};
   grpc::CompletionQueue queue_;
   absl::flat_hash_map<void*, std::function<void(bool)>> expected_;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;

@@ -53,23 +53,22 @@ LoadDevice::LoadDevice(LoadSite& site, CallLoop& loop, v1::Fleet::Stub& stub,
                   .device = absl::StrCat("device-", index),
                   .on_event = [this] { Continue(); }}),
       measured_(transport_, *site.clock, *site.log),
-      training_({.pool = site.pool,
-                 .load =
-                     [&site, index](int64_t round) {
-                       return site.population->Load(
-                           index, {round, site.Now() - absl::UnixEpoch()});
-                     },
-                 .is_wanted = [&site] { return !site.stopping; },
-                 .on_computed =
-                     [this] { loop_.Post([this] { OnComputed(); }); }}) {}
+      training_(
+          {.pool = site.pool,
+           .load =
+               [&site, index](int64_t round) {
+                 return site.population->Load(
+                     index, {round, site.Now() - absl::UnixEpoch()});
+               },
+           .is_wanted = [&site] { return !site.stopping; },
+           .on_computed = [this] { loop_.Post([this] { OnComputed(); }); }}) {}
 
 // Where the run ends without grace, nobody has taken what was computed.
 LoadDevice::~LoadDevice() { training_.Continue(); }
 
 void LoadDevice::BeginAfter(absl::Duration delay) {
   const absl::Time now = site_.Now();
-  const absl::Time next =
-      site_.population->NextAvailable(index_, now + delay);
+  const absl::Time next = site_.population->NextAvailable(index_, now + delay);
   if (next == absl::InfiniteFuture()) return;
   loop_.At(site_.clock->Monotonic() + (next - now), [this] { Begin(); });
 }
@@ -151,9 +150,8 @@ void LoadDevice::End() {
   SHOAL_CHECK(result.ok());
   earlier_failures_ = result->failures;
   const Report& report = result->report;
-  site_.log->AddSession(NameOf(report.outcome), EndedWell(report.outcome)
-                                                    ? ""
-                                                    : report.explanation);
+  site_.log->AddSession(NameOf(report.outcome),
+                        EndedWell(report.outcome) ? "" : report.explanation);
   const absl::Duration delay = report.next_check_in;
   run_.reset();
   --site_.sessions_at_work;

@@ -42,8 +42,8 @@ LoadFleet::LoadFleet(const LoadFleetOptions& options)
     // A connection belongs to one crew.
     const size_t connection = i % stubs_.size();
     Crew& crew = *crews_[connection % crews_.size()];
-    crew.devices.push_back(std::make_unique<LoadDevice>(
-        site_, crew.loop, *stubs_[connection], i));
+    crew.devices.push_back(
+        std::make_unique<LoadDevice>(site_, crew.loop, *stubs_[connection], i));
     crew.devices.back()->BeginAfter(kFirstCheckIns * rng.Uniform());
   }
   for (const auto& crew : crews_) {

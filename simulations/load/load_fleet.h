@@ -52,7 +52,7 @@ class LoadFleet {
   };
   void LookAround(Crew& crew);
 
-  const RealClock clock_;
+  const RealClock clock_{};
   CallLog log_;
   std::unique_ptr<ThreadPool> pool_;
   LoadSite site_;

@@ -102,7 +102,7 @@ class Load {
 
   const LoadOptions& options_;
   const LoadEnvironment& environment_;
-  const RealClock clock_;
+  const RealClock clock_{};
 
   Scenario scenario_;
   std::unique_ptr<learning::FederatedData> data_;
@@ -190,16 +190,16 @@ absl::Status Load::CheckTask(const TaskRecord& there) {
   const absl::string_view remedy =
       "; choose another name: --set name=NAME, and population likewise";
   if (there.task != scenario_.task) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        options_.coordinator, " has another task of the name ",
-        scenario_.task.name, ", expected none or that of the scenario",
-        remedy));
+    return absl::InvalidArgumentError(
+        absl::StrCat(options_.coordinator, " has another task of the name ",
+                     scenario_.task.name,
+                     ", expected none or that of the scenario", remedy));
   }
   if (there.completed || there.stopped) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        options_.coordinator, ": task ", scenario_.task.name, " is ",
-        there.completed ? "completed" : "stopped",
-        " already, expected one that goes on", remedy));
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.coordinator, ": task ", scenario_.task.name,
+                     " is ", there.completed ? "completed" : "stopped",
+                     " already, expected one that goes on", remedy));
   }
   return absl::OkStatus();
 }

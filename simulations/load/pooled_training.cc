@@ -68,10 +68,9 @@ class PooledRun final : public client::TrainingRun {
       return absl::AbortedError("training was stopped: the run ends");
     }
     SHOAL_ASSIGN_OR_RETURN(const auto data, owner_.options_.load(run_.round));
-    SHOAL_ASSIGN_OR_RETURN(
-        const auto run,
-        client::BeginLocalTraining({model_, base_, *data, training_, algorithm_,
-                                    run_, cost_}));
+    SHOAL_ASSIGN_OR_RETURN(const auto run, client::BeginLocalTraining(
+                                               {model_, base_, *data, training_,
+                                                algorithm_, run_, cost_}));
     // Where the examples drift there may be fewer than were planned for.
     while (run->num_steps() < num_steps_ && !run->done()) {
       SHOAL_RETURN_IF_ERROR(run->Step());

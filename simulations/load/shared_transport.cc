@@ -52,16 +52,15 @@ std::optional<absl::StatusOr<client::Answer>> SharedTransport::Step(
     absl::Duration wait) {
   SHOAL_CHECK(call_ != nullptr);
   const absl::Duration idle_at = moved_at_ + call_->window();
-  const absl::Duration end = clock_.Monotonic() + wait;
-  while (is_waiting()) {
-    const absl::Duration now = clock_.Monotonic();
-    if (now >= idle_at) {
-      call_->OnIdle();
-      Abandon();
-      return client::NothingMoved(options_.coordinator, idle_at - moved_at_);
-    }
-    if (now >= end) return std::nullopt;
-    options_.loop->Turn(std::min(end, idle_at) - now);
+  if (is_waiting() && !options_.on_event) {
+    const absl::Duration left = idle_at - clock_.Monotonic();
+    options_.loop->Turn(std::min(wait, left));
+  }
+  if (is_waiting()) {
+    if (clock_.Monotonic() < idle_at) return std::nullopt;
+    call_->OnIdle();
+    Abandon();
+    return client::NothingMoved(options_.coordinator, idle_at - moved_at_);
   }
   moved_at_ = clock_.Monotonic();
   if (call_->Continue(*event_)) {

@@ -27,12 +27,13 @@ struct SharedTransportOptions {
   std::string coordinator;          // HOST:PORT, for errors
   std::string device;               // names itself so: there is no TLS
   absl::Duration idle_window = absl::Seconds(30);
-  // Step() has something to do, as the loop says. May be empty.
+  // Called by the loop when Step(), which does not wait then, has something to
+  // do. Empty: Step() turns the loop itself.
   std::function<void()> on_event;
 };
 
 // As client::GrpcTransport, but that its connection is not its own: Close()
-// does not close it. A Step that waits turns the loop meanwhile.
+// does not close it.
 class SharedTransport final : public client::Transport {
  public:
   explicit SharedTransport(SharedTransportOptions options);
@@ -60,7 +61,7 @@ class SharedTransport final : public client::Transport {
   bool cancelled() const SHOAL_EXCLUDES(mutex_);
 
   const SharedTransportOptions options_;
-  const RealClock clock_;
+  const RealClock clock_{};
   std::unique_ptr<client::GrpcCall> call_;
   std::optional<bool> event_;  // the call's operation has ended, well or not
   absl::Duration window_;

@@ -52,9 +52,9 @@ class LoadTest : public ::testing::Test {
   // On the port that it had before, if any.
   void StartCoordinator(bool insecure = true) {
     std::filesystem::remove(data_ + "/endpoints.json");
-    std::vector<std::string> command = {
-        Bin("shoald"),   "--dev", "--data", data_, "--listen", address_,
-        "--http-listen", "none"};
+    std::vector<std::string> command = {Bin("shoald"),   "--dev",    "--data",
+                                        data_,           "--listen", address_,
+                                        "--http-listen", "none"};
     if (insecure) command.push_back("--insecure");
     auto started = ChildProcess::Start({command, {}, coordinator_log_});
     ASSERT_THAT(started, IsOk());
@@ -179,13 +179,13 @@ TEST_F(LoadTest, InterruptedRunSaysWhatItHasAndGoesOn) {
   ASSERT_TRUE(Await([this] { return Says("round  2/30"); })) << Log();
   run->Signal(SIGINT);
   EXPECT_EQ(ExitOf(*run), 1);
-  EXPECT_THAT(Log(), AllOf(HasSubstr("not completed"),
-                           HasSubstr("check-ins"), HasSubstr("interrupted")));
+  EXPECT_THAT(Log(), AllOf(HasSubstr("not completed"), HasSubstr("check-ins"),
+                           HasSubstr("interrupted")));
   const auto first = Results();
   EXPECT_EQ(first["completed"], false);
   EXPECT_GE(first["rounds_committed"], 2);
   // Results are never mixed.
-  EXPECT_EQ(ExitOf(*Start({"--set", "rounds=30"})), 1);
+  EXPECT_EQ(ExitOf(*Start({"--set", "rounds=30"})), 2);
   EXPECT_THAT(Log(), HasSubstr("has the load.json of another run"));
   std::filesystem::remove_all(out_);
   ASSERT_EQ(ExitOf(*Start({"--set", "rounds=30"})), 0) << Log();

@@ -55,11 +55,11 @@ TEST(LoadSummaryTest, JsonHasEveryKindOfCall) {
 }
 
 TEST(LoadSummaryTest, TextTellsErrorsAndWhatWasSaidOfThem) {
-  EXPECT_THAT(LoadSummaryText(Example()),
-              AllOf(HasSubstr("1 round in 4 s"), HasSubstr("not completed"),
-                    HasSubstr("1 UNAVAILABLE"),
-                    HasSubstr("the coordinator is gone"),
-                    Not(HasSubstr("abandons"))));
+  EXPECT_THAT(
+      LoadSummaryText(Example()),
+      AllOf(HasSubstr("1 round in 4 s"), HasSubstr("not completed"),
+            HasSubstr("1 UNAVAILABLE"), HasSubstr("the coordinator is gone"),
+            Not(HasSubstr("abandons"))));
 }
 
 }  // namespace

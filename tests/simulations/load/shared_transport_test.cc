@@ -16,10 +16,10 @@ namespace shoal::testing {
 namespace {
 
 using simulations::CallKind;
-using ::testing::HasSubstr;
 using simulations::CallLog;
 using simulations::CallLoop;
 using simulations::SharedTransport;
+using ::testing::HasSubstr;
 
 class SharedCoordinator final : public TransportCoordinator {
  public:
@@ -29,13 +29,13 @@ class SharedCoordinator final : public TransportCoordinator {
   std::unique_ptr<SharedTransport> ConnectAs(
       const std::string& device, std::function<void()> on_event = {},
       absl::Duration idle_window = absl::Seconds(30)) {
-    return std::make_unique<SharedTransport>(simulations::SharedTransportOptions{
-        .stub = stub_.get(),
-        .loop = &loop_,
-        .coordinator = server_.address(),
-        .device = device,
-        .idle_window = idle_window,
-        .on_event = std::move(on_event)});
+    return std::make_unique<SharedTransport>(
+        simulations::SharedTransportOptions{.stub = stub_.get(),
+                                            .loop = &loop_,
+                                            .coordinator = server_.address(),
+                                            .device = device,
+                                            .idle_window = idle_window,
+                                            .on_event = std::move(on_event)});
   }
   std::string population() const override { return FakeFleet::kPopulation; }
 
@@ -115,12 +115,13 @@ TEST(SharedTransportTest, DeviceMayGoInTheMiddleOfACall) {
 
 TEST(MeasuredTransportTest, CallsAreWrittenDown) {
   SharedCoordinator coordinator;
-  const RealClock clock;
+  const RealClock clock{};
   CallLog log;
   const auto inner = coordinator.ConnectAs("device-1");
   simulations::MeasuredTransport transport(*inner, clock, log);
   EXPECT_THAT(client::Perform(transport, Greeting()), IsOk());
-  EXPECT_FALSE(client::Perform(transport, client::QueryCall{"forged", {}}).ok());
+  EXPECT_FALSE(
+      client::Perform(transport, client::QueryCall{"forged", {}}).ok());
   transport.Start(Greeting());
   transport.Drop();
   const simulations::LoadFigures figures = log.Figures();
