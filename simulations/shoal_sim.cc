@@ -190,8 +190,7 @@ int TestLoad(LoadOptions options) {
                                             : "\n" + LoadSummaryText(*summary);
   std::fputs(text.c_str(), stdout);
   if (summary->completed) return protocol::kExitOk;
-  return Fail(absl::CancelledError(
-      "interrupted; the same command goes on with the task"));
+  return Fail(absl::CancelledError(summary->ended_early));
 }
 
 CLI::App* AddRun(CLI::App& app, LoadOptions& load) {

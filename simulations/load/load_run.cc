@@ -233,13 +233,15 @@ absl::Status Load::Drive() {
 }
 
 absl::Status Load::AskUntilTheEnd(LoadFleet& fleet) {
-  while (!environment_.interrupted()) {
+  while (summary_.ended_early.empty()) {
     const absl::StatusOr<bool> goes_on = Ask(fleet);
     if (goes_on.ok() && !*goes_on) return absl::OkStatus();
     SHOAL_RETURN_IF_ERROR(Bear(goes_on.status()));
     if (clock_.Monotonic() - start_ >= scenario_.simulation.time_limit) {
-      return absl::DeadlineExceededError(
-          "simulation.time_limit: the task is not completed");
+      summary_.ended_early = "simulation.time_limit is over";
+    } else if (environment_.interrupted()) {
+      summary_.ended_early =
+          "interrupted; the same command goes on with the task";
     }
     absl::SleepFor(kAskInterval);
   }
@@ -274,9 +276,7 @@ absl::StatusOr<bool> Load::Ask(const LoadFleet& fleet) {
     last_round_ = round.id;
     Show(round);
   }
-  if (task.stopped) {
-    return absl::AbortedError("an operator has stopped the task");
-  }
+  if (task.stopped) summary_.ended_early = "an operator has stopped the task";
   summary_.completed = task.completed;
   return !task.completed;
 }

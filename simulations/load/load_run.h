@@ -28,13 +28,13 @@ struct LoadEnvironment {
 };
 
 // Creates the scenario's task on the coordinator, or goes on with the same one,
-// until it is completed or the run is interrupted; a coordinator that goes away
-// is waited for. Writes load.json and scenario.yaml where a folder was asked
-// for. Errors: as ScenarioFor and of the data; INVALID_ARGUMENT for what only
-// virtual time has, and for another task of the same name; FAILED_PRECONDITION
-// for a task that is over, and for a coordinator with TLS; UNAVAILABLE when it
-// cannot be reached at the beginning; DEADLINE_EXCEEDED at the scenario's time
-// limit.
+// until it is completed, or the run is interrupted, an operator stops the task
+// or the scenario's time limit is over; a coordinator that goes away is waited
+// for. Writes load.json and scenario.yaml where a folder was asked for. Errors:
+// as ScenarioFor and of the data; INVALID_ARGUMENT for what only virtual time
+// has, and for another task of the same name; FAILED_PRECONDITION for a task
+// that is over, and for a coordinator with TLS; UNAVAILABLE when it cannot be
+// reached at the beginning.
 absl::StatusOr<LoadSummary> RunLoad(const LoadOptions& options,
                                     const LoadEnvironment& environment);
 

@@ -17,7 +17,8 @@ struct LoadSummary {
   int64_t devices = 0;
   int connections = 0;
   int training_threads = 0;
-  bool completed = false;  // the task; false: the run ended before it
+  bool completed = false;   // the task
+  std::string ended_early;  // why the run ended before it; "": it did not
   absl::Duration wall_time;
   LoadFigures figures;
   // As the coordinator has them, of this run.
