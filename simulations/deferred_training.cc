@@ -190,6 +190,7 @@ absl::StatusOr<std::unique_ptr<client::TrainingRun>> DeferredTraining::Begin(
   began_ = options_.clock->Now();
   flops_before_ = flops_;
   in_log_ = 0;
+  base_version_ = order.run.round;
   return std::make_unique<DeferredRun>(*this, options_, order);
 }
 

@@ -66,6 +66,8 @@ class DeferredTraining final : public client::TrainingBackend {
   // In the log, of the last training whose result was asked for; 0: none was
   // since the last Begin or Forget.
   int64_t in_log() const { return in_log_; }
+  // Version of the model that the last training began with.
+  int64_t base_version() const { return base_version_; }
   void Forget() { in_log_ = 0; }
   // The last training has come no further than that part of it.
   void CutShort(double part) {
@@ -77,6 +79,7 @@ class DeferredTraining final : public client::TrainingBackend {
   const DeferredTrainingOptions options_;
   bool waiting_ = false;
   int64_t in_log_ = 0;
+  int64_t base_version_ = 0;
   absl::Time began_;
   double flops_ = 0;
   double flops_before_ = 0;  // the last training

@@ -171,6 +171,10 @@ void Federation::MakeSite() {
   site_.menus = &menus_;
   site_.pool = pool_.get();
   site_.log = options_.run_log;
+  if (const auto& asynchronous = options_.task.round.asynchronous;
+      asynchronous.has_value()) {
+    site_.max_staleness = asynchronous->max_staleness;
+  }
   site_.straggler = options_.straggler;
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };
@@ -295,9 +299,8 @@ absl::Status Federation::Save(const RoundRow& row) {
   SHOAL_ASSIGN_OR_RETURN(const auto models,
                          store_->ListModels(row.task, NumLiveModels(options_)));
   for (const coordinator::ModelRow& model : models) {
-    SHOAL_ASSIGN_OR_RETURN(
-        checkpoint.models.emplace_back(),
-        store_->ReadModel(model.digest, 0, model.num_bytes));
+    SHOAL_ASSIGN_OR_RETURN(checkpoint.models.emplace_back(),
+                           store_->ReadModel(model.digest, 0, model.num_bytes));
   }
   SHOAL_ASSIGN_OR_RETURN(checkpoint.optimizer_state,
                          store_->GetOptimizerState(row.task));
@@ -305,9 +308,12 @@ absl::Status Federation::Save(const RoundRow& row) {
     if (seat.device == nullptr) continue;
     std::string values = seat.device->Values();
     if (!values.empty()) checkpoint.device_values[index] = std::move(values);
-    const int64_t unsettled = seat.device->unsettled();
-    if (row.asynchronous && unsettled > 0) {
-      checkpoint.unsettled.insert(unsettled);
+    if (!row.asynchronous) continue;
+    const int64_t unsettled = seat.device->unsettled(row.number);
+    if (unsettled > 0) checkpoint.unsettled.insert(unsettled);
+    if (const std::string& begin = seat.device->values_at_begin();
+        !begin.empty()) {
+      checkpoint.values_at_begin[index] = begin;
     }
   }
   return options_.run_log->Save(checkpoint);
@@ -343,10 +349,11 @@ absl::Status Federation::GoOn(int64_t index) {
   }
   SimulatedDevice& device = *seat.device;
   if (device.is_idle()) {
-    // A session that the log's end has interrupted began with the values that
-    // the device had then.
-    if (RunLog* log = options_.run_log; log != nullptr && log->is_replaying()) {
-      if (const std::string* values = log->ValuesOf(index); values != nullptr) {
+    // What a training that must be computed once more begins with. (For
+    // earlier ones it does not matter.)
+    const RunLog* const log = options_.run_log;
+    if (log != nullptr && log->is_replaying()) {
+      if (const auto* values = log->ValuesAtBegin(index); values != nullptr) {
         SHOAL_RETURN_IF_ERROR(device.SetValues(*values));
       }
     }

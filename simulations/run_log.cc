@@ -70,6 +70,25 @@ void AppendRound(std::string& out, const coordinator::RoundResult& result) {
   AppendF64(out, result.median_norm);
 }
 
+void AppendValues(std::string& out,
+                  const std::map<int64_t, std::string>& values) {
+  AppendU64(out, values.size());
+  for (const auto& [device, bytes] : values) {
+    AppendU64(out, device);
+    AppendSized(out, bytes);
+  }
+}
+
+std::map<int64_t, std::string> ReadValues(ByteReader& in) {
+  std::map<int64_t, std::string> values;
+  const uint64_t size = in.U64();
+  for (uint64_t i = 0; i < size && in.ok(); ++i) {
+    const auto device = static_cast<int64_t>(in.U64());
+    values[device] = std::string(in.Sized());
+  }
+  return values;
+}
+
 // A record begins with its kind and what it is of.
 std::string Head(char kind, int64_t id) {
   std::string record(1, kind);
@@ -121,11 +140,8 @@ std::string RunLog::Encode(const Checkpoint& checkpoint, int64_t journal_bytes,
   AppendU64(out, checkpoint.models.size());
   for (const std::string& model : checkpoint.models) AppendSized(out, model);
   AppendSized(out, checkpoint.optimizer_state);
-  AppendU64(out, checkpoint.device_values.size());
-  for (const auto& [device, values] : checkpoint.device_values) {
-    AppendU64(out, device);
-    AppendSized(out, values);
-  }
+  AppendValues(out, checkpoint.device_values);
+  AppendValues(out, checkpoint.values_at_begin);
   AppendU64(out, checkpoint.unsettled.size());
   for (const int64_t training : checkpoint.unsettled) AppendU64(out, training);
   return out;
@@ -157,11 +173,8 @@ absl::StatusOr<int64_t> RunLog::Decode(ByteReader& in) {
     models_[Sha256(model)] = model;
   }
   known_.optimizer_state = std::string(in.Sized());
-  const uint64_t num_devices = in.U64();
-  for (uint64_t i = 0; i < num_devices && in.ok(); ++i) {
-    const auto device = static_cast<int64_t>(in.U64());
-    known_.device_values[device] = std::string(in.Sized());
-  }
+  known_.device_values = ReadValues(in);
+  known_.values_at_begin = ReadValues(in);
   const uint64_t num_unsettled = in.U64();
   for (uint64_t i = 0; i < num_unsettled && in.ok(); ++i) {
     known_.unsettled.insert(static_cast<int64_t>(in.U64()));
@@ -236,9 +249,9 @@ std::optional<std::map<int64_t, std::string>> RunLog::TakeDeviceValues() {
   return std::move(known_.device_values);
 }
 
-const std::string* RunLog::ValuesOf(int64_t device) const {
-  const auto found = known_.device_values.find(device);
-  return found == known_.device_values.end() ? nullptr : &found->second;
+const std::string* RunLog::ValuesAtBegin(int64_t device) const {
+  const auto found = known_.values_at_begin.find(device);
+  return found == known_.values_at_begin.end() ? nullptr : &found->second;
 }
 
 absl::Status RunLog::Misfit(char kind, int64_t id) {

@@ -47,6 +47,9 @@ struct Checkpoint {
   TrainingPool::Totals trainings;  // from the run's beginning on
   // What devices keep to themselves, as SimulatedDevice::SaveValues has it.
   std::map<int64_t, std::string> device_values;
+  // The same when the last session of the device began, where it may still be
+  // trained with these.
+  std::map<int64_t, std::string> values_at_begin;
   // Trainings, as last_training() names them, whose updates are not in the sum
   // of any round yet, but may come into one.
   std::set<int64_t> unsettled;
@@ -101,11 +104,12 @@ class RunLog {
   // The newest that Training() has returned.
   int64_t last_training() const { return last_training_; }
 
-  // What devices kept to themselves when the log ended: null when it has none
-  // of this device.
-  const std::string* ValuesOf(int64_t device) const;
-  // All of them: once, as soon as everything in the log was asked for.
-  // REQUIRES: called when a round has just been committed.
+  // What a device kept to itself when its last session before the log's end
+  // began; null when that is not known.
+  const std::string* ValuesAtBegin(int64_t device) const;
+  // What devices kept to themselves when the log ended: once, as soon as
+  // everything in the log was asked for. REQUIRES: called when a round has just
+  // been committed.
   std::optional<std::map<int64_t, std::string>> TakeDeviceValues();
 
   // Checkpoints are made so long after one another, and longer where they take

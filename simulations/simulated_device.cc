@@ -135,8 +135,9 @@ SimulatedDevice::~SimulatedDevice() = default;
 // Whether an update that is begun to be sent now would be looked at.
 bool SimulatedDevice::IsWanted() const {
   const auto standing = site_.engine->StandingOf(site_.task);
-  return standing.takes_reports &&
-         (standing.asynchronous || standing.id == run_->round_id());
+  if (!standing.takes_reports) return false;
+  if (!standing.asynchronous) return standing.id == run_->round_id();
+  return IsLive(training_.base_version(), standing.number - 1);
 }
 
 // How many of the epochs of a training that begins it does.
@@ -214,7 +215,10 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   SHOAL_CHECK(is_idle());
   clock_.AdvanceTo(now);
   SHOAL_RETURN_IF_ERROR(OpenBudgets());
-  if (!state_.has_pending()) training_.Forget();
+  if (!state_.has_pending()) {
+    training_.Forget();
+    if (site_.log != nullptr) values_at_begin_ = Values();
+  }
   before_ = Now(now);
   until_ = site_.population->AvailableUntil(index_, now);
   dies_ = absl::InfiniteFuture();

@@ -39,7 +39,8 @@ struct DeviceSite {
   SharedModels* models = nullptr;
   client::MenuSource* menus = nullptr;
   TrainingPool* pool = nullptr;
-  RunLog* log = nullptr;  // may be null
+  RunLog* log = nullptr;         // may be null
+  int max_staleness = 0;         // of asynchronous rounds
   StragglerRule straggler = {};  // empty: nobody is one
   // Lets the engine move on.
   std::function<void()> advance;
@@ -132,10 +133,15 @@ class SimulatedDevice {
   absl::Status SetValues(absl::string_view bytes) {
     return state_.SetValues(site_.task, bytes);
   }
-  // The training in the log whose update is not counted yet, but may be; 0:
-  // there is none.
-  int64_t unsettled() const {
-    return is_idle() && !state_.has_pending() ? 0 : training_.in_log();
+  // The same when the last session began; "" without a log.
+  const std::string& values_at_begin() const { return values_at_begin_; }
+  // The training in the log whose update is not counted yet, but may be by an
+  // asynchronous round, now that that version is the newest; 0: there is none.
+  int64_t unsettled(int64_t newest) const {
+    const bool is_counted = is_idle() && !state_.has_pending();
+    return is_counted || !IsLive(training_.base_version(), newest)
+               ? 0
+               : training_.in_log();
   }
   // All of it; nothing when there is more than a memo holds.
   std::optional<DeviceMemo> Memo() const;
@@ -165,6 +171,11 @@ class SimulatedDevice {
   absl::Duration UntilPluggedIn() const;
   LimitsMemo MemoOfLimits() const;
   bool IsWanted() const;
+  // Whether asynchronous rounds count updates of that version when the newest
+  // is `newest`.
+  bool IsLive(int64_t version, int64_t newest) const {
+    return newest - version <= site_.max_staleness;
+  }
   int EpochsOf(int epochs);
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();
@@ -180,6 +191,7 @@ class SimulatedDevice {
   const ExampleShape examples_;
   DeviceClock clock_;
   SimulatedState state_;
+  std::string values_at_begin_;
   InProcessTransport transport_;
   DeferredTraining training_;
   std::optional<LimitsMemo> limits_memo_;  // until they are opened

@@ -35,8 +35,8 @@ struct StragglerOptions {
 // al., "Federated Optimization in Heterogeneous Networks", MLSys 2020, section
 // 5.2). It depends on the seed, the round and a device's place among those that
 // have begun to train in the round; it keeps its place when it begins again,
-// after it has vanished. With further ones, who have taken the places of others,
-// places are counted anew. One thread.
+// after it has vanished. With further ones, who have taken the places of
+// others, places are counted anew. One thread.
 StragglerRule MakeStragglers(const StragglerOptions& options);
 
 }  // namespace shoal::simulations

@@ -380,8 +380,8 @@ absl::StatusOr<learning::ParameterVector> Run::ValuesOf(
     const std::string& model) const {
   SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
                          learning::ViewModel(model));
-  return model_->DeviceVector(learning::ParameterVector(
-      view.parameters.begin(), view.parameters.end()));
+  return model_->DeviceVector(learning::ParameterVector(view.parameters.begin(),
+                                                        view.parameters.end()));
 }
 
 // Of a serialised model, at the present moment.

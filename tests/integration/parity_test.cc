@@ -102,6 +102,8 @@ class ParityTest : public ::testing::Test {
     return Collect(coordinator.store());
   }
 
+  configuration::Task task_;
+
  private:
   void CreateTask(const TestCoordinator& coordinator) {
     auto stub = v1::Admin::NewStub(coordinator.Connect(
@@ -163,7 +165,6 @@ class ParityTest : public ::testing::Test {
 
   std::unique_ptr<learning::FederatedData> data_;
   std::vector<std::unique_ptr<learning::Dataset>> devices_;
-  configuration::Task task_;
 };
 
 // All devices work all the time and every buffer wants one update of each: what

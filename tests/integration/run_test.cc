@@ -149,7 +149,7 @@ TEST_F(RunTest, DevicesTellWhyTheyStayAway) {
             0)
       << Log();
   EXPECT_THAT(Out("devices.csv"), HasSubstr(",there is no external power\n"));
-  EXPECT_THAT(Out("rounds.csv"), HasSubstr(",stayed_away\n"));
+  EXPECT_THAT(Out("rounds.csv"), HasSubstr(",stayed_away,"));
   EXPECT_THAT(Out("scenario.yaml"), HasSubstr("plugged_in"));
 }
 
