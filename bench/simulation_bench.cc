@@ -148,7 +148,7 @@ class Stopwatch {
   }
 
  private:
-  const RealClock clock_;
+  RealClock clock_;
   const absl::Duration start_ = clock_.Monotonic();
   const double processor_start_ = ProcessorSeconds();
 };

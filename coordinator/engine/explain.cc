@@ -403,14 +403,14 @@ std::string WhileItWaits(const RoundStory& story, absl::Time now) {
 
 // What helps when updates were too stale; "" when none was.
 std::string AgainstStaleness(const std::vector<Loss>& losses) {
-  const auto code = protocol::RefusalCode::kTooStale;
+  constexpr auto kCode = protocol::RefusalCode::kTooStale;
   const bool any =
-      std::any_of(losses.begin(), losses.end(), [code](const Loss& loss) {
-        return loss.kind == Loss::kRefused && loss.detail == ToString(code);
+      std::any_of(losses.begin(), losses.end(), [](const Loss& loss) {
+        return loss.kind == Loss::kRefused && loss.detail == ToString(kCode);
       });
   if (!any) return "";
-  return absl::StrCat(" ", protocol::InfoOf(code).meaning, " ",
-                      protocol::InfoOf(code).remedy);
+  return absl::StrCat(" ", protocol::InfoOf(kCode).meaning, " ",
+                      protocol::InfoOf(kCode).remedy);
 }
 
 std::string Next(const RoundStory& story, const std::vector<Loss>& losses,
