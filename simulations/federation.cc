@@ -19,6 +19,7 @@
 #include "learning/initial_model.h"
 #include "simulations/arrivals.h"
 #include "simulations/insecure_rng.h"
+#include "simulations/outcome_name.h"
 #include "simulations/shared_menus.h"
 #include "simulations/shared_models.h"
 
@@ -75,27 +76,11 @@ std::string AbandonedFor(std::optional<protocol::AbandonReason> reason) {
 
 // "abandoned", "refused", …
 std::string OutcomeOf(const SessionNews& news) {
-  using Report = SessionReport;
   if (news.vanished) return "vanished";
-  switch (news.outcome) {
-    case Report::kContributed:
-      return "contributed";
-    case Report::kNotAssigned:
-      return "not_assigned";
-    case Report::kAbandoned:
-      return AbandonedFor(news.reason);
-    case Report::kRefused:
-      return "refused";
-    case Report::kUnreachable:
-      return "unreachable";
-    case Report::kCancelled:
-      return "interrupted";
-    case Report::kHeldBack:
-      return "held_back";
-    case Report::kForgotten:
-      return "forgotten";
+  if (news.outcome == SessionReport::kAbandoned) {
+    return AbandonedFor(news.reason);
   }
-  SHOAL_CHECK(false);
+  return std::string(OutcomeName(news.outcome));
 }
 
 class Federation {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "simulations/outcome_name.h"
 
 namespace shoal::simulations {
 namespace {
@@ -12,27 +13,6 @@ namespace {
 using Report = SessionReport;
 
 // As rounds.csv has it, for what ends sessions in both.
-absl::string_view NameOf(Report::Outcome outcome) {
-  switch (outcome) {
-    case Report::kContributed:
-      return "contributed";
-    case Report::kNotAssigned:
-      return "not_assigned";
-    case Report::kAbandoned:
-      return "abandoned";
-    case Report::kRefused:
-      return "refused";
-    case Report::kUnreachable:
-      return "unreachable";
-    case Report::kCancelled:
-      return "interrupted";
-    case Report::kHeldBack:
-      return "held_back";
-    case Report::kForgotten:
-      return "forgotten";
-  }
-  SHOAL_CHECK(false);
-}
 
 bool EndedWell(Report::Outcome outcome) {
   return outcome == Report::kContributed || outcome == Report::kNotAssigned;
@@ -150,7 +130,7 @@ void LoadDevice::End() {
   SHOAL_CHECK(result.ok());
   earlier_failures_ = result->failures;
   const Report& report = result->report;
-  site_.log->AddSession(NameOf(report.outcome),
+  site_.log->AddSession(OutcomeName(report.outcome),
                         EndedWell(report.outcome) ? "" : report.explanation);
   const absl::Duration delay = report.next_check_in;
   run_.reset();
