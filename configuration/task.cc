@@ -9,6 +9,8 @@
 
 namespace shoal::configuration {
 
+using secure_aggregation::CoordinatorTrust;
+
 int RoundPolicy::max_assigned() const {
   if (asynchronous.has_value()) return asynchronous->concurrency;
   // 1.1 * 30 is a little more than 33 in floating point.
@@ -41,6 +43,50 @@ absl::Status CheckAsynchronous(const Task& task) {
         "does not go with training.sub_model_widths and sub_model_layers: "
         "parts of the model have not been analysed with updates of different "
         "versions");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSecureAggregation(const Task& task) {
+  if (!task.secure_aggregation.has_value()) return absl::OkStatus();
+  const protocol::SecureAggregation& settings = *task.secure_aggregation;
+  if (settings.max_group < settings.min_group) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_group is ", settings.max_group,
+                     ", expected at least min_group, ", settings.min_group));
+  }
+  if (task.round.cohort < settings.min_group) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "min_group is ", settings.min_group, ", expected at most round.cohort, ",
+        task.round.cohort, ": no round would have a group"));
+  }
+  if (settings.coordinator == CoordinatorTrust::kMalicious &&
+      settings.max_group > protocol::kMaxCompleteGroup) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_group is ", settings.max_group, ", expected at most ",
+        protocol::kMaxCompleteGroup,
+        " with coordinator malicious, where every device is every other's "
+        "neighbour"));
+  }
+  // The smallest group bears the least.
+  const absl::Status bearable =
+      secure_aggregation::FindGraphParameters(
+          {.num_devices = settings.min_group,
+           .adversary_fraction = settings.adversary_fraction,
+           .dropout_fraction = settings.dropout_fraction,
+           .coordinator = settings.coordinator})
+          .status();
+  if (!bearable.ok()) return bearable;
+  if (task.round.asynchronous.has_value()) {
+    return absl::InvalidArgumentError(
+        "does not go with round.asynchronous: the sum of a group is of one "
+        "version, and its updates weigh the same by their staleness");
+  }
+  if (!task.training.sub_model_widths.empty() ||
+      !task.training.sub_model_layers.empty()) {
+    return absl::InvalidArgumentError(
+        "does not go with training.sub_model_widths and sub_model_layers: the "
+        "coordinator must not learn which parts a device has trained");
   }
   return absl::OkStatus();
 }

@@ -147,6 +147,22 @@ void CheckRounds(const v1::Task& proto,
   violations.push_back({"round.asynchronous", std::string(status.message())});
 }
 
+// What secure aggregation asks of the rest of the task.
+void CheckGroups(const v1::Task& proto,
+                 std::vector<RuleViolation>& violations) {
+  if (!proto.has_secure_aggregation()) return;
+  const auto settings = protocol::FromProto(proto.secure_aggregation());
+  const auto training = protocol::FromProto(proto.training());
+  if (!settings.ok() || !training.ok()) return;  // said already
+  Task task;
+  task.round = RoundOf(proto);
+  task.training = *training;
+  task.secure_aggregation = *settings;
+  const absl::Status status = CheckSecureAggregation(task);
+  if (status.ok()) return;
+  violations.push_back({"secure_aggregation", std::string(status.message())});
+}
+
 // What only a model made of the definition shows.
 void CheckModel(const learning::ModelSpec& spec, const v1::Task& proto,
                 std::vector<RuleViolation>& violations) {
@@ -227,6 +243,7 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
   AddBelow("model", protocol::CheckAsAWhole(proto.model()), violations);
   AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
   CheckRounds(proto, violations);
+  CheckGroups(proto, violations);
   const auto spec = protocol::FromProto(proto.model());
   if (spec.ok()) CheckModel(*spec, proto, violations);
   return violations;
@@ -258,6 +275,10 @@ Task CheckedTaskFromProto(const v1::Task& proto) {
         static_cast<int64_t>(proto.update_limits().max_examples());
   }
   task.seed = proto.seed();
+  if (proto.has_secure_aggregation()) {
+    task.secure_aggregation =
+        Checked(protocol::FromProto(proto.secure_aggregation()));
+  }
   return task;
 }
 
@@ -290,6 +311,10 @@ v1::Task TaskToProto(const Task& task) {
   limits.set_max_examples(
       static_cast<uint64_t>(task.update_limits.max_examples));
   proto.set_seed(task.seed);
+  if (task.secure_aggregation.has_value()) {
+    *proto.mutable_secure_aggregation() =
+        protocol::ToProto(*task.secure_aggregation);
+  }
   return proto;
 }
 

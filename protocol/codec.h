@@ -36,6 +36,10 @@ absl::StatusOr<learning::LocalAlgorithm> AlgorithmFrom(
 schema::Message ToSchema(const DeviceLimits& limits);
 absl::StatusOr<DeviceLimits> DeviceLimitsFrom(const schema::Message& limits);
 
+schema::Message ToSchema(const SecureAggregation& settings);
+absl::StatusOr<SecureAggregation> SecureAggregationFrom(
+    const schema::Message& message);
+
 // What is wrong between settings that are each right by the schema's rules.
 std::vector<schema::Violation> CheckModelAsAWhole(
     const schema::Message& definition);
@@ -57,6 +61,12 @@ schema::Message ToSchema(const UploadReceipt& message);
 absl::StatusOr<UploadReceipt> UploadReceiptFrom(const schema::Message& receipt);
 schema::Message ToSchema(const UploadProgress& message);
 absl::StatusOr<UploadProgress> UploadProgressFrom(
+    const schema::Message& response);
+schema::Message ToSchema(const AggregateRequest& message);
+absl::StatusOr<AggregateRequest> AggregateRequestFrom(
+    const schema::Message& request);
+schema::Message ToSchema(const AggregateAnswer& message);
+absl::StatusOr<AggregateAnswer> AggregateAnswerFrom(
     const schema::Message& response);
 schema::Message ToSchema(const ModelReference& message);
 absl::StatusOr<ModelReference> ModelReferenceFrom(

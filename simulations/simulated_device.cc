@@ -86,7 +86,7 @@ InProcessOptions LinkOf(const DeviceSite& site, int64_t index,
   link.link = pace;
   link.chunk_bytes = kWholeTransfer;
   link.advance = site.advance;
-  link.on_receipt = [&site, index] { site.wake(index); };
+  link.on_answer = [&site, index] { site.wake(index); };
   return link;
 }
 

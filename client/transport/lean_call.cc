@@ -20,8 +20,9 @@ using protocol::schema::Message;
 using protocol::schema::TypeNamed;
 using protocol::schema::Write;
 
-// A chunk of a model with what stands around its data; plans are smaller.
-constexpr size_t kMaxMessageBytes = protocol::kMaxChunkBytes + 1024;
+// What groups of secure aggregation say to a device may be as long; chunks of a
+// model and plans are shorter.
+constexpr size_t kMaxMessageBytes = size_t{4} << 20;
 
 absl::StatusOr<Answer> CheckInAnswerOf(const Message& response) {
   SHOAL_ASSIGN_OR_RETURN(protocol::CheckInAnswer answer,
@@ -38,6 +39,12 @@ absl::StatusOr<Answer> ProgressOf(const Message& response) {
 absl::StatusOr<Answer> ReceiptOf(const Message& response) {
   SHOAL_ASSIGN_OR_RETURN(protocol::UploadReceipt answer,
                          protocol::UploadReceiptFrom(response));
+  return Answer(std::move(answer));
+}
+
+absl::StatusOr<Answer> AggregateAnswerOf(const Message& response) {
+  SHOAL_ASSIGN_OR_RETURN(protocol::AggregateAnswer answer,
+                         protocol::AggregateAnswerFrom(response));
   return Answer(std::move(answer));
 }
 
@@ -66,7 +73,7 @@ class OneAnswerCall : public LeanCall {
                 Convert convert)
       : LeanCall(shared), response_(TypeNamed(response)), convert_(convert) {}
 
-  absl::StatusOr<Answer> TakeAnswer() final {
+  absl::StatusOr<Answer> TakeAnswer() override {
     if (answered_) return convert_(response_);
     return absl::InternalError("the coordinator's answer has no message");
   }
@@ -90,7 +97,7 @@ class OneAnswerCall : public LeanCall {
 };
 
 // One message each way.
-class UnaryCall final : public OneAnswerCall {
+class UnaryCall : public OneAnswerCall {
  public:
   UnaryCall(const LeanCallContext& shared, absl::string_view method,
             const Message& request, absl::string_view response, Convert convert)
@@ -108,6 +115,26 @@ class UnaryCall final : public OneAnswerCall {
 
  private:
   const absl::string_view method_;  // a literal
+};
+
+// Counts what it says and is told.
+class AggregateGroupCall final : public UnaryCall {
+ public:
+  AggregateGroupCall(const LeanCallContext& shared, const AggregateCall& call)
+      : UnaryCall(shared, "Aggregate", protocol::ToSchema(call.request),
+                  "AggregateResponse", AggregateAnswerOf) {
+    *shared.sent += static_cast<int64_t>(call.request.message.size());
+  }
+
+  absl::StatusOr<Answer> TakeAnswer() override {
+    absl::StatusOr<Answer> answer = UnaryCall::TakeAnswer();
+    if (!answer.ok()) return answer;
+    const auto& next = std::get<protocol::AggregateAnswer>(*answer).next;
+    if (const auto* message = std::get_if<protocol::GroupMessage>(&next)) {
+      *shared_.received += static_cast<int64_t>(message->bytes.size());
+    }
+    return answer;
+  }
 };
 
 class FetchModelCall final : public LeanCall {
@@ -231,6 +258,11 @@ std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
 std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
                                const UploadCall& call) {
   return std::make_unique<UploadUpdateCall>(shared, call);
+}
+
+std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
+                               const AggregateCall& call) {
+  return std::make_unique<AggregateGroupCall>(shared, call);
 }
 
 std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,

@@ -106,6 +106,11 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     return absl::InvalidArgumentError(
         absl::StrCat("round.asynchronous: ", rounds.message()));
   }
+  if (const absl::Status groups = configuration::CheckSecureAggregation(task);
+      !groups.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("secure_aggregation: ", groups.message()));
+  }
   setup->task = task;
   setup->layout = model->layout();
   setup->has_classes = model->target() == learning::Target::kLabels;

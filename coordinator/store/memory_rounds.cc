@@ -69,6 +69,16 @@ void MemoryStore::EndRound(Round& round) {
     });
   }
   round.withdrawn.clear();
+  round.groups.clear();
+  round.segment_bytes.clear();
+}
+
+std::vector<std::string>& MemoryStore::GroupRows(Round& round,
+                                                 const Digest& session) {
+  for (auto& [known, rows] : round.groups) {
+    if (known == session) return rows;
+  }
+  return round.groups.emplace_back(session, std::vector<std::string>()).second;
 }
 
 void MemoryStore::ForgetOld(Task& task) {
@@ -263,8 +273,18 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     result.kind = SegmentResult::kClosed;
     return result;
   }
+  if (segment.group.has_value()) {
+    std::vector<std::string>& rows = GroupRows(*round, segment.group->session);
+    SHOAL_RETURN_IF_ERROR(
+        CheckGroupRows(round->row, *segment.group, std::ssize(rows)));
+    rows.insert(rows.end(), segment.group->rows.begin(),
+                segment.group->rows.end());
+  }
   result.segment_id = ++last_segment_;
-  round->segments.push_back({result.segment_id, std::string(segment.sum)});
+  round->segments.push_back(
+      {result.segment_id, std::string(segment.sum),
+       segment.group.has_value() ? segment.group->session : Digest()});
+  round->segment_bytes[result.segment_id] = segment.bytes_up;
   for (ContributionRow row : contributions) {
     row.segment_id = result.segment_id;
     CountAssignment(
@@ -299,6 +319,55 @@ absl::StatusOr<std::vector<SegmentRow>> MemoryStore::ReadSegments(
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
   return round->segments;
+}
+
+absl::Status MemoryStore::AppendGroupRows(const NewGroupRows& rows) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
+  std::vector<std::string>& known = GroupRows(*round, rows.session);
+  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round->row, rows, std::ssize(known)));
+  known.insert(known.end(), rows.rows.begin(), rows.rows.end());
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::BurnGroup(const NewGroupRows& rows) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
+  SHOAL_RETURN_IF_ERROR(CheckBurnable(round->row));
+  std::vector<std::string>& known = GroupRows(*round, rows.session);
+  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round->row, rows, std::ssize(known)));
+  known.insert(known.end(), rows.rows.begin(), rows.rows.end());
+  std::set<int64_t> burnt;
+  int64_t bytes_up = 0;
+  std::erase_if(round->segments, [&](const SegmentRow& segment) {
+    if (segment.session != rows.session) return false;
+    burnt.insert(segment.id);
+    bytes_up += round->segment_bytes[segment.id];
+    return true;
+  });
+  int contributions = 0;
+  absl::erase_if(round->contributions, [&](const auto& entry) {
+    if (!burnt.contains(entry.second.segment_id)) return false;
+    ++contributions;
+    const auto assignment = round->assignments.find(entry.first.first);
+    if (assignment != round->assignments.end()) {
+      assignment->second.outcome.clear();
+    }
+    return true;
+  });
+  MarkBurnt(round->row, contributions, bytes_up);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<GroupRow>> MemoryStore::ReadGroupRows(
+    int64_t round_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  std::vector<GroupRow> rows;
+  for (const auto& [session, of_group] : round->groups) {
+    for (const std::string& row : of_group) rows.push_back({session, row});
+  }
+  return rows;
 }
 
 absl::StatusOr<RoundRow> MemoryStore::SealRound(const Lease& lease, int64_t id,

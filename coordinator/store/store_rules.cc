@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "base/human_duration.h"
 #include "protocol/round_failure.h"
 
@@ -297,6 +298,20 @@ bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
          held.assigned + (deadline - now) <= now;
 }
 
+absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
+                            int64_t known) {
+  SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
+  if (rows.first == known) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(
+      "group ", rows.session.ToShortHex(), " of round ", round.id, " has ",
+      known, " rows, expected ", rows.first, ": somebody else has added some"));
+}
+
+absl::Status CheckBurnable(const RoundRow& round) {
+  if (round.state == RoundState::kCollecting) return absl::OkStatus();
+  return WrongState(round, "without a group", RoundState::kCollecting);
+}
+
 absl::Status CheckSealable(const RoundRow& round, int min_reports) {
   if (round.state != RoundState::kCollecting) {
     return WrongState(round, "sealed", RoundState::kCollecting);
@@ -375,6 +390,11 @@ void MarkFailed(RoundRow& round, TaskRow& task, absl::string_view failure,
 
 void MarkStopped(RoundRow& round, TaskRow& task, absl::Time now) {
   MarkFailed(round, task, ToString(protocol::RoundFailure::kStopped), now);
+}
+
+void MarkBurnt(RoundRow& round, int contributions, int64_t bytes_up) {
+  round.accepted -= contributions;
+  round.bytes_up -= bytes_up;
 }
 
 void MarkCommitted(RoundRow& round, TaskRow& task, const RoundResult& result,

@@ -4,6 +4,7 @@
 #ifndef SHOAL_TESTS_SUPPORT_FAKE_FLEET_H_
 #define SHOAL_TESTS_SUPPORT_FAKE_FLEET_H_
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -101,6 +102,24 @@ class FakeFleet {
     const protocol::UploadReceipt receipt = {3, digest, 1, kNextCheckIn};
     return protocol::UploadProgress{
         static_cast<int64_t>(found->second.bytes.size()), receipt};
+  }
+
+  // What devices are told when they aggregate securely.
+  using AggregateAnswers = std::function<absl::StatusOr<protocol::AggregateAnswer>(
+      const protocol::AggregateRequest&)>;
+  void set_aggregate(AggregateAnswers aggregate) {
+    MutexLock lock(mutex_);
+    aggregate_ = std::move(aggregate);
+  }
+  absl::StatusOr<protocol::AggregateAnswer> Aggregate(
+      const protocol::AggregateRequest& request) {
+    AggregateAnswers aggregate;
+    {
+      MutexLock lock(mutex_);
+      aggregate = aggregate_;
+    }
+    SHOAL_CHECK(aggregate);
+    return aggregate(request);
   }
 
   // Checks where an upload wants to go on.
@@ -201,6 +220,7 @@ class FakeFleet {
   std::map<std::string, Upload> uploads_ SHOAL_GUARDED_BY(mutex_);
   std::vector<protocol::AbandonReason> abandoned_ SHOAL_GUARDED_BY(mutex_);
   int times_forgotten_ SHOAL_GUARDED_BY(mutex_) = 0;
+  AggregateAnswers aggregate_ SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::testing
