@@ -25,6 +25,7 @@
 #include "coordinator/engine/rows.h"
 #include "learning/parameters.h"
 #include "simulations/crew.h"
+#include "simulations/fleet_books.h"
 #include "simulations/population.h"
 #include "simulations/run_log.h"
 #include "simulations/simulated_device.h"
@@ -32,24 +33,6 @@
 #include "simulations/training_pool.h"
 
 namespace shoal::simulations {
-
-// Sums over all devices, of what they have done by then. Check-ins that are
-// thinned out cost energy, and count as nothing else.
-struct FleetTotals {
-  int64_t sessions = 0;    // that have ended
-  int64_t bytes_up = 0;    // updates
-  int64_t bytes_down = 0;  // models
-  double joules = 0;
-  int64_t stayed_away = 0;  // sessions that limits did not let begin
-};
-
-// What is said of sessions with an assignment that the end of the run has found
-// at work.
-inline constexpr absl::string_view kUnderWay = "under_way";
-
-// How the sessions with an assignment of one round have ended, by what is said
-// of them: "contributed", "vanished", "abandoned", "refused", …
-using RoundOutcomes = std::map<std::string, int64_t>;
 
 // By device: of the model's private layers, [private layout], as its last
 // training left them; only of devices that have trained some.
@@ -116,8 +99,8 @@ struct FederationResult {
   std::vector<coordinator::ModelRow> models;
   std::string final_model;  // serialised
   int64_t rounds_failed = 0;
-  int64_t bytes_up = 0;    // updates, of all devices
-  int64_t bytes_down = 0;  // models, of all devices
+  int64_t bytes_up = 0;  // as FleetTotals has them
+  int64_t bytes_down = 0;
   double joules = 0;
   absl::Duration simulated_time;
   // Of the devices that had a session.
