@@ -19,12 +19,15 @@
 #include "learning/feature_statistics.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
+#include "privacy/secure_aggregation/group.h"
 #include "simulations/absences.h"
 #include "simulations/arrivals.h"
 #include "simulations/insecure_rng.h"
+#include "simulations/seeded_signatures.h"
 #include "simulations/shared_menus.h"
 #include "simulations/shared_models.h"
 #include "simulations/simulated_state.h"
+#include "simulations/skipped_groups.h"
 
 namespace shoal::simulations {
 namespace {
@@ -66,6 +69,8 @@ struct Event {
 coordinator::EngineOptions EngineOptionsOf(const FederationOptions& options) {
   coordinator::EngineOptions engine;
   engine.replica = "simulation";
+  // Devices that wait for their group cost an event each time they ask.
+  engine.max_hold = absl::Hours(1);
   // Nobody else wants it.
   engine.lease_duration = options.time_limit * 4;
   engine.token_key_lifetime = options.time_limit * 4;
@@ -85,6 +90,8 @@ class Federation {
   explicit Federation(const FederationOptions& options)
       : options_(options),
         rng_(DeriveSeed(options.seed, "coordinator")),
+        group_rng_(DeriveSeed(options.seed, "groups")),
+        authority_(DeriveSeed(options.seed, "authority")),
         store_(coordinator::MakeMemoryStore(
             {.keep_newest = KeptRounds(options), .keep_sums = false})),
         absences_(AbsencesOf(options)) {}
@@ -100,6 +107,7 @@ class Federation {
 
   absl::Status Start();
   void MakeSite();
+  std::optional<GroupTerms> Groups() const;
   std::unique_ptr<Arrivals> MakeArrivals();
   absl::Status Step();
   void Plan(absl::Time time, int64_t device);
@@ -121,6 +129,8 @@ class Federation {
   const FederationOptions& options_;
   NullLogger null_log_;
   InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
+  InsecureSeededRng group_rng_;
+  const SeededAuthority authority_;  // of devices that sign
   const std::unique_ptr<coordinator::RoundStore> store_;
   const std::unique_ptr<coordinator::UploadSpool> spool_ =
       coordinator::MakeMemorySpool(kSpoolBytes);
@@ -161,8 +171,22 @@ void Federation::MakeSite() {
     site_.max_staleness = asynchronous->max_staleness;
   }
   site_.straggler = options_.straggler;
+  site_.groups = Groups();
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };
+}
+
+std::optional<GroupTerms> Federation::Groups() const {
+  const auto& settings = options_.task.secure_aggregation;
+  if (!settings.has_value()) return std::nullopt;
+  GroupTerms terms;
+  terms.members = options_.skip_crypto ? &SkippedMembers()
+                                       : &secure_aggregation::RealMembers();
+  terms.leaving = options_.leaving_members;
+  if (settings->coordinator != secure_aggregation::CoordinatorTrust::kHonest) {
+    terms.authority = &authority_;
+  }
+  return terms;
 }
 
 std::unique_ptr<Arrivals> Federation::MakeArrivals() {
@@ -196,7 +220,13 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
 absl::Status Federation::Start() {
   Logger& log = options_.log != nullptr ? *options_.log : null_log_;
   coordinator::EngineDependencies dependencies = {
-      .store = *store_, .spool = *spool_, .rng = rng_, .log = log};
+      .store = *store_,
+      .spool = *spool_,
+      .rng = rng_,
+      .log = log,
+      .group_rng = &group_rng_,
+      .verifier = &authority_,
+      .group_maker = options_.skip_crypto ? &SkippedGroups() : nullptr};
   if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
     dependencies.output_of = [run_log](const RoundRow& round,
                                        const auto& compute) {

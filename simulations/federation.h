@@ -26,6 +26,7 @@
 #include "learning/parameters.h"
 #include "simulations/crew.h"
 #include "simulations/fleet_books.h"
+#include "simulations/leaving_members.h"
 #include "simulations/population.h"
 #include "simulations/run_log.h"
 #include "simulations/simulated_device.h"
@@ -66,6 +67,10 @@ struct FederationOptions {
   std::vector<std::vector<int64_t>> schedule = {};
   // Who does not do all of its work; empty: nobody.
   StragglerRule straggler = {};
+  // Of a task that asks for secure aggregation: whether its groups go through
+  // the steps alone, without keys and masks, and who leaves them in the middle.
+  bool skip_crypto = false;
+  LeavingChances leaving_members = {};
   // In larger populations check-ins are thinned (MakeThinned in arrivals.h); 0:
   // devices are drawn (MakeDrawn there).
   int64_t thin_above = 20'000;

@@ -18,8 +18,11 @@ using secure_aggregation::RingVector;
 class LeavingMember final : public Member {
  public:
   // `leaves`: before the answer to which of the coordinator's questions.
-  LeavingMember(std::unique_ptr<Member> member, std::vector<bool> leaves)
-      : member_(std::move(member)), leaves_(std::move(leaves)) {}
+  LeavingMember(std::unique_ptr<Member> member, std::vector<bool> leaves,
+                std::shared_ptr<std::atomic<bool>> has_left)
+      : member_(std::move(member)),
+        leaves_(std::move(leaves)),
+        has_left_(std::move(has_left)) {}
 
   const std::string& advertise() const override { return member_->advertise(); }
 
@@ -30,8 +33,8 @@ class LeavingMember final : public Member {
       last_ = std::string(bytes);
     }
     const size_t question = num_questions_ - 1;
-    if (question < leaves_.size() && leaves_[question]) has_left_ = true;
-    if (has_left_) return absl::CancelledError("the device has left");
+    if (question < leaves_.size() && leaves_[question]) *has_left_ = true;
+    if (*has_left_) return absl::CancelledError("the device has left");
     return member_->OnMessage(bytes);
   }
 
@@ -47,7 +50,7 @@ class LeavingMember final : public Member {
   const std::vector<bool> leaves_;
   size_t num_questions_ = 0;  // so far
   std::string last_;
-  bool has_left_ = false;
+  const std::shared_ptr<std::atomic<bool>> has_left_;
 };
 
 }  // namespace
@@ -65,7 +68,8 @@ absl::StatusOr<std::unique_ptr<Member>> LeavingMembers::Create(
   if (options.plan.is_signed()) steps.push_back(consistency);
   steps.push_back(unmasking);
   SHOAL_ASSIGN_OR_RETURN(auto member, members_.Create(std::move(options), rng));
-  return std::make_unique<LeavingMember>(std::move(member), std::move(steps));
+  return std::make_unique<LeavingMember>(std::move(member), std::move(steps),
+                                         has_left_);
 }
 
 }  // namespace shoal::simulations

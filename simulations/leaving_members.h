@@ -29,7 +29,7 @@ struct LeavingChances {
 // has joined, and on the step: not on what the members are. Thread-safe.
 class LeavingMembers final : public secure_aggregation::MemberMaker {
  public:
-  // `members` must outlive it and its members.
+  // `members` must outlive it.
   LeavingMembers(const secure_aggregation::MemberMaker& members,
                  const LeavingChances& chances, uint64_t seed)
       : members_(members), chances_(chances), seed_(seed) {}
@@ -37,11 +37,17 @@ class LeavingMembers final : public secure_aggregation::MemberMaker {
   absl::StatusOr<std::unique_ptr<secure_aggregation::Member>> Create(
       secure_aggregation::MemberOptions options, SecureRng& rng) const override;
 
+  // Whether one of its members has left.
+  bool has_left() const { return *has_left_; }
+
  private:
   const secure_aggregation::MemberMaker& members_;
   const LeavingChances chances_;
   const uint64_t seed_;
   mutable std::atomic<uint64_t> num_groups_ = 0;
+  // Shared with its members, which may outlive it.
+  const std::shared_ptr<std::atomic<bool>> has_left_ =
+      std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace shoal::simulations

@@ -61,6 +61,13 @@ StragglerRule StragglersOf(const configuration::Scenario& scenario) {
        .seed = scenario.seed});
 }
 
+LeavingChances LeavingOf(const configuration::SimulatedGroups& groups) {
+  return {.sharing = groups.leave_before_sharing,
+          .masking = groups.leave_before_masking,
+          .consistency = groups.leave_before_consistency,
+          .unmasking = groups.leave_before_unmasking};
+}
+
 class Run {
  public:
   Run(const RunOptions& options, const RunEnvironment& environment)
@@ -305,6 +312,9 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.initial_model = std::move(in_->initial_model);
   options.schedule = std::move(in_->schedule);
   options.straggler = StragglersOf(in_->scenario);
+  options.skip_crypto =
+      plan.groups.crypto == configuration::SimulatedCrypto::kSkip;
+  options.leaving_members = LeavingOf(plan.groups);
   options.thin_above = plan.thin_above;
   options.time_limit = plan.time_limit;
   options.forget_history = true;
