@@ -85,7 +85,8 @@ absl::Status RoundGroups::ReadGroups(absl::Time now) {
     while (end < rows.size() && rows[end].session == rows[begin].session) {
       of_group.push_back(rows[end++].row);
     }
-    if (of_group.back() == kBurntRow) continue;
+    if (of_group.back() == kUnrevealedRow) is_hopeless_ = true;
+    if (of_group.back().size() <= kUnrevealedRow.size()) continue;
     SHOAL_ASSIGN_OR_RETURN(
         auto session, core_.group_maker().Restore(update_->session(), of_group,
                                                   core_.deps.verifier));
@@ -114,6 +115,7 @@ void RoundGroups::LeaveRound(absl::Time now) {
   waiting_.clear();
   guilty_.clear();
   sums_.clear();
+  is_hopeless_ = false;
   round_ = nullptr;
 }
 
@@ -269,14 +271,14 @@ void RoundGroups::CheckContributors(LiveGroup& group) {
 }
 
 absl::Status RoundGroups::WriteRows(LiveGroup& group) {
-  const NewGroupRows rows = group.NewRows(round_id_);
+  const bool is_sealed = state_ >= RoundState::kSealed;
+  const NewGroupRows rows = group.NewRows(round_id_, is_sealed);
   if (rows.rows.empty()) {
     NoteLost(group);
     return absl::OkStatus();
   }
   Failpoint("before_group_rows");
-  const bool is_taken_back =
-      group.is_burnt() && state_ == RoundState::kCollecting;
+  const bool is_taken_back = group.is_burnt() && !is_sealed;
   const absl::Status written =
       core_.Noted(is_taken_back ? core_.deps.store.BurnGroup(rows)
                                 : core_.deps.store.AppendGroupRows(rows));
@@ -292,6 +294,7 @@ absl::Status RoundGroups::WriteRows(LiveGroup& group) {
                                            {"group", group.id().ToShortHex()},
                                            {"reason", group.burn_reason()}});
     sums_.erase(group.id());
+    is_hopeless_ = is_hopeless_ || is_sealed;
     MutexLock lock(core_.mutex);
     for (int i = 0; is_taken_back && i < group.session().num_members(); ++i) {
       round_->Uncount(group.session().device_id(i));
@@ -320,14 +323,12 @@ void RoundGroups::NoteLost(LiveGroup& group) {
 
 void RoundGroups::SetStanding() {
   GroupsStanding standing;
+  standing.failed = is_hopeless_;
   int num_groups = 0;
   int num_revealed = 0;
   for (const auto& [id, group] : groups_) {
     standing.settled = standing.settled && group.is_settled();
-    if (group.is_burnt()) {
-      standing.failed = standing.failed || state_ >= RoundState::kSealed;
-      continue;
-    }
+    if (group.is_burnt()) continue;
     ++num_groups;
     num_revealed += group.is_revealed();
   }

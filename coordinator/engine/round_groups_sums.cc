@@ -83,7 +83,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
     bytes = protocol::EncodeMaskedUpload(session, "", sums);
   }
   segment.sum = bytes;
-  segment.group = group->NewRows(round_id_);
+  segment.group = group->NewRows(round_id_, false);
   Failpoint("before_commit_segment");
   const absl::StatusOr<SegmentResult> result =
       core_.deps.store.CommitSegment(segment, rows);

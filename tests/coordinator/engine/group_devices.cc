@@ -38,8 +38,10 @@ GroupDevice::GroupDevice(int number, protocol::Assignment assignment,
 }
 
 void GroupDevice::Join() {
+  secure_aggregation::MemberOptions options;
+  options.plan = update_.session();
   member_ = Require(
-      secure_aggregation::RealMembers().Create({update_.session()}, rng_));
+      secure_aggregation::RealMembers().Create(std::move(options), rng_));
   session_.reset();
   upload_.clear();
   has_uploaded_ = false;
