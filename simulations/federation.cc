@@ -92,6 +92,8 @@ class Federation {
         rng_(DeriveSeed(options.seed, "coordinator")),
         group_rng_(DeriveSeed(options.seed, "groups")),
         authority_(DeriveSeed(options.seed, "authority")),
+        groups_(options.skip_crypto ? SkippedGroups()
+                                    : secure_aggregation::RealGroups()),
         store_(coordinator::MakeMemoryStore(
             {.keep_newest = KeptRounds(options), .keep_sums = false})),
         absences_(AbsencesOf(options)) {}
@@ -131,6 +133,7 @@ class Federation {
   InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
   InsecureSeededRng group_rng_;
   const SeededAuthority authority_;  // of devices that sign
+  CountedGroups groups_;
   const std::unique_ptr<coordinator::RoundStore> store_;
   const std::unique_ptr<coordinator::UploadSpool> spool_ =
       coordinator::MakeMemorySpool(kSpoolBytes);
@@ -219,14 +222,13 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
 
 absl::Status Federation::Start() {
   Logger& log = options_.log != nullptr ? *options_.log : null_log_;
-  coordinator::EngineDependencies dependencies = {
-      .store = *store_,
-      .spool = *spool_,
-      .rng = rng_,
-      .log = log,
-      .group_rng = &group_rng_,
-      .verifier = &authority_,
-      .group_maker = options_.skip_crypto ? &SkippedGroups() : nullptr};
+  coordinator::EngineDependencies dependencies = {.store = *store_,
+                                                  .spool = *spool_,
+                                                  .rng = rng_,
+                                                  .log = log,
+                                                  .group_rng = &group_rng_,
+                                                  .verifier = &authority_,
+                                                  .group_maker = &groups_};
   if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
     dependencies.output_of = [run_log](const RoundRow& round,
                                        const auto& compute) {
@@ -509,6 +511,7 @@ absl::StatusOr<FederationResult> Federation::Collect() {
   }
   result.outcomes = books_.outcomes();
   result.trainings = Trainings();
+  result.groups = groups_.counts();
   SHOAL_ASSIGN_OR_RETURN(result.private_values, CollectPrivateValues());
   return result;
 }

@@ -24,6 +24,7 @@
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
 #include "learning/parameters.h"
+#include "simulations/counted_groups.h"
 #include "simulations/crew.h"
 #include "simulations/fleet_books.h"
 #include "simulations/leaving_members.h"
@@ -113,6 +114,7 @@ struct FederationResult {
   std::map<int64_t, RoundOutcomes>
       outcomes;  // by round id; of failed ones, too
   TrainingPool::Totals trainings;
+  GroupCounts groups;            // of secure aggregation
   PrivateValues private_values;  // at the end
 };
 

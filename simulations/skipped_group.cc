@@ -177,6 +177,11 @@ void SkippedGroup::BurnWithoutHolders(int dealer) {
                     " are left"));
 }
 
+bool SkippedGroup::IsMaskedInput(absl::string_view bytes) const {
+  const absl::StatusOr<SkippedMessage> message = ParseSkipped(bytes);
+  return message.ok() && message->kind == SkippedKind::kMaskedInput;
+}
+
 // ---- What goes out.
 
 std::optional<std::string> SkippedGroup::MessageFor(int index) const {

@@ -49,6 +49,7 @@ class SkippedGroup final : public secure_aggregation::Group {
     AddLostRow(index, secure_aggregation::Fault::kNone,
                absl::StrCat("it left: ", reason));
   }
+  bool IsMaskedInput(absl::string_view bytes) const override;
   std::optional<std::string> MessageFor(int index) const override;
   secure_aggregation::GroupPhase phase() const override { return phase_; }
   int num_pending() const override;

@@ -88,6 +88,8 @@ class Play {
         continue;
       }
       lengths_.push_back(answer->size());
+      EXPECT_EQ(group_->IsMaskedInput(*answer),
+                members_[i]->is_ready_to_mask());
       if (members_[i]->is_ready_to_mask()) {
         std::vector<RingVector> vectors;
         vectors.emplace_back(3, 20);
