@@ -14,6 +14,10 @@ using protocol::RefusalError;
 absl::Status Aggregate(EngineCore& core, const DeviceIdentity& device,
                        const protocol::AggregateRequest& request,
                        absl::Time now, AggregateDone done) {
+  {
+    MutexLock lock(core.mutex);
+    if (!core.admitting) return ShuttingDown();
+  }
   SHOAL_ASSIGN_OR_RETURN(const protocol::TokenClaims claims,
                          VerifyToken(core, device, request.token));
   SHOAL_ASSIGN_OR_RETURN(const Destination destination,
