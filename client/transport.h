@@ -46,7 +46,8 @@ struct UploadCall {
   protocol::UploadHeader header;
   EncodedUpdate update;  // not null
 };
-// Says something to the group of secure aggregation, and waits for what is next.
+// Says something to the group of secure aggregation, and waits for what is
+// next.
 struct AggregateCall {
   protocol::AggregateRequest request;
 };

@@ -35,9 +35,8 @@ constexpr double kDeviations = 6;
 
 double CoordinateBound(const SecureRound& round) {
   if (!round.settings.rotation) return round.norm_bound;
-  const int64_t spread =
-      std::min(round.num_values,
-               kBlocksOfNorm * secure_aggregation::kRotationBlock);
+  const int64_t spread = std::min(
+      round.num_values, kBlocksOfNorm * secure_aggregation::kRotationBlock);
   return round.norm_bound *
          std::min(1.0, kDeviations / std::sqrt(static_cast<double>(spread)));
 }
@@ -195,9 +194,8 @@ absl::StatusOr<MaskedUpload> DecodeMaskedUpload(absl::string_view bytes,
     return absl::InvalidArgumentError("these are no masked vectors");
   }
   if (const uint32_t version = reader.U32(); version != kVersion) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("masked vectors in version ", version, ", expected ",
-                     kVersion));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "masked vectors in version ", version, ", expected ", kVersion));
   }
   MaskedUpload upload;
   const auto session = Digest::FromBytes(reader.Bytes(Digest::kSize));
@@ -210,13 +208,14 @@ absl::StatusOr<MaskedUpload> DecodeMaskedUpload(absl::string_view bytes,
   upload.session = *session;
   const int64_t expected = MaskedUploadBytes(plan, std::ssize(upload.message));
   if (std::ssize(bytes) != expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("masked vectors of ", bytes.size(), " bytes, expected ",
-                     expected));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "masked vectors of ", bytes.size(), " bytes, expected ", expected));
   }
   for (const secure_aggregation::VectorSpec& vector : plan.vectors) {
     upload.vectors.push_back(reader.Bytes(static_cast<size_t>(
         secure_aggregation::PackedBytes(vector.length, vector.ring_bits))));
+    SHOAL_RETURN_IF_ERROR(secure_aggregation::CheckPacked(
+        upload.vectors.back(), vector.length, vector.ring_bits));
   }
   return upload;
 }

@@ -62,9 +62,9 @@ class SecureUpdate {
 
   // The vectors of one update, in the order of the session's plan. `values` is
   // used as working space; `rounding_seed` is fresh and secret, of
-  // secure_aggregation::kSeedBytes. INVALID_ARGUMENT when a value is not finite,
-  // or the report claims more than the round allows.
-  // REQUIRES: round.num_values values.
+  // secure_aggregation::kSeedBytes. INVALID_ARGUMENT when a value is not
+  // finite, or the report claims more than the round allows. REQUIRES:
+  // round.num_values values.
   absl::StatusOr<std::vector<secure_aggregation::RingVector>> Encode(
       absl::Span<float> values, const learning::UpdateReport& report,
       absl::string_view rounding_seed) const;

@@ -124,8 +124,8 @@ class InProcessTransport final : public client::Transport {
   std::optional<SharedModel> model_;                      // that is fetched
   int64_t under_way_ = 0;  // bytes of the chunk that comes or goes
   std::unique_ptr<coordinator::UploadStream> stream_;  // of an upload
-  // What comes of an upload, or of a message to a group. Shared with the engine:
-  // it may answer after the call was dropped.
+  // What comes of an upload, or of a message to a group. Shared with the
+  // engine: it may answer after the call was dropped.
   std::shared_ptr<PendingAnswer> pending_;
   bool is_open_ = false;
   int64_t connections_ = 0;

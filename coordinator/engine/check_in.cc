@@ -116,6 +116,14 @@ std::string Ineligible(const TaskSetup& setup,
     return "the device offers no update codec that is known here, expected "
            "float32";
   }
+  if (setup.task.secure_aggregation.has_value() &&
+      !absl::c_linear_search(message.secure_aggregation_versions,
+                             protocol::kSecureAggregationVersion)) {
+    return absl::StrCat(
+        "the device does not speak version ",
+        protocol::kSecureAggregationVersion,
+        " of secure aggregation, which the task asks for: update its SDK");
+  }
   return TooLittleMemory(setup, message);
 }
 
@@ -362,6 +370,13 @@ class CheckInCall {
     assignment.plan.max_examples = task.update_limits.max_examples;
     assignment.plan.codec = learning::UpdateCodec::kFloat32;
     assignment.plan.idle_window = task.round.idle_window;
+    assignment.plan.uniform_weights =
+        task.round.weighting == configuration::Weighting::kUniform;
+    if (task.secure_aggregation.has_value()) {
+      assignment.plan.secure_aggregation = SecureSettingsOf(task);
+      assignment.secure_aggregation_version =
+          protocol::kSecureAggregationVersion;
+    }
     std::shared_ptr<const protocol::TokenSigner> signer;
     {
       MutexLock lock(core_.mutex);

@@ -102,11 +102,20 @@ protocol::UploadReceipt EngineCore::ReceiptFor(const RunningTask& task,
 
 void EngineCore::DeliverAnswers() {
   std::vector<Answer> due;
+  std::vector<GroupAnswer> group_due;
   {
     MutexLock lock(mutex);
     due.swap(answers);
+    group_due.swap(group_answers);
   }
   for (Answer& answer : due) answer.done(std::move(answer.receipt));
+  for (GroupAnswer& answer : group_due) answer.done(std::move(answer.answer));
+}
+
+void EngineCore::NoteLeft(RunningTask& task, int64_t round_id,
+                          const std::string& device_id) {
+  if (!task.setup->task.secure_aggregation.has_value()) return;
+  task.letters.push_back({device_id, round_id, {}, nullptr});
 }
 
 void EngineCore::Tell(Upload& upload,

@@ -45,8 +45,8 @@ struct EngineOptions {
   // Bounds of what a device is told to wait.
   absl::Duration min_retry = absl::Milliseconds(5);
   absl::Duration max_retry = absl::Minutes(15);
-  // How long a call of Aggregate() waits for something to say; never longer than
-  // half of the task's idle_window.
+  // How long a call of Aggregate() waits for something to say; never longer
+  // than half of the task's idle_window.
   absl::Duration max_hold = absl::Seconds(15);
   absl::Duration token_key_lifetime = absl::Hours(24 * 7);
 };
@@ -71,7 +71,7 @@ struct EngineDependencies {
   const secure_aggregation::MemberVerifier* verifier = nullptr;
   // Makes the coordinator's part of groups; null: the real one.
   secure_aggregation::GroupMaker* group_maker = nullptr;
-  OutputOf output_of = {};          // empty: computes it
+  OutputOf output_of = {};  // empty: computes it
 };
 
 // A device as TLS has authenticated it.
@@ -170,10 +170,10 @@ class RoundEngine {
       const DeviceIdentity& device, const protocol::UploadHeader& header,
       absl::Time now) = 0;
   // What a device says to its group of secure aggregation. `done` is called
-  // later by Advance(), after max_hold at the latest; when this returns an error
-  // it is never called. A newer call of the same device ends an older one, which
-  // is told to wait. kTokenInvalid, kTokenExpired, kBadRequest, kRoundOver,
-  // kGroupFault, kOverloaded, kStoreUnavailable, kShuttingDown.
+  // later by Advance(), after max_hold at the latest; when this returns an
+  // error it is never called. A newer call of the same device ends an older
+  // one, which is told to wait. kTokenInvalid, kTokenExpired, kBadRequest,
+  // kRoundOver, kGroupFault, kOverloaded, kStoreUnavailable, kShuttingDown.
   virtual absl::Status Aggregate(const DeviceIdentity& device,
                                  const protocol::AggregateRequest& request,
                                  absl::Time now, AggregateDone done) = 0;

@@ -134,9 +134,9 @@ class RoundStore {
   // than `first` says: read them again. FAILED_PRECONDITION when the round is
   // over.
   virtual absl::Status AppendGroupRows(const NewGroupRows& rows) = 0;
-  // Adds the last rows of a group that cannot finish, in a COLLECTING round, and
-  // takes back what its members have contributed: segments, contributions, the
-  // round's counters, the outcomes of the assignments. Errors as
+  // Adds the last rows of a group that cannot finish, in a COLLECTING round,
+  // and takes back what its members have contributed: segments, contributions,
+  // the round's counters, the outcomes of the assignments. Errors as
   // AppendGroupRows; FAILED_PRECONDITION also when the round is sealed.
   virtual absl::Status BurnGroup(const NewGroupRows& rows) = 0;
   // Of all groups of the round: those of a group in their order, groups in that

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregation/staleness.h"
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "learning/device_memory.h"
@@ -16,6 +17,8 @@ namespace {
 
 constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
+constexpr double kMeanNorms = 10;
+constexpr double kLeastSecureBound = 1e-6;
 
 int64_t MaxWeight(const configuration::Task& task) {
   if (task.round.asynchronous.has_value()) return aggregation::kFreshWeight;
@@ -61,6 +64,22 @@ absl::Status CheckMemory(const TaskSetup& setup) {
   return absl::InvalidArgumentError(absl::StrCat(
       "device_limits.memory: ", SizeText(*limit),
       " lets no device train this model, expected at least ", SizeText(least)));
+}
+
+// That updates fit a ring.
+absl::Status CheckSecureUpdate(const learning::Model& model,
+                               const configuration::Task& task) {
+  protocol::SecureRound round;
+  round.task = task.name;
+  round.settings = SecureSettingsOf(task);
+  round.num_values = learning::TraitsOf(task.algorithm).num_vectors *
+                     model.layout().num_parameters();
+  round.norm_bound = NormBound(task, 0);
+  round.max_weight = MaxWeight(task);
+  const absl::Status status = protocol::SecureUpdate::Create(round).status();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat("secure_aggregation: ", status.message()));
 }
 
 }  // namespace
@@ -110,6 +129,9 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
       !groups.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("secure_aggregation: ", groups.message()));
+  }
+  if (task.secure_aggregation.has_value()) {
+    SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
   }
   setup->task = task;
   setup->layout = model->layout();
@@ -164,8 +186,34 @@ double NormBound(const configuration::Task& task, double last_median_norm) {
   if (task.update_limits.norm_bound.has_value()) {
     return *task.update_limits.norm_bound;
   }
+  if (task.secure_aggregation.has_value() && last_median_norm > 0) {
+    return std::clamp(kMeanNorms * last_median_norm, kLeastSecureBound,
+                      LargestNormBound(task));
+  }
   return std::min(std::max(kSmallestNormBound, kMedianNorms * last_median_norm),
                   LargestNormBound(task));
+}
+
+protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task) {
+  protocol::SecureAggregation settings = *task.secure_aggregation;
+  settings.max_group = std::min(settings.max_group, task.round.max_assigned());
+  return settings;
+}
+
+protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
+                                      const RoundRow& round) {
+  protocol::SecureRound secure;
+  secure.task = setup.task.name;
+  secure.round_id = round.id;
+  secure.base_model = round.base_model;
+  secure.settings = SecureSettingsOf(setup.task);
+  secure.num_values = setup.num_update_values();
+  secure.norm_bound = round.norm_bound;
+  secure.max_weight = MaxWeight(setup.task);
+  absl::StatusOr<protocol::SecureUpdate> update =
+      protocol::SecureUpdate::Create(secure);
+  SHOAL_CHECK(update.ok());  // MakeTaskSetup has tried it
+  return *std::move(update);
 }
 
 aggregation::FixedPointRange RangeOf(const configuration::Task& task,

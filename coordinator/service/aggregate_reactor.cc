@@ -63,9 +63,10 @@ class AggregateReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartAggregate(
-    const FleetDependencies& dependencies, grpc::CallbackServerContext* context,
-    const v1::AggregateRequest& request, v1::AggregateResponse* response) {
+grpc::ServerUnaryReactor* StartAggregate(const FleetDependencies& dependencies,
+                                         grpc::CallbackServerContext* context,
+                                         const v1::AggregateRequest& request,
+                                         v1::AggregateResponse* response) {
   auto* reactor = new AggregateReactor(dependencies, *response);
   reactor->Begin(*context, request);
   return reactor;

@@ -10,9 +10,10 @@
 namespace shoal::coordinator {
 
 // While it waits it occupies no thread.
-grpc::ServerUnaryReactor* StartAggregate(
-    const FleetDependencies& dependencies, grpc::CallbackServerContext* context,
-    const v1::AggregateRequest& request, v1::AggregateResponse* response);
+grpc::ServerUnaryReactor* StartAggregate(const FleetDependencies& dependencies,
+                                         grpc::CallbackServerContext* context,
+                                         const v1::AggregateRequest& request,
+                                         v1::AggregateResponse* response);
 
 }  // namespace shoal::coordinator
 

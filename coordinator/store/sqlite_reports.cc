@@ -387,10 +387,10 @@ absl::StatusOr<std::vector<SegmentRow>> SqliteStore::ReadSegments(
       [&](SqliteDatabase& db) -> absl::StatusOr<std::vector<SegmentRow>> {
         SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
         std::vector<SegmentRow> rows;
-        SqliteQuery query =
-            db.Query("SELECT id, sum, session FROM segments "
-                     "WHERE round = ? ORDER BY id",
-                     round_id);
+        SqliteQuery query = db.Query(
+            "SELECT id, sum, session FROM segments "
+            "WHERE round = ? ORDER BY id",
+            round_id);
         while (query.Next()) {
           SegmentRow& row = rows.emplace_back();
           query.Read(row.id, row.sum, row.session);

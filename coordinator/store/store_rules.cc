@@ -6,8 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/status_macros.h"
 #include "base/human_duration.h"
+#include "base/status_macros.h"
 #include "protocol/round_failure.h"
 
 namespace shoal::coordinator {

@@ -61,6 +61,8 @@ class Group {
   // FAILED_PRECONDITION: out of turn, too late, or after another message, and
   // nothing changes. A MaskedInput counts when the vectors are there as well.
   virtual absl::Status OnMessage(int index, absl::string_view bytes) = 0;
+  // Whether it is what goes with a member's vectors, and without them nothing.
+  virtual bool IsMaskedInput(absl::string_view bytes) const = 0;
   // For what the caller finds, such as malformed vectors.
   virtual void Exclude(int index, absl::string_view reason) = 0;
   // The member leaves, by itself.

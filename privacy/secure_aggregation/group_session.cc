@@ -304,6 +304,11 @@ void GroupSession::Apply(int index, const DeviceMessage& message,
   }
 }
 
+bool GroupSession::IsMaskedInput(absl::string_view bytes) const {
+  const absl::StatusOr<DeviceMessage> message = DecodeDeviceMessage(bytes);
+  return message.ok() && std::holds_alternative<MaskedInput>(*message);
+}
+
 void GroupSession::Exclude(int index, absl::string_view reason) {
   AddLostRow(index, Fault::kGuilty, reason);
 }

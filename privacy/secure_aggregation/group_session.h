@@ -53,6 +53,7 @@ class GroupSession final : public Group {
 
   std::vector<std::string> TakeRows() override;
   absl::Status OnMessage(int index, absl::string_view bytes) override;
+  bool IsMaskedInput(absl::string_view bytes) const override;
   void Exclude(int index, absl::string_view reason) override;
   void Leave(int index, absl::string_view reason) override;
   std::optional<std::string> MessageFor(int index) const override;
@@ -67,9 +68,7 @@ class GroupSession final : public Group {
   void Unmask(ThreadPool* pool, absl::Span<RingVector> sums) const override;
   const std::string& burn_reason() const override { return burn_reason_; }
   const std::vector<LostMember>& lost() const override { return lost_; }
-  int num_members() const override {
-    return static_cast<int>(members_.size());
-  }
+  int num_members() const override { return static_cast<int>(members_.size()); }
   const std::string& device_id(int index) const override {
     return members_[index].device_id;
   }

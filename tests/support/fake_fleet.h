@@ -105,8 +105,9 @@ class FakeFleet {
   }
 
   // What devices are told when they aggregate securely.
-  using AggregateAnswers = std::function<absl::StatusOr<protocol::AggregateAnswer>(
-      const protocol::AggregateRequest&)>;
+  using AggregateAnswers =
+      std::function<absl::StatusOr<protocol::AggregateAnswer>(
+          const protocol::AggregateRequest&)>;
   void set_aggregate(AggregateAnswers aggregate) {
     MutexLock lock(mutex_);
     aggregate_ = std::move(aggregate);
