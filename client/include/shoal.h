@@ -177,7 +177,8 @@ typedef enum shoal_event_kind {
   SHOAL_EVENT_PAUSED =
       7, /* conditions do not allow work; what is there stays */
   SHOAL_EVENT_RESUMED = 8,
-  SHOAL_EVENT_ENDED = 9
+  SHOAL_EVENT_ENDED = 9,
+  SHOAL_EVENT_AGGREGATING = 10 /* a step of secure aggregation */
 } shoal_event_kind;
 
 typedef enum shoal_network {

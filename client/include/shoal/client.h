@@ -137,6 +137,7 @@ struct ClientEvent {
     kPaused,  // the device's conditions do not allow work; what is there stays
     kResumed,
     kEnded,
+    kAggregating,  // a step of secure aggregation
   };
   Kind kind;
   std::string detail;  // for people
