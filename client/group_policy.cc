@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "privacy/secure_aggregation/parameters.h"
+#include "protocol/secure_update.h"
 
 namespace shoal::client {
 namespace {
@@ -98,6 +99,16 @@ absl::Status CheckPromises(const protocol::Plan& plan,
         "(secure_aggregation.ca)");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckKeptUpdate(absl::string_view update,
+                             const GroupPolicy& policy) {
+  if (!policy.demands.has_value() || protocol::IsMaskedUpload(update)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "the update that waits to be sent is not masked, the device's owner "
+      "insists on secure aggregation");
 }
 
 }  // namespace shoal::client

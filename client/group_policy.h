@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "client/include/shoal/client.h"
 #include "protocol/messages.h"
 
@@ -22,6 +23,12 @@ struct GroupPolicy {
 // but its own CA vouches for. A device that asks for nothing takes the rest.
 absl::Status CheckPromises(const protocol::Plan& plan,
                            const GroupPolicy& policy);
+
+// Whether an update that an earlier session has kept may be sent still:
+// FAILED_PRECONDITION for one that is not masked, where the owner has come to
+// insist on that since.
+absl::Status CheckKeptUpdate(absl::string_view update,
+                             const GroupPolicy& policy);
 
 }  // namespace shoal::client
 

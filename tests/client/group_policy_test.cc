@@ -1,7 +1,10 @@
 #include "client/group_policy.h"
 
+#include <string>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "protocol/secure_update.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::client {
@@ -109,6 +112,17 @@ TEST(GroupPolicyTest, APlanThatCannotBeIsRefused) {
   GroupPolicy policy = Demanding(AggregationDemands::kHonest);
   policy.has_own_roots = true;
   EXPECT_FALSE(CheckPromises(plan, policy).ok());
+}
+
+TEST(GroupPolicyTest, KeptUpdatesAreSentAsTheOwnerSaysNow) {
+  const std::string masked =
+      protocol::EncodeMaskedUpload(Digest(), "message", {});
+  EXPECT_THAT(CheckKeptUpdate("plain", {}), IsOk());
+  EXPECT_THAT(CheckKeptUpdate(masked, {}), IsOk());
+  const GroupPolicy policy = Demanding(AggregationDemands::kHonest);
+  EXPECT_THAT(CheckKeptUpdate(masked, policy), IsOk());
+  EXPECT_THAT(CheckKeptUpdate("plain", policy), IsRefused("not masked"));
+  EXPECT_THAT(CheckKeptUpdate("", policy), IsRefused("not masked"));
 }
 
 }  // namespace
