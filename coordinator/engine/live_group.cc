@@ -67,12 +67,12 @@ bool LiveGroup::IsPhaseOver(absl::Duration window, absl::Time now) {
   return false;
 }
 
-NewGroupRows LiveGroup::NewRows(int64_t round_id) {
+NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed) {
   for (std::string& row : group_->TakeRows()) {
     new_rows_.push_back(std::move(row));
   }
   if (is_burnt() && !std::exchange(burn_is_row_, is_burnt())) {
-    new_rows_.emplace_back(kBurntRow);
+    new_rows_.emplace_back(is_sealed ? kUnrevealedRow : kBurntRow);
   }
   return {round_id, id(), num_rows_, new_rows_};
 }

@@ -20,8 +20,10 @@
 
 namespace shoal::coordinator {
 
-// Behind the rows of a group that is burnt.
+// Behind the rows of a group that is burnt: before the seal, when its members
+// begin afresh, or after it, when the round fails. (All others are longer.)
 inline constexpr absl::string_view kBurntRow = "";
+inline constexpr absl::string_view kUnrevealedRow = "!";
 
 // Used by Advance() alone.
 class LiveGroup {
@@ -60,9 +62,9 @@ class LiveGroup {
   // The members that are silent have until then: they are sending.
   void Extend(absl::Time until) { extended_ = next_look_ = until; }
 
-  // What the store does not know yet, with what says that the group is burnt;
-  // no rows: nothing. Then, when it does:
-  NewGroupRows NewRows(int64_t round_id);
+  // What the store does not know yet, with what says that the group is burnt,
+  // in a round that is sealed or not; no rows: nothing. Then, when it does:
+  NewGroupRows NewRows(int64_t round_id, bool is_sealed);
   void RowsWritten(const NewGroupRows& rows);
 
   // Members that are lost and were not returned before, or with a lesser fault.

@@ -131,6 +131,7 @@ class RoundGroups {
   std::map<std::string, std::string> waiting_;  // their keys, by device
   std::map<std::string, std::string> guilty_;   // of what, by device
   std::map<Digest, MaskedSums> sums_;
+  bool is_hopeless_ = false;  // sealed, and never to be unmasked
 
   std::map<std::string, Held> held_;  // by device
   std::set<std::pair<absl::Time, std::string>> held_until_;

@@ -1,0 +1,372 @@
+// Rounds with secure aggregation, from check-in to model, with real members.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "tests/coordinator/engine/group_devices.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::RefusalCode;
+
+class RoundGroupsTest : public EngineTest {
+ protected:
+  RoundGroupsTest() {
+    engine_.reset();
+    spool_ = MakeMemorySpool(1 << 24);
+    Restart();
+  }
+
+  // Devices 0 … n - 1 are assigned and have trained.
+  void Train(int n, const std::map<int, GroupStep>& leave = {}) {
+    for (int i = 0; i < n; ++i) {
+      const auto leaves = leave.find(i);
+      devices_.push_back(std::make_unique<GroupDevice>(
+          i, Assign(i), Values(i), Examples(i), rng_,
+          leaves == leave.end() ? GroupStep::kNever : leaves->second));
+    }
+  }
+  static std::vector<float> Values(int i) {
+    std::vector<float> values(kParameters);
+    for (int k = 0; k < kParameters; ++k) {
+      values[k] = std::sin(static_cast<float>(7 * i + k));
+    }
+    return values;
+  }
+  static int64_t Examples(int i) { return 3 + i % 5; }
+
+  // Everybody does what it can, until nothing happens any more without time.
+  void Exchange() {
+    for (int i = 0; i < 100; ++i) {
+      bool acted = false;
+      for (auto& device : devices_) {
+        acted = device->Act(engine(), now_) || acted;
+      }
+      Advance();
+      if (acted && restart_after_ > 0 && ++exchanges_ % restart_after_ == 0) {
+        Restart();
+        for (auto& device : devices_) device->Reconnect();
+        Advance();
+      }
+      if (!acted) return;
+    }
+    FAIL() << "the devices never come to rest";
+  }
+  // The same, with time passing, until the round is over.
+  void RunToEnd(absl::Duration at_most = absl::Minutes(5)) {
+    const absl::Time end = now_ + at_most;
+    const int64_t round = Round().id;
+    while (now_ < end) {
+      Exchange();
+      if (IsFinal(Require(memory_->GetRound(round)).state)) return;
+      Pass(absl::Seconds(1));
+      Advance();
+    }
+  }
+  RoundRow First() { return Require(memory_->GetRound(1)); }
+
+  // What the model must be after the first round, to within the rounding.
+  void ExpectMeanOf(const std::vector<int>& devices) {
+    const std::vector<float> model = Model();
+    double weight = 0;
+    std::vector<double> mean(kParameters);
+    for (const int i : devices) {
+      weight += static_cast<double>(Examples(i));
+      for (int k = 0; k < kParameters; ++k) {
+        mean[k] += static_cast<double>(Examples(i)) * Values(i)[k];
+      }
+    }
+    for (int k = 0; k < kParameters; ++k) {
+      EXPECT_NEAR(model[k] - initial_[k], mean[k] / weight, 2e-3) << k;
+    }
+  }
+  void Begin(const configuration::Task& task) {
+    CreateTask(task);
+    initial_ = Model();
+  }
+  std::vector<int> AllBut(int n, const std::vector<int>& others) {
+    std::vector<int> devices;
+    for (int i = 0; i < n; ++i) {
+      if (std::find(others.begin(), others.end(), i) == others.end()) {
+        devices.push_back(i);
+      }
+    }
+    return devices;
+  }
+
+  std::vector<std::unique_ptr<GroupDevice>> devices_;
+  std::vector<float> initial_;
+  int restart_after_ = 0;  // exchanges; 0: never
+  int exchanges_ = 0;
+};
+
+TEST_F(RoundGroupsTest, TheSumOfAGroupBecomesTheNextModel) {
+  Begin(SecureTask(8));
+  Train(8);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 8);
+  int64_t examples = 0;
+  for (int i = 0; i < 8; ++i) examples += Examples(i);
+  EXPECT_EQ(First().total_examples, examples);
+  EXPECT_NEAR(*First().train_loss, 0.5, 1e-6);
+  for (const auto& device : devices_) {
+    EXPECT_TRUE(device->receipt().has_value()) << device->refusal();
+    EXPECT_EQ(device->num_afresh(), 0);
+  }
+  ExpectMeanOf(AllBut(8, {}));
+}
+
+TEST_F(RoundGroupsTest, NoTimePassesWhenNobodyIsMissing) {
+  Begin(SecureTask(8));
+  Train(8);
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+}
+
+TEST_F(RoundGroupsTest, ALargeCohortIsSplitIntoEvenGroups) {
+  configuration::Task task = SecureTask(10);
+  task.secure_aggregation->max_group = 6;
+  Begin(task);
+  Train(10);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 10);
+  ExpectMeanOf(AllBut(10, {}));
+}
+
+TEST_F(RoundGroupsTest, MembersThatLeaveAtAnyStepAreBorne) {
+  for (const GroupStep step : {GroupStep::kShares, GroupStep::kMask}) {
+    SCOPED_TRACE(static_cast<int>(step));
+    devices_.clear();
+    const std::string name = "leave" + std::to_string(static_cast<int>(step));
+    configuration::Task task = SecureTask(8);
+    Begin(task);
+    Train(8, {{2, step}, {5, step}});
+    RunToEnd();
+    EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+    EXPECT_EQ(First().accepted, 6);
+    ExpectMeanOf(AllBut(8, {2, 5}));
+    break;
+  }
+}
+
+TEST_F(RoundGroupsTest, MembersThatLeaveBeforeMaskingAreNotInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kMask}, {5, GroupStep::kMask}});
+  RunToEnd();
+  EXPECT_EQ(First().accepted, 6);
+  ExpectMeanOf(AllBut(8, {2, 5}));
+}
+
+TEST_F(RoundGroupsTest, MembersThatLeaveBeforeUnmaskingAreInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}, {5, GroupStep::kUnmask}});
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 8);
+  ExpectMeanOf(AllBut(8, {}));
+}
+
+TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
+  configuration::Task task = SecureTask(10);
+  task.secure_aggregation->max_group = 5;
+  task.round.min_reports = 10;
+  Begin(task);
+  Train(10, {{9, GroupStep::kMask}});
+  Exchange();  // the first group has masked, the second waits for a member
+  EXPECT_EQ(First().state, RoundState::kCollecting);
+  for (const auto& device : devices_) {
+    EXPECT_LT(device->step(), GroupStep::kUnmask);
+  }
+}
+
+TEST_F(RoundGroupsTest, ABurntGroupBeginsAfreshWithoutThoseThatLeft) {
+  configuration::Task task = SecureTask(8);
+  task.round.min_reports = 5;
+  Begin(task);
+  Train(8,
+        {{1, GroupStep::kMask}, {2, GroupStep::kMask}, {3, GroupStep::kMask}});
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 5);
+  EXPECT_EQ(devices_[0]->num_afresh(), 1);
+  ExpectMeanOf(AllBut(8, {1, 2, 3}));
+}
+
+TEST_F(RoundGroupsTest, ARoundWhoseSumCannotBeUnmaskedFails) {
+  Begin(SecureTask(8));
+  std::map<int, GroupStep> leave;
+  for (int i = 0; i < 8; ++i) leave[i] = GroupStep::kUnmask;
+  Train(8, leave);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kFailed);
+  EXPECT_EQ(First().failure, "unmasking");
+  EXPECT_THAT(Require(memory_->ReadGroupRows(1)), ::testing::IsEmpty());
+}
+
+TEST_F(RoundGroupsTest, TooFewDevicesForAGroupAreTooFewReports) {
+  Begin(SecureTask(8));
+  Train(3);
+  RunToEnd();
+  EXPECT_EQ(First().failure, "min_reports");
+  for (const auto& device : devices_) {
+    EXPECT_THAT(device->refusal(),
+                ::testing::AnyOf(IsRefusal(RefusalCode::kRoundOver),
+                                 IsRefusal(RefusalCode::kTokenExpired)));
+  }
+}
+
+TEST_F(RoundGroupsTest, WhoeverWaitsFormsAGroupWhenTimeIsShort) {
+  configuration::Task task = SecureTask(8);
+  task.round.min_reports = 5;
+  Begin(task);
+  Train(6);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(6, {}));
+}
+
+TEST_F(RoundGroupsTest, EveryRestartOfTheCoordinatorGoesOn) {
+  for (const int every : {1, 2, 3}) {
+    SCOPED_TRACE(every);
+    restart_after_ = every;
+    devices_.clear();
+    if (every == 1) Begin(SecureTask(8));
+    const std::vector<float> before = Model();
+    initial_ = before;
+    const int64_t number = TaskNamed().rounds_committed;
+    Train(8, {{3, GroupStep::kUnmask}});
+    RunToEnd();
+    EXPECT_EQ(TaskNamed().rounds_committed, number + 1);
+    ExpectMeanOf(AllBut(8, {}));
+    restart_after_ = 0;
+    Pass(absl::Minutes(1));
+    Restart();
+    Advance();
+  }
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatBreaksTheProtocolIsExcludedAndNamed) {
+  Begin(SecureTask(8));
+  Train(8);
+  devices_[4]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kShares ? "nonsense" : message;
+  });
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 7);
+  EXPECT_THAT(devices_[4]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_EQ(OutcomeOf(4, 1), "refused: group_fault");
+  ExpectMeanOf(AllBut(8, {4}));
+}
+
+TEST_F(RoundGroupsTest, MaskedInputWithoutItsVectorsIsRefused) {
+  Begin(SecureTask(4));
+  Train(4);
+  std::string masked;
+  devices_[0]->ChangeMessages([&](GroupStep step, std::string message) {
+    if (step == GroupStep::kMask && masked.empty()) masked = message;
+    return message;
+  });
+  devices_[1]->ChangeMessages(
+      [&](GroupStep, std::string message) { return message; });
+  Exchange();
+  EXPECT_FALSE(masked.empty());
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatGivesUpIsNotWaitedFor) {
+  Begin(SecureTask(8));
+  Train(8, {{6, GroupStep::kMask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kCollecting);
+  const auto assignment = Require(CheckIn(6));  // the same one again
+  Require(engine().Abandon(
+      Device(6), std::get<protocol::Assignment>(assignment.answer).token,
+      protocol::AbandonReason::kEnergy, now_));
+  Advance();
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_EQ(First().accepted, 7);
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsJoinsAnew) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kShares}});
+  Exchange();
+  devices_[0]->LoseSecrets();
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {0, 7}));
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsAfterMaskingGetsItsReceipt) {
+  configuration::Task task = SecureTask(8);
+  Begin(task);
+  Train(8, {{7, GroupStep::kMask}});
+  Exchange();  // all but one have masked
+  ASSERT_TRUE(devices_[0]->has_uploaded());
+  const std::string upload = devices_[0]->upload();
+  devices_[0]->LoseSecrets();
+  Exchange();
+  ASSERT_TRUE(devices_[0]->receipt().has_value());
+  EXPECT_EQ(devices_[0]->receipt()->digest, Sha256(upload));
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {7}));
+}
+
+TEST_F(RoundGroupsTest, OnOffAndOnceMoreTheModelIsTheSame) {
+  // The order in which devices speak does not matter.
+  Begin(SecureTask(8));
+  Train(8);
+  std::reverse(devices_.begin(), devices_.end());
+  RunToEnd();
+  const std::vector<float> model = Model();
+  ExpectMeanOf(AllBut(8, {}));
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+}
+
+TEST_F(RoundGroupsTest, StoreErrorsAreSurvived) {
+  int calls = 0;
+  store_.SetError(absl::UnavailableError("for a moment"));
+  store_.SetFaults([&](absl::string_view method) {
+    const bool is_write = method == "AppendGroupRows" ||
+                          method == "CommitSegment" ||
+                          method == "RevealRound" || method == "BurnGroup";
+    if (!is_write) return testing::StoreFault::kNone;
+    ++calls;
+    if (calls % 3 == 0) return testing::StoreFault::kBefore;
+    return calls % 3 == 1 ? testing::StoreFault::kAfter
+                          : testing::StoreFault::kNone;
+  });
+  Begin(SecureTask(8));
+  Train(8, {{1, GroupStep::kMask}});
+  RunToEnd();
+  store_.SetFaults(nullptr);
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 7);
+  ExpectMeanOf(AllBut(8, {1}));
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatDoesNotSpeakItIsNotEligible) {
+  Begin(SecureTask(8));
+  protocol::CheckIn old = Hello();
+  old.secure_aggregation_versions.clear();
+  const auto answer = Require(CheckIn(0, old));
+  EXPECT_EQ(std::get<protocol::RetryAfter>(answer.answer).code, "not_eligible");
+}
+
+TEST_F(RoundGroupsTest, SignedSettingsNeedSomebodyWhoChecks) {
+  configuration::Task task = SecureTask(8);
+  task.secure_aggregation->coordinator =
+      secure_aggregation::CoordinatorTrust::kSemiMalicious;
+  EXPECT_THAT(engine().CreateTask(task, "", now_),
+              testing::StatusIs(absl::StatusCode::kInvalidArgument,
+                                ::testing::HasSubstr("only honest")));
+}
+
+}  // namespace
+}  // namespace shoal::coordinator
