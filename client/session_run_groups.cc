@@ -17,6 +17,7 @@ GroupSite SessionRun::OwnGroupSite() {
   site.device_id = options_.device_id;
   site.signer = options_.signer;
   site.verifier = options_.verifier;
+  site.policy = options_.group_policy;
   return site;
 }
 

@@ -187,12 +187,18 @@ std::string EncodeMaskedUpload(const Digest& session, absl::string_view message,
   return bytes;
 }
 
+bool IsMaskedUpload(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  return reader.U32() == kMagic && reader.ok();
+}
+
 absl::StatusOr<MaskedUpload> DecodeMaskedUpload(absl::string_view bytes,
                                                 const SessionPlan& plan) {
-  ByteReader reader(bytes);
-  if (reader.U32() != kMagic || !reader.ok()) {
+  if (!IsMaskedUpload(bytes)) {
     return absl::InvalidArgumentError("these are no masked vectors");
   }
+  ByteReader reader(bytes);
+  reader.U32();
   if (const uint32_t version = reader.U32(); version != kVersion) {
     return absl::InvalidArgumentError(absl::StrCat(
         "masked vectors in version ", version, ", expected ", kVersion));

@@ -115,6 +115,8 @@ int64_t MaskedUploadBytes(const secure_aggregation::SessionPlan& plan,
 std::string EncodeMaskedUpload(
     const Digest& session, absl::string_view message,
     absl::Span<const secure_aggregation::RingVector> vectors);
+// Whether the bytes are those of a masked upload, of whatever plan.
+bool IsMaskedUpload(absl::string_view bytes);
 // INVALID_ARGUMENT for bytes that are none of that plan.
 absl::StatusOr<MaskedUpload> DecodeMaskedUpload(
     absl::string_view bytes, const secure_aggregation::SessionPlan& plan);
