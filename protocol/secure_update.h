@@ -122,6 +122,7 @@ absl::StatusOr<MaskedUpload> DecodeMaskedUpload(
     absl::string_view bytes, const secure_aggregation::SessionPlan& plan);
 
 // Adds the vectors of an upload, or of another sum, to sums of the same plan.
+// INVALID_ARGUMENT, with the sums unchanged, for vectors of another plan.
 absl::Status AddPacked(absl::Span<const absl::string_view> vectors,
                        absl::Span<secure_aggregation::RingVector> sums);
 
