@@ -311,6 +311,53 @@ TEST_F(SecureSessionTest, MessagesAreWithinWhatWasEstimated) {
   EXPECT_GE(down, work.bytes_received / 4);
 }
 
+// Adds a number of its own to all values.
+class AddingTrainer final : public Trainer {
+ public:
+  explicit AddingTrainer(float step) : step_(step) {}
+  int64_t num_examples() const override { return 20; }
+  absl::StatusOr<TrainingCost> Plan(const TrainingTask& task) override {
+    return TrainingCost{task.epochs, 1.0, 0};
+  }
+  absl::Status Begin(const TrainingTask&, absl::Span<const float>) override {
+    return absl::OkStatus();
+  }
+  absl::Status Step() override { return absl::OkStatus(); }
+  absl::StatusOr<TrainingMetrics> Finish(absl::Span<float> delta) override {
+    std::fill(delta.begin(), delta.end(), step_);
+    return TrainingMetrics{20, 30.0, 5};
+  }
+  void Cancel() override {}
+
+ private:
+  const float step_;
+};
+
+TEST_F(SecureSessionTest, ProductsOwnTrainersTakePart) {
+  protocol::Plan plan = SecurePlan();
+  plan.norm_bound = 20;
+  Use(plan);
+  std::vector<std::unique_ptr<AddingTrainer>> trainers;
+  for (int i = 0; i < kMembers; ++i) {
+    trainers.push_back(std::make_unique<AddingTrainer>(1.0f + i));
+    Device& device = *devices_[i];
+    device.run =
+        *SessionRun::Create(device.options, device.transport, device.state,
+                            TrainingSource(*trainers.back()));
+  }
+  RunToTheEnd();
+  ExpectAllContributed();
+  const std::vector<RingVector> sum = coordinator_->Sum();
+  std::vector<RingVector> total = update_->NoTotal();
+  update_->AddGroup(sum, absl::MakeSpan(total));
+  std::vector<double> mean(base_.size());
+  SHOAL_ASSERT_OK(update_->Mean(total, absl::MakeSpan(mean)));
+  // Each value is rounded to a part in 2^15 of the bound.
+  for (const double value : mean) EXPECT_NEAR(value, 2.5, 0.01);
+  EXPECT_EQ(update_->TotalsOf(total).num_examples, 4 * 20);
+  devices_.clear();
+}
+
 // ---- Groups that are over.
 
 TEST_F(SecureSessionTest, AnotherGroupGetsTheSameVectorsUnderNewMasks) {
