@@ -190,9 +190,31 @@ int64_t MaskedUploadBytes(const SessionPlan& plan, int64_t message_bytes) {
   return bytes;
 }
 
+int64_t MaskingBytes(const SessionPlan& plan) {
+  const int64_t values =
+      plan.vectors.front().length * static_cast<int64_t>(sizeof(float));
+  int64_t lanes = 0;
+  for (const secure_aggregation::VectorSpec& vector : plan.vectors) {
+    const bool is_narrow =
+        vector.ring_bits <= secure_aggregation::kMaxNarrowBits;
+    lanes += vector.length *
+             static_cast<int64_t>(is_narrow ? sizeof(uint32_t)
+                                            : sizeof(uint64_t));
+  }
+  // A vector is packed before it is part of the upload.
+  const int64_t upload = 2 * MaskedUploadBytes(plan, 0);
+  return values + lanes + std::max(values, upload);
+}
+
 std::string EncodeMaskedUpload(const Digest& session, absl::string_view message,
                                absl::Span<const RingVector> vectors) {
+  size_t size = kHeaderBytes + message.size();
+  for (const RingVector& vector : vectors) {
+    size += secure_aggregation::PackedBytes(vector.length(),
+                                            vector.ring_bits());
+  }
   std::string bytes;
+  bytes.reserve(size);
   AppendU32(bytes, kMagic);
   AppendU32(bytes, kVersion);
   absl::StrAppend(&bytes, session.AsBytes());
