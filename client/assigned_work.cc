@@ -46,6 +46,9 @@ Objection AssignedWork::Choose(SessionLimits& limits) {
   if (chosen()) return {};
   const absl::Status agreed = CheckAgreed(assignment_, site_.group);
   if (!agreed.ok()) return {agreed, AbandonReason::kConditions};
+  const absl::Status promises =
+      CheckPromises(assignment_.plan, site_.group.policy);
+  if (!promises.ok()) return {promises, AbandonReason::kConditions};
   const std::shared_ptr<const DeviceMenu> menu = Menu();
   if (!menu->objection.why.ok()) return menu->objection;
   const Governor::Choice choice = limits.Choose(

@@ -46,8 +46,9 @@ class AssignedWork {
   // The round's time runs from now on.
   AssignedWork(const WorkSite& site, const protocol::Assignment& assignment);
 
-  // Before anything is downloaded: the best way to run the plan within the
-  // device's memory and `limits`. Once it has been found it stays.
+  // Before anything is downloaded: whether the plan promises what the device
+  // asks of it, and the best way to run it within the device's memory and
+  // `limits`. Once it has been found it stays.
   Objection Choose(SessionLimits& limits);
   bool chosen() const { return model_ != nullptr; }
 

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "client/group_policy.h"
 #include "client/session.h"
 #include "learning/parameters.h"
 #include "learning/update_codec.h"
@@ -30,6 +31,7 @@ struct GroupSite {
   // Both null: the device takes no part where messages are signed.
   const secure_aggregation::MemberSigner* signer = nullptr;
   const secure_aggregation::MemberVerifier* verifier = nullptr;
+  GroupPolicy policy;
 };
 
 // Whether the plan and what was agreed on when the device checked in are the

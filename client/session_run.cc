@@ -78,15 +78,19 @@ absl::StatusOr<std::unique_ptr<SessionRun>> SessionRun::Create(
     TrainingSource source) {
   SHOAL_CHECK(options.clock != nullptr && options.permission);
   absl::StatusOr<std::optional<SavedUpload>> saved = state.LoadPending();
-  if (absl::IsDataLoss(saved.status())) {
+  absl::Status usable = saved.status();
+  if (!usable.ok() && !absl::IsDataLoss(usable)) return usable;
+  if (usable.ok() && saved->has_value()) {
+    usable = CheckKeptUpdate(*(*saved)->update, options.group_policy);
+  }
+  if (!usable.ok()) {
     if (options.on_event) {
       options.on_event(
-          {ClientEvent::kAbandoned, std::string(saved.status().message())});
+          {ClientEvent::kAbandoned, std::string(usable.message())});
     }
     SHOAL_RETURN_IF_ERROR(state.ClearPending());
     saved = std::optional<SavedUpload>();
   }
-  SHOAL_RETURN_IF_ERROR(saved.status());
   return absl::WrapUnique(new SessionRun(std::move(options), transport, state,
                                          source, *std::move(saved)));
 }

@@ -20,6 +20,7 @@
 #include "client/client_state.h"
 #include "client/failpoints.h"
 #include "client/group_part.h"
+#include "client/group_policy.h"
 #include "client/include/shoal/client.h"
 #include "client/model_fetch.h"
 #include "client/session.h"
@@ -77,6 +78,8 @@ struct SessionRunOptions {
   std::string device_id;
   const secure_aggregation::MemberSigner* signer = nullptr;
   const secure_aggregation::MemberVerifier* verifier = nullptr;
+  // What it asks of plans before an update leaves the device.
+  GroupPolicy group_policy;
 
   // Asked before every piece of work: every mini-batch, every chunk of a
   // transfer. Required.

@@ -17,13 +17,14 @@ GroupSite SessionRun::OwnGroupSite() {
   site.device_id = options_.device_id;
   site.signer = options_.signer;
   site.verifier = options_.verifier;
+  site.policy = options_.group_policy;
   return site;
 }
 
 absl::Duration SessionRun::Perform(const DoMakeKeys&, absl::Duration) {
   update_.reset();  // what was masked for another group
+  Tell(ClientEvent::kAggregating, "makes new keys and joins a group");
   session_.OnKeys(work_->group()->Join(), AbandonReason::kConditions);
-  Tell(ClientEvent::kAggregating, "joins a group of secure aggregation");
   return absl::ZeroDuration();
 }
 

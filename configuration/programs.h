@@ -67,6 +67,8 @@ struct AgentConfig {
   std::optional<protocol::schema::Message> limits;
   // AgentExamples, likewise (client/agent/agent_examples.h).
   std::optional<protocol::schema::Message> examples;
+  // AgentGroups, likewise (client/agent/agent_groups.h).
+  std::optional<protocol::schema::Message> secure_aggregation;
 };
 
 // Devices that do a part of their work only.

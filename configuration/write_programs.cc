@@ -242,6 +242,9 @@ std::string AgentConfigYaml(const AgentConfig& config) {
   if (config.examples.has_value()) {
     MutablePart(message, "examples") = *config.examples;
   }
+  if (config.secure_aggregation.has_value()) {
+    MutablePart(message, "secure_aggregation") = *config.secure_aggregation;
+  }
   return WriteYaml(message);
 }
 
