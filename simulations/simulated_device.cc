@@ -235,6 +235,8 @@ void SimulatedDevice::MakeGroupPart(client::SessionRunOptions& options) {
   group_->signer = site_.groups->authority->Issue(options.device_id);
   options.signer = group_->signer.get();
   options.verifier = site_.groups->authority;
+  // It stands for a CA that the coordinator has no key of.
+  options.group_policy.has_own_roots = true;
 }
 
 absl::Status SimulatedDevice::Begin(absl::Time now) {

@@ -173,7 +173,7 @@ TEST(SecureFederationTest, GroupsThatLoseTooManyAreBurntAndBegunAfresh) {
 }
 
 TEST(SecureFederationTest, RoundsFailWhenTooManyLeaveAfterTheSeal) {
-  const Crowd crowd(30);
+  const Crowd crowd = SlowCrowd(30);
   FederationOptions options = SecureOptions(crowd, 10, 1);
   options.task.secure_aggregation->dropout_fraction = 0.1;
   options.skip_crypto = true;
