@@ -23,8 +23,8 @@ GroupSite SessionRun::OwnGroupSite() {
 
 absl::Duration SessionRun::Perform(const DoMakeKeys&, absl::Duration) {
   update_.reset();  // what was masked for another group
+  Tell(ClientEvent::kAggregating, "makes new keys and joins a group");
   session_.OnKeys(work_->group()->Join(), AbandonReason::kConditions);
-  Tell(ClientEvent::kAggregating, "joins a group of secure aggregation");
   return absl::ZeroDuration();
 }
 

@@ -46,6 +46,21 @@ std::string RoundName(const SecureRound& round) {
                       round.base_model.ToHex());
 }
 
+// What the decoder of plain updates asks of a report, too.
+absl::Status CheckReport(const learning::UpdateReport& report) {
+  if (report.num_examples >= 1 && report.base_num_correct >= 0 &&
+      std::isfinite(report.base_loss_sum) && report.base_loss_sum >= 0 &&
+      std::isfinite(report.divisor) && report.divisor > 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "an update of ", report.num_examples, " examples with a loss of ",
+      report.base_loss_sum, ", ", report.base_num_correct,
+      " right predictions and a divisor of ", report.divisor,
+      ": expected at least 1 example, no loss or number below 0, a divisor "
+      "above 0, all of them finite"));
+}
+
 absl::int128 InUnits(double value, double unit) {
   return absl::int128(std::nearbyint(std::clamp(value / unit, 0.0, 0x1p90)));
 }
@@ -102,6 +117,7 @@ absl::StatusOr<SecureUpdate> SecureUpdate::Create(const SecureRound& round) {
 absl::StatusOr<std::vector<RingVector>> SecureUpdate::Encode(
     absl::Span<float> values, const learning::UpdateReport& report,
     absl::string_view rounding_seed) const {
+  SHOAL_RETURN_IF_ERROR(CheckReport(report));
   const int64_t weight = max_weight_ == 1 ? 1 : report.num_examples;
   std::vector<RingVector> vectors = NoSum();
   SHOAL_ASSIGN_OR_RETURN(
@@ -174,9 +190,31 @@ int64_t MaskedUploadBytes(const SessionPlan& plan, int64_t message_bytes) {
   return bytes;
 }
 
+int64_t MaskingBytes(const SessionPlan& plan) {
+  const int64_t values =
+      plan.vectors.front().length * static_cast<int64_t>(sizeof(float));
+  int64_t lanes = 0;
+  for (const secure_aggregation::VectorSpec& vector : plan.vectors) {
+    const bool is_narrow =
+        vector.ring_bits <= secure_aggregation::kMaxNarrowBits;
+    lanes += vector.length *
+             static_cast<int64_t>(is_narrow ? sizeof(uint32_t)
+                                            : sizeof(uint64_t));
+  }
+  // A vector is packed before it is part of the upload.
+  const int64_t upload = 2 * MaskedUploadBytes(plan, 0);
+  return values + lanes + std::max(values, upload);
+}
+
 std::string EncodeMaskedUpload(const Digest& session, absl::string_view message,
                                absl::Span<const RingVector> vectors) {
+  size_t size = kHeaderBytes + message.size();
+  for (const RingVector& vector : vectors) {
+    size += secure_aggregation::PackedBytes(vector.length(),
+                                            vector.ring_bits());
+  }
   std::string bytes;
+  bytes.reserve(size);
   AppendU32(bytes, kMagic);
   AppendU32(bytes, kVersion);
   absl::StrAppend(&bytes, session.AsBytes());
@@ -206,7 +244,7 @@ absl::StatusOr<MaskedUpload> DecodeMaskedUpload(absl::string_view bytes,
   MaskedUpload upload;
   const auto session = Digest::FromBytes(reader.Bytes(Digest::kSize));
   upload.message = reader.Sized();
-  if (!reader.ok() || !session.ok() ||
+  if (!reader.ok() || !session.ok() || session->empty() ||
       std::ssize(upload.message) > kMaxMaskedMessageBytes) {
     return absl::InvalidArgumentError(
         "masked vectors without a group, or with a message that is too long");
@@ -229,6 +267,10 @@ absl::StatusOr<MaskedUpload> DecodeMaskedUpload(absl::string_view bytes,
 absl::Status AddPacked(absl::Span<const absl::string_view> vectors,
                        absl::Span<RingVector> sums) {
   SHOAL_CHECK(vectors.size() == sums.size());
+  for (size_t i = 0; i < sums.size(); ++i) {
+    SHOAL_RETURN_IF_ERROR(secure_aggregation::CheckPacked(
+        vectors[i], sums[i].length(), sums[i].ring_bits()));
+  }
   for (size_t i = 0; i < sums.size(); ++i) {
     SHOAL_RETURN_IF_ERROR(secure_aggregation::AddPacked(vectors[i], sums[i]));
   }

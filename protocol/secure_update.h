@@ -112,6 +112,10 @@ inline constexpr int64_t kMaxMaskedMessageBytes = 64 * 1024;
 // Bytes of an upload with a message of that size.
 int64_t MaskedUploadBytes(const secure_aggregation::SessionPlan& plan,
                           int64_t message_bytes);
+// The memory that a device takes to mask an update and encode the upload,
+// beside its session's keys: the values, which it may need for another group,
+// the vectors, and first a copy that is quantised, then the upload.
+int64_t MaskingBytes(const secure_aggregation::SessionPlan& plan);
 std::string EncodeMaskedUpload(
     const Digest& session, absl::string_view message,
     absl::Span<const secure_aggregation::RingVector> vectors);
@@ -122,6 +126,7 @@ absl::StatusOr<MaskedUpload> DecodeMaskedUpload(
     absl::string_view bytes, const secure_aggregation::SessionPlan& plan);
 
 // Adds the vectors of an upload, or of another sum, to sums of the same plan.
+// INVALID_ARGUMENT, with the sums unchanged, for vectors of another plan.
 absl::Status AddPacked(absl::Span<const absl::string_view> vectors,
                        absl::Span<secure_aggregation::RingVector> sums);
 

@@ -48,6 +48,13 @@ absl::StatusOr<Answer> ToAnswer(absl::StatusOr<T> result) {
   return Answer(*std::move(result));
 }
 
+bool IsReceipt(const absl::StatusOr<Answer>& answer) {
+  if (!answer.ok()) return false;
+  if (std::holds_alternative<UploadReceipt>(*answer)) return true;
+  const auto* group = std::get_if<protocol::AggregateAnswer>(&*answer);
+  return group != nullptr && std::holds_alternative<UploadReceipt>(group->next);
+}
+
 int64_t BytesOf(const protocol::AggregateAnswer& answer) {
   const auto* message = std::get_if<protocol::GroupMessage>(&answer.next);
   return message != nullptr ? static_cast<int64_t>(message->bytes.size()) : 0;
@@ -239,13 +246,10 @@ InProcessTransport::Result InProcessTransport::FinishUpload() {
 }
 
 bool InProcessTransport::has_receipt() const {
-  if (answer_.has_value()) {
-    return answer_->ok() && std::holds_alternative<UploadReceipt>(**answer_);
-  }
+  if (answer_.has_value()) return IsReceipt(*answer_);
   if (pending_ == nullptr) return false;
   const auto result = pending_->Get();
-  return result.has_value() && result->ok() &&
-         std::holds_alternative<UploadReceipt>(**result);
+  return result.has_value() && IsReceipt(*result);
 }
 
 void InProcessTransport::TakePending() {

@@ -12,6 +12,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -75,9 +76,14 @@ class InProcessTransport final : public client::Transport {
   int64_t bytes_received() const override { return bytes_received_; }
 
   bool is_calling() const { return call_.has_value(); }
-  // Whether the update that is being sent is counted: its receipt is on its
-  // way.
+  // Whether the update that is being sent, or that a group has, is counted: its
+  // receipt is on its way.
   bool has_receipt() const;
+  // Whether nothing moves the call before its group has something to say.
+  bool is_waiting_for_group() const {
+    return call_.has_value() && pending_ != nullptr && !answer_.has_value() &&
+           std::holds_alternative<client::AggregateCall>(*call_);
+  }
   // When the next Step will move the call, as far as is known: while a receipt
   // is awaited, on_answer may come before. REQUIRES: is_calling().
   absl::Time next_step() const { return std::min(next_step_, cut_); }

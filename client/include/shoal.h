@@ -166,6 +166,7 @@ typedef struct shoal_trainer {
   void (*cancel)(void *context); /* ends it for nothing; may be NULL */
 } shoal_trainer;
 
+/* Later versions may tell of more. */
 typedef enum shoal_event_kind {
   SHOAL_EVENT_CHECKED_IN = 0,
   SHOAL_EVENT_ASSIGNED = 1,

@@ -1,10 +1,7 @@
 #include "client/menu/upload_work.h"
 
-#include <algorithm>
-
 #include "base/status_macros.h"
 #include "learning/update_codec.h"
-#include "privacy/secure_aggregation/ring_vector.h"
 #include "privacy/secure_aggregation/session_plan.h"
 #include "protocol/secure_update.h"
 
@@ -76,15 +73,7 @@ absl::StatusOr<int64_t> MaskingBytes(const protocol::Plan& plan,
   if (!plan.secure_aggregation.has_value()) return 0;
   SHOAL_ASSIGN_OR_RETURN(const SessionPlan session,
                          SessionOf(plan, num_values));
-  const int64_t values = static_cast<int64_t>(sizeof(float)) * num_values;
-  const int64_t lane =
-      session.vectors[0].ring_bits <= secure_aggregation::kMaxNarrowBits ? 4
-                                                                         : 8;
-  // The update, which another group may need, and its vector: first with a copy
-  // that is quantised, then with the packed bytes, twice while they are put
-  // together.
-  return values + lane * num_values +
-         std::max(values, 2 * protocol::MaskedUploadBytes(session, 0));
+  return protocol::MaskingBytes(session);
 }
 
 }  // namespace shoal::client

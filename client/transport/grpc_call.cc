@@ -1,6 +1,7 @@
 #include "client/transport/grpc_call.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -77,6 +78,9 @@ class UnaryCall final : public GrpcCall {
     reader_->StartCall();
     reader_->Finish(&response_, &status_, tag());
     *shared_.sent += PayloadBytes(request_);
+    if constexpr (std::is_same_v<Request, v1::AggregateRequest>) {
+      set_window(std::max(window(), kMinReceiptWindow));
+    }
   }
   bool Continue(bool) override { return false; }
   absl::StatusOr<Answer> TakeAnswer() override {

@@ -126,6 +126,12 @@ class AggregateGroupCall final : public UnaryCall {
     *shared.sent += static_cast<int64_t>(call.request.message.size());
   }
 
+  lean::Channel::Patience patience() const override {
+    return {
+        .window = shared_.window,
+        .bytes_count = false,
+        .window_after_sending = std::max(shared_.window, kMinReceiptWindow)};
+  }
   absl::StatusOr<Answer> TakeAnswer() override {
     absl::StatusOr<Answer> answer = UnaryCall::TakeAnswer();
     if (!answer.ok()) return answer;

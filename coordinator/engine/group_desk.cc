@@ -7,6 +7,13 @@
 #include "coordinator/engine/token_call.h"
 
 namespace shoal::coordinator {
+namespace {
+
+// Of what a device says to its group: a member of a complete graph of a
+// thousand deals shares of some 330 bytes to each.
+constexpr int64_t kMaxMessageBytes = int64_t{1} << 20;
+
+}  // namespace
 
 using protocol::RefusalCode;
 using protocol::RefusalError;
@@ -14,6 +21,16 @@ using protocol::RefusalError;
 absl::Status Aggregate(EngineCore& core, const DeviceIdentity& device,
                        const protocol::AggregateRequest& request,
                        absl::Time now, AggregateDone done) {
+  {
+    MutexLock lock(core.mutex);
+    if (!core.admitting) return ShuttingDown();
+  }
+  if (std::ssize(request.message) > kMaxMessageBytes) {
+    return RefusalError(
+        RefusalCode::kBadRequest,
+        absl::StrCat("message: has ", request.message.size(),
+                     " bytes, expected at most ", kMaxMessageBytes));
+  }
   SHOAL_ASSIGN_OR_RETURN(const protocol::TokenClaims claims,
                          VerifyToken(core, device, request.token));
   SHOAL_ASSIGN_OR_RETURN(const Destination destination,

@@ -97,6 +97,7 @@ class RoundGroups {
   // What devices are told.
   using Answer = absl::StatusOr<protocol::AggregateAnswer>;
   void AnswerHeld(absl::Time now);
+  void SendAway();  // everybody who waits
   std::optional<Answer> AnswerFor(const std::string& device_id,
                                   const Held& held, absl::Time now);
   std::optional<Answer> AnswerMember(LiveGroup& group, int index,

@@ -152,6 +152,12 @@ LiveGroup* RoundGroups::GroupOf(const std::string& device_id,
 // --- answers ----------------------------------------------------------------
 
 void RoundGroups::AnswerHeld(absl::Time now) {
+  bool admitting = false;
+  {
+    MutexLock lock(core_.mutex);
+    admitting = core_.admitting;
+  }
+  if (!admitting) return SendAway();
   for (const auto& [until, device_id] : held_until_) {
     if (until > now) break;
     touched_.insert(device_id);
@@ -169,6 +175,14 @@ void RoundGroups::AnswerHeld(absl::Time now) {
     Tell(std::move(held.done), *std::move(answer));
     held_.erase(found);
   }
+}
+
+void RoundGroups::SendAway() {
+  for (auto& [device_id, held] : held_) {
+    Tell(std::move(held.done), ShuttingDown());
+  }
+  held_.clear();
+  held_until_.clear();
 }
 
 std::optional<RoundGroups::Answer> RoundGroups::AnswerFor(

@@ -73,12 +73,18 @@ void MemoryStore::EndRound(Round& round) {
   round.segment_bytes.clear();
 }
 
-std::vector<std::string>& MemoryStore::GroupRows(Round& round,
-                                                 const Digest& session) {
-  for (auto& [known, rows] : round.groups) {
-    if (known == session) return rows;
-  }
-  return round.groups.emplace_back(session, std::vector<std::string>()).second;
+absl::Status MemoryStore::AddGroupRows(Round& round, const NewGroupRows& rows) {
+  auto group = absl::c_find_if(round.groups, [&](const auto& entry) {
+    return entry.first == rows.session;
+  });
+  const bool is_new = group == round.groups.end();
+  SHOAL_RETURN_IF_ERROR(
+      CheckGroupRows(round.row, rows, is_new ? 0 : std::ssize(group->second)));
+  // A group begins with its first row.
+  if (rows.rows.empty()) return absl::OkStatus();
+  if (is_new) group = round.groups.insert(group, {rows.session, {}});
+  group->second.insert(group->second.end(), rows.rows.begin(), rows.rows.end());
+  return absl::OkStatus();
 }
 
 void MemoryStore::ForgetOld(Task& task) {
@@ -248,7 +254,7 @@ void MemoryStore::CountAssignment(Round& round, ContributionRow& row,
 absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) {
-  SHOAL_RETURN_IF_ERROR(CheckNewSegment(contributions));
+  SHOAL_RETURN_IF_ERROR(CheckNewSegment(segment, contributions));
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(segment.round_id));
   SegmentResult result;
@@ -274,11 +280,7 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     return result;
   }
   if (segment.group.has_value()) {
-    std::vector<std::string>& rows = GroupRows(*round, segment.group->session);
-    SHOAL_RETURN_IF_ERROR(
-        CheckGroupRows(round->row, *segment.group, std::ssize(rows)));
-    rows.insert(rows.end(), segment.group->rows.begin(),
-                segment.group->rows.end());
+    SHOAL_RETURN_IF_ERROR(AddGroupRows(*round, *segment.group));
   }
   result.segment_id = ++last_segment_;
   round->segments.push_back(
@@ -324,19 +326,14 @@ absl::StatusOr<std::vector<SegmentRow>> MemoryStore::ReadSegments(
 absl::Status MemoryStore::AppendGroupRows(const NewGroupRows& rows) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
-  std::vector<std::string>& known = GroupRows(*round, rows.session);
-  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round->row, rows, std::ssize(known)));
-  known.insert(known.end(), rows.rows.begin(), rows.rows.end());
-  return absl::OkStatus();
+  return AddGroupRows(*round, rows);
 }
 
 absl::Status MemoryStore::BurnGroup(const NewGroupRows& rows) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
   SHOAL_RETURN_IF_ERROR(CheckBurnable(round->row));
-  std::vector<std::string>& known = GroupRows(*round, rows.session);
-  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round->row, rows, std::ssize(known)));
-  known.insert(known.end(), rows.rows.begin(), rows.rows.end());
+  SHOAL_RETURN_IF_ERROR(AddGroupRows(*round, rows));
   std::set<int64_t> burnt;
   int64_t bytes_up = 0;
   std::erase_if(round->segments, [&](const SegmentRow& segment) {
@@ -349,9 +346,11 @@ absl::Status MemoryStore::BurnGroup(const NewGroupRows& rows) {
   absl::erase_if(round->contributions, [&](const auto& entry) {
     if (!burnt.contains(entry.second.segment_id)) return false;
     ++contributions;
-    const auto assignment = round->assignments.find(entry.first.first);
+    const std::string& device_id = entry.first.first;
+    const auto assignment = round->assignments.find(device_id);
     if (assignment != round->assignments.end()) {
-      assignment->second.outcome.clear();
+      assignment->second.outcome =
+          std::string(round->withdrawn.contains(device_id) ? kWithdrawn : "");
     }
     return true;
   });

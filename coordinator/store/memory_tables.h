@@ -72,9 +72,8 @@ class MemoryStore final : public RoundStore {
   // How an assignment that is counted has ended.
   void CountAssignment(Round& round, ContributionRow& row, int64_t sum_round)
       SHOAL_REQUIRES(mutex_);
-  // The rows of a group; of a new one, none.
-  static std::vector<std::string>& GroupRows(Round& round,
-                                             const Digest& session);
+  // Adds the rows, or changes nothing.
+  static absl::Status AddGroupRows(Round& round, const NewGroupRows& rows);
   // Deletes what only a round that is not over needs.
   static void EndRound(Round& round);
   // Lets go of what the options do not ask to keep, after the task's newest

@@ -87,6 +87,8 @@ absl::Status InsertGroupRows(SqliteDatabase& db, const RoundRow& round,
   return absl::OkStatus();
 }
 
+// What the members of a group have added to the round. A device that was
+// forgotten since does not begin anew.
 absl::Status DeleteContributionsOf(SqliteDatabase& db, RoundRow round,
                                    const Digest& session) {
   int contributions = 0;
@@ -104,11 +106,14 @@ absl::Status DeleteContributionsOf(SqliteDatabase& db, RoundRow round,
   MarkBurnt(round, contributions, bytes_up);
   SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round.state));
   SHOAL_RETURN_IF_ERROR(
-      db.Run("UPDATE assignments SET outcome = '' WHERE round = ?1 AND device "
+      db.Run("UPDATE assignments SET outcome = iif(EXISTS (SELECT 1 FROM "
+             "withdrawals WHERE withdrawals.round = ?1 AND "
+             "withdrawals.device = assignments.device), ?3, '') "
+             "WHERE round = ?1 AND device "
              "IN (SELECT device FROM contributions WHERE round = ?1 AND "
              "segment IN (SELECT id FROM segments WHERE round = ?1 AND "
              "session = ?2))",
-             round.id, session));
+             round.id, session, kWithdrawn));
   SHOAL_RETURN_IF_ERROR(
       db.Run("DELETE FROM contributions WHERE round = ?1 AND segment IN "
              "(SELECT id FROM segments WHERE round = ?1 AND session = ?2)",
@@ -316,7 +321,7 @@ absl::StatusOr<std::vector<OpenAssignmentRow>> SqliteStore::ListOpenAssignments(
 absl::StatusOr<SegmentResult> SqliteStore::CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) {
-  SHOAL_RETURN_IF_ERROR(CheckNewSegment(contributions));
+  SHOAL_RETURN_IF_ERROR(CheckNewSegment(segment, contributions));
   SegmentResult result;
   SHOAL_RETURN_IF_ERROR(
       Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {

@@ -122,7 +122,8 @@ absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes) {
                    model.num_bytes, " bytes, but has ", bytes.size()));
 }
 
-absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions) {
+absl::Status CheckNewSegment(const NewSegment& segment,
+                             absl::Span<const ContributionRow> contributions) {
   if (contributions.empty()) {
     return absl::InvalidArgumentError("a segment needs a contribution");
   }
@@ -137,6 +138,18 @@ absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions) {
           absl::StrCat("the norm of the update of device ", row.device_id,
                        " is not a number"));
     }
+    if (segment.group.has_value() && row.earlier_round != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the update of device ", row.device_id, " is of round ",
+                       row.earlier_round, ", that of its group of round ",
+                       segment.round_id));
+    }
+  }
+  if (segment.group.has_value() &&
+      segment.group->round_id != segment.round_id) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the segment is of round ", segment.round_id,
+                     ", its group of round ", segment.group->round_id));
   }
   return absl::OkStatus();
 }
@@ -300,6 +313,10 @@ bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
 
 absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
                             int64_t known) {
+  if (rows.session.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rows of round ", round.id, " without a group"));
+  }
   SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
   if (rows.first == known) return absl::OkStatus();
   return absl::AbortedError(absl::StrCat(

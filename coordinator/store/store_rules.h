@@ -42,8 +42,10 @@ absl::Status TokenKeyExists(int64_t id);
 absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model);
 // The row's size is that of the bytes.
 absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes);
-// At least one contribution, no device twice, no norm that is not a number.
-absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions);
+// At least one contribution, no device twice, no norm that is not a number. A
+// group's rows are those of the segment's round, and so are its contributions.
+absl::Status CheckNewSegment(const NewSegment& segment,
+                             absl::Span<const ContributionRow> contributions);
 // Updates of other rounds' assignments are those of earlier ones, and joined by
 // asynchronous rounds alone.
 absl::Status CheckEarlierRounds(

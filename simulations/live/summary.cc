@@ -99,6 +99,7 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"model", summary.model},
       {"rounds_failed", summary.rounds_failed},
       {"classes", summary.classes},
+      {"secure_aggregation", summary.secure_aggregation},
       {"reports", summary.reports},
       {"partial_reports", summary.partial_reports},
       {"train_seconds", absl::ToDoubleSeconds(summary.train_time)},
@@ -143,6 +144,10 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
         absl::StrFormat("%d of %d reports", summary.partial_reports,
                         summary.reports));
   }
+  row("secure aggregation",
+      summary.secure_aggregation
+          ? "the coordinator saw sums of updates alone"
+          : "none: the coordinator saw every device's update");
   row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);

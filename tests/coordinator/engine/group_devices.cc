@@ -130,7 +130,7 @@ void GroupDevice::OnMessage(const std::string& bytes) {
     return;
   }
   message_ = *reply;
-  if (!member_->is_ready_to_mask()) return;
+  if (!member_->is_ready_to_mask() || masked_input_alone_) return;
   std::vector<float> values = values_;
   learning::UpdateReport report;
   report.num_examples = num_examples_;

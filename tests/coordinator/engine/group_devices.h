@@ -34,6 +34,8 @@ class GroupDevice {
       std::function<std::string(GroupStep, std::string)> change) {
     change_ = std::move(change);
   }
+  // Sends what goes with its vectors by itself.
+  void SendMaskedInputAlone() { masked_input_alone_ = true; }
   // Makes the next call when none is under way; false when there is nothing to
   // do.
   bool Act(RoundEngine& engine, absl::Time now);
@@ -71,6 +73,7 @@ class GroupDevice {
   const std::string rounding_seed_;
   const protocol::SecureUpdate update_;
   std::function<std::string(GroupStep, std::string)> change_;
+  bool masked_input_alone_ = false;
   std::unique_ptr<secure_aggregation::Member> member_;
   std::optional<Digest> session_;
   std::string message_;  // of the next call

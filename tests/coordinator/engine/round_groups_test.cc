@@ -1,105 +1,15 @@
 // Rounds with secure aggregation, from check-in to model, with real members.
 #include <algorithm>
-#include <cmath>
 #include <map>
 
-#include "tests/coordinator/engine/group_devices.h"
+#include "tests/coordinator/engine/round_groups_fixture.h"
 
 namespace shoal::coordinator {
 namespace {
 
 using protocol::RefusalCode;
 
-class RoundGroupsTest : public EngineTest {
- protected:
-  RoundGroupsTest() {
-    engine_.reset();
-    spool_ = MakeMemorySpool(1 << 24);
-    Restart();
-  }
-
-  // Devices 0 … n - 1 are assigned and have trained.
-  void Train(int n, const std::map<int, GroupStep>& leave = {}) {
-    for (int i = 0; i < n; ++i) {
-      const auto leaves = leave.find(i);
-      devices_.push_back(std::make_unique<GroupDevice>(
-          i, Assign(i), Values(i), Examples(i), rng_,
-          leaves == leave.end() ? GroupStep::kNever : leaves->second));
-    }
-  }
-  static std::vector<float> Values(int i) {
-    std::vector<float> values(kParameters);
-    for (int k = 0; k < kParameters; ++k) {
-      values[k] = std::sin(static_cast<float>(7 * i + k));
-    }
-    return values;
-  }
-  static int64_t Examples(int i) { return 3 + i % 5; }
-
-  // Everybody does what it can, until nothing happens any more without time.
-  void Exchange() {
-    for (int i = 0; i < 100; ++i) {
-      bool acted = false;
-      for (auto& device : devices_) {
-        acted = device->Act(engine(), now_) || acted;
-      }
-      Advance();
-      if (acted && restart_after_ > 0 && ++exchanges_ % restart_after_ == 0) {
-        Restart();
-        for (auto& device : devices_) device->Reconnect();
-        Advance();
-      }
-      if (!acted) return;
-    }
-    FAIL() << "the devices never come to rest";
-  }
-  // The same, with time passing, until the round is over.
-  void RunToEnd(absl::Duration at_most = absl::Minutes(5)) {
-    const absl::Time end = now_ + at_most;
-    const int64_t round = Round().id;
-    while (now_ < end) {
-      Exchange();
-      if (IsFinal(Require(memory_->GetRound(round)).state)) return;
-      Pass(absl::Seconds(1));
-      Advance();
-    }
-  }
-  RoundRow First() { return Require(memory_->GetRound(1)); }
-
-  // What the model must be after the first round, to within the rounding.
-  void ExpectMeanOf(const std::vector<int>& devices) {
-    const std::vector<float> model = Model();
-    double weight = 0;
-    std::vector<double> mean(kParameters);
-    for (const int i : devices) {
-      weight += static_cast<double>(Examples(i));
-      for (int k = 0; k < kParameters; ++k) {
-        mean[k] += static_cast<double>(Examples(i)) * Values(i)[k];
-      }
-    }
-    for (int k = 0; k < kParameters; ++k) {
-      EXPECT_NEAR(model[k] - initial_[k], mean[k] / weight, 2e-3) << k;
-    }
-  }
-  void Begin(const configuration::Task& task) {
-    CreateTask(task);
-    initial_ = Model();
-  }
-  std::vector<int> AllBut(int n, const std::vector<int>& others) {
-    std::vector<int> devices;
-    for (int i = 0; i < n; ++i) {
-      if (std::find(others.begin(), others.end(), i) == others.end()) {
-        devices.push_back(i);
-      }
-    }
-    return devices;
-  }
-
-  std::vector<std::unique_ptr<GroupDevice>> devices_;
-  std::vector<float> initial_;
-  int restart_after_ = 0;  // exchanges; 0: never
-  int exchanges_ = 0;
-};
+using RoundGroupsTest = RoundGroupsFixture;
 
 TEST_F(RoundGroupsTest, TheSumOfAGroupBecomesTheNextModel) {
   Begin(SecureTask(8));
@@ -136,20 +46,13 @@ TEST_F(RoundGroupsTest, ALargeCohortIsSplitIntoEvenGroups) {
   ExpectMeanOf(AllBut(10, {}));
 }
 
-TEST_F(RoundGroupsTest, MembersThatLeaveAtAnyStepAreBorne) {
-  for (const GroupStep step : {GroupStep::kShares, GroupStep::kMask}) {
-    SCOPED_TRACE(static_cast<int>(step));
-    devices_.clear();
-    const std::string name = "leave" + std::to_string(static_cast<int>(step));
-    configuration::Task task = SecureTask(8);
-    Begin(task);
-    Train(8, {{2, step}, {5, step}});
-    RunToEnd();
-    EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
-    EXPECT_EQ(First().accepted, 6);
-    ExpectMeanOf(AllBut(8, {2, 5}));
-    break;
-  }
+TEST_F(RoundGroupsTest, MembersThatLeaveBeforeSharingAreNotInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kShares}, {5, GroupStep::kShares}});
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 6);
+  ExpectMeanOf(AllBut(8, {2, 5}));
 }
 
 TEST_F(RoundGroupsTest, MembersThatLeaveBeforeMaskingAreNotInTheSum) {
@@ -263,18 +166,37 @@ TEST_F(RoundGroupsTest, ADeviceThatBreaksTheProtocolIsExcludedAndNamed) {
 }
 
 TEST_F(RoundGroupsTest, MaskedInputWithoutItsVectorsIsRefused) {
-  Begin(SecureTask(4));
-  Train(4);
-  std::string masked;
-  devices_[0]->ChangeMessages([&](GroupStep step, std::string message) {
-    if (step == GroupStep::kMask && masked.empty()) masked = message;
-    return message;
-  });
-  devices_[1]->ChangeMessages(
-      [&](GroupStep, std::string message) { return message; });
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kMask}});
+  devices_[0]->SendMaskedInputAlone();
   Exchange();
-  EXPECT_FALSE(masked.empty());
-  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kBadRequest));
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {0, 7}));
+}
+
+TEST_F(RoundGroupsTest, VectorsWithAnotherMessageExcludeTheirDevice) {
+  Begin(SecureTask(8));
+  Train(8);
+  devices_[3]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kMask ? "" : message;
+  });
+  RunToEnd();
+  EXPECT_THAT(devices_[3]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {3}));
+}
+
+TEST_F(RoundGroupsTest, WhoWaitsIsSentAwayWhenTheCoordinatorStops) {
+  Begin(SecureTask(8));
+  Train(4);
+  for (auto& device : devices_) device->Act(engine(), now_);
+  Advance();
+  EXPECT_TRUE(devices_[0]->is_waiting());
+  engine().StopAdmitting();
+  Advance();
+  EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kShuttingDown));
 }
 
 TEST_F(RoundGroupsTest, ADeviceThatGivesUpIsNotWaitedFor) {
@@ -318,8 +240,7 @@ TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsAfterMaskingGetsItsReceipt) {
   ExpectMeanOf(AllBut(8, {7}));
 }
 
-TEST_F(RoundGroupsTest, OnOffAndOnceMoreTheModelIsTheSame) {
-  // The order in which devices speak does not matter.
+TEST_F(RoundGroupsTest, TheOrderInWhichDevicesSpeakDoesNotMatter) {
   Begin(SecureTask(8));
   Train(8);
   std::reverse(devices_.begin(), devices_.end());
