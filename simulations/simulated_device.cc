@@ -235,6 +235,7 @@ void SimulatedDevice::MakeGroupPart(client::SessionRunOptions& options) {
   group_->signer = site_.groups->authority->Issue(options.device_id);
   options.signer = group_->signer.get();
   options.verifier = site_.groups->authority;
+  options.group_policy.has_own_roots = true;  // no coordinator has its key
 }
 
 absl::Status SimulatedDevice::Begin(absl::Time now) {

@@ -600,6 +600,7 @@ TEST_F(SecureSessionTest, SignedGroupsAddUpAsWell) {
     options.device_id = absl::StrCat("token-", i + 1);  // as they check in
     options.signer = signers.emplace_back(ca.Issue(options.device_id)).get();
     options.verifier = &ca;
+    options.group_policy.has_own_roots = true;
     devices_[i]->Begin();
   }
   RunToTheEnd();
