@@ -11,6 +11,7 @@
 #include "learning/device_memory.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
+#include "protocol/codec.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -194,6 +195,24 @@ double NormBound(const configuration::Task& task, double last_median_norm) {
                   LargestNormBound(task));
 }
 
+protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
+  protocol::Plan plan;
+  plan.model = task.model;
+  plan.training = task.training;
+  plan.algorithm = task.algorithm;
+  plan.limits = task.device_limits;
+  plan.norm_bound = norm_bound;
+  plan.max_examples = task.update_limits.max_examples;
+  plan.codec = learning::UpdateCodec::kFloat32;
+  plan.idle_window = task.round.idle_window;
+  plan.uniform_weights =
+      task.round.weighting == configuration::Weighting::kUniform;
+  if (task.secure_aggregation.has_value()) {
+    plan.secure_aggregation = SecureSettingsOf(task);
+  }
+  return plan;
+}
+
 protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task) {
   protocol::SecureAggregation settings = *task.secure_aggregation;
   settings.max_group = std::min(settings.max_group, task.round.max_assigned());
@@ -206,6 +225,8 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   secure.task = setup.task.name;
   secure.round_id = round.id;
   secure.base_model = round.base_model;
+  secure.work = protocol::DigestOfWork(PlanOf(setup.task, round.norm_bound),
+                                       round.number - 1, round.number);
   secure.settings = SecureSettingsOf(setup.task);
   secure.num_values = setup.num_update_values();
   secure.norm_bound = round.norm_bound;
