@@ -109,7 +109,8 @@ class SecureSessionTest : public ::testing::Test {
     protocol::Assignment assignment;
     assignment.task = "small-task";
     assignment.round_id = 3;
-    assignment.model.digest = Sha256(fleet_->model());
+    assignment.round_number = 2;
+    assignment.model = {Sha256(fleet_->model()), 0, 1};
     assignment.plan = plan;
     const int64_t num_values = TraitsOf(plan.algorithm).num_vectors *
                                model_->layout().num_parameters();
