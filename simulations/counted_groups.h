@@ -14,9 +14,9 @@ namespace shoal::simulations {
 
 struct GroupCounts {
   int64_t formed = 0;
-  int64_t burnt = 0;      // of these: their devices began afresh
-  std::string why_burnt;  // the last of them
-  int smallest_sum = 0;   // fewest devices that a revealed sum is of; 0: none
+  int64_t burnt = 0;           // of these: their devices began afresh
+  std::string why_burnt = {};  // the last of them
+  int smallest_sum = 0;  // fewest devices that a revealed sum is of; 0: none
 
   friend bool operator==(const GroupCounts&, const GroupCounts&) = default;
 };

@@ -559,7 +559,8 @@ TEST_F(SecureSessionTest, RequestForBothKindsOfShareEndsTheSession) {
   Device& device = *devices_[0];
   RunUntil([&] { return device.run->over(); });
   EXPECT_EQ(device.report().outcome, SessionReport::kAbandoned);
-  EXPECT_THAT(device.report().explanation, HasSubstr("another"));
+  EXPECT_THAT(device.report().explanation,
+              HasSubstr("another message where this device has answered"));
   EXPECT_FALSE(device.has_pending());
   EXPECT_THAT(fleet_->abandoned(), IsEmpty());
 }

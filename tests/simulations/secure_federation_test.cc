@@ -1,5 +1,6 @@
 // Federations whose devices aggregate securely: what comes of it is the same
 // whether the cryptography is computed or skipped, and whoever leaves.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
@@ -202,15 +203,56 @@ TEST(SecureFederationTest, LargeCohortsAreSplitIntoGroups) {
   EXPECT_EQ(result.models.back().contributors, 40);
 }
 
+// Of eight devices the first four are there for twenty seconds, in which the
+// others do not get as far as a group.
+class SomeLeaveEarly final : public Population {
+ public:
+  explicit SomeLeaveEarly(const Crowd& crowd) : crowd_(crowd) {}
+  static absl::Time End() { return absl::UnixEpoch() + absl::Seconds(20); }
+
+  int64_t num_devices() const override { return crowd_.num_devices(); }
+  const learning::DataShape& shape() const override { return crowd_.shape(); }
+  int64_t num_examples(int64_t device) const override {
+    return crowd_.num_examples(device);
+  }
+  absl::StatusOr<std::shared_ptr<const learning::Dataset>> Load(
+      int64_t device, const learning::Moment& moment) const override {
+    return crowd_.Load(device, moment);
+  }
+  DeviceTraits TraitsOf(int64_t device) const override {
+    DeviceTraits traits = crowd_.TraitsOf(device);
+    if (device >= 4) traits.link.latency = absl::Seconds(3);
+    return traits;
+  }
+  absl::Time AvailableUntil(int64_t device, absl::Time now) const override {
+    return device >= 4 ? absl::InfiniteFuture() : std::max(now, End());
+  }
+  absl::Time NextAvailable(int64_t device, absl::Time now) const override {
+    return device >= 4 || now < End() ? now : absl::InfiniteFuture();
+  }
+
+ private:
+  const Crowd& crowd_;
+};
+
 TEST(SecureFederationTest, DevicesWaitForTheirGroupWhileTheyAreThere) {
-  Crowd crowd(12);
-  FederationOptions options = SecureOptions(crowd, 12, 1);
+  const Crowd crowd(8);
+  const SomeLeaveEarly population(crowd);
+  FederationOptions options = SecureOptions(population, 8, 1);
   options.task.round.over_selection = 1;
+  options.task.round.min_reports = 4;
   options.skip_crypto = true;
-  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult whole,
+  int num_left = 0;
+  options.on_session = [&](int64_t device, const SessionNews& news) {
+    if (device >= 4 || news.round_id == 0) return;
+    EXPECT_EQ(news.outcome, SessionReport::kCancelled);
+    EXPECT_EQ(news.ended, SomeLeaveEarly::End());
+    ++num_left;
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result,
                              RunFederation(options));
-  EXPECT_EQ(whole.outcomes.begin()->second,
-            (RoundOutcomes{{"contributed", 12}}));
+  EXPECT_EQ(num_left, 4);
+  EXPECT_EQ(result.models.back().contributors, 4);
 }
 
 }  // namespace
