@@ -237,7 +237,6 @@ void SimulatedDevice::MakeGroupPart(client::SessionRunOptions& options) {
   // The coordinator has no key of theirs.
   options.group_policy.has_own_roots = true;
   options.verifier = site_.groups->authority;
-  options.group_policy.has_own_roots = true;  // no coordinator has its key
 }
 
 absl::Status SimulatedDevice::Begin(absl::Time now) {
