@@ -85,6 +85,20 @@ absl::Status CheckSecureUpdate(const learning::Model& model,
 
 }  // namespace
 
+namespace {
+
+// Of a device that masks its update, with what it keeps until the next round.
+int64_t MaskingMemory(const TaskSetup& setup) {
+  RoundRow round;
+  round.norm_bound = NormBound(setup.task, 0);
+  const int64_t kept = setup.model->private_layout().num_parameters() +
+                       (setup.num_vectors() - 1) * setup.num_parameters();
+  return protocol::MaskingBytes(SecureUpdateOf(setup, round).session()) +
+         static_cast<int64_t>(sizeof(float)) * kept;
+}
+
+}  // namespace
+
 absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
                                          int64_t num_examples) {
   SHOAL_ASSIGN_OR_RETURN(
@@ -104,7 +118,9 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
                                    setup.task.algorithm));
     least = std::min(least, bytes);
   }
-  return least;
+  return setup.task.secure_aggregation.has_value()
+             ? std::max(least, MaskingMemory(setup))
+             : least;
 }
 
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(

@@ -99,6 +99,21 @@ TEST_F(RoundGroupsTest, TheEngineSaysWhenItHasWaitedLongEnough) {
   EXPECT_LE(First().finished - began, absl::Seconds(3));
 }
 
+TEST_F(RoundGroupsTest, NorDoesItWaitLongerBecauseOthersCallAllTheTime) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kSealed);
+  const absl::Time began = now_;
+  for (int i = 0; i < 500 && First().state == RoundState::kSealed; ++i) {
+    Pass(absl::Milliseconds(10));
+    Wait(20);
+    Advance();
+  }
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_LE(First().finished - began, absl::Seconds(3));
+}
+
 TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
   configuration::Task task = SecureTask(10);
   task.secure_aggregation->max_group = 5;
