@@ -190,6 +190,14 @@ RetryAfter RetryAfterFrom(const Message& message) {
 
 }  // namespace
 
+Digest DigestOfWork(const Plan& plan, int64_t model_version,
+                    int64_t round_number) {
+  Message message(schema::TypeNamed("Plan"));
+  WritePlan(plan, message);
+  return Sha256(absl::StrCat("shoal work ", model_version, " ", round_number,
+                             "\n", message.Serialize()));
+}
+
 Message ToSchema(const CheckIn& message) {
   Message request(schema::TypeNamed("CheckInRequest"));
   WriteVersion(message.protocol, request);

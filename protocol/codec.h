@@ -4,6 +4,7 @@
 #ifndef SHOAL_PROTOCOL_CODEC_H_
 #define SHOAL_PROTOCOL_CODEC_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/digest.h"
 #include "protocol/messages.h"
 #include "protocol/schema/message.h"
 #include "protocol/schema/rules.h"
@@ -39,6 +41,12 @@ absl::StatusOr<DeviceLimits> DeviceLimitsFrom(const schema::Message& limits);
 schema::Message ToSchema(const SecureAggregation& settings);
 absl::StatusOr<SecureAggregation> SecureAggregationFrom(
     const schema::Message& message);
+
+// All that says what a device computes from the model of its round: SHA-256 of
+// the plan's bytes, of the version that is trained from and of the one that is
+// made, by which learning rates go.
+Digest DigestOfWork(const Plan& plan, int64_t model_version,
+                    int64_t round_number);
 
 // What is wrong between settings that are each right by the schema's rules.
 std::vector<schema::Violation> CheckModelAsAWhole(

@@ -11,6 +11,7 @@
 #include "privacy/secure_aggregation/packing.h"
 #include "privacy/secure_aggregation/rotation.h"
 #include "privacy/secure_aggregation/totals.h"
+#include "protocol/codec.h"
 
 namespace shoal::protocol {
 namespace {
@@ -43,7 +44,7 @@ double CoordinateBound(const SecureRound& round) {
 
 std::string RoundName(const SecureRound& round) {
   return absl::StrCat(round.task, "/", round.round_id, "/",
-                      round.base_model.ToHex());
+                      round.base_model.ToHex(), "/", round.work.ToHex());
 }
 
 // What the decoder of plain updates asks of a report, too.
@@ -74,6 +75,8 @@ SecureRound SecureRoundOf(const Assignment& assignment, int64_t num_values) {
   round.task = assignment.task;
   round.round_id = assignment.round_id;
   round.base_model = assignment.model.digest;
+  round.work =
+      DigestOfWork(plan, assignment.model.version, assignment.round_number);
   round.settings = *plan.secure_aggregation;
   round.num_values = num_values;
   round.norm_bound = plan.norm_bound;
@@ -197,9 +200,8 @@ int64_t MaskingBytes(const SessionPlan& plan) {
   for (const secure_aggregation::VectorSpec& vector : plan.vectors) {
     const bool is_narrow =
         vector.ring_bits <= secure_aggregation::kMaxNarrowBits;
-    lanes += vector.length *
-             static_cast<int64_t>(is_narrow ? sizeof(uint32_t)
-                                            : sizeof(uint64_t));
+    lanes += vector.length * static_cast<int64_t>(is_narrow ? sizeof(uint32_t)
+                                                            : sizeof(uint64_t));
   }
   // A vector is packed before it is part of the upload.
   const int64_t upload = 2 * MaskedUploadBytes(plan, 0);
@@ -210,8 +212,8 @@ std::string EncodeMaskedUpload(const Digest& session, absl::string_view message,
                                absl::Span<const RingVector> vectors) {
   size_t size = kHeaderBytes + message.size();
   for (const RingVector& vector : vectors) {
-    size += secure_aggregation::PackedBytes(vector.length(),
-                                            vector.ring_bits());
+    size +=
+        secure_aggregation::PackedBytes(vector.length(), vector.ring_bits());
   }
   std::string bytes;
   bytes.reserve(size);

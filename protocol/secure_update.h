@@ -26,6 +26,9 @@ struct SecureRound {
   std::string task;
   int64_t round_id = 0;
   Digest base_model;
+  // DigestOfWork: devices that were told to do different work are in no group
+  // together. One whose update is alone in a sum of zeros would be bare.
+  Digest work;
   // max_group: no group of the round is larger.
   SecureAggregation settings;
   int64_t num_values = 0;  // of every update

@@ -234,6 +234,8 @@ void SimulatedDevice::MakeGroupPart(client::SessionRunOptions& options) {
   if (site_.groups->authority == nullptr) return;
   group_->signer = site_.groups->authority->Issue(options.device_id);
   options.signer = group_->signer.get();
+  // The coordinator has no key of theirs.
+  options.group_policy.has_own_roots = true;
   options.verifier = site_.groups->authority;
   // It stands for a CA that the coordinator has no key of.
   options.group_policy.has_own_roots = true;

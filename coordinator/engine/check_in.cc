@@ -362,18 +362,8 @@ class CheckInCall {
     assignment.time_left =
         std::clamp(place.assigned.deadline - now_, absl::ZeroDuration(),
                    task.round.deadline);
-    assignment.plan.model = task.model;
-    assignment.plan.training = task.training;
-    assignment.plan.algorithm = task.algorithm;
-    assignment.plan.limits = task.device_limits;
-    assignment.plan.norm_bound = place.norm_bound;
-    assignment.plan.max_examples = task.update_limits.max_examples;
-    assignment.plan.codec = learning::UpdateCodec::kFloat32;
-    assignment.plan.idle_window = task.round.idle_window;
-    assignment.plan.uniform_weights =
-        task.round.weighting == configuration::Weighting::kUniform;
+    assignment.plan = PlanOf(task, place.norm_bound);
     if (task.secure_aggregation.has_value()) {
-      assignment.plan.secure_aggregation = SecureSettingsOf(task);
       assignment.secure_aggregation_version =
           protocol::kSecureAggregationVersion;
     }

@@ -48,23 +48,25 @@ bool LiveGroup::IsPhaseOver(absl::Duration window, absl::Time now) {
   phase_began_ = std::min(phase_began_, now);  // should a clock be set back
   next_look_ = std::min(next_look_, now + window);
   // Asked seldom: it takes a look at every share of the group.
-  const bool is_enough = enough_since_ < absl::InfiniteFuture();
-  if (!is_enough && now >= next_look_ && group_->CanProceed()) {
-    enough_since_ = now;
+  if (enough_since_ == absl::InfiniteFuture() && now >= next_look_) {
+    if (group_->CanProceed()) {
+      enough_since_ = now;
+    } else {
+      next_look_ = now + std::max(kFirstLook, (now - phase_began_) / 2);
+    }
   }
-  absl::Time end = phase_began_ + window;
+  end_ = phase_began_ + window;
   if (enough_since_ < absl::InfiniteFuture()) {
-    end = std::min(end, phase_began_ + kLeastPatience +
-                            kPatience * (enough_since_ - phase_began_));
+    end_ = std::min(end_, phase_began_ + kLeastPatience +
+                              kPatience * (enough_since_ - phase_began_));
   }
-  end = std::max(end, extended_);
-  if (now >= end) return true;
-  next_look_ = end;
-  if (enough_since_ == absl::InfiniteFuture()) {
-    next_look_ =
-        std::min(end, now + std::max(kFirstLook, (now - phase_began_) / 2));
-  }
-  return false;
+  end_ = std::max(end_, extended_);
+  return now >= end_;
+}
+
+absl::Time LiveGroup::next_look() const {
+  return enough_since_ < absl::InfiniteFuture() ? end_
+                                                : std::min(end_, next_look_);
 }
 
 NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed) {

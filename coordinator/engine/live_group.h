@@ -58,9 +58,9 @@ class LiveGroup {
   // had three times as long as these and two seconds.
   bool IsPhaseOver(absl::Duration window, absl::Time now);
   // When to ask that again, if no member says anything.
-  absl::Time next_look() const { return next_look_; }
+  absl::Time next_look() const;
   // The members that are silent have until then: they are sending.
-  void Extend(absl::Time until) { extended_ = next_look_ = until; }
+  void Extend(absl::Time until) { extended_ = end_ = until; }
 
   // What the store does not know yet, with what says that the group is burnt,
   // in a round that is sealed or not; no rows: nothing. Then, when it does:
@@ -80,7 +80,8 @@ class LiveGroup {
   std::map<int, secure_aggregation::Fault> known_lost_;
   absl::Time phase_began_;
   absl::Time enough_since_ = absl::InfiniteFuture();  // in this phase
-  absl::Time next_look_;  // also whether enough have answered
+  absl::Time next_look_;  // whether enough have answered
+  absl::Time end_ = absl::InfinitePast();  // of the phase, as things are
   absl::Time extended_ = absl::InfinitePast();
 };
 

@@ -11,6 +11,7 @@
 #include "learning/device_memory.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
+#include "protocol/codec.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -84,6 +85,20 @@ absl::Status CheckSecureUpdate(const learning::Model& model,
 
 }  // namespace
 
+namespace {
+
+// Of a device that masks its update, with what it keeps until the next round.
+int64_t MaskingMemory(const TaskSetup& setup) {
+  RoundRow round;
+  round.norm_bound = NormBound(setup.task, 0);
+  const int64_t kept = setup.model->private_layout().num_parameters() +
+                       (setup.num_vectors() - 1) * setup.num_parameters();
+  return protocol::MaskingBytes(SecureUpdateOf(setup, round).session()) +
+         static_cast<int64_t>(sizeof(float)) * kept;
+}
+
+}  // namespace
+
 absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
                                          int64_t num_examples) {
   SHOAL_ASSIGN_OR_RETURN(
@@ -103,7 +118,9 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
                                    setup.task.algorithm));
     least = std::min(least, bytes);
   }
-  return least;
+  return setup.task.secure_aggregation.has_value()
+             ? std::max(least, MaskingMemory(setup))
+             : least;
 }
 
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
@@ -194,6 +211,24 @@ double NormBound(const configuration::Task& task, double last_median_norm) {
                   LargestNormBound(task));
 }
 
+protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
+  protocol::Plan plan;
+  plan.model = task.model;
+  plan.training = task.training;
+  plan.algorithm = task.algorithm;
+  plan.limits = task.device_limits;
+  plan.norm_bound = norm_bound;
+  plan.max_examples = task.update_limits.max_examples;
+  plan.codec = learning::UpdateCodec::kFloat32;
+  plan.idle_window = task.round.idle_window;
+  plan.uniform_weights =
+      task.round.weighting == configuration::Weighting::kUniform;
+  if (task.secure_aggregation.has_value()) {
+    plan.secure_aggregation = SecureSettingsOf(task);
+  }
+  return plan;
+}
+
 protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task) {
   protocol::SecureAggregation settings = *task.secure_aggregation;
   settings.max_group = std::min(settings.max_group, task.round.max_assigned());
@@ -206,6 +241,8 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   secure.task = setup.task.name;
   secure.round_id = round.id;
   secure.base_model = round.base_model;
+  secure.work = protocol::DigestOfWork(PlanOf(setup.task, round.norm_bound),
+                                       round.number - 1, round.number);
   secure.settings = SecureSettingsOf(setup.task);
   secure.num_values = setup.num_update_values();
   secure.norm_bound = round.norm_bound;

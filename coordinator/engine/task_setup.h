@@ -71,6 +71,9 @@ inline constexpr double kMinScale = 1024;
 // longer updates are scaled down, and errors of rounding follow the bound.
 double NormBound(const configuration::Task& task, double last_median_norm);
 
+// What the devices of a round with that bound shall run.
+protocol::Plan PlanOf(const configuration::Task& task, double norm_bound);
+
 // The secure aggregation of a round, as devices find it in their plans.
 // REQUIRES: the task asks for it.
 protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task);

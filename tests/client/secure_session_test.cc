@@ -109,7 +109,8 @@ class SecureSessionTest : public ::testing::Test {
     protocol::Assignment assignment;
     assignment.task = "small-task";
     assignment.round_id = 3;
-    assignment.model.digest = Sha256(fleet_->model());
+    assignment.round_number = 2;
+    assignment.model = {Sha256(fleet_->model()), 0, 1};
     assignment.plan = plan;
     const int64_t num_values = TraitsOf(plan.algorithm).num_vectors *
                                model_->layout().num_parameters();
@@ -558,7 +559,8 @@ TEST_F(SecureSessionTest, RequestForBothKindsOfShareEndsTheSession) {
   Device& device = *devices_[0];
   RunUntil([&] { return device.run->over(); });
   EXPECT_EQ(device.report().outcome, SessionReport::kAbandoned);
-  EXPECT_THAT(device.report().explanation, HasSubstr("another"));
+  EXPECT_THAT(device.report().explanation,
+              HasSubstr("another message where this device has answered"));
   EXPECT_FALSE(device.has_pending());
   EXPECT_THAT(fleet_->abandoned(), IsEmpty());
 }
@@ -600,6 +602,7 @@ TEST_F(SecureSessionTest, SignedGroupsAddUpAsWell) {
     options.device_id = absl::StrCat("token-", i + 1);  // as they check in
     options.signer = signers.emplace_back(ca.Issue(options.device_id)).get();
     options.verifier = &ca;
+    options.group_policy.has_own_roots = true;
     devices_[i]->Begin();
   }
   RunToTheEnd();

@@ -302,23 +302,6 @@ TEST(ScenarioTest, GroupsOfSimulationsMaySkipCryptographyAndLoseMembers) {
                         "does not ask for secure aggregation"));
 }
 
-TEST(ScenarioTest, SimulatedGroupsFollowTheSchema) {
-  const auto parse = [](const std::string& groups) {
-    return ParseScenario(std::string(kScenario) +
-                             "population: {devices: 20, data: {handwriting: "
-                             "{}}}\nsimulation: {secure_aggregation: " +
-                             groups + "}\n",
-                         "s.yaml");
-  };
-  EXPECT_THAT(MessageOf(parse("{crypto: fake}")),
-              HasSubstr("simulation.secure_aggregation.crypto:"));
-  EXPECT_THAT(MessageOf(parse("{leave: {masking: 1.5}}")),
-              HasSubstr("simulation.secure_aggregation.leave.masking: 1.5"));
-  EXPECT_THAT(MessageOf(parse("{leave: {advertising: 0.5}}")),
-              HasSubstr("expected one of sharing, masking, consistency, "
-                        "unmasking"));
-}
-
 TEST(ScenarioTest, EveryFileFormatHasItsSource) {
   const auto parse = [](const std::string& data) {
     return ParseScenario(

@@ -499,7 +499,7 @@ TEST(SecureAggregationTest, LargestWeightIsTheQuantisers) {
   task.update_limits.max_examples = int64_t{1} << 31;
   EXPECT_THAT(CheckSecureAggregation(task),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("largest weight is 2147483648"),
+                       AllOf(HasSubstr("largest weight is 2.14748e+09"),
                              HasSubstr("1 to 2147483647"))));
 }
 

@@ -228,9 +228,9 @@ TEST_F(MemberCertificatesTest, AnotherDevicesKeyIsNoSigner) {
 }
 
 // A certificate of a CA elsewhere, which knows no rules about keys and sizes.
-absl::StatusOr<KeyAndCertificate> SignedElsewhere(const KeyAndCertificate& ca,
-                                                  KeyHandle key,
-                                                  int comment_bytes) {
+absl::StatusOr<KeyAndCertificate> SignedElsewhere(
+    const KeyAndCertificate& ca, KeyHandle key, int extension = NID_undef,
+    const std::string& value = "") {
   const auto issuer_key = ReadKey(ca.key_pem);
   const auto issuer = ReadCertificate(ca.certificate_pem);
   EXPECT_THAT(issuer, IsOk());
@@ -240,9 +240,8 @@ absl::StatusOr<KeyAndCertificate> SignedElsewhere(const KeyAndCertificate& ca,
   X509_set_issuer_name(raw, X509_get_subject_name(issuer->get()));
   EXPECT_THAT(AddToName(X509_get_subject_name(raw), "OU", "device"), IsOk());
   EXPECT_THAT(AddToName(X509_get_subject_name(raw), "CN", "pump-7"), IsOk());
-  if (comment_bytes > 0) {
-    EXPECT_THAT(AddExtension(raw, issuer->get(), NID_netscape_comment,
-                             std::string(comment_bytes, 'x').c_str()),
+  if (extension != NID_undef) {
+    EXPECT_THAT(AddExtension(raw, issuer->get(), extension, value.c_str()),
                 IsOk());
   }
   KeyAndCertificate leaf;
@@ -258,15 +257,24 @@ absl::StatusOr<KeyAndCertificate> SignedElsewhere(const KeyAndCertificate& ca,
 TEST_F(MemberCertificatesTest, ACertificateSignedElsewhereIsTakenAsWell) {
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const KeyAndCertificate leaf,
-      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-256")), 0));
+      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-256"))));
   EXPECT_THAT(Verdict(leaf), IsOk());
+}
+
+TEST_F(MemberCertificatesTest, ACertificateForServersIsRefused) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const KeyAndCertificate leaf,
+      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-256")), NID_ext_key_usage,
+                      "serverAuth"));
+  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kInvalidArgument,
+                                      HasSubstr("purpose")));
 }
 
 TEST_F(MemberCertificatesTest, ACertificateThatIsTooLargeIsNoSigner) {
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const KeyAndCertificate leaf,
-      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-256")),
-                      kMaxCertificateBytes));
+      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-256")), NID_netscape_comment,
+                      std::string(kMaxCertificateBytes, 'x')));
   EXPECT_THAT(
       MakeCertificateSigner(leaf.key_pem, leaf.certificate_pem),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 8192")));
@@ -275,7 +283,7 @@ TEST_F(MemberCertificatesTest, ACertificateThatIsTooLargeIsNoSigner) {
 TEST_F(MemberCertificatesTest, KeysThatEnrolmentRefusesAreRefused) {
   SHOAL_ASSERT_OK_AND_ASSIGN(
       const KeyAndCertificate leaf,
-      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-384")), 0));
+      SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-384"))));
   EXPECT_THAT(MakeCertificateSigner(leaf.key_pem, leaf.certificate_pem),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("expected ECDSA P-256")));

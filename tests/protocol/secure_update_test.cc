@@ -317,7 +317,8 @@ TEST(SecureUpdateTest, SessionIsThatOfTheSettings) {
   round.settings.adversary_fraction = 0.25;
   round.settings.dropout_fraction = 0.125;
   const SessionPlan plan = Make(round).session();
-  EXPECT_EQ(plan.round, absl::StrCat("digits/7/", round.base_model.ToHex()));
+  EXPECT_EQ(plan.round, absl::StrCat("digits/7/", round.base_model.ToHex(), "/",
+                                     round.work.ToHex()));
   EXPECT_EQ(plan.coordinator, round.settings.coordinator);
   EXPECT_EQ(plan.adversary_fraction, 0.25);
   EXPECT_EQ(plan.dropout_fraction, 0.125);
@@ -341,6 +342,7 @@ TEST(SecureUpdateTest, BothSidesDeriveTheSameSession) {
     assignment.token = "token";
     assignment.task = round.task;
     assignment.round_id = round.round_id;
+    assignment.round_number = 8;
     assignment.model = {round.base_model, 100, 7};
     assignment.time_left = absl::Minutes(1);
     assignment.plan.model.architecture = learning::LogisticSpec{4, 3};
@@ -355,6 +357,7 @@ TEST(SecureUpdateTest, BothSidesDeriveTheSameSession) {
                                CheckInAnswerFrom(ToSchema(CheckInAnswer{
                                    kProtocolVersion, assignment})));
 
+    round.work = DigestOfWork(assignment.plan, 7, 8);
     const SecureUpdate device = Make(
         SecureRoundOf(std::get<Assignment>(arrived.answer), round.num_values));
     const SecureUpdate coordinator = Make(round);
@@ -375,6 +378,43 @@ TEST(SecureUpdateTest, BothSidesDeriveTheSameSession) {
     }
     EXPECT_EQ(device.quantiser().options(), coordinator.quantiser().options());
   }
+}
+
+// A coordinator that has all but one of the devices do nothing would see the
+// update of that one: they must have no group in common.
+TEST(SecureUpdateTest, OtherWorkIsAnotherRound) {
+  Assignment assignment;
+  assignment.task = "digits";
+  assignment.round_id = 7;
+  assignment.round_number = 8;
+  assignment.model = {Sha256("model"), 100, 7};
+  assignment.plan.model.architecture = learning::LogisticSpec{4, 3};
+  assignment.plan.training.learning_rate = 0.1;
+  assignment.plan.norm_bound = 10;
+  assignment.plan.max_examples = 5000;
+  assignment.plan.secure_aggregation.emplace();
+  const auto name_after = [&](const auto& change) {
+    Assignment changed = assignment;
+    change(changed);
+    return Make(SecureRoundOf(changed, 15)).session().round;
+  };
+  const std::string name = name_after([](Assignment&) {});
+  EXPECT_NE(name, name_after([](Assignment& a) {
+              a.plan.training.learning_rate = 1e-30;
+            }));
+  EXPECT_NE(name,
+            name_after([](Assignment& a) { a.plan.training.epochs = 2; }));
+  EXPECT_NE(name, name_after([](Assignment& a) { a.plan.norm_bound = 1; }));
+  EXPECT_NE(name, name_after([](Assignment& a) { a.plan.max_examples = 1; }));
+  EXPECT_NE(name, name_after([](Assignment& a) {
+              a.plan.secure_aggregation->adversary_fraction = 0;
+            }));
+  EXPECT_NE(name, name_after([](Assignment& a) { ++a.model.version; }));
+  EXPECT_NE(name, name_after([](Assignment& a) { ++a.round_number; }));
+  // What is each device's own.
+  EXPECT_EQ(name, name_after([](Assignment& a) { a.token = "another"; }));
+  EXPECT_EQ(name,
+            name_after([](Assignment& a) { a.time_left = absl::Seconds(1); }));
 }
 
 // 63 characters of a name are the most that a task may have, 2^53 the largest

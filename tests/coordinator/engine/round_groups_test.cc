@@ -72,6 +72,48 @@ TEST_F(RoundGroupsTest, MembersThatLeaveBeforeUnmaskingAreInTheSum) {
   ExpectMeanOf(AllBut(8, {}));
 }
 
+TEST_F(RoundGroupsTest, SilentMembersAreNotWaitedForWhenEnoughHaveAnswered) {
+  for (const GroupStep step : {GroupStep::kMask, GroupStep::kUnmask}) {
+    devices_.clear();
+    if (step == GroupStep::kMask) Begin(SecureTask(8));
+    const int64_t before = TaskNamed().rounds_committed;
+    Train(8, {{2, step}, {5, step}});
+    const absl::Time began = now_;
+    RunToEnd();
+    EXPECT_EQ(TaskNamed().rounds_committed, before + 1);
+    // The window is 20 s.
+    EXPECT_LE(now_ - began, absl::Seconds(5));
+  }
+}
+
+TEST_F(RoundGroupsTest, TheEngineSaysWhenItHasWaitedLongEnough) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kSealed);
+  const absl::Time began = now_;
+  for (int i = 0; i < 20 && First().state == RoundState::kSealed; ++i) {
+    now_ = Advance();
+  }
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_LE(First().finished - began, absl::Seconds(3));
+}
+
+TEST_F(RoundGroupsTest, NorDoesItWaitLongerBecauseOthersCallAllTheTime) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kSealed);
+  const absl::Time began = now_;
+  for (int i = 0; i < 500 && First().state == RoundState::kSealed; ++i) {
+    Pass(absl::Milliseconds(10));
+    Wait(20);
+    Advance();
+  }
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_LE(First().finished - began, absl::Seconds(3));
+}
+
 TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
   configuration::Task task = SecureTask(10);
   task.secure_aggregation->max_group = 5;

@@ -354,10 +354,14 @@ void ExpectAllOrNothing(
   prepare(driver, id);
   const auto state = [id](RoundStore& store) {
     std::string text = Text(*store.GetRound(id));
-    for (const GroupRow& row : *store.ReadGroupRows(id)) text += row.row;
-    for (const SegmentRow& row : *store.ReadSegments(id)) text += row.sum;
-    for (const auto& row : *store.ListContributions(id)) text += Text(row);
-    for (const auto& row : *store.ListAssignments(id)) text += Text(row);
+    for (const GroupRow& row : Require(store.ReadGroupRows(id)))
+      text += row.row;
+    for (const SegmentRow& row : Require(store.ReadSegments(id)))
+      text += row.sum;
+    for (const auto& row : Require(store.ListContributions(id)))
+      text += Text(row);
+    for (const auto& row : Require(store.ListAssignments(id)))
+      text += Text(row);
     return text;
   };
   const std::string before = state(driver.store());
