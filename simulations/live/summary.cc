@@ -82,7 +82,7 @@ std::string SummaryJson(const LiveSummary& summary) {
   const Measure measure = summary.measure;
   const std::string name(NameOf(measure));
   const std::vector<double> alone = Values(measure, summary.local_only_scores);
-  const nlohmann::ordered_json json = {
+  nlohmann::ordered_json json = {
       {"measure", name},
       {"final_test_" + name, ValueOf(measure, summary.final_test)},
       {"final_test_loss", summary.final_test.loss()},
@@ -110,6 +110,8 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"local_only_" + name, alone},
       {"model_path", summary.model_path},
       {"onnx_path", summary.onnx_path}};
+  // Nobody knows.
+  if (summary.secure_aggregation) json["partial_reports"] = nullptr;
   return json.dump(2) + "\n";
 }
 

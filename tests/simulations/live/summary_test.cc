@@ -55,8 +55,9 @@ TEST(SummaryTest, SaysWhetherTheCoordinatorSawSingleUpdates) {
   EXPECT_THAT(SummaryText(summary, "script/demo", "bin"),
               HasSubstr("the coordinator saw every device's update"));
   summary.secure_aggregation = true;
-  EXPECT_EQ(nlohmann::json::parse(SummaryJson(summary))["secure_aggregation"],
-            true);
+  const auto json = nlohmann::json::parse(SummaryJson(summary));
+  EXPECT_EQ(json["secure_aggregation"], true);
+  EXPECT_TRUE(json["partial_reports"].is_null());
   EXPECT_THAT(SummaryText(summary, "script/demo", "bin"),
               HasSubstr("the coordinator saw sums of updates alone"));
 }
