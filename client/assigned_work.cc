@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/digest.h"
@@ -127,8 +128,14 @@ absl::StatusOr<AssignedWork::Kept> AssignedWork::LoadKept() {
 
 absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
     const Kept& kept) {
-  const uint64_t round = static_cast<uint64_t>(assignment_.round_number);
-  const uint64_t seed = DeriveSeed(site_.seed, "train", {round});
+  std::vector<uint64_t> round = {
+      static_cast<uint64_t>(assignment_.round_number)};
+  if (assignment_.plan.secure_aggregation.has_value()) {
+    // A round that is tried once more gets another update: the first may be in
+    // a sum that became known, and two sums could be subtracted.
+    round.push_back(static_cast<uint64_t>(assignment_.round_id));
+  }
+  const uint64_t seed = DeriveSeed(site_.seed, "train", round);
   const absl::Span<const float> base =
       model_->Parameters(base_.view.parameters, taken_out_);
   if (site_.source.trainer() != nullptr) {

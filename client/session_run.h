@@ -101,7 +101,8 @@ class SessionRun {
  public:
   // A session, or the resumption of the upload that an earlier one left in
   // `state`. Trains with `source` and the seed DeriveSeed(options.seed,
-  // "train", {round_number}). All references must outlive it. An error means
+  // "train", {round_number}), with secure aggregation {round_number, round_id}.
+  // All references must outlive it. An error means
   // that the state could not be read.
   static absl::StatusOr<std::unique_ptr<SessionRun>> Create(
       SessionRunOptions options, Transport& transport, ClientState& state,

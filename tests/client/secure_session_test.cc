@@ -153,7 +153,7 @@ class SecureSessionTest : public ::testing::Test {
   std::vector<RingVector> Encoded(int index) const {
     const Device& device = *devices_[index];
     learning::LocalRun run = {
-        .seed = DeriveSeed(device.options.seed, "train", {2}), .round = 1};
+        .seed = DeriveSeed(device.options.seed, "train", {2, 3}), .round = 1};
     run.control = control_;
     learning::LocalUpdate update = *learning::ComputeLocalUpdate(
         *model_, base_, device.data, plan_.training, plan_.algorithm, run);
