@@ -20,9 +20,10 @@ using protocol::schema::Message;
 using protocol::schema::TypeNamed;
 using protocol::schema::Write;
 
-// What groups of secure aggregation say to a device may be as long; chunks of a
-// model and plans are shorter.
-constexpr size_t kMaxMessageBytes = size_t{4} << 20;
+// A chunk of a model with what stands around its data; plans are smaller.
+constexpr size_t kMaxMessageBytes = protocol::kMaxChunkBytes + 1024;
+// What a group of secure aggregation says to a device.
+constexpr size_t kMaxGroupMessageBytes = size_t{4} << 20;
 
 absl::StatusOr<Answer> CheckInAnswerOf(const Message& response) {
   SHOAL_ASSIGN_OR_RETURN(protocol::CheckInAnswer answer,
@@ -70,8 +71,10 @@ class OneAnswerCall : public LeanCall {
   using Convert = absl::StatusOr<Answer> (*)(const Message&);
 
   OneAnswerCall(const LeanCallContext& shared, absl::string_view response,
-                Convert convert)
-      : LeanCall(shared), response_(TypeNamed(response)), convert_(convert) {}
+                Convert convert, size_t max_bytes = kMaxMessageBytes)
+      : LeanCall(shared, max_bytes),
+        response_(TypeNamed(response)),
+        convert_(convert) {}
 
   absl::StatusOr<Answer> TakeAnswer() override {
     if (answered_) return convert_(response_);
@@ -100,8 +103,9 @@ class OneAnswerCall : public LeanCall {
 class UnaryCall : public OneAnswerCall {
  public:
   UnaryCall(const LeanCallContext& shared, absl::string_view method,
-            const Message& request, absl::string_view response, Convert convert)
-      : OneAnswerCall(shared, response, convert), method_(method) {
+            const Message& request, absl::string_view response, Convert convert,
+            size_t max_bytes = kMaxMessageBytes)
+      : OneAnswerCall(shared, response, convert, max_bytes), method_(method) {
     grpc().Send(request.Serialize());
     grpc().CloseSending();
   }
@@ -122,15 +126,14 @@ class AggregateGroupCall final : public UnaryCall {
  public:
   AggregateGroupCall(const LeanCallContext& shared, const AggregateCall& call)
       : UnaryCall(shared, "Aggregate", protocol::ToSchema(call.request),
-                  "AggregateResponse", AggregateAnswerOf) {
+                  "AggregateResponse", AggregateAnswerOf,
+                  kMaxGroupMessageBytes) {
     *shared.sent += static_cast<int64_t>(call.request.message.size());
   }
 
   lean::Channel::Patience patience() const override {
-    return {
-        .window = shared_.window,
-        .bytes_count = false,
-        .window_after_sending = std::max(shared_.window, kMinReceiptWindow)};
+    const absl::Duration held = std::max(shared_.window, kMinReceiptWindow);
+    return {.window = held, .bytes_count = false, .window_after_sending = held};
   }
   absl::StatusOr<Answer> TakeAnswer() override {
     absl::StatusOr<Answer> answer = UnaryCall::TakeAnswer();
@@ -146,7 +149,9 @@ class AggregateGroupCall final : public UnaryCall {
 class FetchModelCall final : public LeanCall {
  public:
   FetchModelCall(const LeanCallContext& shared, FetchCall call)
-      : LeanCall(shared), sink_(std::move(call.sink)), offset_(call.offset) {
+      : LeanCall(shared, kMaxMessageBytes),
+        sink_(std::move(call.sink)),
+        offset_(call.offset) {
     Message request(TypeNamed("FetchModelRequest"));
     Write(request, "digest", call.digest.AsBytes());
     Write(request, "offset", call.offset);
@@ -302,12 +307,12 @@ std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
 
 }  // namespace
 
-LeanCall::LeanCall(const LeanCallContext& shared)
+LeanCall::LeanCall(const LeanCallContext& shared, size_t max_message_bytes)
     : shared_(shared),
-      grpc_(kMaxMessageBytes, {[this](absl::string_view message) {
-                                 return own_error_ = OnMessage(message);
-                               },
-                               [this] { OnDrained(); }}) {}
+      grpc_(max_message_bytes, {[this](absl::string_view message) {
+                                  return own_error_ = OnMessage(message);
+                                },
+                                [this] { OnDrained(); }}) {}
 
 std::unique_ptr<LeanCall> MakeLeanCall(const LeanCallContext& shared,
                                        Call call) {
