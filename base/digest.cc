@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <zlib.h>
 
 #include <utility>
@@ -59,16 +58,6 @@ Digest Sha256(absl::string_view data) {
   Digest digest;
   SHOAL_CHECK(EVP_Digest(data.data(), data.size(), digest.bytes.data(), nullptr,
                          Sha256Method(), nullptr) == 1);
-  return digest;
-}
-
-Digest HmacSha256(absl::string_view key, absl::string_view data) {
-  Digest digest;
-  unsigned int size = 0;
-  SHOAL_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-                   reinterpret_cast<const unsigned char*>(data.data()),
-                   data.size(), digest.bytes.data(), &size) != nullptr);
-  SHOAL_CHECK(size == Digest::kSize);
   return digest;
 }
 

@@ -1,4 +1,4 @@
-// SHA-256 digests, the names of everything content-addressed, and HMAC-SHA256.
+// SHA-256 digests, the names of everything content-addressed.
 #ifndef SHOAL_BASE_DIGEST_H_
 #define SHOAL_BASE_DIGEST_H_
 
@@ -44,7 +44,6 @@ struct Digest {
 };
 
 Digest Sha256(absl::string_view data);
-Digest HmacSha256(absl::string_view key, absl::string_view data);
 
 // Takes the same time whatever the contents; false when the sizes differ.
 bool ConstantTimeEquals(absl::string_view a, absl::string_view b);

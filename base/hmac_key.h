@@ -18,7 +18,7 @@ class HmacKey {
   HmacKey(HmacKey&&) noexcept;
   HmacKey& operator=(HmacKey&&) noexcept;
 
-  // As HmacSha256(key, data).
+  // HMAC-SHA256 (RFC 2104) of the message.
   Digest Of(absl::string_view data) const;
 
  private:

@@ -209,7 +209,7 @@ class Run {
     std::vector<Candidate> candidates;
     for (int member = 0; member < options_.clients; ++member) {
       SHOAL_ASSIGN_OR_RETURN(auto device, ByDevice("advertise", [&] {
-                               DeviceSessionOptions wanted;
+                               MemberOptions wanted;
                                wanted.plan = plan_;
                                return DeviceSession::Create(std::move(wanted),
                                                             rng_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/digest.h"
@@ -44,6 +45,11 @@ AssignedWork::AssignedWork(const WorkSite& site,
 
 Objection AssignedWork::Choose(SessionLimits& limits) {
   if (chosen()) return {};
+  const absl::Status agreed = CheckAgreed(assignment_, site_.group);
+  if (!agreed.ok()) return {agreed, AbandonReason::kConditions};
+  const absl::Status promises =
+      CheckPromises(assignment_.plan, site_.group.policy);
+  if (!promises.ok()) return {promises, AbandonReason::kConditions};
   const std::shared_ptr<const DeviceMenu> menu = Menu();
   if (!menu->objection.why.ok()) return menu->objection;
   const Governor::Choice choice = limits.Choose(
@@ -122,8 +128,14 @@ absl::StatusOr<AssignedWork::Kept> AssignedWork::LoadKept() {
 
 absl::StatusOr<std::unique_ptr<TrainingRun>> AssignedWork::MakeRun(
     const Kept& kept) {
-  const uint64_t round = static_cast<uint64_t>(assignment_.round_number);
-  const uint64_t seed = DeriveSeed(site_.seed, "train", {round});
+  std::vector<uint64_t> round = {
+      static_cast<uint64_t>(assignment_.round_number)};
+  if (assignment_.plan.secure_aggregation.has_value()) {
+    // A round that is tried once more gets another update: the first may be in
+    // a sum that became known, and two sums could be subtracted.
+    round.push_back(static_cast<uint64_t>(assignment_.round_id));
+  }
+  const uint64_t seed = DeriveSeed(site_.seed, "train", round);
   const absl::Span<const float> base =
       model_->Parameters(base_.view.parameters, taken_out_);
   if (site_.source.trainer() != nullptr) {
@@ -181,7 +193,20 @@ Objection AssignedWork::Finish(learning::WorkLimit early) {
                                          : AbandonReason::kTraining};
   }
   update_ = *std::move(update);
-  return Keep();
+  if (!assignment_.plan.secure_aggregation.has_value()) {
+    auto encoded = std::make_shared<const std::string>(
+        learning::EncodeUpdate(assignment_.plan.codec, Report(), SentValues()));
+    const Digest digest = site_.backend != nullptr
+                              ? site_.backend->DigestOf(*encoded)
+                              : Sha256(*encoded);
+    return Keep(std::move(encoded), digest);
+  }
+  base_ = {};  // what masking takes is counted without it
+  auto group = GroupPart::Create(site_.group, assignment_,
+                                 std::move(update_.delta), Report());
+  if (!group.ok()) return {group.status(), AbandonReason::kConditions};
+  group_ = *std::move(group);
+  return {};
 }
 
 absl::Span<const float> AssignedWork::SentValues() const {
@@ -193,23 +218,27 @@ absl::Span<const float> AssignedWork::SentValues() const {
   return delta.last((*part)->num_values());
 }
 
-Objection AssignedWork::Keep() {
-  const learning::UpdateReport report = {
-      .num_examples = update_.num_examples,
-      .num_steps = update_.num_steps,
-      .divisor = update_.divisor,
-      .base_loss_sum = update_.base_score.loss_sum,
-      .base_num_correct = update_.base_score.num_correct.value_or(0),
-      .limit = limit_};
-  encoded_ = std::make_shared<const std::string>(
-      learning::EncodeUpdate(assignment_.plan.codec, report, SentValues()));
+learning::UpdateReport AssignedWork::Report() const {
+  return {.num_examples = update_.num_examples,
+          .num_steps = update_.num_steps,
+          .divisor = update_.divisor,
+          .base_loss_sum = update_.base_score.loss_sum,
+          .base_num_correct = update_.base_score.num_correct.value_or(0),
+          .limit = limit_};
+}
+
+Objection AssignedWork::KeepMasked(EncodedUpdate masked) {
+  const Digest digest = Sha256(*masked);
+  return Keep(std::move(masked), digest);
+}
+
+Objection AssignedWork::Keep(EncodedUpdate encoded, const Digest& digest) {
+  encoded_ = std::move(encoded);
   const absl::Duration left = deadline_ - site_.clock.Monotonic();
   pending_ = {.token = assignment_.token,
               .task = assignment_.task,
               .round_id = assignment_.round_id,
-              .digest = site_.backend != nullptr
-                            ? site_.backend->DigestOf(*encoded_)
-                            : Sha256(*encoded_),
+              .digest = digest,
               .num_bytes = static_cast<int64_t>(encoded_->size()),
               .deadline = site_.clock.Now() + left};
   absl::Status kept;
@@ -222,7 +251,7 @@ Objection AssignedWork::Keep() {
     kept = site_.state.SaveNextControl(
         assignment_.task, {model_->model().layout(), update_.control});
   }
-  if (kept.ok()) kept = site_.state.SavePending(pending_, encoded_);
+  if (kept.ok()) kept = site_.state.SavePending(*pending_, encoded_);
   if (kept.ok()) return {};
   return {StorageError(kept), AbandonReason::kConditions};
 }

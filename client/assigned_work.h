@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -13,6 +14,7 @@
 #include "client/client_state.h"
 #include "client/device_model.h"
 #include "client/device_plan.h"
+#include "client/group_part.h"
 #include "client/session.h"
 #include "client/session_limits.h"
 #include "client/training_run.h"
@@ -35,6 +37,7 @@ struct WorkSite {
   uint64_t seed = 0;                   // of the device
   TrainingBackend* backend = nullptr;  // null: BeginLocalTraining
   MenuSource* menus = nullptr;         // null: MakeDeviceMenu
+  GroupSite group;                     // for secure aggregation
 };
 
 // The steps of one assignment, in this order. Thread-compatible.
@@ -43,8 +46,9 @@ class AssignedWork {
   // The round's time runs from now on.
   AssignedWork(const WorkSite& site, const protocol::Assignment& assignment);
 
-  // Before anything is downloaded: the best way to run the plan within the
-  // device's memory and `limits`. Once it has been found it stays.
+  // Before anything is downloaded: whether the plan promises what the device
+  // asks of it, and the best way to run it within the device's memory and
+  // `limits`. Once it has been found it stays.
   Objection Choose(SessionLimits& limits);
   bool chosen() const { return model_ != nullptr; }
 
@@ -68,13 +72,21 @@ class AssignedWork {
   // Whether Finish() can be called now that no more steps are to be done; if
   // not, asked again at the next tick.
   bool ready_to_finish() { return training_->ready(); }
-  // Ends the training and keeps the update in the state until it is uploaded.
-  // `early`: why, if it is not done.
+  // Ends the training and keeps the update in the state until it is uploaded;
+  // with secure aggregation in group() alone. `early`: why, if it is not done.
   Objection Finish(learning::WorkLimit early);
-  // What Finish() has kept; valid once it had no objection.
-  const PendingUpload& pending() const { return pending_; }
+  // Of the training, once Finish() had no objection; without the values, where
+  // these are in group().
   const learning::LocalUpdate& update() const { return update_; }
-  // Once.
+  // Null without secure aggregation.
+  GroupPart* group() { return group_.get(); }
+  // Keeps the masked update in the state until it is uploaded, in place of an
+  // earlier one.
+  Objection KeepMasked(EncodedUpdate masked);
+
+  // What has been kept; absent: nothing.
+  const std::optional<PendingUpload>& pending() const { return pending_; }
+  // Once each time.
   EncodedUpdate TakeEncoded() { return std::move(encoded_); }
   // How the plan was run with less than it asks for; "" when it was not.
   const std::string& less() const { return plan_.less; }
@@ -91,7 +103,8 @@ class AssignedWork {
   };
   absl::StatusOr<Kept> LoadKept();
   absl::StatusOr<std::unique_ptr<TrainingRun>> MakeRun(const Kept& kept);
-  Objection Keep();
+  learning::UpdateReport Report() const;
+  Objection Keep(EncodedUpdate encoded, const Digest& digest);
 
   const WorkSite site_;
   const protocol::Assignment assignment_;
@@ -104,8 +117,9 @@ class AssignedWork {
   learning::ParameterVector taken_out_;  // of base_, for a sub-model
   std::unique_ptr<TrainingRun> training_;
   learning::LocalUpdate update_;
+  std::unique_ptr<GroupPart> group_;
   EncodedUpdate encoded_;
-  PendingUpload pending_;
+  std::optional<PendingUpload> pending_;
 };
 
 }  // namespace shoal::client

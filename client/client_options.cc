@@ -14,6 +14,32 @@ absl::Status Wrong(absl::string_view option, absl::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat(option, ": ", problem));
 }
 
+absl::Status CheckDemands(const AggregationDemands& demands, bool insecure) {
+  constexpr int kMinDevices = 3;
+  if (!(demands.adversary_fraction >= 0 && demands.adversary_fraction < 1)) {
+    return Wrong("secure_aggregation.adversary_fraction",
+                 absl::StrCat(demands.adversary_fraction,
+                              ", expected at least 0 and less than 1"));
+  }
+  if (demands.min_devices < kMinDevices) {
+    return Wrong(
+        "secure_aggregation.min_devices",
+        absl::StrCat(demands.min_devices, ", expected at least ", kMinDevices));
+  }
+  if (demands.coordinator == AggregationDemands::kMalicious &&
+      demands.ca_pem.empty()) {
+    return Wrong("secure_aggregation.ca",
+                 "is missing, expected the CA that enrols devices, of which a "
+                 "malicious coordinator must not have the key");
+  }
+  if (insecure && demands.coordinator != AggregationDemands::kHonest) {
+    return Wrong("secure_aggregation.coordinator",
+                 "only a coordinator that is honest goes together with "
+                 "insecure: without certificates nobody can sign");
+  }
+  return absl::OkStatus();
+}
+
 bool IsPopulation(absl::string_view text) {
   const auto is_alnum = [](char c) {
     return absl::ascii_islower(c) || absl::ascii_isdigit(c);
@@ -62,6 +88,9 @@ absl::Status CheckOptions(const ClientOptions& options) {
   if (options.idle_window <= absl::ZeroDuration()) {
     return Wrong("idle_window", absl::StrCat(HumanDuration(options.idle_window),
                                              ", expected more than 0"));
+  }
+  if (options.secure_aggregation.has_value()) {
+    return CheckDemands(*options.secure_aggregation, options.insecure);
   }
   return absl::OkStatus();
 }

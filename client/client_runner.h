@@ -10,6 +10,7 @@
 #include "client/device_limits.h"
 #include "client/example_store.h"
 #include "client/file_state.h"
+#include "client/group_credentials.h"
 #include "client/include/shoal/client.h"
 #include "client/session_run.h"
 #include "client/transport.h"
@@ -32,6 +33,7 @@ struct ClientParts {
   Trainer* trainer = nullptr;
   std::shared_ptr<ExampleStore> store;
   std::unique_ptr<OpenLimits> limits;  // null: none
+  GroupCredentials credentials;        // that `session` points to, if it does
   // A new transport. Its connection is kept between sessions that follow each
   // other closely, closed otherwise; the transport stays, so that the next
   // connection may resume what the last one has agreed on.

@@ -8,10 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
+#include "client/menu/upload_work.h"
 #include "learning/device_memory.h"
 #include "learning/local_update.h"
 #include "learning/sub_model.h"
-#include "learning/update_codec.h"
 
 namespace shoal::client {
 namespace {
@@ -73,6 +73,14 @@ int64_t NumValues(const protocol::Plan& plan, const learning::Model& model) {
          model.layout().num_parameters();
 }
 
+// Of an update: the values that stay on the device.
+int64_t DeviceBytes(const protocol::Plan& plan, const learning::Model& model) {
+  const int64_t controls = learning::TraitsOf(plan.algorithm).num_vectors - 1;
+  const int64_t num_parameters = model.layout().num_parameters();
+  return static_cast<int64_t>(sizeof(float)) *
+         (model.num_values() - num_parameters + controls * num_parameters);
+}
+
 // A model that is much larger than the plan's is not the plan's.
 Objection CheckSize(const protocol::Assignment& assignment,
                     const learning::Model& model) {
@@ -89,16 +97,13 @@ Objection CheckSize(const protocol::Assignment& assignment,
 
 Objection CheckUpload(const protocol::Plan& plan,
                       const learning::Model& model) {
-  const int64_t upload =
-      learning::EncodedUpdateBytes(plan.codec, NumValues(plan, model));
-  if (plan.limits.upload_bytes.has_value() &&
-      upload > *plan.limits.upload_bytes) {
-    return Object(
-        AbandonReason::kBytes,
-        absl::StrCat("the update has ", upload, " bytes, the plan allows ",
-                     *plan.limits.upload_bytes));
-  }
-  return {};
+  const absl::StatusOr<Work> upload = UploadWork(plan, NumValues(plan, model));
+  if (!upload.ok()) return {upload.status(), AbandonReason::kConditions};
+  if (MaySend(plan, *upload)) return {};
+  return Object(
+      AbandonReason::kBytes,
+      absl::StrCat("the update has ", static_cast<int64_t>(upload->bytes_sent),
+                   " bytes, the plan allows ", *plan.limits.upload_bytes));
 }
 
 Objection CheckPlan(const protocol::Assignment& assignment,
@@ -125,6 +130,27 @@ Objection CheckPlanSizes(const protocol::Assignment& assignment,
   Objection objection = CheckSize(assignment, model);
   if (objection.why.ok()) objection = CheckUpload(assignment.plan, model);
   return objection;
+}
+
+Objection CheckMasking(const protocol::Plan& plan, const learning::Model& model,
+                       int64_t memory_bytes) {
+  if (!plan.secure_aggregation.has_value()) return {};
+  if (!plan.training.sub_model_widths.empty() ||
+      !plan.training.sub_model_layers.empty()) {
+    return Object(AbandonReason::kConditions,
+                  "the plan asks for secure aggregation and has sub-models, "
+                  "which do not go together");
+  }
+  const absl::StatusOr<int64_t> masking =
+      MaskingBytes(plan, NumValues(plan, model));
+  if (!masking.ok()) return {masking.status(), AbandonReason::kConditions};
+  const std::optional<int64_t> limit = MemoryLimit(plan, memory_bytes);
+  const int64_t needed = *masking + DeviceBytes(plan, model);
+  if (needed <= limit.value_or(needed)) return {};
+  return Object(
+      AbandonReason::kMemory,
+      absl::StrCat("this device may use ", *limit,
+                   " bytes of memory, to mask the update takes ", needed));
 }
 
 Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples) {
@@ -174,6 +200,8 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
         menu.objection = {parts, AbandonReason::kTraining};
         return menu;
       }
+      menu.objection = CheckMasking(plan, (*candidate)->whole(), memory_bytes);
+      if (!menu.objection.why.ok()) return menu;
     }
     menu.objection = CheckPlan(assignment, **candidate, data, memory_bytes);
     // What is too large may do when it is narrower.

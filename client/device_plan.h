@@ -66,6 +66,10 @@ DeviceMenu MakeDeviceMenu(const protocol::Assignment& assignment,
 // its update may be sent.
 Objection CheckPlanSizes(const protocol::Assignment& assignment,
                          const learning::Model& model);
+// That the update can be masked, and that there is memory for it, where the
+// plan asks for secure aggregation.
+Objection CheckMasking(const protocol::Plan& plan, const learning::Model& model,
+                       int64_t memory_bytes);
 Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples);
 
 // That a fetched model has the control variates that its algorithm needs.

@@ -46,6 +46,8 @@ FailureKind KindOfRefusal(RefusalCode code) {
     case RefusalCode::kUpdateNotFinite:
     case RefusalCode::kNormBound:
     case RefusalCode::kWeightBound:
+    case RefusalCode::kGroupOver:
+    case RefusalCode::kGroupFault:
       return FailureKind::kFinal;
   }
   SHOAL_CHECK(false);
@@ -74,6 +76,11 @@ FailureKind KindOfFailure(const absl::Status& status) {
     default:
       return FailureKind::kFinal;
   }
+}
+
+bool IsRefusal(const absl::Status& status, RefusalCode code) {
+  const std::optional<protocol::Refusal> refusal = protocol::RefusalOf(status);
+  return refusal.has_value() && refusal->code == code;
 }
 
 absl::Duration RetryAfterOf(const absl::Status& status) {

@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "protocol/refusal.h"
 
 namespace shoal::client {
 
@@ -18,6 +19,8 @@ enum class FailureKind {
 // REQUIRES: `status` is not OK. Refusals count by their code; errors without
 // one (the connection's, or those of a newer coordinator) by their status.
 FailureKind KindOfFailure(const absl::Status& status);
+
+bool IsRefusal(const absl::Status& status, protocol::RefusalCode code);
 
 // How long the coordinator asks to wait; zero without advice.
 absl::Duration RetryAfterOf(const absl::Status& status);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "client/menu/upload_work.h"
 #include "learning/device_memory.h"
 #include "learning/learning_rate.h"
 #include "learning/step_sum.h"
@@ -265,16 +266,19 @@ DeviceMenu MakeOwnMenu(const protocol::Assignment& assignment, Trainer& trainer,
   }
   menu.objection = CheckPlanSizes(assignment, (*model)->whole());
   if (menu.objection.why.ok()) {
+    menu.objection = CheckMasking(plan, (*model)->whole(), memory_bytes);
+  }
+  if (menu.objection.why.ok()) {
     menu.objection = CheckNumExamples(plan, trainer.num_examples());
   }
   if (!menu.objection.why.ok()) return menu;
   MenuEntry whole;
   whole.training = plan.training;
   whole.cost.before.bytes_received = static_cast<double>(fetched_bytes);
-  whole.cost.upload.connections = 1;
-  whole.cost.upload.bytes_sent =
-      static_cast<double>(learning::EncodedUpdateBytes(
-          plan.codec, (*model)->whole().layout().num_parameters()));
+  const absl::StatusOr<Work> upload =
+      UploadWork(plan, (*model)->whole().layout().num_parameters());
+  SHOAL_CHECK(upload.ok());  // CheckPlanSizes has asked
+  whole.cost.upload = *upload;
   menu.models.push_back(*std::move(model));
   menu.objection =
       AddEntries(assignment, trainer, memory_bytes, std::move(whole), menu);

@@ -20,12 +20,6 @@ constexpr int kMaxDoublings = 30;
 // was set up anew knows nothing of that.
 constexpr absl::Duration kForgottenPause = absl::Hours(24);
 
-bool IsForgotten(const absl::Status& why) {
-  const auto refusal = protocol::RefusalOf(why);
-  return refusal.has_value() &&
-         refusal->code == protocol::RefusalCode::kForgotten;
-}
-
 SessionAction FirstAction(const SessionOptions& options,
                           const std::optional<PendingUpload>& pending) {
   if (pending.has_value()) return DoQueryUpload{*pending};
@@ -115,11 +109,16 @@ void DeviceSession::OnFetched(const absl::Status& result,
   Abandon(reason, result);
 }
 
-void DeviceSession::OnTrained(const absl::StatusOr<PendingUpload>& result,
-                              AbandonReason reason) {
+void DeviceSession::OnTrained(
+    const absl::StatusOr<std::optional<PendingUpload>>& result,
+    AbandonReason reason) {
   SHOAL_CHECK(std::holds_alternative<DoTrain>(action_));
   if (!result.ok()) {
     return Abandon(reason, result.status());
+  }
+  if (!result->has_value()) {
+    action_ = DoMakeKeys{};
+    return;
   }
   pending_ = *result;
   StartUpload(0);
@@ -136,7 +135,7 @@ void DeviceSession::OnQueried(
     const absl::StatusOr<protocol::UploadProgress>& result) {
   SHOAL_CHECK(std::holds_alternative<DoQueryUpload>(action_));
   if (!result.ok()) return OnTransferFailed(result.status());
-  if (result->receipt.has_value()) return EndWithReceipt(*result->receipt);
+  if (result->receipt.has_value()) return OnReceipt(*result->receipt);
   const int64_t received = result->received_bytes;
   if (received < 0 || received > pending_->num_bytes) {
     return OnTransferFailed(absl::InternalError(
@@ -152,7 +151,14 @@ void DeviceSession::OnUploaded(
     const absl::StatusOr<protocol::UploadReceipt>& result) {
   SHOAL_CHECK(std::holds_alternative<DoUpload>(action_));
   if (!result.ok()) return OnTransferFailed(result.status());
-  EndWithReceipt(*result);
+  OnReceipt(*result);
+}
+
+void DeviceSession::OnReceipt(const protocol::UploadReceipt& receipt) {
+  const bool goes_on = group_.has_value() && receipt.digest == pending_->digest;
+  if (!goes_on) return EndWithReceipt(receipt);
+  failures_ = 0;
+  AskGroup();
 }
 
 void DeviceSession::EndWithReceipt(const protocol::UploadReceipt& receipt) {
@@ -174,6 +180,9 @@ void DeviceSession::EndWithReceipt(const protocol::UploadReceipt& receipt) {
 }
 
 void DeviceSession::OnTransferFailed(const absl::Status& why) {
+  if (group_.has_value() && IsRefusal(why, protocol::RefusalCode::kGroupOver)) {
+    return JoinAnother(why);
+  }
   const FailureKind kind = KindOfFailure(why);
   if (kind == FailureKind::kTransient || kind == FailureKind::kResume) {
     RetryLater(DoQueryUpload{*pending_}, why);
@@ -255,9 +264,7 @@ void DeviceSession::RetryLater(SessionAction again, const absl::Status& why) {
   }
   // An update whose digest never arrives right is damaged here: trying it
   // again in another session would not help.
-  const auto refusal = protocol::RefusalOf(why);
-  const bool damaged = refusal.has_value() &&
-                       refusal->code == protocol::RefusalCode::kDigestMismatch;
+  const bool damaged = IsRefusal(why, protocol::RefusalCode::kDigestMismatch);
   End(damaged ? SessionEnd::kRefused : SessionEnd::kUnreachable, delay, why,
       pending_.has_value() && !damaged);
 }
@@ -270,7 +277,8 @@ void DeviceSession::EndFailed(FailureKind kind, const absl::Status& why) {
                  pending_.has_value());
     case FailureKind::kBarred: {
       const absl::Duration pause =
-          IsForgotten(why) ? kForgottenPause : LongBackoff();
+          IsRefusal(why, protocol::RefusalCode::kForgotten) ? kForgottenPause
+                                                            : LongBackoff();
       return End(SessionEnd::kRefused, std::max(RetryAfterOf(why), pause), why,
                  pending_.has_value());
     }

@@ -12,6 +12,13 @@
 // assignment, or to end and when to come back. An upload that was interrupted,
 // here or in an earlier session, goes on where the coordinator says it ended:
 // query -> upload -> done.
+//
+// With secure aggregation a group of devices comes in between: train -> make
+// keys -> aggregate <-> answer -> upload what is masked -> aggregate <-> answer
+// -> done. A group that cannot finish is left for another one, with new keys,
+// unless the device has helped to unmask it. The keys live as long as the
+// session: a masked update that a later one finds is uploaded as any other, and
+// the rest of the group unmasks it.
 #ifndef SHOAL_CLIENT_SESSION_H_
 #define SHOAL_CLIENT_SESSION_H_
 
@@ -74,6 +81,18 @@ struct DoQueryUpload {
 struct DoUpload {
   protocol::UploadHeader header;
 };
+// The update stays on the device until it is masked: the device makes the keys
+// of a new group for it.
+struct DoMakeKeys {};
+// Talks to the group, or asks what is next.
+struct DoAggregate {
+  protocol::AggregateRequest request;
+};
+// Takes what the group said.
+struct DoAnswerGroup {
+  Digest session;
+  std::string message;
+};
 struct DoAbandon {
   std::string token;
   protocol::AbandonReason reason;
@@ -81,7 +100,7 @@ struct DoAbandon {
 };
 struct DoWait {  // then call OnWaited()
   absl::Duration delay;
-  absl::Status why;
+  absl::Status why;  // OK: the coordinator asks for it, nothing has failed
 };
 // The session is over; a new one may start after `next_check_in`.
 struct SessionEnd {
@@ -101,8 +120,19 @@ struct SessionEnd {
   bool keep_pending = false;  // the pending upload must be tried again
   int failures = 0;           // for the next session's `earlier_failures`
 };
-using SessionAction = std::variant<DoCheckIn, DoFetch, DoTrain, DoQueryUpload,
-                                   DoUpload, DoAbandon, DoWait, SessionEnd>;
+using SessionAction =
+    std::variant<DoCheckIn, DoFetch, DoTrain, DoQueryUpload, DoUpload,
+                 DoMakeKeys, DoAggregate, DoAnswerGroup, DoAbandon, DoWait,
+                 SessionEnd>;
+
+// What the device has to say to its group.
+struct GroupReply {
+  std::string message;
+  // Present: the message is part of the masked update, which is kept, and is
+  // uploaded now. As with plain updates, but again for every group.
+  std::optional<PendingUpload> masked = {};
+  bool has_unmasked = false;  // secure_aggregation::Member::has_unmasked()
+};
 
 // One session; thread-compatible. Each On…() may be called only after Next()
 // returned the matching action (CHECK-fails otherwise: a driver's bug).
@@ -120,11 +150,21 @@ class DeviceSession {
   // An error that no repetition mends makes the session abandon its assignment
   // for `reason`.
   void OnFetched(const absl::Status& result, protocol::AbandonReason reason);
-  // `reason` is given up with when training failed.
-  void OnTrained(const absl::StatusOr<PendingUpload>& result,
+  // `reason` is given up with when training failed. Nothing: the update is for
+  // a group, and nothing of it is kept yet.
+  void OnTrained(const absl::StatusOr<std::optional<PendingUpload>>& result,
                  protocol::AbandonReason reason);
   void OnQueried(const absl::StatusOr<protocol::UploadProgress>& result);
   void OnUploaded(const absl::StatusOr<protocol::UploadReceipt>& result);
+  // What to join a group with.
+  void OnKeys(const absl::StatusOr<std::string>& advertise,
+              protocol::AbandonReason reason);
+  void OnAggregated(const absl::StatusOr<protocol::AggregateAnswer>& result);
+  // An error means that the coordinator does not keep to the protocol, or gave
+  // it up: an assignment without an update is abandoned for `reason`. CANCELLED
+  // ends the session without a word to anybody.
+  void OnAnswered(const absl::StatusOr<GroupReply>& result,
+                  protocol::AbandonReason reason);
   void OnAbandoned(const absl::StatusOr<absl::Duration>& result);
   void OnWaited();
 
@@ -156,6 +196,8 @@ class DeviceSession {
   // Ends on an error that is not repeated.
   void EndFailed(FailureKind kind, const absl::Status& why);
   void EndWithReceipt(const protocol::UploadReceipt& receipt);
+  // The update is there: the end, or its group goes on.
+  void OnReceipt(const protocol::UploadReceipt& receipt);
   void Accept(const protocol::Assignment& assignment);
   void Abandon(protocol::AbandonReason reason, const absl::Status& why);
   // Whether the session is over, as far as the device's work goes.
@@ -164,6 +206,16 @@ class DeviceSession {
   void OnTransferFailed(const absl::Status& why);
   void StartUpload(int64_t offset);
 
+  void TellGroup(const std::string& message);
+  // What is next.
+  void AskGroup();
+  // That an answer is for the group that the device is in.
+  absl::Status CheckSession(const std::optional<Digest>& session) const;
+  void OnAggregateFailed(const absl::Status& why);
+  // The group is over for this device.
+  void JoinAnother(const absl::Status& why);
+  void LeaveGroup(protocol::AbandonReason reason, const absl::Status& why);
+
   const SessionOptions options_;
   SeededRng jitter_;
   SessionAction action_;
@@ -171,7 +223,15 @@ class DeviceSession {
   std::optional<protocol::Assignment> assignment_;
   std::optional<PendingUpload> pending_;
   int64_t received_bytes_ = 0;  // of the pending upload, as last heard
-  int failures_ = 0;            // attempts in a row without progress
+  // Of the keys that this session has made last; absent: there are none.
+  struct Group {
+    std::string advertise;
+    std::optional<Digest> session;  // absent: it has not joined yet
+    bool has_unmasked = false;
+  };
+  std::optional<Group> group_;
+  int num_groups_left_ = 0;
+  int failures_ = 0;  // attempts in a row without progress
 };
 
 }  // namespace shoal::client

@@ -29,6 +29,8 @@ SessionOptions MakeSessionOptions(const SessionRunOptions& options,
   session.check_in.memory_bytes = options.memory_bytes;
   session.check_in.sdk_version = Version();
   session.check_in.codecs = {learning::UpdateCodec::kFloat32};
+  session.check_in.secure_aggregation_versions = {
+      protocol::kSecureAggregationVersion};
   session.base_backoff = options.base_backoff;
   session.max_backoff = options.max_backoff;
   session.max_attempts = options.max_attempts;
@@ -76,15 +78,19 @@ absl::StatusOr<std::unique_ptr<SessionRun>> SessionRun::Create(
     TrainingSource source) {
   SHOAL_CHECK(options.clock != nullptr && options.permission);
   absl::StatusOr<std::optional<SavedUpload>> saved = state.LoadPending();
-  if (absl::IsDataLoss(saved.status())) {
+  absl::Status usable = saved.status();
+  if (!usable.ok() && !absl::IsDataLoss(usable)) return usable;
+  if (usable.ok() && saved->has_value()) {
+    usable = CheckKeptUpdate(*(*saved)->update, options.group_policy);
+  }
+  if (!usable.ok()) {
     if (options.on_event) {
       options.on_event(
-          {ClientEvent::kAbandoned, std::string(saved.status().message())});
+          {ClientEvent::kAbandoned, std::string(usable.message())});
     }
     SHOAL_RETURN_IF_ERROR(state.ClearPending());
     saved = std::optional<SavedUpload>();
   }
-  SHOAL_RETURN_IF_ERROR(saved.status());
   return absl::WrapUnique(new SessionRun(std::move(options), transport, state,
                                          source, *std::move(saved)));
 }
@@ -125,6 +131,10 @@ absl::Duration SessionRun::Tick(absl::Duration max_wait) {
   permission_ = options_.permission();
   limit_ = {};
   if (permission_ == Permission::kWithdraw) return Withdraw();
+  if (WaitsForGroup() &&
+      (permission_ == Permission::kStop || permission_ == Permission::kPause)) {
+    DropCall();
+  }
   // A short call goes on to its end; who cannot wait for it cancels it.
   if (permission_ == Permission::kStop && !stopped_ && !calling_) Stop();
   AskLimits();
@@ -137,115 +147,6 @@ absl::Duration SessionRun::Work(absl::Duration max_wait) {
   return std::visit(
       [&](const auto& action) { return Perform(action, max_wait); },
       session_.Next());
-}
-
-void SessionRun::AskLimits() {
-  if (permission_ == Permission::kPause || stopped_) return;
-  const SessionAction& action = session_.Next();
-  const bool was_begun = limits_.begun();
-  limit_ = AskAbout(action);
-  if (limit_.ok()) return;
-  if (std::holds_alternative<DoTrain>(action)) {
-    permission_ = limit_.kind == Verdict::kPause ? Permission::kPause
-                                                 : Permission::kFinishTraining;
-    return;
-  }
-  // A download may rest while there is time; what is uploaded goes on in
-  // another session.
-  const bool may_rest = was_begun && limit_.kind == Verdict::kPause &&
-                        std::holds_alternative<DoFetch>(action) &&
-                        options_.clock->Monotonic() < work_->train_until();
-  if (may_rest) {
-    permission_ = Permission::kPause;
-  } else {
-    HoldBack(limit_);
-  }
-}
-
-Verdict SessionRun::AskAbout(const SessionAction& action) {
-  if (std::holds_alternative<DoCheckIn>(action) ||
-      std::holds_alternative<DoQueryUpload>(action)) {
-    if (!limits_.begun()) return limits_.Begin(pending_);
-    return calling_ ? Verdict() : limits_.DuringTransfer();
-  }
-  if (std::holds_alternative<DoFetch>(action)) {
-    return work_->chosen() ? limits_.DuringTransfer() : Verdict();
-  }
-  if (const auto* upload = std::get_if<DoUpload>(&action)) {
-    if (calling_) return limits_.DuringTransfer();
-    return limits_.BeforeUpload(upload->header.num_bytes -
-                                upload->header.offset);
-  }
-  return WillTrain() ? limits_.BeforeStep() : Verdict();
-}
-
-bool SessionRun::WillTrain() const {
-  return IsTraining() && !work_->done() && permission_ == Permission::kGoOn &&
-         options_.clock->Monotonic() < work_->train_until();
-}
-
-void SessionRun::HoldBack(const Verdict& verdict) {
-  if (calling_) transport_.Drop();
-  calling_ = false;
-  DropWork();
-  result_.reason = verdict.reason;
-  session_.HoldBack(verdict.reason, absl::FailedPreconditionError(verdict.why),
-                    verdict.retry_after);
-}
-
-void SessionRun::DropWork() {
-  fetch_.reset();
-  work_.reset();
-  wake_.reset();
-}
-
-void SessionRun::Stop() {
-  stopped_ = true;
-  DropWork();
-  session_.Stop();
-}
-
-absl::Duration SessionRun::Withdraw() {
-  if (calling_) transport_.Drop();
-  calling_ = false;
-  DropWork();
-  over_ = true;
-  if (has_saved_) error_ = state_.ClearPending();
-  error_.Update(limits_.End());
-  CloseReport(SessionReport::kHeldBack, options_.max_backoff);
-  result_.report.explanation =
-      "the device's owner has ended the session: nothing more is sent";
-  Tell(ClientEvent::kEnded, result_.report.explanation);
-  return absl::ZeroDuration();
-}
-
-bool SessionRun::MustFinish() const {
-  const SessionAction& action = session_.Next();
-  if (calling_ || std::holds_alternative<DoAbandon>(action) ||
-      std::holds_alternative<SessionEnd>(action)) {
-    return true;
-  }
-  return IsTraining() && options_.clock->Monotonic() >= work_->train_until();
-}
-
-absl::Duration SessionRun::Pause() {
-  if (!resting_) {
-    resting_ = true;
-    fetch_.reset();
-    transport_.Close();
-    Tell(ClientEvent::kPaused, limit_.ok()
-                                   ? "the device's conditions do not allow work"
-                                   : limit_.why);
-  }
-  if (!IsTraining()) return options_.pause_interval;
-  return std::clamp(work_->train_until() - options_.clock->Monotonic(),
-                    absl::ZeroDuration(), options_.pause_interval);
-}
-
-void SessionRun::Resume() {
-  if (!resting_) return;
-  resting_ = false;
-  Tell(ClientEvent::kResumed, "the device's conditions allow work again");
 }
 
 template <typename MakeCall>
@@ -274,7 +175,7 @@ void SessionRun::OnAssigned() {
   const protocol::Assignment& assignment = *session_.assignment();
   work_.emplace(
       WorkSite{source_, state_, *options_.clock, options_.memory_bytes,
-               options_.seed, options_.backend, options_.menus},
+               options_.seed, options_.backend, options_.menus, OwnGroupSite()},
       assignment);
   result_.report.task = assignment.task;
   result_.report.round_id = assignment.round_id;
@@ -341,8 +242,9 @@ void SessionRun::EndTraining() {
   if (!objection.why.ok()) {
     return session_.OnTrained(objection.why, objection.reason);
   }
-  has_saved_ = true;
-  update_ = work_->TakeEncoded();
+  const bool is_kept = work_->pending().has_value();
+  if (is_kept) update_ = work_->TakeEncoded();
+  has_saved_ = is_kept;
   const learning::LocalUpdate& update = work_->update();
   SessionReport& report = result_.report;
   report.base_loss = update.base_score.loss();
@@ -380,6 +282,14 @@ absl::Duration SessionRun::Perform(const DoUpload& action,
   return absl::ZeroDuration();
 }
 
+absl::Duration SessionRun::Perform(const DoAggregate& action,
+                                   absl::Duration max_wait) {
+  auto answer = Move([&] { return AggregateCall{action.request}; }, max_wait);
+  if (!answer.has_value()) return NextLook(max_wait);
+  session_.OnAggregated(As<protocol::AggregateAnswer>(*std::move(answer)));
+  return absl::ZeroDuration();
+}
+
 absl::Duration SessionRun::Perform(const DoAbandon& action,
                                    absl::Duration max_wait) {
   if (!calling_) {
@@ -400,8 +310,10 @@ absl::Duration SessionRun::Perform(const DoAbandon& action,
 absl::Duration SessionRun::Perform(const DoWait& action, absl::Duration) {
   const absl::Duration now = options_.clock->Monotonic();
   if (!wake_.has_value()) {
-    Tell(ClientEvent::kRetrying, "in ", HumanDuration(action.delay), ": ",
-         action.why.message());
+    if (!action.why.ok()) {
+      Tell(ClientEvent::kRetrying, "in ", HumanDuration(action.delay), ": ",
+           action.why.message());
+    }
     wake_ = now + action.delay;
   }
   if (now < *wake_) return *wake_ - now;

@@ -15,15 +15,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "client/assigned_work.h"
 #include "client/client_state.h"
 #include "client/failpoints.h"
+#include "client/group_part.h"
+#include "client/group_policy.h"
 #include "client/include/shoal/client.h"
 #include "client/model_fetch.h"
 #include "client/session.h"
 #include "client/session_limits.h"
 #include "client/training_source.h"
 #include "client/transport.h"
+#include "privacy/secure_aggregation/group.h"
 
 namespace shoal::client {
 
@@ -63,6 +67,20 @@ struct SessionRunOptions {
   // Who knows what the device may train; null: it finds out for itself. Must
   // outlive the session.
   MenuSource* menus = nullptr;
+
+  // For secure aggregation. What keys and roundings are drawn from; null: the
+  // system's. These, too, must outlive the session.
+  SecureRng* secure_rng = nullptr;
+  // Null: that of the protocol.
+  const secure_aggregation::MemberMaker* member_maker = nullptr;
+  // As the certificate names it; for groups whose messages are signed. Both
+  // null: plans that ask for that are abandoned.
+  std::string device_id;
+  const secure_aggregation::MemberSigner* signer = nullptr;
+  const secure_aggregation::MemberVerifier* verifier = nullptr;
+  // What it asks of plans before an update leaves the device.
+  GroupPolicy group_policy;
+
   // Asked before every piece of work: every mini-batch, every chunk of a
   // transfer. Required.
   std::function<Permission()> permission;
@@ -83,7 +101,8 @@ class SessionRun {
  public:
   // A session, or the resumption of the upload that an earlier one left in
   // `state`. Trains with `source` and the seed DeriveSeed(options.seed,
-  // "train", {round_number}). All references must outlive it. An error means
+  // "train", {round_number}), with secure aggregation {round_number, round_id}.
+  // All references must outlive it. An error means
   // that the state could not be read.
   static absl::StatusOr<std::unique_ptr<SessionRun>> Create(
       SessionRunOptions options, Transport& transport, ClientState& state,
@@ -117,6 +136,9 @@ class SessionRun {
   absl::Duration Perform(const DoTrain& action, absl::Duration max_wait);
   absl::Duration Perform(const DoQueryUpload& action, absl::Duration max_wait);
   absl::Duration Perform(const DoUpload& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoMakeKeys& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoAggregate& action, absl::Duration max_wait);
+  absl::Duration Perform(const DoAnswerGroup& action, absl::Duration max_wait);
   absl::Duration Perform(const DoAbandon& action, absl::Duration max_wait);
   absl::Duration Perform(const DoWait& action, absl::Duration max_wait);
   absl::Duration Perform(const SessionEnd& end, absl::Duration max_wait);
@@ -132,7 +154,10 @@ class SessionRun {
   void AskLimits();
   Verdict AskAbout(const SessionAction& action);
   void HoldBack(const Verdict& verdict);
+  void DropCall();
   void DropWork();
+  // Whether a call is under way that the coordinator may hold for long.
+  bool WaitsForGroup() const;
   // Whether the next piece is a mini-batch.
   bool WillTrain() const;
   // Whether the session is in the middle of what cannot wait.
@@ -141,6 +166,7 @@ class SessionRun {
   void Resume();
 
   void OnAssigned();
+  GroupSite OwnGroupSite();
   bool IsTraining() const { return work_.has_value() && work_->is_training(); }
   void EndTraining();
   // Why training ends now though it is not done.
@@ -161,6 +187,7 @@ class SessionRun {
   DeviceSession session_;
   const int64_t sent_before_;
   const int64_t received_before_;
+  SystemRng system_rng_;
 
   bool calling_ = false;                       // a call other than a fetch
   std::optional<ModelFetch> fetch_;            // while a model is fetched

@@ -46,6 +46,11 @@ struct UploadCall {
   protocol::UploadHeader header;
   EncodedUpdate update;  // not null
 };
+// Says something to the group of secure aggregation, and waits for what is
+// next.
+struct AggregateCall {
+  protocol::AggregateRequest request;
+};
 // Gives the assignment up.
 struct AbandonCall {
   std::string token;
@@ -61,7 +66,7 @@ struct EnrollCall {
 // Has the coordinator delete what it keeps of the device, and bar its key.
 struct ForgetCall {};
 using Call = std::variant<CheckInCall, FetchCall, QueryCall, UploadCall,
-                          AbandonCall, EnrollCall, ForgetCall>;
+                          AggregateCall, AbandonCall, EnrollCall, ForgetCall>;
 
 struct Fetched {};  // the sink has every byte that the coordinator sent
 struct Enrolled {
@@ -74,7 +79,8 @@ struct Forgotten {};  // durably
 // check in next.
 using Answer =
     std::variant<protocol::CheckInAnswer, Fetched, protocol::UploadProgress,
-                 protocol::UploadReceipt, absl::Duration, Enrolled, Forgotten>;
+                 protocol::UploadReceipt, protocol::AggregateAnswer,
+                 absl::Duration, Enrolled, Forgotten>;
 
 // Used by one thread, except for Cancel(). One conformance suite runs over all
 // implementations.

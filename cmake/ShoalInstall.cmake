@@ -8,7 +8,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # The libraries behind the SDK's public headers, and what they link.
-set(sdk base learning_kernels learning_layers learning protocol_schema protocol
+set(sdk base learning_kernels learning_layers learning privacy_differential_privacy
+        privacy_masking privacy_secure_aggregation protocol_schema protocol
         client_meters client_limits client_menu client client_transport
         client_lean lean_transport client_sdk client_c)
 if(SHOAL_BUILD_GRPC)

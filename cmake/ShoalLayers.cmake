@@ -3,12 +3,13 @@
 set(SHOAL_LAYERS
   "0:base" "0:dashboard"
   "1:learning" "1:proto"
-  "2:privacy" "2:protocol"
-  "3:configuration"
-  "4:aggregation" "4:client"
-  "5:coordinator"
-  "6:simulations"
-  "7:tests" "7:bench" "7:examples")
+  "2:privacy"
+  "3:protocol"
+  "4:configuration"
+  "5:aggregation" "5:client"
+  "6:coordinator"
+  "7:simulations"
+  "8:tests" "8:bench" "8:examples")
 
 # Folders inside coordinator/ are ranked too: the engine knows neither the
 # store's implementations nor the service.

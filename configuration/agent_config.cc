@@ -6,6 +6,7 @@
 #include "configuration/program_parts.h"
 #include "configuration/programs.h"
 #include "configuration/yaml_reader.h"
+#include "privacy/secure_aggregation/parameters.h"
 #include "protocol/schema/access.h"
 
 namespace shoal::configuration {
@@ -40,6 +41,9 @@ AgentConfig AgentConfigFrom(const Message& message) {
   }
   if (protocol::schema::Has(message, "examples")) {
     config.examples = Part(message, "examples");
+  }
+  if (protocol::schema::Has(message, "secure_aggregation")) {
+    config.secure_aggregation = Part(message, "secure_aggregation");
   }
   return config;
 }
@@ -93,6 +97,22 @@ void CheckExamples(const Message& examples, FileReport& report) {
   }
 }
 
+// What no coordinator could keep to.
+void CheckGroups(const Message& groups, bool insecure, FileReport& report) {
+  using secure_aggregation::CoordinatorTrust;
+  CoordinatorTrust coordinator = CoordinatorTrust::kHonest;
+  Read(groups, "coordinator", coordinator);
+  if (coordinator == CoordinatorTrust::kMalicious &&
+      !protocol::schema::Has(groups, "ca")) {
+    report.Add("secure_aggregation.ca",
+               "missing, expected with the coordinator malicious");
+  }
+  if (coordinator != CoordinatorTrust::kHonest && insecure) {
+    report.Add("secure_aggregation.coordinator",
+               "not together with insecure: signatures need certificates");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
@@ -107,6 +127,11 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml,
   CheckPartition(Part(message, "partition"), report);
   if (protocol::schema::Has(message, "examples")) {
     CheckExamples(Part(message, "examples"), report);
+  }
+  if (protocol::schema::Has(message, "secure_aggregation")) {
+    bool insecure = false;
+    Read(message, "insecure", insecure);
+    CheckGroups(Part(message, "secure_aggregation"), insecure, report);
   }
   SHOAL_RETURN_IF_ERROR(report.ToStatus());
   return AgentConfigFrom(message);

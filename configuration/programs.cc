@@ -82,6 +82,17 @@ void CheckStragglers(const Message& message, int epochs, FileReport& report) {
   }
 }
 
+SimulatedGroups GroupsFrom(const Message& message) {
+  SimulatedGroups groups;
+  Read(message, "crypto", groups.crypto);
+  const Message& leave = Part(message, "leave");
+  Read(leave, "sharing", groups.leave_before_sharing);
+  Read(leave, "masking", groups.leave_before_masking);
+  Read(leave, "consistency", groups.leave_before_consistency);
+  Read(leave, "unmasking", groups.leave_before_unmasking);
+  return groups;
+}
+
 // `epochs`: the task's.
 SimulationPlan SimulationFrom(const Message& message, int epochs) {
   SimulationPlan plan;
@@ -99,6 +110,7 @@ SimulationPlan SimulationFrom(const Message& message, int epochs) {
   if (Has(message, "stragglers")) {
     plan.stragglers = StragglersFrom(Part(message, "stragglers"), epochs);
   }
+  plan.groups = GroupsFrom(Part(message, "secure_aggregation"));
   return plan;
 }
 
@@ -155,6 +167,10 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view yaml,
     const int epochs =
         task.training().has_epochs() ? task.training().epochs() : 1;
     CheckStragglers(Part(simulation, "stragglers"), epochs, report);
+  }
+  if (Has(simulation, "secure_aggregation") && !task.has_secure_aggregation()) {
+    report.Add("simulation.secure_aggregation",
+               "is there, but the task does not ask for secure aggregation");
   }
   SHOAL_RETURN_IF_ERROR(report.ToStatus());
   scenario.task = CheckedTaskFromProto(task);

@@ -67,6 +67,8 @@ struct AgentConfig {
   std::optional<protocol::schema::Message> limits;
   // AgentExamples, likewise (client/agent/agent_examples.h).
   std::optional<protocol::schema::Message> examples;
+  // AgentGroups, likewise (client/agent/agent_groups.h).
+  std::optional<protocol::schema::Message> secure_aggregation;
 };
 
 // Devices that do a part of their work only.
@@ -75,6 +77,24 @@ struct StragglerPlan {
   int min_epochs = 1;   // [1, max_epochs]
   int max_epochs = 1;   // at most the task's
   bool drop = false;    // nothing is heard of them
+};
+
+// Numbers of the schema.
+enum class SimulatedCrypto {
+  kReal = 1,  // the very protocol
+  kSkip,      // its steps alone
+};
+
+// How devices aggregate securely. Chances, [0, 1], of a member of a group to
+// leave it before a step.
+struct SimulatedGroups {
+  SimulatedCrypto crypto = SimulatedCrypto::kReal;
+  double leave_before_sharing = 0;
+  double leave_before_masking = 0;
+  double leave_before_consistency = 0;
+  double leave_before_unmasking = 0;
+  friend bool operator==(const SimulatedGroups&,
+                         const SimulatedGroups&) = default;
 };
 
 // How a scenario is simulated.
@@ -90,6 +110,8 @@ struct SimulationPlan {
   std::optional<StragglerPlan> stragglers;
   // Models are scored on the training examples of all devices, too.
   bool evaluate_training = false;
+  // Of a task that asks for secure aggregation.
+  SimulatedGroups groups = {};
 };
 
 struct Scenario {

@@ -5,9 +5,76 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "configuration/task_proto.h"
+#include "privacy/secure_aggregation/complete_graph.h"
+#include "protocol/secure_update.h"
 
 namespace shoal::configuration {
+
+using secure_aggregation::CoordinatorTrust;
+
+namespace {
+
+// The longest spread of a rotated update's norm, which makes the smallest
+// steps.
+constexpr int64_t kSomeValues = 1 << 20;
+constexpr double kSomeNormBound = 1000;
+
+// No group of the task is larger.
+int LargestGroup(const Task& task) {
+  return std::min(task.secure_aggregation->max_group,
+                  task.round.max_assigned());
+}
+
+// That groups of every size can be, and keep what they promise.
+absl::Status CheckGroups(const Task& task) {
+  const protocol::SecureAggregation& settings = *task.secure_aggregation;
+  if (settings.max_group < settings.min_group) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_group is ", settings.max_group,
+                     ", expected at least min_group, ", settings.min_group));
+  }
+  if (task.round.cohort < settings.min_group) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("min_group is ", settings.min_group,
+                     ", expected at most round.cohort, ", task.round.cohort,
+                     ": no round would have a group"));
+  }
+  if (settings.coordinator == CoordinatorTrust::kMalicious &&
+      settings.max_group > protocol::kMaxCompleteGroup) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_group is ", settings.max_group, ", expected at most ",
+        protocol::kMaxCompleteGroup,
+        " with coordinator malicious, where every device is every other's "
+        "neighbour"));
+  }
+  return secure_aggregation::CheckGroupSizes(
+      {.adversary_fraction = settings.adversary_fraction,
+       .dropout_fraction = settings.dropout_fraction,
+       .coordinator = settings.coordinator},
+      settings.min_group, LargestGroup(task));
+}
+
+// That updates of the task fit into the ring, and their sum over all groups
+// into 64 bits.
+absl::Status CheckRing(const Task& task) {
+  // Of any round: those after the first follow the norms of updates.
+  protocol::SecureRound round;
+  round.task = task.name;
+  round.settings = *task.secure_aggregation;
+  round.settings.max_group = LargestGroup(task);
+  round.num_values = kSomeValues;
+  round.norm_bound = task.update_limits.norm_bound.value_or(kSomeNormBound);
+  round.max_weight = task.round.weighting == Weighting::kUniform
+                         ? 1
+                         : task.update_limits.max_examples;
+  SHOAL_ASSIGN_OR_RETURN(const protocol::SecureUpdate update,
+                         protocol::SecureUpdate::Create(round));
+  return update.quantiser().RingBits(task.round.max_assigned()).status();
+}
+
+}  // namespace
 
 int RoundPolicy::max_assigned() const {
   if (asynchronous.has_value()) return asynchronous->concurrency;
@@ -43,6 +110,23 @@ absl::Status CheckAsynchronous(const Task& task) {
         "versions");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckSecureAggregation(const Task& task) {
+  if (!task.secure_aggregation.has_value()) return absl::OkStatus();
+  SHOAL_RETURN_IF_ERROR(CheckGroups(task));
+  if (task.round.asynchronous.has_value()) {
+    return absl::InvalidArgumentError(
+        "does not go with round.asynchronous: the sum of a group is of one "
+        "version, and its updates weigh the same by their staleness");
+  }
+  if (!task.training.sub_model_widths.empty() ||
+      !task.training.sub_model_layers.empty()) {
+    return absl::InvalidArgumentError(
+        "does not go with training.sub_model_widths and sub_model_layers: the "
+        "coordinator must not learn which parts a device has trained");
+  }
+  return CheckRing(task);
 }
 
 absl::Status CheckServerHalf(const Task& task) {

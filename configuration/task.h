@@ -72,6 +72,7 @@ struct Task {
   protocol::DeviceLimits device_limits;
   UpdateLimits update_limits;
   uint64_t seed = 0;
+  std::optional<protocol::SecureAggregation> secure_aggregation = {};
   friend bool operator==(const Task&, const Task&) = default;
 };
 
@@ -82,6 +83,10 @@ absl::Status CheckServerHalf(const Task& task);
 // INVALID_ARGUMENT when the task's rounds are asynchronous, and its algorithm,
 // weights or training have not been analysed with that.
 absl::Status CheckAsynchronous(const Task& task);
+
+// INVALID_ARGUMENT when the task asks for secure aggregation with groups that
+// cannot be, or together with what needs single updates.
+absl::Status CheckSecureAggregation(const Task& task);
 
 // From and to the serialised shoal.v1.Task that the store keeps and the wire
 // carries. INVALID_ARGUMENT as "path: what is wrong, what was expected".

@@ -147,6 +147,38 @@ void CheckRounds(const v1::Task& proto,
   violations.push_back({"round.asynchronous", std::string(status.message())});
 }
 
+UpdateLimits UpdateLimitsOf(const v1::Task& task) {
+  const v1::UpdateLimits& proto = task.update_limits();
+  UpdateLimits limits;
+  if (proto.has_norm_bound()) limits.norm_bound = proto.norm_bound();
+  if (proto.has_max_examples()) {
+    limits.max_examples = static_cast<int64_t>(proto.max_examples());
+  }
+  return limits;
+}
+
+// What secure aggregation asks of the rest of the task.
+void CheckGroups(const v1::Task& proto,
+                 std::vector<RuleViolation>& violations) {
+  if (!proto.has_secure_aggregation()) return;
+  const auto settings = protocol::FromProto(proto.secure_aggregation());
+  const auto training = protocol::FromProto(proto.training());
+  // What is wrong by itself has been said.
+  if (!settings.ok() || !training.ok() ||
+      !protocol::CheckRules(proto.round()).empty() ||
+      !protocol::CheckRules(proto.update_limits()).empty()) {
+    return;
+  }
+  Task task;
+  task.round = RoundOf(proto);
+  task.update_limits = UpdateLimitsOf(proto);
+  task.training = *training;
+  task.secure_aggregation = *settings;
+  const absl::Status status = CheckSecureAggregation(task);
+  if (status.ok()) return;
+  violations.push_back({"secure_aggregation", std::string(status.message())});
+}
+
 // What only a model made of the definition shows.
 void CheckModel(const learning::ModelSpec& spec, const v1::Task& proto,
                 std::vector<RuleViolation>& violations) {
@@ -227,6 +259,7 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
   AddBelow("model", protocol::CheckAsAWhole(proto.model()), violations);
   AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
   CheckRounds(proto, violations);
+  CheckGroups(proto, violations);
   const auto spec = protocol::FromProto(proto.model());
   if (spec.ok()) CheckModel(*spec, proto, violations);
   return violations;
@@ -250,14 +283,12 @@ Task CheckedTaskFromProto(const v1::Task& proto) {
   task.round = RoundOf(proto);
   task.rounds = static_cast<int64_t>(proto.rounds());
   task.device_limits = Checked(protocol::FromProto(proto.device_limits()));
-  if (proto.update_limits().has_norm_bound()) {
-    task.update_limits.norm_bound = proto.update_limits().norm_bound();
-  }
-  if (proto.update_limits().has_max_examples()) {
-    task.update_limits.max_examples =
-        static_cast<int64_t>(proto.update_limits().max_examples());
-  }
+  task.update_limits = UpdateLimitsOf(proto);
   task.seed = proto.seed();
+  if (proto.has_secure_aggregation()) {
+    task.secure_aggregation =
+        Checked(protocol::FromProto(proto.secure_aggregation()));
+  }
   return task;
 }
 
@@ -290,6 +321,10 @@ v1::Task TaskToProto(const Task& task) {
   limits.set_max_examples(
       static_cast<uint64_t>(task.update_limits.max_examples));
   proto.set_seed(task.seed);
+  if (task.secure_aggregation.has_value()) {
+    *proto.mutable_secure_aggregation() =
+        protocol::ToProto(*task.secure_aggregation);
+  }
   return proto;
 }
 

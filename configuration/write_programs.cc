@@ -171,7 +171,25 @@ absl::string_view SeverityName(Severity severity) {
   SHOAL_CHECK(false);
 }
 
-void WriteSimulation(const SimulationPlan& plan, Message& message) {
+void WriteGroups(const SimulatedGroups& groups, Message& message) {
+  Write(message, "crypto", groups.crypto);
+  Message& leave = MutablePart(message, "leave");
+  Write(leave, "sharing", groups.leave_before_sharing);
+  Write(leave, "masking", groups.leave_before_masking);
+  Write(leave, "consistency", groups.leave_before_consistency);
+  Write(leave, "unmasking", groups.leave_before_unmasking);
+}
+
+void WriteStragglers(const StragglerPlan& plan, Message& message) {
+  Write(message, "fraction", plan.fraction);
+  Write(message, "min_epochs", plan.min_epochs);
+  Write(message, "max_epochs", plan.max_epochs);
+  Write(message, "drop", plan.drop);
+}
+
+// `is_secure`: the task asks for secure aggregation.
+void WriteSimulation(const SimulationPlan& plan, bool is_secure,
+                     Message& message) {
   std::vector<std::string> baselines;
   if (plan.local_baseline) baselines.push_back("local");
   if (plan.central_baseline) baselines.push_back("central");
@@ -185,12 +203,12 @@ void WriteSimulation(const SimulationPlan& plan, Message& message) {
   Write(message, "data_memory", plan.data_memory_bytes);
   Write(message, "thin_above", plan.thin_above);
   Write(message, "evaluate_training", plan.evaluate_training);
-  if (!plan.stragglers.has_value()) return;
-  Message& stragglers = MutablePart(message, "stragglers");
-  Write(stragglers, "fraction", plan.stragglers->fraction);
-  Write(stragglers, "min_epochs", plan.stragglers->min_epochs);
-  Write(stragglers, "max_epochs", plan.stragglers->max_epochs);
-  Write(stragglers, "drop", plan.stragglers->drop);
+  if (plan.stragglers.has_value()) {
+    WriteStragglers(*plan.stragglers, MutablePart(message, "stragglers"));
+  }
+  if (is_secure) {
+    WriteGroups(plan.groups, MutablePart(message, "secure_aggregation"));
+  }
 }
 
 }  // namespace
@@ -224,6 +242,9 @@ std::string AgentConfigYaml(const AgentConfig& config) {
   if (config.examples.has_value()) {
     MutablePart(message, "examples") = *config.examples;
   }
+  if (config.secure_aggregation.has_value()) {
+    MutablePart(message, "secure_aggregation") = *config.secure_aggregation;
+  }
   return WriteYaml(message);
 }
 
@@ -244,7 +265,9 @@ std::string ScenarioYaml(const Scenario& scenario) {
                      protocol::schema::AddPart(
                          MutablePart(population, "devices_model"), "mix"));
   }
-  WriteSimulation(scenario.simulation, MutablePart(message, "simulation"));
+  WriteSimulation(scenario.simulation,
+                  scenario.task.secure_aggregation.has_value(),
+                  MutablePart(message, "simulation"));
   Write(message, "seed", scenario.seed);
   return WriteYaml(message);
 }

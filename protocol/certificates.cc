@@ -8,12 +8,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "base/digest.h"
 #include "base/status_macros.h"
+#include "protocol/certificate_identity.h"
 #include "protocol/certificate_parts.h"
 #include "protocol/openssl_handles.h"
 #include "protocol/pem.h"
@@ -21,40 +19,12 @@
 namespace shoal::protocol {
 namespace {
 
-constexpr Role kRoles[] = {Role::kDevice, Role::kOperator, Role::kCoordinator};
 constexpr size_t kMaxRequestBytes = 16 * 1024;
-
-// Subject public key info of P-256 keys as RFC 5480 writes them: named curve,
-// uncompressed point. Other encodings of the same key are refused, because
-// they would give one key two identities.
-constexpr absl::string_view kP256PrefixHex =
-    "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
-constexpr size_t kP256KeyInfoBytes = 91;
 
 absl::StatusOr<KeyHandle> GenerateKey() {
   KeyHandle key(EVP_EC_gen("P-256"));
   if (key == nullptr) return OpensslError("generating a P-256 key");
   return key;
-}
-
-// The DER of the subject public key info.
-absl::StatusOr<std::string> KeyInfoBytes(X509_PUBKEY* key) {
-  unsigned char* der = nullptr;
-  const int size = key == nullptr ? -1 : i2d_X509_PUBKEY(key, &der);
-  if (size <= 0) return OpensslError("encoding a public key");
-  std::string bytes(reinterpret_cast<char*>(der), static_cast<size_t>(size));
-  OPENSSL_free(der);
-  return bytes;
-}
-
-absl::Status CheckP256(absl::string_view key_info) {
-  if (key_info.size() == kP256KeyInfoBytes &&
-      absl::StartsWith(key_info, absl::HexStringToBytes(kP256PrefixHex))) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      "the request's key is of another kind: expected ECDSA P-256, named "
-      "curve, uncompressed point");
 }
 
 struct Authority {
@@ -138,25 +108,6 @@ absl::StatusOr<std::string> SignLeaf(const Authority& ca, const Leaf& leaf,
     SHOAL_RETURN_IF_ERROR(CopyHosts(leaf.hosts_of, raw));
   }
   return SignAndWrite(raw, ca.key.get());
-}
-
-// The one entry of the subject's field; INVALID_ARGUMENT when there is none
-// or more than one.
-absl::StatusOr<std::string> OnlyEntry(const X509* certificate, int nid,
-                                      absl::string_view field) {
-  const X509_NAME* subject = X509_get_subject_name(certificate);
-  const int index = X509_NAME_get_index_by_NID(subject, nid, -1);
-  if (index < 0 || X509_NAME_get_index_by_NID(subject, nid, index) >= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the certificate's subject must have exactly one ", field));
-  }
-  unsigned char* text = nullptr;
-  const int size = ASN1_STRING_to_UTF8(
-      &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
-  if (size < 0) return OpensslError("reading a certificate's name");
-  std::string value(reinterpret_cast<char*>(text), static_cast<size_t>(size));
-  OPENSSL_free(text);
-  return value;
 }
 
 absl::StatusOr<RequestHandle> ReadRequest(absl::string_view der) {
@@ -289,9 +240,8 @@ absl::StatusOr<std::string> SignDeviceRequest(const KeyAndCertificate& ca,
                                               absl::Duration lifetime) {
   SHOAL_ASSIGN_OR_RETURN(const Authority authority, OpenCa(ca));
   SHOAL_ASSIGN_OR_RETURN(RequestHandle request, ReadRequest(request_der));
-  SHOAL_ASSIGN_OR_RETURN(const std::string key_info,
-                         KeyInfoBytes(X509_REQ_get_X509_PUBKEY(request.get())));
-  SHOAL_RETURN_IF_ERROR(CheckP256(key_info));
+  SHOAL_RETURN_IF_ERROR(
+      CheckDeviceKey(X509_REQ_get_X509_PUBKEY(request.get())));
   EVP_PKEY* const key = X509_REQ_get0_pubkey(request.get());
   const bool signed_by_key =
       key != nullptr && X509_REQ_verify(request.get(), key) == 1;
@@ -304,30 +254,9 @@ absl::StatusOr<std::string> SignDeviceRequest(const KeyAndCertificate& ca,
 }
 
 absl::StatusOr<Identity> ReadIdentity(absl::string_view certificate_pem) {
-  SHOAL_ASSIGN_OR_RETURN(CertificateHandle certificate,
+  SHOAL_ASSIGN_OR_RETURN(const CertificateHandle certificate,
                          ReadCertificate(certificate_pem));
-  SHOAL_ASSIGN_OR_RETURN(const std::string key_info,
-                         KeyInfoBytes(X509_get_X509_PUBKEY(certificate.get())));
-  SHOAL_ASSIGN_OR_RETURN(
-      const std::string unit,
-      OnlyEntry(certificate.get(), NID_organizationalUnitName,
-                "organisational unit"));
-  Identity identity;
-  SHOAL_ASSIGN_OR_RETURN(
-      identity.name,
-      OnlyEntry(certificate.get(), NID_commonName, "common name"));
-  identity.id = Sha256(key_info).ToHex();
-  SHOAL_ASSIGN_OR_RETURN(identity.valid_from, StartOf(certificate.get()));
-  SHOAL_ASSIGN_OR_RETURN(identity.expires, ExpiryOf(certificate.get()));
-  for (Role role : kRoles) {
-    if (ToString(role) != unit) continue;
-    identity.role = role;
-    return identity;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the certificate's organisational unit is '",
-                   absl::CEscape(unit.substr(0, 80)),
-                   "': expected device, operator or coordinator"));
+  return IdentityOf(*certificate);
 }
 
 }  // namespace shoal::protocol

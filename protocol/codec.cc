@@ -2,6 +2,7 @@
 #include "protocol/codec.h"
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -76,6 +77,25 @@ void WritePlan(const Plan& plan, Message& message) {
   Write(message, "max_examples", plan.max_examples);
   Write(message, "update_codec", static_cast<uint32_t>(plan.codec));
   Write(message, "idle_window", plan.idle_window);
+  if (plan.secure_aggregation.has_value()) {
+    schema::MutablePart(message, "secure_aggregation") =
+        ToSchema(*plan.secure_aggregation);
+  }
+  Write(message, "uniform_weights", plan.uniform_weights);
+}
+
+void WriteSession(const std::optional<Digest>& session, Message& message) {
+  if (session.has_value()) Write(message, "session", session->AsBytes());
+}
+
+absl::StatusOr<std::optional<Digest>> SessionFrom(const Message& message) {
+  std::string bytes;
+  Read(message, "session", bytes);
+  if (bytes.empty()) return std::nullopt;
+  const absl::StatusOr<Digest> session = Digest::FromBytes(bytes);
+  if (session.ok()) return *session;
+  return RefusalError(RefusalCode::kBadRequest,
+                      absl::StrCat("session: ", session.status().message()));
 }
 
 absl::Status RefusePart(absl::string_view part, const absl::Status& problem) {
@@ -120,6 +140,13 @@ absl::StatusOr<Plan> PlanFrom(const Message& message) {
   }
   plan.codec = static_cast<learning::UpdateCodec>(codec);
   Read(message, "idle_window", plan.idle_window);
+  if (schema::Has(message, "secure_aggregation")) {
+    SHOAL_ASSIGN_OR_RETURN(
+        plan.secure_aggregation,
+        PartOf("secure_aggregation",
+               SecureAggregationFrom(Part(message, "secure_aggregation"))));
+  }
+  Read(message, "uniform_weights", plan.uniform_weights);
   return plan;
 }
 
@@ -162,6 +189,14 @@ RetryAfter RetryAfterFrom(const Message& message) {
 }
 
 }  // namespace
+
+Digest DigestOfWork(const Plan& plan, int64_t model_version,
+                    int64_t round_number) {
+  Message message(schema::TypeNamed("Plan"));
+  WritePlan(plan, message);
+  return Sha256(absl::StrCat("shoal work ", model_version, " ", round_number,
+                             "\n", message.Serialize()));
+}
 
 Message ToSchema(const CheckIn& message) {
   Message request(schema::TypeNamed("CheckInRequest"));
@@ -289,6 +324,66 @@ absl::StatusOr<UploadProgress> UploadProgressFrom(const Message& response) {
   if (schema::Has(response, "receipt")) {
     SHOAL_ASSIGN_OR_RETURN(message.receipt,
                            UploadReceiptFrom(Part(response, "receipt")));
+  }
+  return message;
+}
+
+Message ToSchema(const AggregateRequest& message) {
+  Message request(schema::TypeNamed("AggregateRequest"));
+  Write(request, "token", message.token);
+  Write(request, "message", message.message);
+  WriteSession(message.session, request);
+  return request;
+}
+
+absl::StatusOr<AggregateRequest> AggregateRequestFrom(const Message& request) {
+  SHOAL_RETURN_IF_ERROR(CheckMessage(request));
+  AggregateRequest message;
+  Read(request, "token", message.token);
+  Read(request, "message", message.message);
+  SHOAL_ASSIGN_OR_RETURN(message.session, SessionFrom(request));
+  return message;
+}
+
+Message ToSchema(const AggregateAnswer& message) {
+  Message response(schema::TypeNamed("AggregateResponse"));
+  WriteSession(message.session, response);
+  if (const auto* group = std::get_if<GroupMessage>(&message.next)) {
+    Write(response, "message", group->bytes);
+  } else if (const auto* wait = std::get_if<GroupWait>(&message.next)) {
+    Write(response, "wait", wait->delay);
+  } else if (const auto* afresh = std::get_if<GroupAfresh>(&message.next)) {
+    Write(response, "afresh", CutSentence(afresh->why));
+  } else {
+    schema::MutablePart(response, "receipt") =
+        ToSchema(std::get<UploadReceipt>(message.next));
+  }
+  return response;
+}
+
+absl::StatusOr<AggregateAnswer> AggregateAnswerFrom(const Message& response) {
+  SHOAL_RETURN_IF_ERROR(CheckMessage(response));
+  AggregateAnswer message;
+  SHOAL_ASSIGN_OR_RETURN(message.session, SessionFrom(response));
+  const absl::string_view chosen = schema::Chosen(response);
+  if (chosen == "message") {
+    GroupMessage group;
+    Read(response, "message", group.bytes);
+    message.next = std::move(group);
+  } else if (chosen == "wait") {
+    GroupWait wait;
+    Read(response, "wait", wait.delay);
+    message.next = wait;
+  } else if (chosen == "afresh") {
+    GroupAfresh afresh;
+    Read(response, "afresh", afresh.why);
+    message.next = std::move(afresh);
+  } else if (chosen == "receipt") {
+    SHOAL_ASSIGN_OR_RETURN(message.next,
+                           UploadReceiptFrom(Part(response, "receipt")));
+  } else {
+    return RefusalError(RefusalCode::kBadRequest,
+                        "AggregateResponse: the answer is missing");
   }
   return message;
 }

@@ -4,6 +4,7 @@
 #ifndef SHOAL_PROTOCOL_CODEC_H_
 #define SHOAL_PROTOCOL_CODEC_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/digest.h"
 #include "protocol/messages.h"
 #include "protocol/schema/message.h"
 #include "protocol/schema/rules.h"
@@ -36,6 +38,16 @@ absl::StatusOr<learning::LocalAlgorithm> AlgorithmFrom(
 schema::Message ToSchema(const DeviceLimits& limits);
 absl::StatusOr<DeviceLimits> DeviceLimitsFrom(const schema::Message& limits);
 
+schema::Message ToSchema(const SecureAggregation& settings);
+absl::StatusOr<SecureAggregation> SecureAggregationFrom(
+    const schema::Message& message);
+
+// All that says what a device computes from the model of its round: SHA-256 of
+// the plan's bytes, of the version that is trained from and of the one that is
+// made, by which learning rates go.
+Digest DigestOfWork(const Plan& plan, int64_t model_version,
+                    int64_t round_number);
+
 // What is wrong between settings that are each right by the schema's rules.
 std::vector<schema::Violation> CheckModelAsAWhole(
     const schema::Message& definition);
@@ -57,6 +69,12 @@ schema::Message ToSchema(const UploadReceipt& message);
 absl::StatusOr<UploadReceipt> UploadReceiptFrom(const schema::Message& receipt);
 schema::Message ToSchema(const UploadProgress& message);
 absl::StatusOr<UploadProgress> UploadProgressFrom(
+    const schema::Message& response);
+schema::Message ToSchema(const AggregateRequest& message);
+absl::StatusOr<AggregateRequest> AggregateRequestFrom(
+    const schema::Message& request);
+schema::Message ToSchema(const AggregateAnswer& message);
+absl::StatusOr<AggregateAnswer> AggregateAnswerFrom(
     const schema::Message& response);
 schema::Message ToSchema(const ModelReference& message);
 absl::StatusOr<ModelReference> ModelReferenceFrom(

@@ -15,6 +15,7 @@
 #include "learning/local_update.h"
 #include "learning/model.h"
 #include "learning/update_codec.h"
+#include "privacy/secure_aggregation/parameters.h"
 
 namespace shoal::protocol {
 
@@ -37,6 +38,28 @@ inline constexpr int64_t kMaxChunkBytes = 256 * 1024;
 
 // Assignment tokens are at most this long.
 inline constexpr size_t kMaxTokenBytes = 512;
+
+// How the updates of a round are aggregated so that the coordinator learns
+// their sums alone; docs/explanation/secure-aggregation.md. Part of the plan,
+// because every device checks what it is then told.
+struct SecureAggregation {
+  // Fewest and most devices that aggregate together; 3 <= min <= max. The sum
+  // of a group becomes known without those that leave, up to dropout_fraction.
+  int min_group = 8;
+  int max_group = 1000;
+  // Of a group: that may collude, and that may leave; [0, 1).
+  double adversary_fraction = 0.1;
+  double dropout_fraction = 0.2;
+  secure_aggregation::CoordinatorTrust coordinator =
+      secure_aggregation::CoordinatorTrust::kHonest;
+  int bits = 16;  // [2, 24]: of a quantised value
+  bool rotation = true;
+  friend bool operator==(const SecureAggregation&,
+                         const SecureAggregation&) = default;
+};
+// Of groups whose coordinator may be malicious: everybody is everybody's
+// neighbour.
+inline constexpr int kMaxCompleteGroup = 100;
 
 // What a device may spend on one round; absent: not limited.
 struct DeviceLimits {
@@ -64,6 +87,10 @@ struct Plan {
   int64_t max_examples = 0;  // larger weights are refused
   learning::UpdateCodec codec = learning::UpdateCodec::kFloat32;
   absl::Duration idle_window;  // a transfer fails after this without a byte
+  // Its max_group is that of the round.
+  std::optional<SecureAggregation> secure_aggregation = {};
+  // Every update counts the same; otherwise by its number of examples.
+  bool uniform_weights = false;
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
@@ -117,6 +144,30 @@ struct UploadReceipt {
 struct UploadProgress {
   int64_t received_bytes = 0;
   std::optional<UploadReceipt> receipt;  // set: the update is counted
+};
+
+// The version of secure aggregation that this code speaks.
+inline constexpr uint32_t kSecureAggregationVersion = 1;
+
+// A device to its group (privacy/secure_aggregation/messages.h).
+struct AggregateRequest {
+  std::string token;
+  std::optional<Digest> session;  // absent: it wants to join a group
+  std::string message;            // encoded; "": it asks what is next
+};
+
+struct GroupMessage {
+  std::string bytes;  // encoded
+};
+struct GroupWait {
+  absl::Duration delay;  // then ask again, without a message
+};
+struct GroupAfresh {
+  std::string why;  // it may join another group, with new keys
+};
+struct AggregateAnswer {
+  std::optional<Digest> session;  // absent: it has no group yet
+  std::variant<GroupMessage, GroupWait, UploadReceipt, GroupAfresh> next;
 };
 
 // Numbers are those of the wire: never reuse one.

@@ -140,6 +140,19 @@ constexpr RefusalInfo kRefusals[] = {
      "The update claims more examples than update_limits.max_examples, or "
      "none.",
      "Raise update_limits.max_examples when the device is honest."},
+    {RefusalCode::kGroupOver, "group_over", StatusCode::kAborted,
+     Fault::kNobody, false,
+     "The group that the device aggregated with could not finish, or goes on "
+     "without the device.",
+     "None is needed; the device joins another group with new keys. When it "
+     "happens often, look at why devices leave, or raise "
+     "secure_aggregation.dropout_fraction."},
+    {RefusalCode::kGroupFault, "group_fault", StatusCode::kInvalidArgument,
+     Fault::kDevice, false,
+     "The device broke the protocol of secure aggregation, and its group goes "
+     "on without it.",
+     "Update the device's SDK; when that does not help, the device is not "
+     "honest: have it forgotten."},
     {RefusalCode::kStoreUnavailable, "store_unavailable",
      StatusCode::kUnavailable, Fault::kCoordinator, true,
      "The coordinator could not write to its store: disk full, database "

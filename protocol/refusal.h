@@ -45,6 +45,8 @@ enum class RefusalCode {
   kUpdateNotFinite,
   kNormBound,
   kWeightBound,
+  kGroupOver,         // of secure aggregation: the device may join another
+  kGroupFault,        // the device broke its protocol
   kStoreUnavailable,  // disk full, database locked, …
   kShuttingDown,
 };

@@ -15,6 +15,11 @@ constexpr RoundFailureInfo kFailures[] = {
     {RoundFailure::kStopped, "stopped",
      "The task was stopped by an operator while the round was running.",
      "Create a new task to go on training."},
+    {RoundFailure::kUnmasking, "unmasking",
+     "Too many devices left a group of secure aggregation after the round was "
+     "sealed, or one of them had lied: the sum cannot be unmasked.",
+     "Raise secure_aggregation.dropout_fraction when devices leave; the log "
+     "names those that lied."},
     {RoundFailure::kNonFinite, "non_finite",
      "The server optimiser would have produced a model with infinite or "
      "undefined values.",

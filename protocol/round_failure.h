@@ -10,7 +10,13 @@
 
 namespace shoal::protocol {
 
-enum class RoundFailure { kMinReports, kStopped, kNonFinite, kCorruptRows };
+enum class RoundFailure {
+  kMinReports,
+  kStopped,
+  kUnmasking,
+  kNonFinite,
+  kCorruptRows,
+};
 
 // One row of the table.
 struct RoundFailureInfo {

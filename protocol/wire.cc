@@ -89,6 +89,14 @@ absl::StatusOr<DeviceLimits> FromProto(const v1::DeviceLimits& proto) {
   return Converted(proto, DeviceLimitsFrom);
 }
 
+v1::SecureAggregation ToProto(const SecureAggregation& settings) {
+  return Converted<v1::SecureAggregation>(settings);
+}
+absl::StatusOr<SecureAggregation> FromProto(
+    const v1::SecureAggregation& proto) {
+  return Converted(proto, SecureAggregationFrom);
+}
+
 v1::CheckInRequest ToProto(const CheckIn& message) {
   return Converted<v1::CheckInRequest>(message);
 }
@@ -118,6 +126,18 @@ v1::QueryUploadResponse ToProto(const UploadProgress& message) {
 }
 absl::StatusOr<UploadProgress> FromProto(const v1::QueryUploadResponse& proto) {
   return Converted(proto, UploadProgressFrom);
+}
+v1::AggregateRequest ToProto(const AggregateRequest& message) {
+  return Converted<v1::AggregateRequest>(message);
+}
+absl::StatusOr<AggregateRequest> FromProto(const v1::AggregateRequest& proto) {
+  return Converted(proto, AggregateRequestFrom);
+}
+v1::AggregateResponse ToProto(const AggregateAnswer& message) {
+  return Converted<v1::AggregateResponse>(message);
+}
+absl::StatusOr<AggregateAnswer> FromProto(const v1::AggregateResponse& proto) {
+  return Converted(proto, AggregateAnswerFrom);
 }
 v1::ModelReference ToProto(const ModelReference& message) {
   return Converted<v1::ModelReference>(message);

@@ -36,6 +36,8 @@ v1::Algorithm ToProto(const learning::LocalAlgorithm& algorithm);
 absl::StatusOr<learning::LocalAlgorithm> FromProto(const v1::Algorithm& proto);
 v1::DeviceLimits ToProto(const DeviceLimits& limits);
 absl::StatusOr<DeviceLimits> FromProto(const v1::DeviceLimits& proto);
+v1::SecureAggregation ToProto(const SecureAggregation& settings);
+absl::StatusOr<SecureAggregation> FromProto(const v1::SecureAggregation& proto);
 
 // Messages of a session: see there.
 v1::CheckInRequest ToProto(const CheckIn& message);
@@ -48,6 +50,10 @@ v1::UploadReceipt ToProto(const UploadReceipt& message);
 absl::StatusOr<UploadReceipt> FromProto(const v1::UploadReceipt& proto);
 v1::QueryUploadResponse ToProto(const UploadProgress& message);
 absl::StatusOr<UploadProgress> FromProto(const v1::QueryUploadResponse& proto);
+v1::AggregateRequest ToProto(const AggregateRequest& message);
+absl::StatusOr<AggregateRequest> FromProto(const v1::AggregateRequest& proto);
+v1::AggregateResponse ToProto(const AggregateAnswer& message);
+absl::StatusOr<AggregateAnswer> FromProto(const v1::AggregateResponse& proto);
 v1::ModelReference ToProto(const ModelReference& message);
 absl::StatusOr<ModelReference> FromProto(const v1::ModelReference& proto);
 v1::AbandonReason ToProto(AbandonReason reason);

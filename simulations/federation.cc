@@ -19,12 +19,15 @@
 #include "learning/feature_statistics.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
+#include "privacy/secure_aggregation/group.h"
+#include "simulations/absences.h"
 #include "simulations/arrivals.h"
 #include "simulations/insecure_rng.h"
-#include "simulations/outcome_name.h"
+#include "simulations/seeded_signatures.h"
 #include "simulations/shared_menus.h"
 #include "simulations/shared_models.h"
 #include "simulations/simulated_state.h"
+#include "simulations/skipped_groups.h"
 
 namespace shoal::simulations {
 namespace {
@@ -66,28 +69,20 @@ struct Event {
 coordinator::EngineOptions EngineOptionsOf(const FederationOptions& options) {
   coordinator::EngineOptions engine;
   engine.replica = "simulation";
+  // Devices that wait for their group cost an event each time they ask.
+  engine.max_hold = absl::Hours(1);
   // Nobody else wants it.
   engine.lease_duration = options.time_limit * 4;
   engine.token_key_lifetime = options.time_limit * 4;
   return engine;
 }
 
-// Given up for what its limits forbid, as far as that can be told apart.
-std::string AbandonedFor(std::optional<protocol::AbandonReason> reason) {
-  if (reason == protocol::AbandonReason::kConditions) return "conditions";
-  if (reason == protocol::AbandonReason::kEnergy) return "out_of_energy";
-  if (reason == protocol::AbandonReason::kBytes) return "out_of_bytes";
-  return "abandoned";
-}
-
-// "abandoned", "refused", …
-std::string OutcomeOf(const SessionNews& news) {
-  if (news.is_under_way) return std::string(kUnderWay);
-  if (news.vanished) return "vanished";
-  if (news.outcome == SessionReport::kAbandoned) {
-    return AbandonedFor(news.reason);
-  }
-  return std::string(OutcomeName(news.outcome));
+AbsenceOptions AbsencesOf(const FederationOptions& options) {
+  const auto& round = options.task.round;
+  return {.seed = options.seed,
+          .check_in_interval = options.check_in_interval,
+          .deadline = round.deadline,
+          .asynchronous = round.asynchronous.has_value()};
 }
 
 class Federation {
@@ -95,8 +90,13 @@ class Federation {
   explicit Federation(const FederationOptions& options)
       : options_(options),
         rng_(DeriveSeed(options.seed, "coordinator")),
+        group_rng_(DeriveSeed(options.seed, "groups")),
+        authority_(DeriveSeed(options.seed, "authority")),
+        groups_(options.skip_crypto ? SkippedGroups()
+                                    : secure_aggregation::RealGroups()),
         store_(coordinator::MakeMemoryStore(
-            {.keep_newest = KeptRounds(options), .keep_sums = false})) {}
+            {.keep_newest = KeptRounds(options), .keep_sums = false})),
+        absences_(AbsencesOf(options)) {}
 
   absl::StatusOr<FederationResult> Run();
 
@@ -109,17 +109,12 @@ class Federation {
 
   absl::Status Start();
   void MakeSite();
+  std::optional<GroupTerms> Groups() const;
   std::unique_ptr<Arrivals> MakeArrivals();
   absl::Status Step();
   void Plan(absl::Time time, int64_t device);
   absl::Status GoOn(int64_t device);
   absl::Status OnSessionEnd(int64_t device, const SessionNews& news);
-  void NoteOutcome(int64_t device, const SessionNews& news);
-  void SendAway(int64_t device, const SessionNews& news);
-  // Devices that were away for a round that is over are back.
-  void TakeBack(int64_t round);
-  void AddWork(const client::Work& work, const SimulatedDevice& device,
-               FleetTotals& totals) const;
   // Lets the engine move on at the present time.
   void Advance();
   absl::Status FollowRounds();
@@ -136,6 +131,9 @@ class Federation {
   const FederationOptions& options_;
   NullLogger null_log_;
   InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
+  InsecureSeededRng group_rng_;
+  const SeededAuthority authority_;  // of devices that sign
+  CountedGroups groups_;
   const std::unique_ptr<coordinator::RoundStore> store_;
   const std::unique_ptr<coordinator::UploadSpool> spool_ =
       coordinator::MakeMemorySpool(kSpoolBytes);
@@ -152,22 +150,13 @@ class Federation {
   absl::flat_hash_map<int64_t, Seat> seats_;
   absl::flat_hash_map<int64_t, DeviceMemo> memos_;
   std::set<int64_t> busy_;  // with a session under way
-  // That are not heard of before then; and before the end of which round.
-  absl::flat_hash_map<int64_t, absl::Time> away_until_;
-  std::map<int64_t, std::vector<int64_t>> away_for_;
+  Absences absences_;
 
   coordinator::RoundStanding standing_;
   bool round_moved_ = false;
   bool is_over_ = false;
   int64_t rounds_seen_ = 0;
-  FleetTotals totals_;
-  std::map<int64_t, RoundOutcomes> outcomes_;
-  // Of the devices' last assignments: the round, and how a session ended.
-  struct Outcome {
-    int64_t round = 0;
-    std::string what;
-  };
-  absl::flat_hash_map<int64_t, Outcome> last_outcomes_;
+  FleetBooks books_;
 };
 
 void Federation::MakeSite() {
@@ -185,8 +174,22 @@ void Federation::MakeSite() {
     site_.max_staleness = asynchronous->max_staleness;
   }
   site_.straggler = options_.straggler;
+  site_.groups = Groups();
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };
+}
+
+std::optional<GroupTerms> Federation::Groups() const {
+  const auto& settings = options_.task.secure_aggregation;
+  if (!settings.has_value()) return std::nullopt;
+  GroupTerms terms;
+  terms.members = options_.skip_crypto ? &SkippedMembers()
+                                       : &secure_aggregation::RealMembers();
+  terms.leaving = options_.leaving_members;
+  if (settings->coordinator != secure_aggregation::CoordinatorTrust::kHonest) {
+    terms.authority = &authority_;
+  }
+  return terms;
 }
 
 std::unique_ptr<Arrivals> Federation::MakeArrivals() {
@@ -197,9 +200,7 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
     Plan(arrival.time, arrival.device);
   };
   site.is_busy = [this](int64_t device) {
-    const auto away = away_until_.find(device);
-    return busy_.contains(device) ||
-           (away != away_until_.end() && away->second > now_);
+    return busy_.contains(device) || absences_.IsAway(device, now_);
   };
   site.standing = [this] { return standing_; };
   site.refusal_joules = [this](int64_t device) {
@@ -221,8 +222,13 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
 
 absl::Status Federation::Start() {
   Logger& log = options_.log != nullptr ? *options_.log : null_log_;
-  coordinator::EngineDependencies dependencies = {
-      .store = *store_, .spool = *spool_, .rng = rng_, .log = log};
+  coordinator::EngineDependencies dependencies = {.store = *store_,
+                                                  .spool = *spool_,
+                                                  .rng = rng_,
+                                                  .log = log,
+                                                  .group_rng = &group_rng_,
+                                                  .verifier = &authority_,
+                                                  .group_maker = &groups_};
   if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
     dependencies.output_of = [run_log](const RoundRow& round,
                                        const auto& compute) {
@@ -302,7 +308,7 @@ absl::Status Federation::FollowRounds() {
 }
 
 absl::Status Federation::OnRoundOver(const RoundRow& row) {
-  TakeBack(row.id);
+  absences_.TakeBack(row.id, now_, *arrivals_);
   SHOAL_RETURN_IF_ERROR(TellOf(row));
   const bool is_committed = row.state == coordinator::RoundState::kCommitted;
   if (options_.run_log == nullptr || !is_committed) return absl::OkStatus();
@@ -351,13 +357,12 @@ absl::Status Federation::TellOf(const RoundRow& row) {
   RoundNews news;
   news.row = row;
   news.time = now_ - absl::UnixEpoch();
-  news.totals = totals_;
+  news.totals = books_.totals();
   news.totals.joules += arrivals_->refused_joules(now_);
   for (const int64_t index : busy_) {
-    const SimulatedDevice& device = *seats_[index].device;
-    AddWork(device.WorkDoneBy(now_), device, news.totals);
+    AddWorkUnderWay(*seats_[index].device, now_, news.totals);
   }
-  news.outcomes = outcomes_[row.id];
+  news.outcomes = books_.OutcomesOf(row.id);
   if (row.state == coordinator::RoundState::kCommitted) {
     SHOAL_ASSIGN_OR_RETURN(const SharedModel model,
                            models_->Get(row.committed_model));
@@ -365,14 +370,6 @@ absl::Status Federation::TellOf(const RoundRow& row) {
   }
   news.private_values = [this] { return CollectPrivateValues(); };
   return options_.on_round(news);
-}
-
-void Federation::AddWork(const client::Work& work,
-                         const SimulatedDevice& device,
-                         FleetTotals& totals) const {
-  totals.bytes_up += static_cast<int64_t>(work.bytes_sent);
-  totals.bytes_down += static_cast<int64_t>(work.bytes_received);
-  totals.joules += device.JoulesOf(work);
 }
 
 absl::Status Federation::GoOn(int64_t index) {
@@ -404,12 +401,7 @@ absl::Status Federation::GoOn(int64_t index) {
 absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
   busy_.erase(index);
   if (options_.on_session) options_.on_session(index, news);
-  ++totals_.sessions;
-  AddWork(news.work, *seats_[index].device, totals_);
-  if (news.round_id == 0 && news.outcome == SessionReport::kHeldBack) {
-    ++totals_.stayed_away;
-  }
-  NoteOutcome(index, news);
+  books_.Enter(index, news);
   const auto seat = seats_.find(index);
   // A wake-up that has come too late must not begin a session.
   seat->second.next = absl::InfiniteFuture();
@@ -418,54 +410,11 @@ absl::Status Federation::OnSessionEnd(int64_t index, const SessionNews& news) {
     seats_.erase(seat);
   }
   if (news.vanished) {
-    SendAway(index, news);
+    absences_.Send(index, news, now_, *arrivals_);
   } else {
     arrivals_->OnIdle(index, now_, news.next_check_in);
   }
   return absl::OkStatus();
-}
-
-// A device may come to its assignment more than once: its last session counts.
-void Federation::NoteOutcome(int64_t device, const SessionNews& news) {
-  if (news.round_id == 0) return;
-  RoundOutcomes& outcomes = outcomes_[news.round_id];
-  Outcome& last = last_outcomes_[device];
-  if (last.round == news.round_id && --outcomes[last.what] == 0) {
-    outcomes.erase(last.what);
-  }
-  last = {news.round_id, OutcomeOf(news)};
-  ++outcomes[last.what];
-}
-
-void Federation::SendAway(int64_t device, const SessionNews& news) {
-  const bool asynchronous = options_.task.round.asynchronous.has_value();
-  if (news.stays_away && !asynchronous) {
-    away_until_[device] = absl::InfiniteFuture();
-    away_for_[news.round_id].push_back(device);
-    return;
-  }
-  // Who has vanished is back as soon as one that is turned away, and a
-  // straggler that is dropped when its assignment is worth nothing any more.
-  absl::Duration delay =
-      std::max(options_.check_in_interval, news.next_check_in);
-  if (news.stays_away) {
-    delay = std::max(delay, options_.task.round.deadline);
-    away_until_[device] = now_ + delay;
-  }
-  arrivals_->OnIdle(device, now_, delay);
-}
-
-void Federation::TakeBack(int64_t round) {
-  const auto away = away_for_.find(round);
-  if (away == away_for_.end()) return;
-  // Not all at once, and not before everybody else.
-  SeededRng rng(
-      DeriveSeed(options_.seed, "back", {static_cast<uint64_t>(round)}));
-  for (const int64_t device : away->second) {
-    away_until_.erase(device);
-    arrivals_->OnIdle(device, now_, options_.check_in_interval * rng.Uniform());
-  }
-  away_for_.erase(away);
 }
 
 absl::Status Federation::TimeLimitError() {
@@ -536,10 +485,7 @@ absl::StatusOr<PrivateValues> Federation::CollectPrivateValues() {
 absl::StatusOr<FederationResult> Federation::Collect() {
   FederationResult result;
   for (const int64_t index : busy_) {
-    SimulatedDevice& device = *seats_.at(index).device;
-    const SessionNews news = device.EndOfTime(now_);
-    AddWork(news.work, device, totals_);
-    NoteOutcome(index, news);
+    books_.Enter(index, seats_.at(index).device->EndOfTime(now_));
   }
   busy_.clear();
   const int limit = static_cast<int>(options_.task.rounds) + 1;
@@ -552,9 +498,10 @@ absl::StatusOr<FederationResult> Federation::Collect() {
   const coordinator::ModelRow& last = result.models.back();
   SHOAL_ASSIGN_OR_RETURN(result.final_model,
                          store_->ReadModel(last.digest, 0, last.num_bytes));
-  result.bytes_up = totals_.bytes_up;
-  result.bytes_down = totals_.bytes_down;
-  result.joules = totals_.joules + arrivals_->refused_joules(now_);
+  const FleetTotals& totals = books_.totals();
+  result.bytes_up = totals.bytes_up;
+  result.bytes_down = totals.bytes_down;
+  result.joules = totals.joules + arrivals_->refused_joules(now_);
   result.simulated_time = now_ - absl::UnixEpoch();
   for (const auto& [index, memo] : memos_) result.devices[index] = memo.totals;
   for (const auto& [index, seat] : seats_) {
@@ -562,8 +509,9 @@ absl::StatusOr<FederationResult> Federation::Collect() {
       result.devices[index] = seat.device->totals();
     }
   }
-  result.outcomes = outcomes_;
+  result.outcomes = books_.outcomes();
   result.trainings = Trainings();
+  result.groups = groups_.counts();
   SHOAL_ASSIGN_OR_RETURN(result.private_values, CollectPrivateValues());
   return result;
 }

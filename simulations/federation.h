@@ -24,7 +24,10 @@
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
 #include "learning/parameters.h"
+#include "simulations/counted_groups.h"
 #include "simulations/crew.h"
+#include "simulations/fleet_books.h"
+#include "simulations/leaving_members.h"
 #include "simulations/population.h"
 #include "simulations/run_log.h"
 #include "simulations/simulated_device.h"
@@ -32,24 +35,6 @@
 #include "simulations/training_pool.h"
 
 namespace shoal::simulations {
-
-// Sums over all devices, of what they have done by then. Check-ins that are
-// thinned out cost energy, and count as nothing else.
-struct FleetTotals {
-  int64_t sessions = 0;    // that have ended
-  int64_t bytes_up = 0;    // updates
-  int64_t bytes_down = 0;  // models
-  double joules = 0;
-  int64_t stayed_away = 0;  // sessions that limits did not let begin
-};
-
-// What is said of sessions with an assignment that the end of the run has found
-// at work.
-inline constexpr absl::string_view kUnderWay = "under_way";
-
-// How the sessions with an assignment of one round have ended, by what is said
-// of them: "contributed", "vanished", "abandoned", "refused", …
-using RoundOutcomes = std::map<std::string, int64_t>;
 
 // By device: of the model's private layers, [private layout], as its last
 // training left them; only of devices that have trained some.
@@ -83,6 +68,10 @@ struct FederationOptions {
   std::vector<std::vector<int64_t>> schedule = {};
   // Who does not do all of its work; empty: nobody.
   StragglerRule straggler = {};
+  // Of a task that asks for secure aggregation: whether its groups go through
+  // the steps alone, without keys and masks, and who leaves them in the middle.
+  bool skip_crypto = false;
+  LeavingChances leaving_members = {};
   // In larger populations check-ins are thinned (MakeThinned in arrivals.h); 0:
   // devices are drawn (MakeDrawn there).
   int64_t thin_above = 20'000;
@@ -116,8 +105,8 @@ struct FederationResult {
   std::vector<coordinator::ModelRow> models;
   std::string final_model;  // serialised
   int64_t rounds_failed = 0;
-  int64_t bytes_up = 0;    // updates, of all devices
-  int64_t bytes_down = 0;  // models, of all devices
+  int64_t bytes_up = 0;  // as FleetTotals has them
+  int64_t bytes_down = 0;
   double joules = 0;
   absl::Duration simulated_time;
   // Of the devices that had a session.
@@ -125,6 +114,7 @@ struct FederationResult {
   std::map<int64_t, RoundOutcomes>
       outcomes;  // by round id; of failed ones, too
   TrainingPool::Totals trainings;
+  GroupCounts groups;            // of secure aggregation
   PrivateValues private_values;  // at the end
 };
 

@@ -15,22 +15,22 @@ namespace shoal::simulations {
 using client::Answer;
 using protocol::UploadReceipt;
 
-// What becomes of a finished upload; written by the engine from whatever
+// What the engine has to say to a call that waits; written by it from whatever
 // thread advances it.
-class PendingReceipt {
+class PendingAnswer {
  public:
-  void Set(absl::StatusOr<UploadReceipt> result) SHOAL_EXCLUDES(mutex_) {
+  void Set(absl::StatusOr<Answer> result) SHOAL_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     result_ = std::move(result);
   }
-  std::optional<absl::StatusOr<UploadReceipt>> Get() SHOAL_EXCLUDES(mutex_) {
+  std::optional<absl::StatusOr<Answer>> Get() SHOAL_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     return result_;
   }
 
  private:
   Mutex mutex_;
-  std::optional<absl::StatusOr<UploadReceipt>> result_ SHOAL_GUARDED_BY(mutex_);
+  std::optional<absl::StatusOr<Answer>> result_ SHOAL_GUARDED_BY(mutex_);
 };
 
 namespace {
@@ -46,6 +46,18 @@ template <typename T>
 absl::StatusOr<Answer> ToAnswer(absl::StatusOr<T> result) {
   if (!result.ok()) return result.status();
   return Answer(*std::move(result));
+}
+
+bool IsReceipt(const absl::StatusOr<Answer>& answer) {
+  if (!answer.ok()) return false;
+  if (std::holds_alternative<UploadReceipt>(*answer)) return true;
+  const auto* group = std::get_if<protocol::AggregateAnswer>(&*answer);
+  return group != nullptr && std::holds_alternative<UploadReceipt>(group->next);
+}
+
+int64_t BytesOf(const protocol::AggregateAnswer& answer) {
+  const auto* message = std::get_if<protocol::GroupMessage>(&answer.next);
+  return message != nullptr ? static_cast<int64_t>(message->bytes.size()) : 0;
 }
 
 }  // namespace
@@ -98,10 +110,10 @@ std::optional<absl::StatusOr<Answer>> InProcessTransport::Step(
 
 InProcessTransport::Result InProcessTransport::StepCall(absl::Duration wait) {
   if (cancelled_) return absl::CancelledError("the transport was cancelled");
-  TakeReceipt();
+  TakePending();
   if (options_.wait && next_step_ > Now()) {
     options_.wait(std::min({wait, next_step_ - Now(), kLook}));
-    TakeReceipt();
+    TakePending();
   }
   if (Now() >= cut_) {
     is_open_ = false;
@@ -117,7 +129,8 @@ void InProcessTransport::Drop() {
   answer_.reset();
   model_.reset();
   stream_.reset();
-  receipt_.reset();
+  pending_.reset();
+  under_way_ = 0;
 }
 
 InProcessTransport::Result InProcessTransport::Reply(
@@ -202,39 +215,78 @@ absl::Status InProcessTransport::SendChunk(
   return absl::OkStatus();
 }
 
-InProcessTransport::Result InProcessTransport::FinishUpload() {
-  const auto pending = std::make_shared<PendingReceipt>();
-  const absl::Status finished =
-      stream_->Finish(Now(), [pending, on_receipt = options_.on_receipt](
-                                 absl::StatusOr<UploadReceipt> result) {
-        // The transport may be gone by now: then nobody holds it.
-        const bool is_awaited = pending.use_count() > 1;
-        pending->Set(std::move(result));
-        if (is_awaited && on_receipt) on_receipt();
-      });
-  if (!finished.ok()) return Reply(finished);
-  stream_.reset();
-  receipt_ = pending;
+template <typename T>
+std::function<void(absl::StatusOr<T>)> InProcessTransport::TellLater() {
+  pending_ = std::make_shared<PendingAnswer>();
+  return [pending = pending_,
+          on_answer = options_.on_answer](absl::StatusOr<T> result) {
+    // The transport may be gone by now: then nobody holds it.
+    const bool is_awaited = pending.use_count() > 1;
+    pending->Set(ToAnswer(std::move(result)));
+    if (is_awaited && on_answer) on_answer();
+  };
+}
+
+void InProcessTransport::AwaitPending() {
   next_step_ = absl::InfiniteFuture();
   options_.advance();
-  TakeReceipt();
+  TakePending();
+}
+
+InProcessTransport::Result InProcessTransport::FinishUpload() {
+  const absl::Status finished =
+      stream_->Finish(Now(), TellLater<UploadReceipt>());
+  if (!finished.ok()) {
+    pending_.reset();
+    return Reply(finished);
+  }
+  stream_.reset();
+  AwaitPending();
   return std::nullopt;
 }
 
 bool InProcessTransport::has_receipt() const {
-  if (answer_.has_value()) {
-    return answer_->ok() && std::holds_alternative<UploadReceipt>(**answer_);
-  }
-  if (receipt_ == nullptr) return false;
-  const auto result = receipt_->Get();
-  return result.has_value() && result->ok();
+  if (answer_.has_value()) return IsReceipt(*answer_);
+  if (pending_ == nullptr) return false;
+  const auto result = pending_->Get();
+  return result.has_value() && IsReceipt(*result);
 }
 
-void InProcessTransport::TakeReceipt() {
-  if (receipt_ == nullptr || answer_.has_value()) return;
+void InProcessTransport::TakePending() {
+  if (pending_ == nullptr || answer_.has_value()) return;
   if (options_.wait) options_.advance();
-  auto result = receipt_->Get();
-  if (result.has_value()) Reply(ToAnswer(*std::move(result)));
+  auto result = pending_->Get();
+  if (!result.has_value()) return;
+  int64_t bytes = kMessageBytes;
+  if (result->ok()) {
+    if (const auto* group = std::get_if<protocol::AggregateAnswer>(&**result)) {
+      bytes += BytesOf(*group);
+      bytes_received_ += BytesOf(*group);
+    }
+  }
+  answer_ = *std::move(result);
+  Next(options_.link.latency + Downlink(bytes));
+}
+
+InProcessTransport::Result InProcessTransport::Move(
+    const client::AggregateCall& call) {
+  const auto bytes = static_cast<int64_t>(call.request.message.size());
+  if (under_way_ == 0 && bytes > 0) {
+    under_way_ = bytes;
+    Next(Uplink(bytes));
+    return std::nullopt;
+  }
+  under_way_ = 0;
+  bytes_sent_ += bytes;
+  const absl::Status begun =
+      options_.engine->Aggregate(options_.device, call.request, Now(),
+                                 TellLater<protocol::AggregateAnswer>());
+  if (!begun.ok()) {
+    pending_.reset();
+    return Reply(begun);
+  }
+  AwaitPending();
+  return std::nullopt;
 }
 
 InProcessTransport::Result InProcessTransport::Move(

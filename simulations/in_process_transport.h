@@ -12,6 +12,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,13 +50,14 @@ struct InProcessOptions {
   std::function<absl::Time(absl::Time now)> connected_until;
   // Lets the engine move on after a call; required.
   std::function<void()> advance;
-  // Called when the receipt of an upload is there; may be empty.
-  std::function<void()> on_receipt;
+  // Called when the receipt of an upload, or what its group has to say to the
+  // device, is there; may be empty.
+  std::function<void()> on_answer;
   // Lets time pass, for callers that wait; may be empty.
   std::function<void(absl::Duration)> wait;
 };
 
-class PendingReceipt;
+class PendingAnswer;
 
 // As Transport promises, for one device.
 class InProcessTransport final : public client::Transport {
@@ -74,11 +76,16 @@ class InProcessTransport final : public client::Transport {
   int64_t bytes_received() const override { return bytes_received_; }
 
   bool is_calling() const { return call_.has_value(); }
-  // Whether the update that is being sent is counted: its receipt is on its
-  // way.
+  // Whether the update that is being sent, or that a group has, is counted: its
+  // receipt is on its way.
   bool has_receipt() const;
+  // Whether nothing moves the call before its group has something to say.
+  bool is_waiting_for_group() const {
+    return call_.has_value() && pending_ != nullptr && !answer_.has_value() &&
+           std::holds_alternative<client::AggregateCall>(*call_);
+  }
   // When the next Step will move the call, as far as is known: while a receipt
-  // is awaited, on_receipt may come before. REQUIRES: is_calling().
+  // is awaited, on_answer may come before. REQUIRES: is_calling().
   absl::Time next_step() const { return std::min(next_step_, cut_); }
 
  private:
@@ -89,6 +96,7 @@ class InProcessTransport final : public client::Transport {
   Result Move(client::FetchCall& call);
   Result Move(const client::QueryCall& call);
   Result Move(const client::UploadCall& call);
+  Result Move(const client::AggregateCall& call);
   Result Move(const client::AbandonCall& call);
   Result Move(const client::ForgetCall& call);
   // Simulated devices are who they say they are.
@@ -102,7 +110,12 @@ class InProcessTransport final : public client::Transport {
   absl::Status SendChunk(const client::EncodedUpdate& update);
   Result FinishUpload();
   // If the engine has answered, its answer is on its way.
-  void TakeReceipt();
+  void TakePending();
+  // What the engine calls with it.
+  template <typename T>
+  std::function<void(absl::StatusOr<T>)> TellLater();
+  // The call is with the engine.
+  void AwaitPending();
   void Next(absl::Duration delay) { next_step_ = Now() + delay; }
   absl::Time Now() const { return options_.clock->Now(); }
   absl::Duration Uplink(int64_t bytes) const;
@@ -116,10 +129,10 @@ class InProcessTransport final : public client::Transport {
   std::optional<absl::StatusOr<client::Answer>> answer_;  // on its way
   std::optional<SharedModel> model_;                      // that is fetched
   int64_t under_way_ = 0;  // bytes of the chunk that comes or goes
-  // Of the upload: first the stream, then what comes of it, which is shared
-  // with the engine: it may answer after the call was dropped.
-  std::unique_ptr<coordinator::UploadStream> stream_;
-  std::shared_ptr<PendingReceipt> receipt_;
+  std::unique_ptr<coordinator::UploadStream> stream_;  // of an upload
+  // What comes of an upload, or of a message to a group. Shared with the
+  // engine: it may answer after the call was dropped.
+  std::shared_ptr<PendingAnswer> pending_;
   bool is_open_ = false;
   int64_t connections_ = 0;
   int64_t bytes_sent_ = 0;

@@ -8,7 +8,9 @@ namespace {
 bool SameForMenus(const protocol::Plan& a, const protocol::Plan& b) {
   return a.model == b.model && a.training == b.training &&
          a.algorithm == b.algorithm && a.limits == b.limits &&
-         a.max_examples == b.max_examples && a.codec == b.codec;
+         a.max_examples == b.max_examples && a.codec == b.codec &&
+         a.secure_aggregation == b.secure_aggregation &&
+         a.uniform_weights == b.uniform_weights;
 }
 
 }  // namespace

@@ -139,6 +139,9 @@ void AddLive(CLI::App& app, LiveOptions& options) {
                    "dirichlet: small is uneven, large is even");
   live->add_option("--seed", options.seed, "of data, model and training")
       ->check(configuration::WholeNumber(0));
+  live->add_flag("--no-secure-aggregation", options.no_secure_aggregation,
+                 "let the coordinator see every device's update, not only "
+                 "their sums");
   live->add_option("--out", options.out,
                    "folder for models/, scenario.yaml (which repeats the run), "
                    "summary.json and rounds.csv, without those of another run "

@@ -11,6 +11,7 @@
 #include "client/limits/moment.h"
 #include "client/limits/record.h"
 #include "client/meters/energy_meter.h"
+#include "simulations/insecure_rng.h"
 
 namespace shoal::simulations {
 namespace {
@@ -69,6 +70,17 @@ struct SimulatedDevice::Budgets {
   std::unique_ptr<client::Limits> limits;
 };
 
+// What it brings to the groups of one session.
+struct SimulatedDevice::GroupPart {
+  GroupPart(const GroupTerms& terms, uint64_t seed)
+      : rng(DeriveSeed(seed, "groups")),
+        members(*terms.members, terms.leaving, DeriveSeed(seed, "leaving")) {}
+
+  InsecureSeededRng rng;
+  const LeavingMembers members;
+  std::unique_ptr<secure_aggregation::MemberSigner> signer;
+};
+
 coordinator::DeviceIdentity IdentityOf(int64_t index) {
   return {.id = Sha256(absl::StrCat("device ", index)).ToHex(),
           .name = absl::StrCat("device-", index)};
@@ -86,7 +98,7 @@ InProcessOptions LinkOf(const DeviceSite& site, int64_t index,
   link.link = pace;
   link.chunk_bytes = kWholeTransfer;
   link.advance = site.advance;
-  link.on_receipt = [&site, index] { site.wake(index); };
+  link.on_answer = [&site, index] { site.wake(index); };
   return link;
 }
 
@@ -211,6 +223,24 @@ client::SessionRunOptions SimulatedDevice::SessionOptions() {
   return options;
 }
 
+// Keys and absences are drawn for the session alone: what one draws makes no
+// difference to another.
+void SimulatedDevice::MakeGroupPart(client::SessionRunOptions& options) {
+  if (!site_.groups.has_value()) return;
+  group_ = std::make_unique<GroupPart>(*site_.groups, options.jitter_seed);
+  options.device_id = IdentityOf(index_).id;
+  options.secure_rng = &group_->rng;
+  options.member_maker = &group_->members;
+  if (site_.groups->authority == nullptr) return;
+  group_->signer = site_.groups->authority->Issue(options.device_id);
+  options.signer = group_->signer.get();
+  // The coordinator has no key of theirs.
+  options.group_policy.has_own_roots = true;
+  options.verifier = site_.groups->authority;
+  // It stands for a CA that the coordinator has no key of.
+  options.group_policy.has_own_roots = true;
+}
+
 absl::Status SimulatedDevice::Begin(absl::Time now) {
   SHOAL_CHECK(is_idle());
   clock_.AdvanceTo(now);
@@ -232,8 +262,10 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   }
   why_it_dies_ = "the device vanished while it trained";
   ++totals_.sessions;
+  client::SessionRunOptions options = SessionOptions();
+  MakeGroupPart(options);
   SHOAL_ASSIGN_OR_RETURN(
-      run_, client::SessionRun::Create(SessionOptions(), transport_, state_,
+      run_, client::SessionRun::Create(std::move(options), transport_, state_,
                                        examples_));
   return absl::OkStatus();
 }
@@ -317,14 +349,25 @@ absl::StatusOr<SimulatedDevice::Progress> SimulatedDevice::Continue(
     if (training_.is_waiting()) return AwaitEndOfTraining();
     if (transport_.is_calling()) {
       const absl::Time next = transport_.next_step();
-      if (next > clock_.Now()) return Progress{next, std::nullopt};
+      if (next > clock_.Now()) return Progress{WakeUp(next), std::nullopt};
     } else if (delay > absl::ZeroDuration()) {
       return Progress{clock_.Now() + delay, std::nullopt};
     }
   }
   SHOAL_ASSIGN_OR_RETURN(const client::SessionResult result, run_->result());
+  if (group_ != nullptr && group_->members.has_left()) {
+    progress.ended = Vanish(clock_.Now(), "the device has left its group");
+    return progress;
+  }
   progress.ended = End(result);
   return progress;
+}
+
+// A device waits for its group while it is available.
+absl::Time SimulatedDevice::WakeUp(absl::Time next) const {
+  const bool may_leave =
+      transport_.is_waiting_for_group() && until_ > clock_.Now();
+  return may_leave ? std::min(next, until_) : next;
 }
 
 SimulatedDevice::Progress SimulatedDevice::AwaitEndOfTraining() {
@@ -430,6 +473,7 @@ void SimulatedDevice::CloseBooks(SessionNews& news) {
   // must be there, once.
   before_ = Now(clock_.Now());
   run_.reset();
+  group_.reset();
   transport_.Drop();
   transport_.Close();
 }

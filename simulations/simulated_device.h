@@ -16,18 +16,29 @@
 #include "client/limits/limits.h"
 #include "client/session_run.h"
 #include "coordinator/engine/round_engine.h"
+#include "privacy/secure_aggregation/group.h"
 #include "simulations/battery.h"
 #include "simulations/deferred_training.h"
 #include "simulations/device_clock.h"
 #include "simulations/in_process_transport.h"
+#include "simulations/leaving_members.h"
 #include "simulations/population.h"
 #include "simulations/run_log.h"
+#include "simulations/seeded_signatures.h"
 #include "simulations/shared_models.h"
 #include "simulations/simulated_state.h"
 #include "simulations/stragglers.h"
 #include "simulations/training_pool.h"
 
 namespace shoal::simulations {
+
+// How the devices of a simulation aggregate securely. Pointers must outlive
+// them.
+struct GroupTerms {
+  const secure_aggregation::MemberMaker* members = nullptr;  // required
+  LeavingChances leaving = {};
+  const SeededAuthority* authority = nullptr;  // null: nothing is signed
+};
 
 // What all devices of a simulation share. Outlives them.
 struct DeviceSite {
@@ -42,6 +53,8 @@ struct DeviceSite {
   RunLog* log = nullptr;         // may be null
   int max_staleness = 0;         // of asynchronous rounds
   StragglerRule straggler = {};  // empty: nobody is one
+  // Absent where the task does not ask for it.
+  std::optional<GroupTerms> groups = {};
   // Lets the engine move on.
   std::function<void()> advance;
   // A device may go on at once, at the simulation's time.
@@ -156,6 +169,7 @@ class SimulatedDevice {
   class Meter;
   class Readings;
   struct Budgets;
+  struct GroupPart;
   // What a device had done before the session at work.
   struct Before {
     absl::Time began;
@@ -186,6 +200,8 @@ class SimulatedDevice {
   int EpochsOf(int epochs);
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();
+  void MakeGroupPart(client::SessionRunOptions& options);
+  absl::Time WakeUp(absl::Time next) const;
   Progress AwaitEndOfTraining();
   void DieOfBattery();
   SessionNews Vanish(absl::Time now, absl::string_view why);
@@ -207,6 +223,7 @@ class SimulatedDevice {
   int earlier_failures_ = 0;
   DeviceTotals totals_;
   // Of the session under way.
+  std::unique_ptr<GroupPart> group_;         // outlives the run
   std::unique_ptr<client::SessionRun> run_;  // null: none is
   Before before_;
   absl::Time until_;    // available

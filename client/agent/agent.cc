@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/agent/agent_examples.h"
+#include "client/agent/agent_groups.h"
 #include "client/agent/agent_limits.h"
 #include "client/agent/share.h"
 #include "client/file_state.h"
@@ -31,7 +32,7 @@ constexpr absl::Duration kLongestWait = absl::Hours(24);
 // How long the status may lag behind the store.
 constexpr absl::Duration kStatusInterval = absl::Seconds(2);
 
-ClientOptions OptionsOf(const AgentConfig& config) {
+absl::StatusOr<ClientOptions> OptionsOf(const AgentConfig& config) {
   ClientOptions options;
   options.coordinator = config.coordinator;
   options.state_folder = config.state;
@@ -43,6 +44,10 @@ ClientOptions OptionsOf(const AgentConfig& config) {
   options.max_backoff = config.max_backoff;
   if (config.limits.has_value()) {
     options.limits = DeviceLimitsFrom(*config.limits);
+  }
+  if (config.secure_aggregation.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(options.secure_aggregation,
+                           DemandsFrom(*config.secure_aggregation));
   }
   return options;
 }
@@ -89,6 +94,8 @@ Agent::Agent(AgentOptions options, StopSignals& signals, Logger& log)
 
 absl::Status Agent::Prepare() {
   const AgentConfig& config = options_.config;
+  const absl::StatusOr<ClientOptions> options = OptionsOf(config);
+  if (!options.ok()) return protocol::AsWrongInput(options.status());
   DeviceClientParts parts;
   // First, so that no folder is made for a device that is not enrolled.
   // Starting again does not enrol it.
@@ -103,8 +110,8 @@ absl::Status Agent::Prepare() {
     session_log_.OnEvent(event);
   };
   parts.failpoints = options_.failpoints;
-  absl::StatusOr<std::unique_ptr<Client>> client = MakeDeviceClient(
-      OptionsOf(config), std::move(parts), options_.make_transport);
+  absl::StatusOr<std::unique_ptr<Client>> client =
+      MakeDeviceClient(*options, std::move(parts), options_.make_transport);
   SHOAL_RETURN_IF_ERROR(client.status());
   client_ = *std::move(client);
   TakeUpNumbers(config.state, status_);

@@ -47,6 +47,8 @@ absl::string_view EventName(ClientEvent::Kind kind) {
       return "resumed";
     case ClientEvent::kEnded:
       return "session over";
+    case ClientEvent::kAggregating:
+      return "secure aggregation";
   }
   SHOAL_CHECK(false);
 }

@@ -88,6 +88,32 @@ ExampleStoreOptions StoreFrom(const shoal_example_store& c) {
   return store;
 }
 
+absl::StatusOr<AggregationDemands> DemandsFrom(
+    const shoal_aggregation_demands& c) {
+  AggregationDemands demands;
+  switch (c.coordinator) {
+    case SHOAL_COORDINATOR_HONEST:
+      demands.coordinator = AggregationDemands::kHonest;
+      break;
+    case SHOAL_COORDINATOR_SEMI_MALICIOUS:
+      demands.coordinator = AggregationDemands::kSemiMalicious;
+      break;
+    case SHOAL_COORDINATOR_MALICIOUS:
+      demands.coordinator = AggregationDemands::kMalicious;
+      break;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "options.secure_aggregation.coordinator: ", c.coordinator,
+          ", expected a shoal_coordinator_trust"));
+  }
+  if (c.min_devices != 0) demands.min_devices = c.min_devices;
+  if (c.adversary_fraction != 0) {
+    demands.adversary_fraction = c.adversary_fraction;
+  }
+  demands.ca_pem = Text(c.ca_pem);
+  return demands;
+}
+
 absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options& c) {
   ClientOptions options;
   options.coordinator = Text(c.coordinator);
@@ -113,6 +139,12 @@ absl::StatusOr<ClientOptions> OptionsFrom(const shoal_options& c) {
         const shoal_example_store store,
         ReadStruct(c.example_store, "options.example_store"));
     options.example_store = StoreFrom(store);
+  }
+  if (c.secure_aggregation != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const shoal_aggregation_demands demands,
+        ReadStruct(c.secure_aggregation, "options.secure_aggregation"));
+    SHOAL_ASSIGN_OR_RETURN(options.secure_aggregation, DemandsFrom(demands));
   }
   return options;
 }

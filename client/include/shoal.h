@@ -166,6 +166,7 @@ typedef struct shoal_trainer {
   void (*cancel)(void *context); /* ends it for nothing; may be NULL */
 } shoal_trainer;
 
+/* Later versions may tell of more. */
 typedef enum shoal_event_kind {
   SHOAL_EVENT_CHECKED_IN = 0,
   SHOAL_EVENT_ASSIGNED = 1,
@@ -177,7 +178,8 @@ typedef enum shoal_event_kind {
   SHOAL_EVENT_PAUSED =
       7, /* conditions do not allow work; what is there stays */
   SHOAL_EVENT_RESUMED = 8,
-  SHOAL_EVENT_ENDED = 9
+  SHOAL_EVENT_ENDED = 9,
+  SHOAL_EVENT_AGGREGATING = 10 /* a step of secure aggregation */
 } shoal_event_kind;
 
 typedef enum shoal_network {
@@ -273,6 +275,26 @@ typedef struct shoal_example {
   size_t num_targets;
 } shoal_example;
 
+typedef enum shoal_coordinator_trust {
+  SHOAL_COORDINATOR_HONEST = 0,         /* keeps to the protocol, is curious */
+  SHOAL_COORDINATOR_SEMI_MALICIOUS = 1, /* lies once the group is formed */
+  SHOAL_COORDINATOR_MALICIOUS = 2       /* lies from the start */
+} shoal_coordinator_trust;
+
+/* What the device's owner insists on: updates leave the device under secure
+ * aggregation alone, and no plan that promises less is taken. */
+typedef struct shoal_aggregation_demands {
+  size_t struct_size;
+  int32_t coordinator; /* shoal_coordinator_trust: who learns the sum alone */
+  int32_t min_devices; /* fewest whose sum becomes known; 0: 3 */
+  /* Of a group's devices, that may collude with it; 0: 0.1. */
+  double adversary_fraction;
+  /* The text of the certificates of the CAs that enrolled the other devices,
+   * of which the coordinator must not have the keys. NULL: that of the state
+   * folder, and plans for a malicious coordinator are refused. */
+  const char *ca_pem;
+} shoal_aggregation_demands;
+
 typedef struct shoal_options {
   size_t struct_size;
   const char *coordinator;  /* HOST:PORT */
@@ -292,6 +314,8 @@ typedef struct shoal_options {
   const shoal_trainer *trainer;
   /* NULL: examples come from the shoal_examples of shoal_client_create. */
   const shoal_example_store *example_store;
+  /* NULL: updates are aggregated as the plan says, plainly or securely. */
+  const shoal_aggregation_demands *secure_aggregation;
 } shoal_options;
 
 typedef struct shoal_enroll_options {

@@ -6,12 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
+#include "client/menu/upload_work.h"
 #include "learning/device_memory.h"
 #include "learning/local_training.h"
 #include "learning/memory_plan.h"
 #include "learning/sub_model.h"
 #include "learning/training_flops.h"
-#include "learning/update_codec.h"
 
 namespace shoal::client {
 namespace {
@@ -52,19 +52,19 @@ class Entries {
  private:
   void AddLayers(int layers, int64_t sent_values, double planned_values,
                  std::vector<MenuEntry>& menu) const {
-    const int64_t upload_bytes = learning::EncodedUpdateBytes(
-        plan_.codec, traits_.num_vectors * sent_values);
-    if (upload_bytes > plan_.limits.upload_bytes.value_or(upload_bytes)) return;
+    const absl::StatusOr<Work> upload =
+        UploadWork(plan_, traits_.num_vectors * sent_values);
+    if (!upload.ok() || !MaySend(plan_, *upload)) return;
     for (int halvings = 0; halvings <= learning::kMaxBatchHalvings;
          ++halvings) {
       const int batch = plan_.training.batch_size >> halvings;
       // Of a gradient of all examples the mini-batches are but parts.
       if (batch < 1 || (halvings > 0 && !traits_.trains)) break;
-      AddEpochs(layers, halvings, upload_bytes, planned_values, menu);
+      AddEpochs(layers, halvings, *upload, planned_values, menu);
     }
   }
 
-  void AddEpochs(int layers, int halvings, int64_t upload_bytes,
+  void AddEpochs(int layers, int halvings, const Work& upload,
                  double planned_values, std::vector<MenuEntry>& menu) const {
     MenuEntry entry;
     entry.model = index_;
@@ -80,9 +80,7 @@ class Entries {
     entry.block_bytes = memory->bytes();
     entry.memory.emplace(model_, *memory);
     entry.cost = CostOfEpoch(*memory, entry.training);
-    // Training takes long enough for the connection to be closed.
-    entry.cost.upload.connections = 1;
-    entry.cost.upload.bytes_sent = static_cast<double>(upload_bytes);
+    entry.cost.upload = upload;
     const double values =
         static_cast<double>(memory->num_trained_values()) / planned_values;
     const int64_t steps_per_epoch = entry.cost.num_steps;

@@ -15,6 +15,7 @@
 #include "client/example_dataset.h"
 #include "client/file_state.h"
 #include "client/forgetting.h"
+#include "client/group_credentials.h"
 #include "client/identity.h"
 #include "client/participation.h"
 #include "client/transport/proxy.h"
@@ -93,6 +94,24 @@ absl::StatusOr<std::shared_ptr<const Connector>> MakeConnector(
   // What is wrong with it is known now, not in the first session.
   SHOAL_RETURN_IF_ERROR(connector->Connect().status());
   return connector;
+}
+
+// What the client says in groups: with the identity of a device that has one.
+absl::Status JoinGroups(const ClientOptions& options,
+                        const Connector& connector, ClientParts& made) {
+  made.session.group_policy.demands = options.secure_aggregation;
+  if (connector.insecure) return absl::OkStatus();
+  SHOAL_ASSIGN_OR_RETURN(
+      made.credentials,
+      MakeGroupCredentials(connector.identity, options.secure_aggregation,
+                           connector.clock));
+  made.session.group_policy.has_own_roots =
+      options.secure_aggregation.has_value() &&
+      !options.secure_aggregation->ca_pem.empty();
+  made.session.device_id = connector.identity.id;
+  made.session.signer = made.credentials.signer.get();
+  made.session.verifier = made.credentials.verifier.get();
+  return absl::OkStatus();
 }
 
 absl::Status CheckOneSource(const ClientOptions& options,
@@ -225,6 +244,7 @@ absl::StatusOr<std::unique_ptr<Client>> MakeDeviceClient(
   SHOAL_ASSIGN_OR_RETURN(auto connector, MakeConnector(options, make_transport,
                                                        parts.failpoints, &rng));
   SHOAL_ASSIGN_OR_RETURN(made.state, OpenFileState(options.state_folder));
+  SHOAL_RETURN_IF_ERROR(JoinGroups(options, *connector, made));
   made.session.population = options.population;
   made.session.seed = options.seed;
   if (options.memory_bytes > 0) {

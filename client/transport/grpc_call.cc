@@ -1,6 +1,7 @@
 #include "client/transport/grpc_call.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -26,6 +27,12 @@ absl::StatusOr<Answer> ToAnswer(const v1::QueryUploadResponse& response) {
   return Answer(std::move(answer));
 }
 
+absl::StatusOr<Answer> ToAnswer(const v1::AggregateResponse& response) {
+  SHOAL_ASSIGN_OR_RETURN(protocol::AggregateAnswer answer,
+                         protocol::FromProto(response));
+  return Answer(std::move(answer));
+}
+
 absl::StatusOr<Answer> ToAnswer(const v1::AbandonResponse& response) {
   return Answer(std::max(protocol::FromProto(response.next_check_in()),
                          absl::ZeroDuration()));
@@ -37,6 +44,18 @@ absl::StatusOr<Answer> ToAnswer(const v1::EnrollResponse& response) {
 
 absl::StatusOr<Answer> ToAnswer(const v1::ForgetResponse&) {
   return Answer(Forgotten());
+}
+
+// Of a message what counts as payload.
+template <typename Message>
+int64_t PayloadBytes(const Message&) {
+  return 0;
+}
+int64_t PayloadBytes(const v1::AggregateRequest& request) {
+  return static_cast<int64_t>(request.message().size());
+}
+int64_t PayloadBytes(const v1::AggregateResponse& response) {
+  return static_cast<int64_t>(response.message().size());
 }
 
 // One message each way.
@@ -58,9 +77,16 @@ class UnaryCall final : public GrpcCall {
     reader_ = (stub.*method)(&context_, request_, shared_.queue);
     reader_->StartCall();
     reader_->Finish(&response_, &status_, tag());
+    *shared_.sent += PayloadBytes(request_);
+    if constexpr (std::is_same_v<Request, v1::AggregateRequest>) {
+      set_window(std::max(window(), kMinReceiptWindow));
+    }
   }
   bool Continue(bool) override { return false; }
-  absl::StatusOr<Answer> TakeAnswer() override { return ToAnswer(response_); }
+  absl::StatusOr<Answer> TakeAnswer() override {
+    *shared_.received += PayloadBytes(response_);
+    return ToAnswer(response_);
+  }
 
  private:
   const Method method_;
@@ -252,6 +278,14 @@ std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
 std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
                                const UploadCall& call) {
   return std::make_unique<UploadUpdateCall>(shared, call);
+}
+
+std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,
+                               const AggregateCall& call) {
+  return std::make_unique<
+      UnaryCall<v1::AggregateRequest, v1::AggregateResponse>>(
+      shared, &v1::Fleet::Stub::PrepareAsyncAggregate,
+      protocol::ToProto(call.request));
 }
 
 std::unique_ptr<GrpcCall> Make(const GrpcCallContext& shared,

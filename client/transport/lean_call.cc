@@ -22,6 +22,8 @@ using protocol::schema::Write;
 
 // A chunk of a model with what stands around its data; plans are smaller.
 constexpr size_t kMaxMessageBytes = protocol::kMaxChunkBytes + 1024;
+// What a group of secure aggregation says to a device.
+constexpr size_t kMaxGroupMessageBytes = size_t{4} << 20;
 
 absl::StatusOr<Answer> CheckInAnswerOf(const Message& response) {
   SHOAL_ASSIGN_OR_RETURN(protocol::CheckInAnswer answer,
@@ -38,6 +40,12 @@ absl::StatusOr<Answer> ProgressOf(const Message& response) {
 absl::StatusOr<Answer> ReceiptOf(const Message& response) {
   SHOAL_ASSIGN_OR_RETURN(protocol::UploadReceipt answer,
                          protocol::UploadReceiptFrom(response));
+  return Answer(std::move(answer));
+}
+
+absl::StatusOr<Answer> AggregateAnswerOf(const Message& response) {
+  SHOAL_ASSIGN_OR_RETURN(protocol::AggregateAnswer answer,
+                         protocol::AggregateAnswerFrom(response));
   return Answer(std::move(answer));
 }
 
@@ -63,10 +71,12 @@ class OneAnswerCall : public LeanCall {
   using Convert = absl::StatusOr<Answer> (*)(const Message&);
 
   OneAnswerCall(const LeanCallContext& shared, absl::string_view response,
-                Convert convert)
-      : LeanCall(shared), response_(TypeNamed(response)), convert_(convert) {}
+                Convert convert, size_t max_bytes = kMaxMessageBytes)
+      : LeanCall(shared, max_bytes),
+        response_(TypeNamed(response)),
+        convert_(convert) {}
 
-  absl::StatusOr<Answer> TakeAnswer() final {
+  absl::StatusOr<Answer> TakeAnswer() override {
     if (answered_) return convert_(response_);
     return absl::InternalError("the coordinator's answer has no message");
   }
@@ -90,11 +100,12 @@ class OneAnswerCall : public LeanCall {
 };
 
 // One message each way.
-class UnaryCall final : public OneAnswerCall {
+class UnaryCall : public OneAnswerCall {
  public:
   UnaryCall(const LeanCallContext& shared, absl::string_view method,
-            const Message& request, absl::string_view response, Convert convert)
-      : OneAnswerCall(shared, response, convert), method_(method) {
+            const Message& request, absl::string_view response, Convert convert,
+            size_t max_bytes = kMaxMessageBytes)
+      : OneAnswerCall(shared, response, convert, max_bytes), method_(method) {
     grpc().Send(request.Serialize());
     grpc().CloseSending();
   }
@@ -110,10 +121,37 @@ class UnaryCall final : public OneAnswerCall {
   const absl::string_view method_;  // a literal
 };
 
+// Counts what it says and is told.
+class AggregateGroupCall final : public UnaryCall {
+ public:
+  AggregateGroupCall(const LeanCallContext& shared, const AggregateCall& call)
+      : UnaryCall(shared, "Aggregate", protocol::ToSchema(call.request),
+                  "AggregateResponse", AggregateAnswerOf,
+                  kMaxGroupMessageBytes) {
+    *shared.sent += static_cast<int64_t>(call.request.message.size());
+  }
+
+  lean::Channel::Patience patience() const override {
+    const absl::Duration held = std::max(shared_.window, kMinReceiptWindow);
+    return {.window = held, .bytes_count = false, .window_after_sending = held};
+  }
+  absl::StatusOr<Answer> TakeAnswer() override {
+    absl::StatusOr<Answer> answer = UnaryCall::TakeAnswer();
+    if (!answer.ok()) return answer;
+    const auto& next = std::get<protocol::AggregateAnswer>(*answer).next;
+    if (const auto* message = std::get_if<protocol::GroupMessage>(&next)) {
+      *shared_.received += static_cast<int64_t>(message->bytes.size());
+    }
+    return answer;
+  }
+};
+
 class FetchModelCall final : public LeanCall {
  public:
   FetchModelCall(const LeanCallContext& shared, FetchCall call)
-      : LeanCall(shared), sink_(std::move(call.sink)), offset_(call.offset) {
+      : LeanCall(shared, kMaxMessageBytes),
+        sink_(std::move(call.sink)),
+        offset_(call.offset) {
     Message request(TypeNamed("FetchModelRequest"));
     Write(request, "digest", call.digest.AsBytes());
     Write(request, "offset", call.offset);
@@ -234,6 +272,11 @@ std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
 }
 
 std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
+                               const AggregateCall& call) {
+  return std::make_unique<AggregateGroupCall>(shared, call);
+}
+
+std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
                                const AbandonCall& call) {
   Message request(TypeNamed("AbandonRequest"));
   Write(request, "token", call.token);
@@ -264,12 +307,12 @@ std::unique_ptr<LeanCall> Make(const LeanCallContext& shared,
 
 }  // namespace
 
-LeanCall::LeanCall(const LeanCallContext& shared)
+LeanCall::LeanCall(const LeanCallContext& shared, size_t max_message_bytes)
     : shared_(shared),
-      grpc_(kMaxMessageBytes, {[this](absl::string_view message) {
-                                 return own_error_ = OnMessage(message);
-                               },
-                               [this] { OnDrained(); }}) {}
+      grpc_(max_message_bytes, {[this](absl::string_view message) {
+                                  return own_error_ = OnMessage(message);
+                                },
+                                [this] { OnDrained(); }}) {}
 
 std::unique_ptr<LeanCall> MakeLeanCall(const LeanCallContext& shared,
                                        Call call) {

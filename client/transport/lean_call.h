@@ -33,7 +33,8 @@ struct LeanCallContext {
 // One call; one thread.
 class LeanCall {
  public:
-  explicit LeanCall(const LeanCallContext& shared);
+  // `max_message_bytes`: of what the coordinator sends.
+  LeanCall(const LeanCallContext& shared, size_t max_message_bytes);
   virtual ~LeanCall() = default;
   LeanCall(const LeanCall&) = delete;
   LeanCall& operator=(const LeanCall&) = delete;

@@ -60,7 +60,9 @@ lean::GrpcRequest LeanTransport::RequestOf(const LeanCall& call) const {
   request.authority = options_.coordinator;
   request.tls = options_.tls.has_value();
   // A peer that knows of the end of our patience does not work beyond it.
-  if (!call.patience().bytes_count) request.timeout = call.patience().window;
+  if (!call.patience().bytes_count) {
+    request.timeout = call.patience().window_after_sending;
+  }
   if (!request.tls) {
     request.metadata = {{kInsecureDeviceMetadata, options_.insecure_device}};
   }
@@ -120,7 +122,8 @@ absl::Status LeanTransport::PeersError() const {
     case absl::StatusCode::kDeadlineExceeded:
       // It was told the window, and may look at its clock before we do.
       if (!call_->patience().bytes_count) {
-        return NothingMoved(options_.coordinator, call_->patience().window);
+        return NothingMoved(options_.coordinator,
+                            call_->patience().window_after_sending);
       }
       [[fallthrough]];
     case absl::StatusCode::kCancelled:

@@ -16,7 +16,8 @@ namespace shoal::client {
 // In plaintext a device names itself in this metadata.
 inline constexpr char kInsecureDeviceMetadata[] = "shoal-insecure-device";
 
-// Nothing moves while the coordinator makes an update durable.
+// Nothing moves while the coordinator makes an update durable, or while a group
+// of secure aggregation waits for its members.
 inline constexpr absl::Duration kMinReceiptWindow = absl::Minutes(1);
 
 struct TransportOptions {

@@ -36,20 +36,6 @@ absl::StatusOr<Accumulator> ReadSum(RoundStore& store, const TaskSetup& setup,
   return sum;
 }
 
-// The frozen contributors, checked against what was sealed.
-absl::StatusOr<std::vector<ContributionRow>> ReadContributions(
-    RoundStore& store, const RoundRow& round) {
-  SHOAL_ASSIGN_OR_RETURN(std::vector<ContributionRow> contributions,
-                         store.ListContributions(round.id));
-  if (contributions.empty() ||
-      ContributorsDigest(contributions) != round.contributors) {
-    return absl::DataLossError(
-        absl::StrCat("the ", contributions.size(), " contributions of round ",
-                     round.id, " are not those that were sealed"));
-  }
-  return contributions;
-}
-
 absl::StatusOr<learning::StoredModel> ReadBaseModel(RoundStore& store,
                                                     const TaskSetup& setup,
                                                     const Digest& digest) {
@@ -95,11 +81,11 @@ void ShortenTo(double norm_bound, absl::Span<double> mean) {
 }
 
 RoundResult ResultOf(const TaskSetup& setup, const RoundRow& round,
-                     absl::Span<const ContributionRow> contributions,
-                     const aggregation::SumTotals& totals) {
+                     const RoundMean& sum) {
   RoundResult result;
   result.round_id = round.id;
-  result.median_norm = MedianNorm(contributions);
+  result.median_norm = sum.median_norm;
+  const aggregation::SumTotals& totals = sum.totals;
   result.total_examples = totals.num_examples;
   if (totals.num_examples == 0) return result;
   const double predictions = static_cast<double>(totals.num_examples) *
@@ -114,6 +100,54 @@ RoundResult ResultOf(const TaskSetup& setup, const RoundRow& round,
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<ContributionRow>> ReadContributions(
+    RoundStore& store, const RoundRow& round) {
+  SHOAL_ASSIGN_OR_RETURN(std::vector<ContributionRow> contributions,
+                         store.ListContributions(round.id));
+  if (contributions.empty() ||
+      ContributorsDigest(contributions) != round.contributors) {
+    return absl::DataLossError(
+        absl::StrCat("the ", contributions.size(), " contributions of round ",
+                     round.id, " are not those that were sealed"));
+  }
+  return contributions;
+}
+
+absl::StatusOr<RoundOutput> MakeOutput(RoundStore& store,
+                                       const TaskSetup& setup,
+                                       const RoundRow& round, RoundMean mean,
+                                       absl::Time now) {
+  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
+                         ReadBaseModel(store, setup, round.base_model));
+  SHOAL_ASSIGN_OR_RETURN(const std::string state,
+                         store.GetOptimizerState(setup.task.name));
+  const std::unique_ptr<aggregation::ServerAlgorithm> algorithm =
+      aggregation::MakeServerAlgorithm(setup.task, setup.num_parameters());
+  SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
+  ShortenTo(round.norm_bound, absl::MakeSpan(mean.values));
+  const int64_t num_updates = mean.totals.num_updates;
+  SHOAL_RETURN_IF_ERROR(algorithm->Step({mean.values, num_updates},
+                                        absl::MakeSpan(model.parameters),
+                                        absl::MakeSpan(model.control)));
+
+  RoundOutput output;
+  output.result = ResultOf(setup, round, mean);
+  output.result.optimizer_state = algorithm->Serialize();
+  output.model_bytes =
+      learning::SerializeModel(setup.layout, model.parameters, model.control);
+  ModelRow& row = output.result.model;
+  row.digest = Sha256(output.model_bytes);
+  row.task = setup.task.name;
+  row.version = round.number;
+  row.num_bytes = output.model_bytes.size();
+  row.num_parameters = setup.num_parameters();
+  row.round_id = round.id;
+  row.parent = round.base_model;
+  row.created = now;
+  row.contributors = static_cast<int>(num_updates);
+  return output;
+}
 
 absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
                                            const TaskSetup& setup,
@@ -132,41 +166,16 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
         "the segments of round ", round.id, " hold ", sum->totals().num_updates,
         " updates, expected ", num_updates));
   }
-
-  SHOAL_ASSIGN_OR_RETURN(learning::StoredModel model,
-                         ReadBaseModel(store, setup, round.base_model));
-  SHOAL_ASSIGN_OR_RETURN(const std::string state,
-                         store.GetOptimizerState(setup.task.name));
-  const std::unique_ptr<aggregation::ServerAlgorithm> algorithm =
-      aggregation::MakeServerAlgorithm(setup.task, setup.num_parameters());
-  SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
-  std::vector<double> mean(setup.num_update_values());
-  sum->Mean(absl::MakeSpan(mean), setup.sub_models);
+  RoundMean mean;
+  mean.totals = sum->totals();
+  mean.median_norm = MedianNorm(contributions);
+  mean.values.resize(setup.num_update_values());
+  sum->Mean(absl::MakeSpan(mean.values), setup.sub_models);
   if (round.asynchronous) {
     const double weight = aggregation::MeanStalenessWeight(sum->totals());
-    for (double& value : mean) value *= weight;
+    for (double& value : mean.values) value *= weight;
   }
-  ShortenTo(round.norm_bound, absl::MakeSpan(mean));
-  SHOAL_RETURN_IF_ERROR(algorithm->Step({mean, num_updates},
-                                        absl::MakeSpan(model.parameters),
-                                        absl::MakeSpan(model.control)));
-
-  RoundOutput output;
-  output.result = ResultOf(setup, round, contributions, sum->totals());
-  output.result.optimizer_state = algorithm->Serialize();
-  output.model_bytes =
-      learning::SerializeModel(setup.layout, model.parameters, model.control);
-  ModelRow& row = output.result.model;
-  row.digest = Sha256(output.model_bytes);
-  row.task = setup.task.name;
-  row.version = round.number;
-  row.num_bytes = output.model_bytes.size();
-  row.num_parameters = setup.num_parameters();
-  row.round_id = round.id;
-  row.parent = round.base_model;
-  row.created = now;
-  row.contributors = static_cast<int>(num_updates);
-  return output;
+  return MakeOutput(store, setup, round, std::move(mean), now);
 }
 
 }  // namespace shoal::coordinator

@@ -113,6 +113,8 @@ void Remember(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
   }
 }
 
+}  // namespace
+
 void Acknowledge(EngineCore& core, RunningTask& task, RunningRound& round,
                  const Uploads& batch, std::vector<ContributionRow> rows,
                  int64_t segment_id, absl::Time now) {
@@ -128,7 +130,6 @@ void Acknowledge(EngineCore& core, RunningTask& task, RunningRound& round,
   }
 }
 
-// Splits off the updates of devices that are counted already.
 Uploads TakeDuplicates(Uploads& batch,
                        const std::vector<std::string>& devices) {
   const absl::flat_hash_set<std::string> counted(devices.begin(),
@@ -142,8 +143,6 @@ Uploads TakeDuplicates(Uploads& batch,
   batch = std::move(rest);
   return duplicates;
 }
-
-}  // namespace
 
 absl::Status CommitBatch(EngineCore& core, RunningTask& task,
                          RunningRound& round, RoundSum& kept, absl::Time now) {

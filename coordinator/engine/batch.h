@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,6 +26,17 @@ struct RoundSum {
 // Errors are those of the store. Called by Advance() alone.
 absl::Status CommitBatch(EngineCore& core, RunningTask& task,
                          RunningRound& round, RoundSum& sum, absl::Time now);
+
+// Counts what is committed, and lets its devices be told.
+void Acknowledge(EngineCore& core, RunningTask& task, RunningRound& round,
+                 const std::vector<std::shared_ptr<Upload>>& batch,
+                 std::vector<ContributionRow> rows, int64_t segment_id,
+                 absl::Time now);
+
+// Takes the uploads of these devices out of a batch.
+std::vector<std::shared_ptr<Upload>> TakeDuplicates(
+    std::vector<std::shared_ptr<Upload>>& batch,
+    const std::vector<std::string>& devices);
 
 // Finds out from the store what has become of updates that were checked but
 // not counted by us, and lets their devices be told: the receipt, or that the

@@ -116,6 +116,14 @@ std::string Ineligible(const TaskSetup& setup,
     return "the device offers no update codec that is known here, expected "
            "float32";
   }
+  if (setup.task.secure_aggregation.has_value() &&
+      !absl::c_linear_search(message.secure_aggregation_versions,
+                             protocol::kSecureAggregationVersion)) {
+    return absl::StrCat(
+        "the device does not speak version ",
+        protocol::kSecureAggregationVersion,
+        " of secure aggregation, which the task asks for: update its SDK");
+  }
   return TooLittleMemory(setup, message);
 }
 
@@ -354,14 +362,11 @@ class CheckInCall {
     assignment.time_left =
         std::clamp(place.assigned.deadline - now_, absl::ZeroDuration(),
                    task.round.deadline);
-    assignment.plan.model = task.model;
-    assignment.plan.training = task.training;
-    assignment.plan.algorithm = task.algorithm;
-    assignment.plan.limits = task.device_limits;
-    assignment.plan.norm_bound = place.norm_bound;
-    assignment.plan.max_examples = task.update_limits.max_examples;
-    assignment.plan.codec = learning::UpdateCodec::kFloat32;
-    assignment.plan.idle_window = task.round.idle_window;
+    assignment.plan = PlanOf(task, place.norm_bound);
+    if (task.secure_aggregation.has_value()) {
+      assignment.secure_aggregation_version =
+          protocol::kSecureAggregationVersion;
+    }
     std::shared_ptr<const protocol::TokenSigner> signer;
     {
       MutexLock lock(core_.mutex);

@@ -11,6 +11,8 @@ namespace {
 // Devices that are refused for a moment's trouble of ours come back within
 // seconds.
 constexpr absl::Duration kTroubleRetry = absl::Seconds(2);
+// How long the members of a group take to unmask its sum, if nobody knows.
+constexpr absl::Duration kUnmaskingTime = absl::Milliseconds(500);
 
 }  // namespace
 
@@ -53,7 +55,11 @@ PaceInput EngineCore::PaceInputOf(const RunningTask& task, absl::Time now) {
         std::max(task.round_duration, now - task.round->row().opened);
   } else if (!task.round->takes_reports() ||
              task.round->accepted() >= policy.cohort) {
-    input.until_open = absl::ZeroDuration();
+    // The sums of groups take a while yet.
+    input.until_open =
+        task.setup->task.secure_aggregation.has_value()
+            ? std::max(task.round_duration / 4, kUnmaskingTime)
+            : absl::ZeroDuration();
   } else {
     const absl::Time deadline = task.round->row().deadline;
     input.until_open = TimeLeft(now - (deadline - policy.deadline),
@@ -102,11 +108,20 @@ protocol::UploadReceipt EngineCore::ReceiptFor(const RunningTask& task,
 
 void EngineCore::DeliverAnswers() {
   std::vector<Answer> due;
+  std::vector<GroupAnswer> group_due;
   {
     MutexLock lock(mutex);
     due.swap(answers);
+    group_due.swap(group_answers);
   }
   for (Answer& answer : due) answer.done(std::move(answer.receipt));
+  for (GroupAnswer& answer : group_due) answer.done(std::move(answer.answer));
+}
+
+void EngineCore::NoteLeft(RunningTask& task, int64_t round_id,
+                          const std::string& device_id) {
+  if (!task.setup->task.secure_aggregation.has_value()) return;
+  task.letters.push_back({device_id, round_id, {}, nullptr});
 }
 
 void EngineCore::Tell(Upload& upload,

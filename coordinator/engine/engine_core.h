@@ -26,6 +26,15 @@
 
 namespace shoal::coordinator {
 
+// What a device has said to its group of secure aggregation, or that it has no
+// part in its round any more.
+struct GroupLetter {
+  std::string device_id;
+  int64_t round_id = 0;
+  protocol::AggregateRequest request;
+  AggregateDone done;  // empty: the device has left the round
+};
+
 // A task in memory: a cache of its rows. Guarded by the mutex of EngineCore,
 // but for `setup`, which never changes.
 struct RunningTask {
@@ -40,6 +49,7 @@ struct RunningTask {
   double last_median_norm = 0;    // of the last committed round
   absl::Duration round_duration;  // average; zero: none yet
   RefusalCounts refused;
+  std::vector<GroupLetter> letters;  // not read yet
   absl::Status held_up;  // the error of the last step, while it is tried again
   // The rows may have changed without us: Advance() reads them again.
   bool stale = true;
@@ -49,6 +59,12 @@ struct RunningTask {
 struct Answer {
   UploadDone done;
   absl::StatusOr<protocol::UploadReceipt> receipt;
+};
+
+// The same of a call to a group.
+struct GroupAnswer {
+  AggregateDone done;
+  absl::StatusOr<protocol::AggregateAnswer> answer;
 };
 
 struct EngineCore {
@@ -94,12 +110,23 @@ struct EngineCore {
                                      const Digest& digest, int64_t segment_id,
                                      absl::Time now) SHOAL_REQUIRES(mutex);
 
+  // Lets its group know, if there is one, that a device has left the round.
+  static void NoteLeft(RunningTask& task, int64_t round_id,
+                       const std::string& device_id);
   // Calls what Tell() has collected. By Advance() alone.
   void DeliverAnswers() SHOAL_EXCLUDES(mutex);
   // Lets Advance() tell all waiters of `upload`.
   void Tell(Upload& upload,
             const absl::StatusOr<protocol::UploadReceipt>& receipt)
       SHOAL_REQUIRES(mutex);
+
+  secure_aggregation::GroupMaker& group_maker() const {
+    return deps.group_maker != nullptr ? *deps.group_maker
+                                       : secure_aggregation::RealGroups();
+  }
+  SecureRng& group_rng() const {
+    return deps.group_rng != nullptr ? *deps.group_rng : deps.rng;
+  }
 
   const EngineOptions options;
   const EngineDependencies deps;
@@ -110,6 +137,7 @@ struct EngineCore {
   std::map<std::string, FleetSize> fleets SHOAL_GUARDED_BY(mutex);
   std::shared_ptr<const protocol::TokenSigner> signer SHOAL_GUARDED_BY(mutex);
   std::vector<Answer> answers SHOAL_GUARDED_BY(mutex);
+  std::vector<GroupAnswer> group_answers SHOAL_GUARDED_BY(mutex);
   bool admitting SHOAL_GUARDED_BY(mutex) = true;
   absl::Status last_error SHOAL_GUARDED_BY(mutex);
 };

@@ -16,6 +16,13 @@ inline constexpr absl::string_view kRoundFailpoints[] = {
     "after_commit_segment", "before_seal",        "after_seal",
     "before_commit_round",  "after_commit_round",
 };
+// those that every group of secure aggregation comes by,
+inline constexpr absl::string_view kGroupFailpoints[] = {
+    "before_group_rows",
+    "after_group_rows",
+    "before_reveal",
+    "after_reveal",
+};
 // and the others.
 inline constexpr absl::string_view kOtherFailpoints[] = {
     "after_create_task",

@@ -14,6 +14,7 @@ void Withdraw(EngineCore& core, RunningTask& task, const std::string& device_id)
   const std::shared_ptr<Upload> upload =
       task.round->Withdraw(device_id, RoundOver(task.round->row().id));
   if (upload != nullptr) core.Tell(*upload, upload->end);
+  core.NoteLeft(task, task.round->row().id, device_id);
   task.stale = true;  // its admission may have been on its way
 }
 

@@ -11,6 +11,7 @@
 #include "coordinator/engine/engine_core.h"
 #include "coordinator/engine/failpoints.h"
 #include "coordinator/engine/forget.h"
+#include "coordinator/engine/group_desk.h"
 #include "coordinator/engine/task_runner.h"
 #include "coordinator/engine/token_keys.h"
 #include "coordinator/engine/upload_desk.h"
@@ -44,6 +45,7 @@ class RoundEngineImpl final : public RoundEngine {
                           absl::Time now) override {
     SHOAL_ASSIGN_OR_RETURN(std::shared_ptr<const TaskSetup> setup,
                            MakeTaskSetup(task));
+    SHOAL_RETURN_IF_ERROR(CheckVerifier(*setup));
     SHOAL_ASSIGN_OR_RETURN(const std::string bytes,
                            InitialModel(*setup, initial_model));
     ModelRow model;
@@ -123,6 +125,12 @@ class RoundEngineImpl final : public RoundEngine {
                                           const protocol::UploadHeader& header,
                                           absl::Time now) override {
     return coordinator::BeginUpload(core_, device, header, now);
+  }
+
+  absl::Status Aggregate(const DeviceIdentity& device,
+                         const protocol::AggregateRequest& request,
+                         absl::Time now, AggregateDone done) override {
+    return coordinator::Aggregate(core_, device, request, now, std::move(done));
   }
 
   absl::StatusOr<absl::Duration> Abandon(const DeviceIdentity& device,
@@ -206,8 +214,23 @@ class RoundEngineImpl final : public RoundEngine {
     }
     SHOAL_ASSIGN_OR_RETURN(std::shared_ptr<const TaskSetup> setup,
                            MakeTaskSetup(*definition));
+    SHOAL_RETURN_IF_ERROR(CheckVerifier(*setup));
     AddTask(std::move(setup), row);
     return absl::OkStatus();
+  }
+
+  // Where devices sign, somebody has to check it.
+  absl::Status CheckVerifier(const TaskSetup& setup) const {
+    const auto& settings = setup.task.secure_aggregation;
+    if (!settings.has_value() || core_.deps.verifier != nullptr ||
+        settings->coordinator ==
+            secure_aggregation::CoordinatorTrust::kHonest) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "task '", setup.task.name,
+        "': secure_aggregation.coordinator: only honest works without TLS, "
+        "where devices have no certificates to sign with"));
   }
 
   void AddTask(std::shared_ptr<const TaskSetup> setup, const TaskRow& row) {

@@ -23,6 +23,8 @@
 #include "coordinator/engine/notices.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/upload_spool.h"
+#include "privacy/secure_aggregation/group.h"
+#include "privacy/secure_aggregation/signing.h"
 #include "protocol/messages.h"
 
 namespace shoal::coordinator {
@@ -43,6 +45,9 @@ struct EngineOptions {
   // Bounds of what a device is told to wait.
   absl::Duration min_retry = absl::Milliseconds(5);
   absl::Duration max_retry = absl::Minutes(15);
+  // How long a call of Aggregate() waits for something to say; never longer
+  // than half of the task's idle_window.
+  absl::Duration max_hold = absl::Seconds(15);
   absl::Duration token_key_lifetime = absl::Hours(24 * 7);
 };
 
@@ -59,7 +64,14 @@ struct EngineDependencies {
   SecureRng& rng;
   Logger& log;
   ThreadPool* fold_pool = nullptr;  // used only inside Advance()
-  OutputOf output_of = {};          // empty: computes it
+  // Draws the graphs of groups; null: `rng`.
+  SecureRng* group_rng = nullptr;
+  // Who checks what devices sign; null: nobody can, and tasks that need it are
+  // refused.
+  const secure_aggregation::MemberVerifier* verifier = nullptr;
+  // Makes the coordinator's part of groups; null: the real one.
+  secure_aggregation::GroupMaker* group_maker = nullptr;
+  OutputOf output_of = {};  // empty: computes it
 };
 
 // A device as TLS has authenticated it.
@@ -68,9 +80,11 @@ struct DeviceIdentity {
   std::string name;
 };
 
-// Called once, from Advance(), with the receipt or the refusal; no lock is
-// held.
+// Called once, from Advance(), with the receipt or answer, or the refusal; no
+// lock is held.
 using UploadDone = std::function<void(absl::StatusOr<protocol::UploadReceipt>)>;
+using AggregateDone =
+    std::function<void(absl::StatusOr<protocol::AggregateAnswer>)>;
 
 // One stream of chunks of one upload. Thread-compatible; different uploads
 // run on different threads. Dropping it keeps what was received: a later
@@ -155,6 +169,14 @@ class RoundEngine {
   virtual absl::StatusOr<UploadStart> BeginUpload(
       const DeviceIdentity& device, const protocol::UploadHeader& header,
       absl::Time now) = 0;
+  // What a device says to its group of secure aggregation. `done` is called
+  // later by Advance(), after max_hold at the latest; when this returns an
+  // error it is never called. A newer call of the same device ends an older
+  // one, which is told to wait. kTokenInvalid, kTokenExpired, kBadRequest,
+  // kRoundOver, kGroupFault, kOverloaded, kStoreUnavailable, kShuttingDown.
+  virtual absl::Status Aggregate(const DeviceIdentity& device,
+                                 const protocol::AggregateRequest& request,
+                                 absl::Time now, AggregateDone done) = 0;
   // Returns when the device should check in next. What is counted, or about to
   // be, stays. kTokenInvalid, kRoundOver, kStoreUnavailable.
   virtual absl::StatusOr<absl::Duration> Abandon(const DeviceIdentity& device,

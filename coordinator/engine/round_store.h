@@ -115,7 +115,8 @@ class RoundStore {
   // assignment is counted once over all rounds. On kDuplicates nothing is
   // written and `duplicates` names the devices that are counted already or have
   // been forgotten; on kClosed nothing is written: the round is sealed or over,
-  // or the batch would exceed its max_accepted().
+  // or the batch would exceed its max_accepted(). Other errors as
+  // AppendGroupRows, where there is a group.
   virtual absl::StatusOr<SegmentResult> CommitSegment(
       const NewSegment& segment,
       absl::Span<const ContributionRow> contributions) = 0;
@@ -127,6 +128,20 @@ class RoundStore {
       int64_t round_id) = 0;
   // Ordered by id, with their sums.
   virtual absl::StatusOr<std::vector<SegmentRow>> ReadSegments(
+      int64_t round_id) = 0;
+
+  // Adds rows to a group, or makes it. ABORTED when the group has other rows
+  // than `first` says: read them again. FAILED_PRECONDITION when the round is
+  // over, INVALID_ARGUMENT when the session is none.
+  virtual absl::Status AppendGroupRows(const NewGroupRows& rows) = 0;
+  // Adds the last rows of a group that cannot finish, in a COLLECTING round,
+  // and takes back what its members have contributed: segments, contributions,
+  // the round's counters, outcomes (to none, or to kWithdrawn). Errors as
+  // AppendGroupRows; FAILED_PRECONDITION also when the round is sealed.
+  virtual absl::Status BurnGroup(const NewGroupRows& rows) = 0;
+  // Of all groups of the round: those of a group in their order, groups in that
+  // of their making. Deleted when the round ends.
+  virtual absl::StatusOr<std::vector<GroupRow>> ReadGroupRows(
       int64_t round_id) = 0;
 
   // COLLECTING -> SEALED: freezes the contributor set and stores its digest

@@ -136,17 +136,37 @@ struct RoundSnapshot {
   std::map<int64_t, int64_t> staleness = {};
 };
 
+// Rows of one group of secure aggregation: what has happened to it, in order;
+// opaque to the store.
+struct NewGroupRows {
+  int64_t round_id = 0;
+  Digest session;
+  // How many rows of the group its writer knows. When there are others, someone
+  // else has written, and nothing is.
+  int64_t first = 0;
+  std::vector<std::string> rows;
+};
+
+struct GroupRow {
+  Digest session;
+  std::string row;
+};
+
 struct NewSegment {
   int64_t round_id = 0;
   std::string replica;
   // The accumulator's serialised partial sum; opaque to the store.
   absl::string_view sum;
   int64_t bytes_up = 0;
+  // Of a masked sum: what the contributions are to their group, written with
+  // the segment. Of that round.
+  std::optional<NewGroupRows> group = {};
 };
 
 struct SegmentRow {
   int64_t id = 0;
   std::string sum;
+  Digest session;  // of a masked sum its group; otherwise empty
 };
 
 // The outcome of an assignment whose update was counted; with what kept the

@@ -380,6 +380,15 @@ void RunningRound::Count(const ContributionRow& contribution) {
   upload->segment_id = contribution.segment_id;
 }
 
+void RunningRound::Uncount(const std::string& device_id) {
+  const auto found = participants_.find(device_id);
+  if (found == participants_.end() ||
+      found->second.standing != Participant::kContributed) {
+    return;
+  }
+  SetStanding(found->second, Participant::kAssigned);
+}
+
 // --- what is due ------------------------------------------------------------
 
 int RunningRound::PlacesLeft() const {
@@ -429,6 +438,7 @@ bool RunningRound::NothingMoreCanCome() const {
 
 bool RunningRound::IsDue(absl::Time now) const {
   if (contributed_ >= row_.cohort) return true;
+  if (groups_.has_value() && groups_->complete) return true;
   if (row_.asynchronous) {
     return now >= row_.deadline && contributed_ >= row_.min_reports;
   }
@@ -438,11 +448,13 @@ bool RunningRound::IsDue(absl::Time now) const {
 RunningRound::Step RunningRound::NextStep(absl::Time now) {
   if (row_.state == RoundState::kSealed ||
       row_.state == RoundState::kRevealed) {
-    return Step::kCommit;
+    if (!groups_.has_value() || groups_->revealed) return Step::kCommit;
+    return groups_->failed ? Step::kFailUnmasking : Step::kWait;
   }
   if (row_.state != RoundState::kCollecting) return Step::kWait;
   // What is complete counts first.
   if (!queue_.empty() && PlacesLeft() > 0) return Step::kWait;
+  if (groups_.has_value() && !groups_->settled) return Step::kWait;
   if (!closing_ && !IsDue(now)) return Step::kWait;
   // What comes from now on joins the next one.
   if (row_.asynchronous) return Step::kSeal;

@@ -51,6 +51,16 @@ struct EndedAssignment {
   absl::Status end;
 };
 
+// How the groups of a round with secure aggregation stand.
+struct GroupsStanding {
+  bool settled = true;    // none is still being formed into a masked sum
+  bool complete = false;  // no better than this can come: seal it
+  bool revealed = false;  // every sum can be unmasked
+  bool failed = false;    // one of them never can, though the round is sealed
+  friend bool operator==(const GroupsStanding&,
+                         const GroupsStanding&) = default;
+};
+
 // What the store knows of a round, as it was read.
 struct RoundRecords {
   std::vector<AssignmentRow> assignments;
@@ -149,6 +159,8 @@ class RunningRound {
   std::shared_ptr<Upload> AbandonedUpload() const;
   // Notes that the update is in this round's sum, whoever counted it.
   void Count(const ContributionRow& contribution);
+  // The update of a device is in the sum no more: its group is burnt.
+  void Uncount(const std::string& device_id);
   // Uploads with a live stream, and updates that are checked and not counted.
   int64_t uploads_in_progress() const { return writing_ + unanswered_; }
 
@@ -162,7 +174,11 @@ class RunningRound {
   void PutBack(std::vector<std::shared_ptr<Upload>> batch);
   const std::vector<std::shared_ptr<Upload>>& queue() const { return queue_; }
 
-  enum class Step { kWait, kSeal, kFail, kCommit };
+  // Of a round with secure aggregation, which is sealed when its groups are
+  // settled, and committed when they are revealed.
+  void SetGroups(const GroupsStanding& groups) { groups_ = groups; }
+
+  enum class Step { kWait, kSeal, kFail, kCommit, kFailUnmasking };
   // kSeal and kFail close the round for further reports, for good. An
   // asynchronous one is sealed when it is full, or has min_reports at its
   // deadline or later; it never fails for want of them, so that none is lost.
@@ -196,6 +212,7 @@ class RunningRound {
   int64_t unanswered_ = 0;  // enqueued and not yet counted or dropped
   std::vector<std::shared_ptr<Upload>> queue_;  // oldest first
   bool closing_ = false;
+  std::optional<GroupsStanding> groups_;  // absent: sums are plain
 
   // Asynchronous rounds only.
   // Of the updates in the sum those of earlier assignments: device and round.

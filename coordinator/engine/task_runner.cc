@@ -54,6 +54,14 @@ absl::Status TaskRunner::RunUntilNothingIsDue(absl::Time now) {
     SHOAL_RETURN_IF_ERROR(RefreshIfStale(now));
     SHOAL_RETURN_IF_ERROR(KeepLease(now));
     ExpireAssignments(now);
+    if (groups_.has_value()) {
+      const absl::Status worked = groups_->Work(lease_.has_value(), now);
+      if (absl::IsDataLoss(worked) && lease_.has_value()) {
+        SHOAL_RETURN_IF_ERROR(FailHopeless(worked, now));
+        continue;
+      }
+      SHOAL_RETURN_IF_ERROR(worked);
+    }
     const Due due = Decide(now);
     if (due == Due::kNothing) return absl::OkStatus();
     SHOAL_RETURN_IF_ERROR(Do(due, now));
@@ -66,17 +74,27 @@ absl::Status TaskRunner::Do(Due due, absl::Time now) {
     case Due::kNothing:
       return absl::OkStatus();
     case Due::kBatch:
-      return CommitBatch(core_, task_, *CurrentRound().round, sum_, now);
+      return CommitDueBatch(now);
     case Due::kOpen:
       return Open(now);
     case Due::kSeal:
       return Seal(now);
     case Due::kFail:
       return Fail(RoundFailure::kMinReports, now);
+    case Due::kFailUnmasking:
+      return Fail(RoundFailure::kUnmasking, now);
     case Due::kCommit:
       return Commit(now);
   }
   return absl::OkStatus();
+}
+
+absl::Status TaskRunner::CommitDueBatch(absl::Time now) {
+  const std::shared_ptr<RunningRound> round = CurrentRound().round;
+  if (!groups_.has_value()) {
+    return CommitBatch(core_, task_, *round, sum_, now);
+  }
+  return groups_->CommitBatch(now);
 }
 
 TaskRunner::Due TaskRunner::Decide(absl::Time now) {
@@ -101,6 +119,8 @@ TaskRunner::Due TaskRunner::Decide(absl::Time now) {
       return Due::kFail;
     case RunningRound::Step::kCommit:
       return Due::kCommit;
+    case RunningRound::Step::kFailUnmasking:
+      return Due::kFailUnmasking;
   }
   return Due::kNothing;
 }
@@ -123,6 +143,7 @@ absl::Time TaskRunner::NextWake(absl::Time now) {
     return next;
   }
   next = std::min(next, task_.round->BatchDue(core_.batch_rule(), now));
+  if (groups_.has_value()) next = std::min(next, groups_->next_wake());
   const RoundRow& row = task_.round->row();
   // (An asynchronous round may have to wait beyond it.)
   if (row.state == RoundState::kCollecting &&
@@ -414,9 +435,24 @@ absl::Status TaskRunner::FailHopeless(const absl::Status& why, absl::Time now) {
   return Fail(failure, now);
 }
 
+absl::Status TaskRunner::Reveal(RoundRow row, absl::Time now) {
+  Failpoint("before_reveal");
+  SHOAL_RETURN_IF_ERROR(
+      core_.Noted(core_.deps.store.RevealRound(*lease_, row.id, now)));
+  Failpoint("after_reveal");
+  MutexLock lock(core_.mutex);
+  row.state = RoundState::kRevealed;
+  task_.round->SetRow(row);
+  return absl::OkStatus();
+}
+
 absl::Status TaskRunner::Commit(absl::Time now) {
   const RoundRow row = CurrentRound().row;
-  const auto compute = [&] {
+  if (groups_.has_value() && row.state == RoundState::kSealed) {
+    SHOAL_RETURN_IF_ERROR(Reveal(row, now));
+  }
+  const auto compute = [&]() -> absl::StatusOr<RoundOutput> {
+    if (groups_.has_value()) return groups_->Aggregate(now);
     return AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_),
                           now);
   };
@@ -459,6 +495,7 @@ void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
     SetHeldUp(status);
   }
   knows_assignments_ = false;
+  if (groups_.has_value()) groups_->MakeStale();
   {
     MutexLock lock(core_.mutex);
     task_.stale = true;

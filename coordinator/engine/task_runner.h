@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "coordinator/engine/batch.h"
 #include "coordinator/engine/engine_core.h"
+#include "coordinator/engine/round_groups.h"
 #include "protocol/round_failure.h"
 
 namespace shoal::coordinator {
@@ -21,7 +22,11 @@ namespace shoal::coordinator {
 class TaskRunner {
  public:
   // Both must outlive the runner.
-  TaskRunner(EngineCore& core, RunningTask& task) : core_(core), task_(task) {}
+  TaskRunner(EngineCore& core, RunningTask& task) : core_(core), task_(task) {
+    if (task.setup->task.secure_aggregation.has_value()) {
+      groups_.emplace(core, task);
+    }
+  }
 
   // Reads the rows of the task.
   absl::Status Load(absl::Time now) { return RefreshIfStale(now); }
@@ -31,10 +36,19 @@ class TaskRunner {
   absl::Time Advance(absl::Time now);
 
  private:
-  enum class Due { kNothing, kBatch, kOpen, kSeal, kFail, kCommit };
+  enum class Due {
+    kNothing,
+    kBatch,
+    kOpen,
+    kSeal,
+    kFail,
+    kFailUnmasking,
+    kCommit
+  };
 
   absl::Status RunUntilNothingIsDue(absl::Time now);
   absl::Status Do(Due due, absl::Time now);
+  absl::Status CommitDueBatch(absl::Time now);
   Due Decide(absl::Time now);
   absl::Time NextWake(absl::Time now);
 
@@ -65,6 +79,7 @@ class TaskRunner {
   absl::Status Fail(protocol::RoundFailure failure, absl::Time now);
   // Fails a round of which no model can be made, for good; `why` otherwise.
   absl::Status FailHopeless(const absl::Status& why, absl::Time now);
+  absl::Status Reveal(RoundRow row, absl::Time now);
   absl::Status Commit(absl::Time now);
 
   void OnError(const absl::Status& status, absl::Time now);
@@ -91,6 +106,7 @@ class TaskRunner {
   EngineCore& core_;
   RunningTask& task_;
   RoundSum sum_;
+  std::optional<RoundGroups> groups_;  // of tasks that aggregate securely
   std::optional<Lease> lease_;
   absl::Time lease_taken_ = absl::InfinitePast();
   absl::Time last_failure_ = absl::InfinitePast();  // newest round, if failed

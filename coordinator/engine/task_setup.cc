@@ -5,17 +5,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregation/staleness.h"
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "learning/device_memory.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
+#include "protocol/codec.h"
 
 namespace shoal::coordinator {
 namespace {
 
 constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
+constexpr double kMeanNorms = 10;
+constexpr double kLeastSecureBound = 1e-6;
 
 int64_t MaxWeight(const configuration::Task& task) {
   if (task.round.asynchronous.has_value()) return aggregation::kFreshWeight;
@@ -63,6 +67,36 @@ absl::Status CheckMemory(const TaskSetup& setup) {
       " lets no device train this model, expected at least ", SizeText(least)));
 }
 
+// That updates fit a ring.
+absl::Status CheckSecureUpdate(const learning::Model& model,
+                               const configuration::Task& task) {
+  protocol::SecureRound round;
+  round.task = task.name;
+  round.settings = SecureSettingsOf(task);
+  round.num_values = learning::TraitsOf(task.algorithm).num_vectors *
+                     model.layout().num_parameters();
+  round.norm_bound = NormBound(task, 0);
+  round.max_weight = MaxWeight(task);
+  const absl::Status status = protocol::SecureUpdate::Create(round).status();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat("secure_aggregation: ", status.message()));
+}
+
+}  // namespace
+
+namespace {
+
+// Of a device that masks its update, with what it keeps until the next round.
+int64_t MaskingMemory(const TaskSetup& setup) {
+  RoundRow round;
+  round.norm_bound = NormBound(setup.task, 0);
+  const int64_t kept = setup.model->private_layout().num_parameters() +
+                       (setup.num_vectors() - 1) * setup.num_parameters();
+  return protocol::MaskingBytes(SecureUpdateOf(setup, round).session()) +
+         static_cast<int64_t>(sizeof(float)) * kept;
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
@@ -84,7 +118,9 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
                                    setup.task.algorithm));
     least = std::min(least, bytes);
   }
-  return least;
+  return setup.task.secure_aggregation.has_value()
+             ? std::max(least, MaskingMemory(setup))
+             : least;
 }
 
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
@@ -105,6 +141,14 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
       !rounds.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("round.asynchronous: ", rounds.message()));
+  }
+  if (const absl::Status groups = configuration::CheckSecureAggregation(task);
+      !groups.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("secure_aggregation: ", groups.message()));
+  }
+  if (task.secure_aggregation.has_value()) {
+    SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
   }
   setup->task = task;
   setup->layout = model->layout();
@@ -159,8 +203,54 @@ double NormBound(const configuration::Task& task, double last_median_norm) {
   if (task.update_limits.norm_bound.has_value()) {
     return *task.update_limits.norm_bound;
   }
+  if (task.secure_aggregation.has_value() && last_median_norm > 0) {
+    return std::clamp(kMeanNorms * last_median_norm, kLeastSecureBound,
+                      LargestNormBound(task));
+  }
   return std::min(std::max(kSmallestNormBound, kMedianNorms * last_median_norm),
                   LargestNormBound(task));
+}
+
+protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
+  protocol::Plan plan;
+  plan.model = task.model;
+  plan.training = task.training;
+  plan.algorithm = task.algorithm;
+  plan.limits = task.device_limits;
+  plan.norm_bound = norm_bound;
+  plan.max_examples = task.update_limits.max_examples;
+  plan.codec = learning::UpdateCodec::kFloat32;
+  plan.idle_window = task.round.idle_window;
+  plan.uniform_weights =
+      task.round.weighting == configuration::Weighting::kUniform;
+  if (task.secure_aggregation.has_value()) {
+    plan.secure_aggregation = SecureSettingsOf(task);
+  }
+  return plan;
+}
+
+protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task) {
+  protocol::SecureAggregation settings = *task.secure_aggregation;
+  settings.max_group = std::min(settings.max_group, task.round.max_assigned());
+  return settings;
+}
+
+protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
+                                      const RoundRow& round) {
+  protocol::SecureRound secure;
+  secure.task = setup.task.name;
+  secure.round_id = round.id;
+  secure.base_model = round.base_model;
+  secure.work = protocol::DigestOfWork(PlanOf(setup.task, round.norm_bound),
+                                       round.number - 1, round.number);
+  secure.settings = SecureSettingsOf(setup.task);
+  secure.num_values = setup.num_update_values();
+  secure.norm_bound = round.norm_bound;
+  secure.max_weight = MaxWeight(setup.task);
+  absl::StatusOr<protocol::SecureUpdate> update =
+      protocol::SecureUpdate::Create(secure);
+  SHOAL_CHECK(update.ok());  // MakeTaskSetup has tried it
+  return *std::move(update);
 }
 
 aggregation::FixedPointRange RangeOf(const configuration::Task& task,

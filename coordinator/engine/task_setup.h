@@ -16,6 +16,8 @@
 #include "learning/model.h"
 #include "learning/parameters.h"
 #include "learning/sub_model.h"
+#include "protocol/messages.h"
+#include "protocol/secure_update.h"
 
 namespace shoal::coordinator {
 
@@ -65,8 +67,18 @@ inline constexpr double kMinScale = 1024;
 
 // The bound on update norms of the next round: the task's, or 100 times the
 // median norm of the last committed round (0: none), at least 1000, and never
-// more than kMinScale allows.
+// more than kMinScale allows. With secure aggregation 10 times its mean norm:
+// longer updates are scaled down, and errors of rounding follow the bound.
 double NormBound(const configuration::Task& task, double last_median_norm);
+
+// What the devices of a round with that bound shall run.
+protocol::Plan PlanOf(const configuration::Task& task, double norm_bound);
+
+// The secure aggregation of a round, as devices find it in their plans.
+// REQUIRES: the task asks for it.
+protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task);
+protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
+                                      const RoundRow& round);
 
 // What bounds the sum of a round.
 aggregation::FixedPointRange RangeOf(const configuration::Task& task,

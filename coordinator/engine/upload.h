@@ -20,6 +20,7 @@
 #include "base/mutex.h"
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/upload_spool.h"
+#include "protocol/secure_update.h"
 
 namespace shoal::coordinator {
 
@@ -115,6 +116,7 @@ struct Upload {
   int64_t writer = 0;  // ticket of the live stream; 0: none
   // With kQueued. `update` may point into `bytes`.
   aggregation::ValidUpdate update;
+  std::optional<protocol::MaskedUpload> masked;  // instead, where it is secure
   absl::Time queued = absl::InfinitePast();
   std::vector<UploadDone> waiters;  // streams that wait for the receipt
   absl::Status end;                 // with kDropped: what waiters are told

@@ -1,5 +1,6 @@
 #include "coordinator/engine/upload_stream.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,18 +53,45 @@ class Stream final : public UploadStream {
       DropOnMismatch(bytes.status());
       return bytes.status();
     }
-    absl::StatusOr<aggregation::ValidUpdate> update =
-        aggregation::ValidateUpdate(*bytes, Bounds());
-    if (!update.ok()) {
+    Content content;
+    if (const absl::Status valid = Validate(*bytes, content); !valid.ok()) {
       RefuseUpdate(core_, *target_.round, upload().assigned.round_id,
-                   upload().device_id, &upload(), update.status());
-      return update.status();
+                   upload().device_id, &upload(), valid);
+      return valid;
     }
-    return Enqueue(*std::move(update), std::move(done), now);
+    return Enqueue(std::move(content), std::move(done), now);
   }
 
  private:
+  // What the bytes are: one of these.
+  struct Content {
+    aggregation::ValidUpdate update;
+    std::optional<protocol::MaskedUpload> masked;
+  };
+
   Upload& upload() { return *target_.upload; }
+
+  absl::Status Validate(absl::string_view bytes, Content& content) {
+    if (!target_.setup->task.secure_aggregation.has_value()) {
+      SHOAL_ASSIGN_OR_RETURN(content.update,
+                             aggregation::ValidateUpdate(bytes, Bounds()));
+      return absl::OkStatus();
+    }
+    RoundRow row;
+    {
+      MutexLock lock(core_.mutex);
+      row = target_.round->row();
+    }
+    absl::StatusOr<protocol::MaskedUpload> masked =
+        protocol::DecodeMaskedUpload(
+            bytes, SecureUpdateOf(*target_.setup, row).session());
+    if (!masked.ok()) {
+      return RefusalError(RefusalCode::kUpdateMalformed,
+                          masked.status().message());
+    }
+    content.masked = *std::move(masked);
+    return absl::OkStatus();
+  }
 
   aggregation::UpdateBounds Bounds() {
     aggregation::UpdateBounds bounds;
@@ -92,8 +120,7 @@ class Stream final : public UploadStream {
     core_.Tell(upload(), status);
   }
 
-  absl::Status Enqueue(aggregation::ValidUpdate update, UploadDone done,
-                       absl::Time now) {
+  absl::Status Enqueue(Content content, UploadDone done, absl::Time now) {
     MutexLock lock(core_.mutex);
     RunningRound& round = *target_.round;
     if (upload().phase == Upload::kDropped) return upload().end;
@@ -114,7 +141,8 @@ class Stream final : public UploadStream {
       core_.Tell(upload(), late);
       return late;
     }
-    upload().update = std::move(update);
+    upload().update = std::move(content.update);
+    upload().masked = std::move(content.masked);
     upload().waiters.push_back(std::move(done));
     round.Enqueue(target_.upload, now);
     return absl::OkStatus();

@@ -1,6 +1,8 @@
 #include "coordinator/programs/ca_folder.h"
 
+#include <cstdint>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
@@ -84,6 +86,28 @@ absl::Status RenewCertificate(const std::string& ca, const std::string& folder,
                         absl::StrCat(path, ": ", renewed.status().message()));
   }
   return WriteFileAtomically(path, *renewed);
+}
+
+absl::StatusOr<SignedDevice> SignDevice(const std::string& ca,
+                                        const std::string& request_file,
+                                        const std::string& name, absl::Time now,
+                                        absl::Duration lifetime) {
+  constexpr uint64_t kMaxRequestBytes = 64 * 1024;
+  SHOAL_ASSIGN_OR_RETURN(
+      const KeyAndCertificate authority,
+      protocol::LoadKeyAndCertificate(ca + "/ca.pem", ca + "/ca.key"));
+  SHOAL_ASSIGN_OR_RETURN(const std::string request,
+                         ReadFile(request_file, kMaxRequestBytes));
+  absl::StatusOr<std::string> certificate =
+      protocol::SignDeviceRequest(authority, request, name, now, lifetime);
+  if (!certificate.ok()) {
+    return absl::Status(
+        certificate.status().code(),
+        absl::StrCat(request_file, ": ", certificate.status().message()));
+  }
+  SHOAL_ASSIGN_OR_RETURN(protocol::Identity identity,
+                         protocol::ReadIdentity(*certificate));
+  return SignedDevice{*std::move(certificate), std::move(identity.id)};
 }
 
 }  // namespace shoal::coordinator

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "configuration/programs.h"
 
@@ -34,6 +35,19 @@ absl::Status MakeCaFolder(const CaFolder& folder, absl::Time now);
 // not sign it.
 absl::Status RenewCertificate(const std::string& ca, const std::string& folder,
                               absl::Time now, absl::Duration lifetime);
+
+// For a fleet whose coordinator does not enrol devices: the certificate, PEM,
+// of the device that made the request (a file, PKCS#10, DER), signed by the CA
+// in `ca`. The device's id, beside it, is of the request's key; what else the
+// request says does not count. INVALID_ARGUMENT as SignDeviceRequest.
+struct SignedDevice {
+  std::string certificate_pem;
+  std::string id;
+};
+absl::StatusOr<SignedDevice> SignDevice(const std::string& ca,
+                                        const std::string& request_file,
+                                        const std::string& name, absl::Time now,
+                                        absl::Duration lifetime);
 
 }  // namespace shoal::coordinator
 

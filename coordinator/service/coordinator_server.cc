@@ -21,6 +21,7 @@
 #include "coordinator/service/grpc_listener.h"
 #include "coordinator/service/tls_material.h"
 #include "protocol/exit_code.h"
+#include "protocol/member_certificates.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -85,7 +86,8 @@ struct CoordinatorServer::State {
                 }),
         feed(reports, kFeedPeriod) {}
 
-  absl::Status StartEngine(const CoordinatorConfig& config, SecureRng& rng);
+  absl::Status StartEngine(const CoordinatorConfig& config, SecureRng& rng,
+                           const TlsMaterial* tls);
   absl::Status Listen(const CoordinatorConfig& config, const TlsMaterial* tls);
   absl::Status Ready() const;
   void WaitForUploads(absl::Duration grace) const;
@@ -97,6 +99,8 @@ struct CoordinatorServer::State {
   const std::unique_ptr<RoundStore> store;
   const std::unique_ptr<UploadSpool> spool;
   ThreadPool fold_pool;
+  // Of what devices sign in groups; null without TLS, where nobody can.
+  std::unique_ptr<secure_aggregation::MemberVerifier> verifier;
   Authenticator authenticator;
   Enrollment enrollment;
   Traffic traffic;           // of devices
@@ -116,11 +120,16 @@ struct CoordinatorServer::State {
 };
 
 absl::Status CoordinatorServer::State::StartEngine(
-    const CoordinatorConfig& config, SecureRng& rng) {
+    const CoordinatorConfig& config, SecureRng& rng, const TlsMaterial* tls) {
+  if (tls != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(
+        verifier, protocol::MakeCertificateVerifier(tls->ca_pem, clock));
+  }
+  EngineDependencies dependencies = {*store, *spool, rng, log, &fold_pool};
+  dependencies.verifier = verifier.get();
   SHOAL_ASSIGN_OR_RETURN(
       engine,
-      RoundEngine::Create(EngineOptionsOf(config),
-                          {*store, *spool, rng, log, &fold_pool}, clock.Now()));
+      RoundEngine::Create(EngineOptionsOf(config), dependencies, clock.Now()));
   driver = std::make_unique<EngineDriver>(
       *engine, clock, [this](absl::Time) { transfers.CancelSilent(); });
   models = std::make_unique<ModelCache>(
@@ -195,9 +204,9 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
   auto state = std::make_unique<State>(
       config, environment, std::move(spool),
       tls.has_value() ? std::move(tls->enrollment_ca) : std::nullopt);
-  SHOAL_RETURN_IF_ERROR(state->StartEngine(config, environment.rng));
-  SHOAL_RETURN_IF_ERROR(
-      state->Listen(config, tls.has_value() ? &*tls : nullptr));
+  const TlsMaterial* const material = tls.has_value() ? &*tls : nullptr;
+  SHOAL_RETURN_IF_ERROR(state->StartEngine(config, environment.rng, material));
+  SHOAL_RETURN_IF_ERROR(state->Listen(config, material));
   return std::unique_ptr<CoordinatorServer>(
       new CoordinatorServer(std::move(state)));
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "coordinator/service/aggregate_reactor.h"
 #include "coordinator/service/fetch_reactor.h"
 #include "coordinator/service/grpc_status.h"
 #include "coordinator/service/store_errors.h"
@@ -161,6 +162,12 @@ grpc::ServerUnaryReactor* FleetService::QueryUpload(
 grpc::ServerReadReactor<v1::UploadRequest>* FleetService::Upload(
     grpc::CallbackServerContext* context, v1::UploadReceipt* response) {
   return StartUpload(dependencies_, context, response);
+}
+
+grpc::ServerUnaryReactor* FleetService::Aggregate(
+    grpc::CallbackServerContext* context, const v1::AggregateRequest* request,
+    v1::AggregateResponse* response) {
+  return StartAggregate(dependencies_, context, *request, response);
 }
 
 grpc::ServerUnaryReactor* FleetService::Abandon(

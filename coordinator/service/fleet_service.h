@@ -54,6 +54,9 @@ class FleetService final : public v1::Fleet::CallbackService {
   grpc::ServerReadReactor<v1::UploadRequest>* Upload(
       grpc::CallbackServerContext* context,
       v1::UploadReceipt* response) override;
+  grpc::ServerUnaryReactor* Aggregate(grpc::CallbackServerContext* context,
+                                      const v1::AggregateRequest* request,
+                                      v1::AggregateResponse* response) override;
   grpc::ServerUnaryReactor* Abandon(grpc::CallbackServerContext* context,
                                     const v1::AbandonRequest* request,
                                     v1::AbandonResponse* response) override;

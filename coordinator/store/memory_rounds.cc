@@ -69,6 +69,22 @@ void MemoryStore::EndRound(Round& round) {
     });
   }
   round.withdrawn.clear();
+  round.groups.clear();
+  round.segment_bytes.clear();
+}
+
+absl::Status MemoryStore::AddGroupRows(Round& round, const NewGroupRows& rows) {
+  auto group = absl::c_find_if(round.groups, [&](const auto& entry) {
+    return entry.first == rows.session;
+  });
+  const bool is_new = group == round.groups.end();
+  SHOAL_RETURN_IF_ERROR(
+      CheckGroupRows(round.row, rows, is_new ? 0 : std::ssize(group->second)));
+  // A group begins with its first row.
+  if (rows.rows.empty()) return absl::OkStatus();
+  if (is_new) group = round.groups.insert(group, {rows.session, {}});
+  group->second.insert(group->second.end(), rows.rows.begin(), rows.rows.end());
+  return absl::OkStatus();
 }
 
 void MemoryStore::ForgetOld(Task& task) {
@@ -238,7 +254,7 @@ void MemoryStore::CountAssignment(Round& round, ContributionRow& row,
 absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) {
-  SHOAL_RETURN_IF_ERROR(CheckNewSegment(contributions));
+  SHOAL_RETURN_IF_ERROR(CheckNewSegment(segment, contributions));
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(segment.round_id));
   SegmentResult result;
@@ -263,8 +279,14 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
     result.kind = SegmentResult::kClosed;
     return result;
   }
+  if (segment.group.has_value()) {
+    SHOAL_RETURN_IF_ERROR(AddGroupRows(*round, *segment.group));
+  }
   result.segment_id = ++last_segment_;
-  round->segments.push_back({result.segment_id, std::string(segment.sum)});
+  round->segments.push_back(
+      {result.segment_id, std::string(segment.sum),
+       segment.group.has_value() ? segment.group->session : Digest()});
+  round->segment_bytes[result.segment_id] = segment.bytes_up;
   for (ContributionRow row : contributions) {
     row.segment_id = result.segment_id;
     CountAssignment(
@@ -299,6 +321,52 @@ absl::StatusOr<std::vector<SegmentRow>> MemoryStore::ReadSegments(
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
   return round->segments;
+}
+
+absl::Status MemoryStore::AppendGroupRows(const NewGroupRows& rows) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
+  return AddGroupRows(*round, rows);
+}
+
+absl::Status MemoryStore::BurnGroup(const NewGroupRows& rows) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
+  SHOAL_RETURN_IF_ERROR(CheckBurnable(round->row));
+  SHOAL_RETURN_IF_ERROR(AddGroupRows(*round, rows));
+  std::set<int64_t> burnt;
+  int64_t bytes_up = 0;
+  std::erase_if(round->segments, [&](const SegmentRow& segment) {
+    if (segment.session != rows.session) return false;
+    burnt.insert(segment.id);
+    bytes_up += round->segment_bytes[segment.id];
+    return true;
+  });
+  int contributions = 0;
+  absl::erase_if(round->contributions, [&](const auto& entry) {
+    if (!burnt.contains(entry.second.segment_id)) return false;
+    ++contributions;
+    const std::string& device_id = entry.first.first;
+    const auto assignment = round->assignments.find(device_id);
+    if (assignment != round->assignments.end()) {
+      assignment->second.outcome =
+          std::string(round->withdrawn.contains(device_id) ? kWithdrawn : "");
+    }
+    return true;
+  });
+  MarkBurnt(round->row, contributions, bytes_up);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<GroupRow>> MemoryStore::ReadGroupRows(
+    int64_t round_id) {
+  MutexLock lock(mutex_);
+  SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
+  std::vector<GroupRow> rows;
+  for (const auto& [session, of_group] : round->groups) {
+    for (const std::string& row : of_group) rows.push_back({session, row});
+  }
+  return rows;
 }
 
 absl::StatusOr<RoundRow> MemoryStore::SealRound(const Lease& lease, int64_t id,

@@ -49,6 +49,8 @@ class MemoryStore final : public RoundStore {
     // Of its assignments those in the sum of a later round, by device id.
     absl::flat_hash_map<std::string, int64_t> counted_later;
     std::vector<SegmentRow> segments;
+    std::map<int64_t, int64_t> segment_bytes;  // that were sent, by id
+    std::vector<std::pair<Digest, std::vector<std::string>>> groups;
     std::set<std::string> withdrawn;  // forgotten devices; until it is over
   };
   struct Model {
@@ -70,6 +72,8 @@ class MemoryStore final : public RoundStore {
   // How an assignment that is counted has ended.
   void CountAssignment(Round& round, ContributionRow& row, int64_t sum_round)
       SHOAL_REQUIRES(mutex_);
+  // Adds the rows, or changes nothing.
+  static absl::Status AddGroupRows(Round& round, const NewGroupRows& rows);
   // Deletes what only a round that is not over needs.
   static void EndRound(Round& round);
   // Lets go of what the options do not ask to keep, after the task's newest

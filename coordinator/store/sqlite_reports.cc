@@ -67,15 +67,76 @@ absl::Status InsertContribution(SqliteDatabase& db, int64_t round_id,
       row.outcome, AssignedIn(round_id, row), row.device_id);
 }
 
+absl::Status InsertGroupRows(SqliteDatabase& db, const RoundRow& round,
+                             const NewGroupRows& rows) {
+  int64_t known = 0;
+  {
+    SqliteQuery query = db.Query(
+        "SELECT count(*) FROM group_rows WHERE round = ? AND session = ?",
+        round.id, rows.session);
+    while (query.Next()) query.Read(known);
+    SHOAL_RETURN_IF_ERROR(query.status());
+  }
+  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round, rows, known));
+  for (const std::string& row : rows.rows) {
+    SHOAL_RETURN_IF_ERROR(
+        db.Run("INSERT INTO group_rows (round, session, place, row) "
+               "VALUES (?, ?, ?, ?)",
+               round.id, rows.session, known++, Blob{row}));
+  }
+  return absl::OkStatus();
+}
+
+// What the members of a group have added to the round. A device that was
+// forgotten since does not begin anew.
+absl::Status DeleteContributionsOf(SqliteDatabase& db, RoundRow round,
+                                   const Digest& session) {
+  int contributions = 0;
+  int64_t bytes_up = 0;
+  {
+    SqliteQuery query = db.Query(
+        "SELECT (SELECT count(*) FROM contributions WHERE segment IN "
+        "(SELECT id FROM segments WHERE round = ?1 AND session = ?2)), "
+        "(SELECT coalesce(sum(bytes_up), 0) FROM segments "
+        "WHERE round = ?1 AND session = ?2)",
+        round.id, session);
+    while (query.Next()) query.Read(contributions, bytes_up);
+    SHOAL_RETURN_IF_ERROR(query.status());
+  }
+  MarkBurnt(round, contributions, bytes_up);
+  SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round.state));
+  SHOAL_RETURN_IF_ERROR(
+      db.Run("UPDATE assignments SET outcome = iif(EXISTS (SELECT 1 FROM "
+             "withdrawals WHERE withdrawals.round = ?1 AND "
+             "withdrawals.device = assignments.device), ?3, '') "
+             "WHERE round = ?1 AND device "
+             "IN (SELECT device FROM contributions WHERE round = ?1 AND "
+             "segment IN (SELECT id FROM segments WHERE round = ?1 AND "
+             "session = ?2))",
+             round.id, session, kWithdrawn));
+  SHOAL_RETURN_IF_ERROR(
+      db.Run("DELETE FROM contributions WHERE round = ?1 AND segment IN "
+             "(SELECT id FROM segments WHERE round = ?1 AND session = ?2)",
+             round.id, session));
+  return db.Run("DELETE FROM segments WHERE round = ? AND session = ?",
+                round.id, session);
+}
+
 // Adds the batch to a round that has room for it.
 absl::StatusOr<SegmentResult> InsertSegment(
     SqliteDatabase& db, RoundRow round, const NewSegment& segment,
     absl::Span<const ContributionRow> batch) {
   SegmentResult result;
   SHOAL_RETURN_IF_ERROR(
-      db.Run("INSERT INTO segments (round, replica, sum) VALUES (?, ?, ?)",
-             round.id, segment.replica, Blob{segment.sum}));
+      db.Run("INSERT INTO segments (round, replica, sum, session, bytes_up) "
+             "VALUES (?, ?, ?, ?, ?)",
+             round.id, segment.replica, Blob{segment.sum},
+             segment.group.has_value() ? segment.group->session : Digest(),
+             segment.bytes_up));
   result.segment_id = db.last_insert_id();
+  if (segment.group.has_value()) {
+    SHOAL_RETURN_IF_ERROR(InsertGroupRows(db, round, *segment.group));
+  }
   for (const ContributionRow& row : batch) {
     SHOAL_RETURN_IF_ERROR(
         InsertContribution(db, round.id, result.segment_id, row));
@@ -260,7 +321,7 @@ absl::StatusOr<std::vector<OpenAssignmentRow>> SqliteStore::ListOpenAssignments(
 absl::StatusOr<SegmentResult> SqliteStore::CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) {
-  SHOAL_RETURN_IF_ERROR(CheckNewSegment(contributions));
+  SHOAL_RETURN_IF_ERROR(CheckNewSegment(segment, contributions));
   SegmentResult result;
   SHOAL_RETURN_IF_ERROR(
       Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
@@ -269,6 +330,42 @@ absl::StatusOr<SegmentResult> SqliteStore::CommitSegment(
         return absl::OkStatus();
       }));
   return result;
+}
+
+absl::Status SqliteStore::AppendGroupRows(const NewGroupRows& rows) {
+  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(const RoundRow round, LoadRound(db, rows.round_id));
+    return InsertGroupRows(db, round, rows);
+  });
+}
+
+absl::Status SqliteStore::BurnGroup(const NewGroupRows& rows) {
+  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(const RoundRow round, LoadRound(db, rows.round_id));
+    SHOAL_RETURN_IF_ERROR(CheckBurnable(round));
+    SHOAL_RETURN_IF_ERROR(InsertGroupRows(db, round, rows));
+    return DeleteContributionsOf(db, round, rows.session);
+  });
+}
+
+absl::StatusOr<std::vector<GroupRow>> SqliteStore::ReadGroupRows(
+    int64_t round_id) {
+  return Read([&](SqliteDatabase& db) -> absl::StatusOr<std::vector<GroupRow>> {
+    SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
+    std::vector<GroupRow> rows;
+    SqliteQuery query = db.Query(
+        "SELECT rows.session, rows.row FROM group_rows AS rows JOIN "
+        "(SELECT session, min(id) AS made FROM group_rows WHERE round = ?1 "
+        "GROUP BY session) AS groups ON groups.session = rows.session "
+        "WHERE rows.round = ?1 ORDER BY groups.made, rows.place",
+        round_id);
+    while (query.Next()) {
+      GroupRow& row = rows.emplace_back();
+      query.Read(row.session, row.row);
+    }
+    SHOAL_RETURN_IF_ERROR(query.status());
+    return rows;
+  });
 }
 
 absl::StatusOr<std::optional<ContributionRow>> SqliteStore::GetContribution(
@@ -295,12 +392,13 @@ absl::StatusOr<std::vector<SegmentRow>> SqliteStore::ReadSegments(
       [&](SqliteDatabase& db) -> absl::StatusOr<std::vector<SegmentRow>> {
         SHOAL_RETURN_IF_ERROR(LoadRound(db, round_id).status());
         std::vector<SegmentRow> rows;
-        SqliteQuery query =
-            db.Query("SELECT id, sum FROM segments WHERE round = ? ORDER BY id",
-                     round_id);
+        SqliteQuery query = db.Query(
+            "SELECT id, sum, session FROM segments "
+            "WHERE round = ? ORDER BY id",
+            round_id);
         while (query.Next()) {
           SegmentRow& row = rows.emplace_back();
-          query.Read(row.id, row.sum);
+          query.Read(row.id, row.sum, row.session);
         }
         SHOAL_RETURN_IF_ERROR(query.status());
         return rows;

@@ -147,6 +147,7 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task_from));
     SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task.population, rows));
     SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round.id));
+    SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, round.id));
     return DeleteSegments(db, round.id);
   });
 }
@@ -163,6 +164,7 @@ absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
     SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, id));
+    SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, id));
     return KeepsSegments(failure) ? absl::OkStatus() : DeleteSegments(db, id);
   });
 }

@@ -167,6 +167,10 @@ absl::Status DeleteSegments(SqliteDatabase& db, int64_t round_id) {
   return db.Run("DELETE FROM segments WHERE round = ?", round_id);
 }
 
+absl::Status DeleteGroupRows(SqliteDatabase& db, int64_t round_id) {
+  return db.Run("DELETE FROM group_rows WHERE round = ?", round_id);
+}
+
 absl::StatusOr<std::vector<ContributionRow>> LoadContributions(
     SqliteDatabase& db, int64_t round_id) {
   std::vector<ContributionRow> rows;

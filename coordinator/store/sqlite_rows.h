@@ -40,6 +40,7 @@ absl::Status InsertRound(SqliteDatabase& db, RoundRow& round);
 absl::Status UpdateRound(SqliteDatabase& db, const RoundRow& round,
                          RoundState from);
 absl::Status DeleteSegments(SqliteDatabase& db, int64_t round_id);
+absl::Status DeleteGroupRows(SqliteDatabase& db, int64_t round_id);
 
 // Ordered by device id.
 absl::StatusOr<std::vector<ContributionRow>> LoadContributions(

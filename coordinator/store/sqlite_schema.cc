@@ -187,9 +187,24 @@ CREATE INDEX contributions_counted_later ON contributions (counted_in)
   WHERE counted_in IS NOT NULL;
 )sql";
 
+// Secure aggregation: what has happened to the groups of a round, row by row,
+// and the masked sums of each.
+constexpr char kVersion5[] = R"sql(
+CREATE TABLE group_rows (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  round INTEGER NOT NULL,
+  session BLOB NOT NULL,
+  place INTEGER NOT NULL,
+  row BLOB NOT NULL,
+  UNIQUE (round, session, place)
+) STRICT;
+ALTER TABLE segments ADD COLUMN session BLOB;
+ALTER TABLE segments ADD COLUMN bytes_up INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // Row n turns version n into version n + 1; rows are never changed.
 constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3,
-                                       kVersion4};
+                                       kVersion4, kVersion5};
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase& database,
                                    absl::string_view sql) {

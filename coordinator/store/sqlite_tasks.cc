@@ -69,6 +69,7 @@ absl::Status SqliteStore::SetTaskState(const std::string& name, TaskState state,
       MarkStopped(*round, task, now);
       SHOAL_RETURN_IF_ERROR(UpdateRound(db, *round, from));
       SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round->id));
+      SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, round->id));
       SHOAL_RETURN_IF_ERROR(DeleteSegments(db, round->id));
     }
     const TaskState from = std::exchange(task.state, state);

@@ -37,6 +37,9 @@ absl::StatusOr<RoundSnapshot> ReadRound(int64_t round_id) override;
 absl::StatusOr<SegmentResult> CommitSegment(
     const NewSegment& segment,
     absl::Span<const ContributionRow> contributions) override;
+absl::Status AppendGroupRows(const NewGroupRows& rows) override;
+absl::Status BurnGroup(const NewGroupRows& rows) override;
+absl::StatusOr<std::vector<GroupRow>> ReadGroupRows(int64_t round_id) override;
 absl::StatusOr<std::optional<ContributionRow>> GetContribution(
     int64_t round_id, const std::string& device_id) override;
 absl::StatusOr<std::vector<ContributionRow>> ListContributions(

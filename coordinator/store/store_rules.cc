@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/human_duration.h"
+#include "base/status_macros.h"
 #include "protocol/round_failure.h"
 
 namespace shoal::coordinator {
@@ -121,7 +122,8 @@ absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes) {
                    model.num_bytes, " bytes, but has ", bytes.size()));
 }
 
-absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions) {
+absl::Status CheckNewSegment(const NewSegment& segment,
+                             absl::Span<const ContributionRow> contributions) {
   if (contributions.empty()) {
     return absl::InvalidArgumentError("a segment needs a contribution");
   }
@@ -136,6 +138,18 @@ absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions) {
           absl::StrCat("the norm of the update of device ", row.device_id,
                        " is not a number"));
     }
+    if (segment.group.has_value() && row.earlier_round != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the update of device ", row.device_id, " is of round ",
+                       row.earlier_round, ", that of its group of round ",
+                       segment.round_id));
+    }
+  }
+  if (segment.group.has_value() &&
+      segment.group->round_id != segment.round_id) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the segment is of round ", segment.round_id,
+                     ", its group of round ", segment.group->round_id));
   }
   return absl::OkStatus();
 }
@@ -297,6 +311,24 @@ bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
          held.assigned + (deadline - now) <= now;
 }
 
+absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
+                            int64_t known) {
+  if (rows.session.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rows of round ", round.id, " without a group"));
+  }
+  SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
+  if (rows.first == known) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(
+      "group ", rows.session.ToShortHex(), " of round ", round.id, " has ",
+      known, " rows, expected ", rows.first, ": somebody else has added some"));
+}
+
+absl::Status CheckBurnable(const RoundRow& round) {
+  if (round.state == RoundState::kCollecting) return absl::OkStatus();
+  return WrongState(round, "without a group", RoundState::kCollecting);
+}
+
 absl::Status CheckSealable(const RoundRow& round, int min_reports) {
   if (round.state != RoundState::kCollecting) {
     return WrongState(round, "sealed", RoundState::kCollecting);
@@ -375,6 +407,11 @@ void MarkFailed(RoundRow& round, TaskRow& task, absl::string_view failure,
 
 void MarkStopped(RoundRow& round, TaskRow& task, absl::Time now) {
   MarkFailed(round, task, ToString(protocol::RoundFailure::kStopped), now);
+}
+
+void MarkBurnt(RoundRow& round, int contributions, int64_t bytes_up) {
+  round.accepted -= contributions;
+  round.bytes_up -= bytes_up;
 }
 
 void MarkCommitted(RoundRow& round, TaskRow& task, const RoundResult& result,

@@ -42,8 +42,10 @@ absl::Status TokenKeyExists(int64_t id);
 absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model);
 // The row's size is that of the bytes.
 absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes);
-// At least one contribution, no device twice, no norm that is not a number.
-absl::Status CheckNewSegment(absl::Span<const ContributionRow> contributions);
+// At least one contribution, no device twice, no norm that is not a number. A
+// group's rows are those of the segment's round, and so are its contributions.
+absl::Status CheckNewSegment(const NewSegment& segment,
+                             absl::Span<const ContributionRow> contributions);
 // Updates of other rounds' assignments are those of earlier ones, and joined by
 // asynchronous rounds alone.
 absl::Status CheckEarlierRounds(
@@ -92,6 +94,11 @@ absl::Status CheckNotFull(const RoundRow& round);
 // to who has let as much time pass and has not contributed.
 bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
                     absl::Time now, absl::Time deadline);
+// May rows be added to a group of the round that has `known` of them? ABORTED
+// when others have been added than their writer knows.
+absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
+                            int64_t known);
+absl::Status CheckBurnable(const RoundRow& round);
 absl::Status CheckSealable(const RoundRow& round, int min_reports);
 absl::Status CheckRevealable(const RoundRow& round);
 absl::Status CheckCommittable(const RoundRow& round);
@@ -107,6 +114,8 @@ void MarkAssigned(RoundRow& round, absl::Time deadline);
 void MarkStopped(RoundRow& round, TaskRow& task, absl::Time now);
 void MarkFailed(RoundRow& round, TaskRow& task, absl::string_view failure,
                 absl::Time now);
+// Takes contributions of a burnt group back.
+void MarkBurnt(RoundRow& round, int contributions, int64_t bytes_up);
 void MarkCommitted(RoundRow& round, TaskRow& task, const RoundResult& result,
                    absl::Time now);
 void Apply(const DeviceSighting& sighting, DeviceRow& device);

@@ -36,7 +36,7 @@ RevealedShare Reveal(int dealer, ShareKind kind, const SaltedShare& share) {
 
 }  // namespace
 
-DeviceSession::DeviceSession(DeviceSessionOptions options, SecureRng& rng)
+DeviceSession::DeviceSession(MemberOptions options, SecureRng& rng)
     : options_(std::move(options)),
       rng_(rng),
       mask_keys_(KeyPair::Generate(rng)),
@@ -44,7 +44,7 @@ DeviceSession::DeviceSession(DeviceSessionOptions options, SecureRng& rng)
       seed_(rng.Bytes(kSecretBytes)) {}
 
 absl::StatusOr<std::unique_ptr<DeviceSession>> DeviceSession::Create(
-    DeviceSessionOptions options, SecureRng& rng) {
+    MemberOptions options, SecureRng& rng) {
   SHOAL_RETURN_IF_ERROR(CheckPlan(options.plan));
   const bool is_signed = options.plan.is_signed();
   if (is_signed && (options.signer == nullptr || options.verifier == nullptr ||

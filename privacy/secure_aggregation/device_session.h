@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "base/random.h"
 #include "base/thread_pool.h"
+#include "privacy/secure_aggregation/group.h"
 #include "privacy/secure_aggregation/keys.h"
 #include "privacy/secure_aggregation/messages.h"
 #include "privacy/secure_aggregation/session_plan.h"
@@ -26,42 +27,37 @@
 
 namespace shoal::secure_aggregation {
 
-struct DeviceSessionOptions {
-  SessionPlan plan;
-  std::string device_id;                     // of the signer's certificate
-  const MemberSigner* signer = nullptr;      // both needed where signed;
-  const MemberVerifier* verifier = nullptr;  // must outlive the session
-};
-
 // One session; no I/O, no clock. Its secrets live in memory alone: each is
 // wiped as soon as it is not needed, all of them when the session ends. A
 // device that loses a session cannot go on with it. Thread-compatible.
-class DeviceSession {
+class DeviceSession final : public Member {
  public:
   // Makes the keys. INVALID_ARGUMENT for a plan that is none, and where the
   // coordinator is not trusted but there is nobody to sign or to verify.
   static absl::StatusOr<std::unique_ptr<DeviceSession>> Create(
-      DeviceSessionOptions options, SecureRng& rng);
+      MemberOptions options, SecureRng& rng);
 
   // What to send first.
-  const std::string& advertise() const { return advertise_bytes_; }
+  const std::string& advertise() const override { return advertise_bytes_; }
 
   // Takes a message of the coordinator and returns the answer. The same message
   // again gets the same answer. Anything that a coordinator which keeps to the
   // protocol does not send ends the session: INVALID_ARGUMENT for what is wrong
   // in itself, FAILED_PRECONDITION for what is asked out of turn, ABORTED when
   // the coordinator gave up.
-  absl::StatusOr<std::string> OnMessage(absl::string_view bytes);
+  absl::StatusOr<std::string> OnMessage(absl::string_view bytes) override;
+  bool is_ready_to_mask() const override { return phase_ == Phase::kReady; }
 
   // Adds the masks, which goes with the answer to HeldShares. Once: the masks
   // hide one input only. FAILED_PRECONDITION before HeldShares, and again;
   // INVALID_ARGUMENT, with nothing changed, when the vectors are not those of
   // the plan.
-  absl::Status MaskInput(absl::Span<RingVector> vectors, ThreadPool* pool);
+  absl::Status MaskInput(absl::Span<RingVector> vectors,
+                         ThreadPool* pool) override;
 
   // True from the moment that this device has answered a request to unmask:
   // what it masked may be known as part of a sum, and must never be sent again.
-  bool has_unmasked() const { return has_unmasked_; }
+  bool has_unmasked() const override { return has_unmasked_; }
   // Why the session ended early; OK while it goes on, and after its end.
   const absl::Status& failure() const { return failure_; }
 
@@ -86,7 +82,7 @@ class DeviceSession {
     bool subtract = false;
   };
 
-  DeviceSession(DeviceSessionOptions options, SecureRng& rng);
+  DeviceSession(MemberOptions options, SecureRng& rng);
 
   absl::StatusOr<std::string> AnswerTo(absl::string_view bytes);
   absl::StatusOr<std::string> On(const GroupKeys& message);
@@ -114,7 +110,7 @@ class DeviceSession {
   void WipeMasks();
   void WipeAll();
 
-  const DeviceSessionOptions options_;
+  const MemberOptions options_;
   SecureRng& rng_;
   Advertise advertise_;
   std::string advertise_bytes_;

@@ -40,7 +40,7 @@ void GroupSession::EndPhase(ThreadPool* pool) {
 
 void GroupSession::DropSilent(absl::string_view what) {
   for (int i = 0; i < num_members(); ++i) {
-    if (IsExpected(i) && !HasAnswered(i)) {
+    if (IsPending(i)) {
       Lose(i, Fault::kNone, absl::StrCat("it did not send ", what, " in time"));
     }
   }

@@ -227,15 +227,7 @@ absl::Status GroupSession::OnMessage(int index, absl::string_view bytes) {
   const Digest digest = Sha256(bytes);
   if (status.ok()) {
     if (const auto* abort = std::get_if<Abort>(&*message)) {
-      const std::string reason = absl::StrCat("it left: ", abort->reason);
-      if (phase_ < GroupPhase::kRevealed && !members_[index].is_lost) {
-        std::string row;
-        AppendU32(row, kLost);
-        AppendU32(row, static_cast<uint32_t>(index));
-        AppendU32(row, static_cast<uint32_t>(Fault::kNone));
-        AddRow(absl::StrCat(row, reason));
-        Lose(index, Fault::kNone, reason);
-      }
+      Leave(index, abort->reason);
       return absl::OkStatus();
     }
     const auto seen = members_[index].seen.find(message->index());
@@ -312,14 +304,28 @@ void GroupSession::Apply(int index, const DeviceMessage& message,
   }
 }
 
+bool GroupSession::IsMaskedInput(absl::string_view bytes) const {
+  const absl::StatusOr<DeviceMessage> message = DecodeDeviceMessage(bytes);
+  return message.ok() && std::holds_alternative<MaskedInput>(*message);
+}
+
 void GroupSession::Exclude(int index, absl::string_view reason) {
+  AddLostRow(index, Fault::kGuilty, reason);
+}
+
+void GroupSession::Leave(int index, absl::string_view reason) {
+  AddLostRow(index, Fault::kNone, absl::StrCat("it left: ", reason));
+}
+
+void GroupSession::AddLostRow(int index, Fault fault,
+                              absl::string_view reason) {
   if (phase_ >= GroupPhase::kRevealed || members_[index].is_lost) return;
   std::string row;
   AppendU32(row, kLost);
   AppendU32(row, static_cast<uint32_t>(index));
-  AppendU32(row, static_cast<uint32_t>(Fault::kGuilty));
+  AppendU32(row, static_cast<uint32_t>(fault));
   AddRow(absl::StrCat(row, reason));
-  Lose(index, Fault::kGuilty, reason);
+  Lose(index, fault, reason);
 }
 
 void GroupSession::Lose(int index, Fault fault, absl::string_view reason) {
@@ -390,9 +396,22 @@ std::vector<bool> GroupSession::Answered() const {
 int GroupSession::num_pending() const {
   int pending = 0;
   for (int i = 0; i < num_members(); ++i) {
-    pending += IsExpected(i) && !HasAnswered(i);
+    pending += IsPending(i);
   }
   return pending;
+}
+
+bool GroupSession::IsPending(int index) const {
+  return IsExpected(index) && !HasAnswered(index);
+}
+
+std::string GroupSession::advertise(int index) const {
+  return Encode(DeviceMessage(members_[index].advertise));
+}
+
+void GroupSession::Unmask(ThreadPool* pool, absl::Span<RingVector> sums) const {
+  SHOAL_CHECK(phase_ == GroupPhase::kRevealed);
+  RemoveMasks(masks_, pool, sums);
 }
 
 bool GroupSession::CanProceed() const {

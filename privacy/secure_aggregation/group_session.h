@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "base/random.h"
 #include "base/thread_pool.h"
+#include "privacy/secure_aggregation/group.h"
 #include "privacy/secure_aggregation/messages.h"
 #include "privacy/secure_aggregation/neighbor_graph.h"
 #include "privacy/secure_aggregation/session_plan.h"
@@ -35,33 +36,8 @@ struct Candidate {
 absl::Status CheckCandidate(const SessionPlan& plan, const Candidate& candidate,
                             const MemberVerifier* verifier);
 
-enum class GroupPhase {
-  kSharing,      // GroupKeys go out, Shares come back
-  kMasking,      // HeldShares; MaskedInput and the vectors
-  kConsistency,  // Contributors; ContributorsSigned; where signed
-  kUnmasking,    // UnmaskRequest; UnmaskAnswer
-  kRevealed,     // masks() are known: absorbs
-  kBurnt,        // failed for good, nothing is revealed any more: absorbs
-};
-
-enum class Fault {
-  kNone,     // it left, or could not be kept
-  kSuspect,  // it or another lied
-  kGuilty,   // it broke the protocol
-};
-
-struct LostMember {
-  int index = 0;
-  std::string device_id;
-  Fault fault = Fault::kNone;
-  std::string reason;
-};
-
-// Driven by its caller, who has the clock: no I/O, no threads. Whatever happens
-// is first a row: rows have to be durable, in their order, before anything that
-// follows from them leaves the process, and from them another process goes on
-// at the same step. Thread-compatible.
-class GroupSession {
+// As Group says.
+class GroupSession final : public Group {
  public:
   // Draws the graph. The candidates passed CheckCandidate; their order is that
   // of their indices. INVALID_ARGUMENT for a number of them that the plan does
@@ -75,43 +51,33 @@ class GroupSession {
       const SessionPlan& plan, absl::Span<const std::string> rows,
       const MemberVerifier* verifier);
 
-  // Those that were added since the last call.
-  std::vector<std::string> TakeRows();
+  std::vector<std::string> TakeRows() override;
+  absl::Status OnMessage(int index, absl::string_view bytes) override;
+  bool IsMaskedInput(absl::string_view bytes) const override;
+  void Exclude(int index, absl::string_view reason) override;
+  void Leave(int index, absl::string_view reason) override;
+  std::optional<std::string> MessageFor(int index) const override;
+  GroupPhase phase() const override { return phase_; }
+  int num_pending() const override;
+  bool IsPending(int index) const override;
+  bool CanProceed() const override;
+  absl::Status Proceed(ThreadPool* pool) override;
+  const std::vector<bool>& contributors() const override {
+    return contributors_;
+  }
+  void Unmask(ThreadPool* pool, absl::Span<RingVector> sums) const override;
+  const std::string& burn_reason() const override { return burn_reason_; }
+  const std::vector<LostMember>& lost() const override { return lost_; }
+  int num_members() const override { return static_cast<int>(members_.size()); }
+  const std::string& device_id(int index) const override {
+    return members_[index].device_id;
+  }
+  std::string advertise(int index) const override;
+  const Digest& session() const override { return session_; }
 
-  // A message of a member, known by its connection. The same again is fine.
-  // INVALID_ARGUMENT: it breaks the protocol, and the member is lost, guilty;
-  // FAILED_PRECONDITION: out of turn, too late, or after another message, and
-  // nothing changes. A MaskedInput counts when the vectors are there as well.
-  absl::Status OnMessage(int index, absl::string_view bytes);
-  // For what the caller finds, such as malformed vectors.
-  void Exclude(int index, absl::string_view reason);
-
-  // What a member has to be told now; nothing when it has no part any more.
-  std::optional<std::string> MessageFor(int index) const;
-
-  GroupPhase phase() const { return phase_; }
-  // Members that have yet to answer in this phase.
-  int num_pending() const;
-  // Whether enough members have answered: before that, Proceed() burns the
-  // group.
-  bool CanProceed() const;
-  // Ends the phase without those that have not answered. ABORTED when that
-  // burns the group, with the reason; FAILED_PRECONDITION after the end. The
-  // end of kUnmasking takes the time of the key agreements: `pool` shares it.
-  absl::Status Proceed(ThreadPool* pool);
-
-  // Whose vectors are in the sum; fixed from the end of kMasking on. Vectors of
-  // others must not be in it, whenever they arrived.
-  const std::vector<bool>& contributors() const { return contributors_; }
   // Of kRevealed: what RemoveMasks takes off the sum of the contributors.
   absl::Span<const LeftMask> masks() const { return masks_; }
-  // Of kBurnt.
-  const std::string& burn_reason() const { return burn_reason_; }
-  const std::vector<LostMember>& lost() const { return lost_; }
-
-  int num_members() const { return static_cast<int>(members_.size()); }
   const GraphParameters& parameters() const { return parameters_; }
-  const Digest& session() const { return session_; }
   const NeighborGraph& graph() const { return graph_; }
 
  private:
@@ -145,6 +111,7 @@ class GroupSession {
   void Apply(int index, const DeviceMessage& message, const Digest& digest);
   absl::Status ApplyRow(absl::string_view row);
   void AddRow(std::string row);
+  void AddLostRow(int index, Fault fault, absl::string_view reason);
   void Lose(int index, Fault fault, absl::string_view reason);
   void Burn(absl::string_view reason);
 

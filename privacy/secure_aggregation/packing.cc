@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "base/check.h"
+#include "base/status_macros.h"
 
 namespace shoal::secure_aggregation {
 namespace {
@@ -136,9 +137,7 @@ std::string Pack(const RingVector& vector) {
   return packed;
 }
 
-absl::Status AddPacked(absl::string_view packed, RingVector& sum) {
-  const int bits = sum.ring_bits();
-  const int64_t length = sum.length();
+absl::Status CheckPacked(absl::string_view packed, int64_t length, int bits) {
   const int64_t expected = PackedBytes(length, bits);
   if (static_cast<int64_t>(packed.size()) != expected) {
     return absl::InvalidArgumentError(
@@ -152,6 +151,12 @@ absl::Status AddPacked(absl::string_view packed, RingVector& sum) {
                      static_cast<uint8_t>(packed.back()), "; only its lowest ",
                      used, " bits may be set"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status AddPacked(absl::string_view packed, RingVector& sum) {
+  const int bits = sum.ring_bits();
+  SHOAL_RETURN_IF_ERROR(CheckPacked(packed, sum.length(), bits));
   sum.Visit([&](auto& lanes) {
     using Lane = typename std::decay_t<decltype(lanes)>::value_type;
     auto rest = absl::MakeSpan(lanes);

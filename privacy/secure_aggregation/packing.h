@@ -24,9 +24,13 @@ int64_t PackedBytes(int64_t length, int ring_bits);
 // are zero.
 std::string Pack(const RingVector& vector);
 
-// Adds a packed vector to `sum`, element by element. INVALID_ARGUMENT, with
-// `sum` unchanged, when the size is not what the length and ring of `sum` ask
-// for or an unused bit is set.
+// INVALID_ARGUMENT when the size is not what the length and ring ask for, or an
+// unused bit is set.
+absl::Status CheckPacked(absl::string_view packed, int64_t length,
+                         int ring_bits);
+
+// Adds a packed vector to `sum`, element by element. Errors of CheckPacked,
+// with `sum` unchanged.
 absl::Status AddPacked(absl::string_view packed, RingVector& sum);
 
 }  // namespace shoal::secure_aggregation

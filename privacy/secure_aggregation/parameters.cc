@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "privacy/secure_aggregation/complete_graph.h"
 
 namespace shoal::secure_aggregation {
 namespace {
@@ -18,14 +19,8 @@ constexpr double kLog2SecurityBound = -41;
 constexpr double kLog2CorrectnessBound = -20;
 // A polynomial of degree 0 would hand the secret itself to every neighbour.
 constexpr int kMinSparseThreshold = 2;
-// 0.29 * 100 is a little less than 29 in floating point.
-constexpr double kRoundingError = 1e-9;
 // A term of a sum beside the rest of it.
 constexpr double kNegligible = 1e-18;
-
-int FloorOfFraction(double fraction, int num_devices) {
-  return static_cast<int>(std::floor(fraction * num_devices + kRoundingError));
-}
 
 // Logarithms of binomial coefficients up to a size. In long double, so that
 // probabilities as small as 2^-60 are right to many digits.
@@ -160,32 +155,19 @@ absl::StatusOr<GraphParameters> FindGraphParameters(
   const int n = assumptions.num_devices;
   const int adversaries = FloorOfFraction(assumptions.adversary_fraction, n);
   const int dropouts = FloorOfFraction(assumptions.dropout_fraction, n);
-  const bool honest = assumptions.coordinator == CoordinatorTrust::kHonest;
-  GraphParameters parameters;
-  parameters.min_survivors = n - dropouts;
   if (assumptions.coordinator != CoordinatorTrust::kMalicious) {
-    SparseGraphSearch search(n, adversaries, dropouts, !honest);
+    SparseGraphSearch search(
+        n, adversaries, dropouts,
+        assumptions.coordinator == CoordinatorTrust::kSemiMalicious);
     for (int k = 2; k < n - 1; k += 2) {
       if (const std::optional<int> threshold = search.ThresholdFor(k)) {
-        parameters.num_neighbors = k;
-        parameters.threshold = *threshold;
-        return parameters;
+        return GraphParameters{.num_neighbors = k,
+                               .threshold = *threshold,
+                               .min_survivors = n - dropouts};
       }
     }
   }
-  parameters.complete_graph = true;
-  parameters.num_neighbors = n - 1;
-  parameters.threshold = honest ? adversaries + 1 : (n + adversaries) / 2 + 1;
-  if (parameters.threshold > n - dropouts) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "no group of ", n, " devices is safe and survives: with ", adversaries,
-        " that collude it takes ", parameters.threshold,
-        " to bring a secret back, and with ", dropouts, " that leave only ",
-        n - dropouts,
-        " stay; expected smaller fractions or a coordinator that is trusted "
-        "more"));
-  }
-  return parameters;
+  return CompleteGraph(assumptions);
 }
 
 }  // namespace shoal::secure_aggregation

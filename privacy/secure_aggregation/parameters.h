@@ -12,9 +12,10 @@
 
 namespace shoal::secure_aggregation {
 
-// What the coordinator may do besides colluding with devices.
+// What the coordinator may do besides colluding with devices. Numbers on the
+// wire: never reuse one.
 enum class CoordinatorTrust {
-  kHonest,         // follows the protocol, and is curious
+  kHonest = 1,     // follows the protocol, and is curious
   kSemiMalicious,  // drew the graph honestly, may lie from then on
   kMalicious,      // may lie throughout, but for the certificates of devices
 };

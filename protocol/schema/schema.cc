@@ -57,7 +57,10 @@ absl::Span<const Word> WordsOf(const Field& field) {
   return kWords.subspan(list.first_word, list.num_words);
 }
 
-const Range& RangeOf(const Field& field) { return kRanges[field.range]; }
+const Range& RangeOf(const Field& field) {
+  static constexpr Range kFractions = {0, 1, true, true, false, false};
+  return field.unit == Unit::kFraction ? kFractions : kRanges[field.range];
+}
 
 const Range& SizeOf(const Field& field) { return kRanges[field.size]; }
 

@@ -18,6 +18,8 @@ using configuration::Scenario;
 
 constexpr double kDefaultMu = 0.1;
 constexpr double kDefaultAlpha = 0.3;
+// As the task's schema has it.
+constexpr int kSmallestGroup = 3;
 
 absl::Status Usage(absl::string_view what) {
   return absl::InvalidArgumentError(what);
@@ -142,6 +144,26 @@ absl::Status ApplyDevices(const LiveOptions& options, Scenario& scenario) {
   return absl::OkStatus();
 }
 
+// The built-in scenarios ask for it. A round of few devices has small groups.
+absl::Status ApplySecureAggregation(const LiveOptions& options,
+                                    Scenario& scenario) {
+  auto& settings = scenario.task.secure_aggregation;
+  if (options.no_secure_aggregation) settings.reset();
+  if (!settings.has_value() || !options.devices.has_value()) {
+    return absl::OkStatus();
+  }
+  if (scenario.devices < kSmallestGroup) {
+    return Usage(absl::StrCat(
+        "--devices ", scenario.devices, ", expected at least ", kSmallestGroup,
+        ": of fewer, a sum hides nothing; or --no-secure-aggregation"));
+  }
+  configuration::RoundPolicy& round = scenario.task.round;
+  round.cohort = std::max(round.cohort, kSmallestGroup);
+  settings->min_group = std::clamp(settings->min_group, kSmallestGroup,
+                                   std::max(round.min_reports, kSmallestGroup));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyRounds(const LiveOptions& options, Scenario& scenario) {
   if (!options.rounds.has_value()) return absl::OkStatus();
   if (*options.rounds < 1 || *options.rounds > 10'000'000) {
@@ -201,6 +223,7 @@ absl::StatusOr<Scenario> ResolveScenario(const LiveOptions& options) {
   SHOAL_RETURN_IF_ERROR(ApplyAlgorithm(options, scenario));
   SHOAL_RETURN_IF_ERROR(ApplyPartition(options, scenario));
   SHOAL_RETURN_IF_ERROR(ApplyDevices(options, scenario));
+  SHOAL_RETURN_IF_ERROR(ApplySecureAggregation(options, scenario));
   SHOAL_RETURN_IF_ERROR(ApplyRounds(options, scenario));
   SHOAL_RETURN_IF_ERROR(CheckRounds(scenario));
   MakePathAbsolute(scenario.data);

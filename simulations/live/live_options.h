@@ -30,6 +30,7 @@ struct LiveOptions {
   std::optional<std::string> partition = {};  // "iid", "dirichlet", "natural"
   std::optional<double> alpha = {};           // of dirichlet
   std::optional<uint64_t> seed = {};
+  bool no_secure_aggregation = false;
   std::string out = {};  // folder for the results; "": see RunFolder
   bool json = false;     // the summary as JSON on standard output
 };
@@ -39,7 +40,8 @@ inline constexpr int kMaxDevices = 1000;
 
 // The scenario that the options ask for, checked; without a file the built-in
 // one for their data. With another number of devices the round's cohort and
-// min_reports keep their share of it. Paths become absolute. INVALID_ARGUMENT
+// min_reports keep their share of it, and groups of secure aggregation are no
+// larger than the rounds. Paths become absolute. INVALID_ARGUMENT
 // names the option or the place in the file.
 absl::StatusOr<configuration::Scenario> ResolveScenario(
     const LiveOptions& options);

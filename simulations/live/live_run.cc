@@ -412,6 +412,7 @@ absl::StatusOr<LiveSummary> LiveRun::Conclude() {
       static_cast<int64_t>(rounds_.size()) - progress_.rounds_done;
   summary.devices = scenario_.devices;
   summary.classes = ClassesText(scenario_);
+  summary.secure_aggregation = scenario_.task.secure_aggregation.has_value();
   for (const RoundRecord& round : rounds_) {
     summary.reports += round.accepted;
     summary.partial_reports += round.partial;

@@ -82,7 +82,7 @@ std::string SummaryJson(const LiveSummary& summary) {
   const Measure measure = summary.measure;
   const std::string name(NameOf(measure));
   const std::vector<double> alone = Values(measure, summary.local_only_scores);
-  const nlohmann::ordered_json json = {
+  nlohmann::ordered_json json = {
       {"measure", name},
       {"final_test_" + name, ValueOf(measure, summary.final_test)},
       {"final_test_loss", summary.final_test.loss()},
@@ -99,6 +99,7 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"model", summary.model},
       {"rounds_failed", summary.rounds_failed},
       {"classes", summary.classes},
+      {"secure_aggregation", summary.secure_aggregation},
       {"reports", summary.reports},
       {"partial_reports", summary.partial_reports},
       {"train_seconds", absl::ToDoubleSeconds(summary.train_time)},
@@ -109,6 +110,8 @@ std::string SummaryJson(const LiveSummary& summary) {
       {"local_only_" + name, alone},
       {"model_path", summary.model_path},
       {"onnx_path", summary.onnx_path}};
+  // Nobody knows.
+  if (summary.secure_aggregation) json["partial_reports"] = nullptr;
   return json.dump(2) + "\n";
 }
 
@@ -143,6 +146,10 @@ std::string SummaryText(const LiveSummary& summary, const std::string& command,
         absl::StrFormat("%d of %d reports", summary.partial_reports,
                         summary.reports));
   }
+  row("secure aggregation",
+      summary.secure_aggregation
+          ? "the coordinator saw sums of updates alone"
+          : "none: the coordinator saw every device's update");
   row("traffic", absl::StrCat(FormatBytes(summary.bytes_up), " up, ",
                               FormatBytes(summary.bytes_down), " down"));
   row("model", summary.model_path);

@@ -35,7 +35,9 @@ struct LiveSummary {
   int64_t rounds_failed = 0;
   int devices = 0;
   std::string classes;  // of the devices: "8 gateway, 12 sensor"; "": all alike
-  int64_t reports = 0;  // accepted, in all rounds
+  // The coordinator saw sums of updates alone.
+  bool secure_aggregation = false;
+  int64_t reports = 0;          // accepted, in all rounds
   int64_t partial_reports = 0;  // of these, with less work than planned
   // The explanation of the last round that had some of these; "": none had.
   std::string partial_round;

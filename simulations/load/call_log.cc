@@ -26,6 +26,8 @@ absl::string_view NameOf(CallKind kind) {
       return "query";
     case CallKind::kUpload:
       return "upload";
+    case CallKind::kAggregate:
+      return "aggregate";
     case CallKind::kAbandon:
       return "abandon";
   }

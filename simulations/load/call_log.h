@@ -15,8 +15,15 @@
 
 namespace shoal::simulations {
 
-enum class CallKind { kCheckIn, kFetch, kQuery, kUpload, kAbandon };
-inline constexpr int kNumCallKinds = 5;
+enum class CallKind {
+  kCheckIn,
+  kFetch,
+  kQuery,
+  kUpload,
+  kAggregate,
+  kAbandon
+};
+inline constexpr int kNumCallKinds = 6;
 // "check_in", "fetch", …
 absl::string_view NameOf(CallKind kind);
 

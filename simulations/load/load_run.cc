@@ -47,6 +47,9 @@ absl::Status CheckPlan(const configuration::SimulationPlan& plan) {
   if (!plan.schedule.empty()) return refused("schedule");
   if (!plan.initial_model.empty()) return refused("initial_model");
   if (plan.local_baseline || plan.central_baseline) return refused("baselines");
+  if (plan.groups != configuration::SimulatedGroups()) {
+    return refused("secure_aggregation");
+  }
   return absl::OkStatus();
 }
 

@@ -17,6 +17,9 @@ CallKind KindOf(const client::Call& call) {
   if (std::holds_alternative<client::UploadCall>(call)) {
     return CallKind::kUpload;
   }
+  if (std::holds_alternative<client::AggregateCall>(call)) {
+    return CallKind::kAggregate;
+  }
   SHOAL_CHECK(std::holds_alternative<client::AbandonCall>(call));
   return CallKind::kAbandon;
 }

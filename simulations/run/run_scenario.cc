@@ -61,6 +61,18 @@ StragglerRule StragglersOf(const configuration::Scenario& scenario) {
        .seed = scenario.seed});
 }
 
+bool SkipsCrypto(const configuration::Scenario& scenario) {
+  return scenario.simulation.groups.crypto ==
+         configuration::SimulatedCrypto::kSkip;
+}
+
+LeavingChances LeavingOf(const configuration::SimulatedGroups& groups) {
+  return {.sharing = groups.leave_before_sharing,
+          .masking = groups.leave_before_masking,
+          .consistency = groups.leave_before_consistency,
+          .unmasking = groups.leave_before_unmasking};
+}
+
 class Run {
  public:
   Run(const RunOptions& options, const RunEnvironment& environment)
@@ -266,6 +278,12 @@ absl::Status Run::Announce() {
         "The model has private layers: until the end, test scores have them at "
         "their initial values.");
   }
+  if (in_->scenario.task.secure_aggregation.has_value()) {
+    environment_.display.Say(
+        SkipsCrypto(in_->scenario)
+            ? "secure aggregation, simulated: keys and masks are skipped"
+            : "secure aggregation: devices mask their updates");
+  }
   if (in_->scenario.task.round.cohort > in_->scenario.devices) {
     environment_.display.Say(absl::StrCat(
         "warning: task.round.cohort is ", in_->scenario.task.round.cohort,
@@ -305,6 +323,8 @@ absl::StatusOr<FederationResult> Run::Train() {
   options.initial_model = std::move(in_->initial_model);
   options.schedule = std::move(in_->schedule);
   options.straggler = StragglersOf(in_->scenario);
+  options.skip_crypto = SkipsCrypto(in_->scenario);
+  options.leaving_members = LeavingOf(plan.groups);
   options.thin_above = plan.thin_above;
   options.time_limit = plan.time_limit;
   options.forget_history = true;
@@ -514,6 +534,9 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result,
   summary.bytes_up = result.bytes_up;
   summary.bytes_down = result.bytes_down;
   summary.joules = result.joules;
+  if (in_->scenario.task.secure_aggregation.has_value()) {
+    summary.groups = {SkipsCrypto(in_->scenario), result.groups};
+  }
   summary.seed = in_->scenario.seed;
   summary.devices = in_->scenario.devices;
   summary.devices_seen = static_cast<int64_t>(result.devices.size());

@@ -14,6 +14,7 @@
 #include "configuration/programs.h"
 #include "learning/batch.h"
 #include "learning/data/data_source.h"
+#include "simulations/counted_groups.h"
 #include "simulations/crew.h"
 #include "simulations/federation.h"
 #include "simulations/results/measure.h"
@@ -62,6 +63,12 @@ struct RoundLine {
   int64_t stayed_away = 0;  // as in FleetTotals
 };
 
+// Of a task that asks for secure aggregation.
+struct GroupsSummary {
+  bool skipped_crypto = false;  // no keys, no masks: simulated
+  GroupCounts counts;
+};
+
 struct RunSummary {
   std::string name;  // of the task
   std::string model;
@@ -82,6 +89,7 @@ struct RunSummary {
   int64_t bytes_up = 0;
   int64_t bytes_down = 0;
   double joules = 0;
+  std::optional<GroupsSummary> groups;
   uint64_t seed = 0;
   int64_t devices = 0;
   int64_t devices_seen = 0;     // that had a session

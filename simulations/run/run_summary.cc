@@ -25,6 +25,30 @@ std::string ScoreText(const std::optional<learning::Score>& score) {
                       NumberOrNothing(score->accuracy()));
 }
 
+nlohmann::ordered_json GroupsJson(const GroupsSummary& groups) {
+  const GroupCounts& counts = groups.counts;
+  nlohmann::ordered_json json;
+  json["cryptography"] = groups.skipped_crypto ? "skipped" : "real";
+  json["groups_formed"] = counts.formed;
+  json["groups_burnt"] = counts.burnt;
+  json["last_burnt"] = nullptr;
+  if (counts.burnt > 0) json["last_burnt"] = counts.why_burnt;
+  json["smallest_sum"] = nullptr;
+  if (counts.smallest_sum > 0) json["smallest_sum"] = counts.smallest_sum;
+  return json;
+}
+
+// "12 groups, sums of at least 8 devices".
+std::string GroupsText(const GroupCounts& counts) {
+  std::string text =
+      absl::StrCat(counts.formed, counts.formed == 1 ? " group" : " groups");
+  if (counts.smallest_sum > 0) {
+    absl::StrAppend(&text, ", sums of at least ", counts.smallest_sum,
+                    " devices");
+  }
+  return text;
+}
+
 }  // namespace
 
 double MeanOf(absl::Span<const double> values) {
@@ -132,6 +156,10 @@ std::string RunSummaryJson(const RunSummary& summary) {
   json["bytes_down"] = summary.bytes_down;
   json["energy_joules"] = summary.joules;
   json["epsilon"] = nullptr;
+  json["secure_aggregation"] = nullptr;
+  if (summary.groups.has_value()) {
+    json["secure_aggregation"] = GroupsJson(*summary.groups);
+  }
   json["seed"] = summary.seed;
   json["devices"] = summary.devices;
   json["devices_seen"] = summary.devices_seen;
@@ -199,6 +227,17 @@ std::string RunSummaryText(const RunSummary& summary) {
                               " had a session"));
   if (summary.rounds_failed > 0) {
     row("failed rounds", absl::StrCat(summary.rounds_failed));
+  }
+  if (summary.groups.has_value()) {
+    const GroupCounts& counts = summary.groups->counts;
+    row("secure sums", GroupsText(counts));
+    if (counts.burnt > 0) {
+      row("", absl::StrCat(counts.burnt, " burnt, the last: ",
+                           counts.why_burnt));
+    }
+    if (summary.groups->skipped_crypto) {
+      row("", "simulated: keys and masks skipped");
+    }
   }
   row("traffic",
       absl::StrFormat("%.1f MB up, %.1f MB down", summary.bytes_up / 1e6,

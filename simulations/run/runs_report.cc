@@ -441,6 +441,35 @@ absl::StatusOr<std::optional<std::string>> WhyRunEnded(
   return why.empty() ? std::nullopt : std::optional<std::string>(why);
 }
 
+namespace {
+
+// What stands at the foot of the page about a run.
+std::vector<std::string> NotesOf(const Json& summary) {
+  std::vector<std::string> notes;
+  if (NumberOf(summary, "private_parameters") > 0) {
+    notes.push_back(
+        "Accuracy and loss on held-out data are of models whose private "
+        "layers have their initial values; accuracy on each device is with "
+        "the device's own.");
+  }
+  const auto groups = summary.find("secure_aggregation");
+  if (groups == summary.end() || !groups->is_object()) return notes;
+  const double burnt = NumberOf(*groups, "groups_burnt");
+  notes.push_back(absl::StrCat(
+      "Secure aggregation",
+      TextOf(*groups, "cryptography") == "skipped"
+          ? " is simulated: keys and masks were skipped. "
+          : ": the coordinator has learned sums of updates alone. ",
+      NumberOf(*groups, "groups_formed"), " groups were formed",
+      burnt > 0 ? absl::StrCat(", ", burnt, " could not finish: ",
+                               TextOf(*groups, "last_burnt"))
+                : "",
+      "."));
+  return notes;
+}
+
+}  // namespace
+
 absl::Status WriteReport(const std::vector<std::string>& folders,
                          const std::string& path,
                          std::vector<std::string> notes) {
@@ -448,11 +477,9 @@ absl::Status WriteReport(const std::vector<std::string>& folders,
   report.notes = std::move(notes);
   for (const std::string& folder : folders) {
     SHOAL_ASSIGN_OR_RETURN(const Json json, ReadJson(folder + "/summary.json"));
-    if (NumberOf(json, "private_parameters") > 0) {
-      report.notes.push_back(
-          "Accuracy and loss on held-out data are of models whose private "
-          "layers have their initial values; accuracy on each device is with "
-          "the device's own.");
+    for (std::string& note : NotesOf(json)) {
+      const bool is_known = absl::c_linear_search(report.notes, note);
+      if (!is_known) report.notes.push_back(std::move(note));
     }
   }
   report.version = LongVersion();

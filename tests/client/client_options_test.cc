@@ -1,5 +1,7 @@
 #include "client/client_options.h"
 
+#include <cmath>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -53,6 +55,26 @@ TEST(ClientOptionsTest, WrongOptionIsNamed) {
   options = Good();
   options.idle_window = -absl::Seconds(1);
   ExpectNamed(options, "idle_window: ");
+}
+
+TEST(ClientOptionsTest, DemandsThatNobodyCouldMeetAreNamed) {
+  ClientOptions options = Good();
+  AggregationDemands& demands = options.secure_aggregation.emplace();
+  SHOAL_EXPECT_OK(CheckOptions(options));
+  for (const double wrong : {-0.1, 1.0, std::nan("")}) {
+    demands.adversary_fraction = wrong;
+    ExpectNamed(options, "secure_aggregation.adversary_fraction: ");
+  }
+  demands.adversary_fraction = 0;
+  demands.min_devices = 2;
+  ExpectNamed(options, "secure_aggregation.min_devices: ");
+  demands.min_devices = 3;
+  demands.coordinator = AggregationDemands::kMalicious;
+  ExpectNamed(options, "secure_aggregation.ca: ");
+  demands.ca_pem = "a certificate";
+  SHOAL_EXPECT_OK(CheckOptions(options));
+  options.insecure = true;
+  ExpectNamed(options, "secure_aggregation.coordinator: ");
 }
 
 }  // namespace

@@ -247,5 +247,28 @@ TEST_F(SessionLimitsTest, SessionThatNobodyEndsIsSettled) {
   EXPECT_DOUBLE_EQ(limits_->Report().spent_ever.joules, 3);
 }
 
+// Nothing is masked yet: there is nothing that another session could send.
+TEST_F(SessionLimitsTest, ConditionsThatEndInAGroupGiveTheAssignmentUp) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.secure_aggregation =
+      protocol::SecureAggregation{.min_group = 3,
+                                  .max_group = 3,
+                                  .adversary_fraction = 0.3,
+                                  .dropout_fraction = 0.3};
+  UsePlan(plan);
+  int asked = 0;
+  fleet_->set_aggregate([&](const protocol::AggregateRequest&) {
+    if (++asked == 3) readings_.veto = "a call is going on";
+    return protocol::AggregateAnswer{
+        std::nullopt, protocol::GroupWait{absl::Milliseconds(10)}};
+  });
+  UseLimits();
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_EQ(asked, 3);
+  EXPECT_THAT(report.explanation, HasSubstr("a call is going on"));
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kConditions));
+}
+
 }  // namespace
 }  // namespace shoal::client

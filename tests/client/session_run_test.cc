@@ -724,6 +724,30 @@ TEST_F(SessionRunTest, DamagedSavedUploadIsDroppedAndSaidSo) {
   EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kConditions));
 }
 
+TEST_F(SessionRunTest, NothingLeavesADeviceWhoseOwnerInsistsOnGroups) {
+  options_.group_policy.demands.emplace();
+  const SessionReport report = Run();
+  EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(report.explanation, HasSubstr("insists on secure aggregation"));
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kConditions));
+  EXPECT_EQ(report.bytes_received, 0);  // nor is anything fetched
+  EXPECT_TRUE(fleet_->counted().empty());
+}
+
+TEST_F(SessionRunTest, WhatTheOwnerForbidsSinceIsNotSentAnyMore) {
+  transport_->FailAlways(Rpc::kUpload, Unavailable());
+  EXPECT_EQ(Run().outcome, SessionReport::kUnreachable);
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto pending, state_.LoadPending());
+  ASSERT_TRUE(pending.has_value());
+  transport_ = std::make_unique<FakeTransport>(*fleet_);
+  options_.group_policy.demands.emplace();
+  EXPECT_EQ(Run().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(details_, HasSubstr("is not masked"));
+  SHOAL_ASSERT_OK_AND_ASSIGN(pending, state_.LoadPending());
+  EXPECT_FALSE(pending.has_value());
+  EXPECT_TRUE(fleet_->counted().empty());
+}
+
 TEST_F(SessionRunTest, UnreachableSessionsAreCounted) {
   transport_->FailAlways(Rpc::kCheckIn, Unavailable());
   SHOAL_ASSERT_OK_AND_ASSIGN(

@@ -268,6 +268,40 @@ TEST(ScenarioTest, StragglersDoFewerEpochsThanTheTaskAsksFor) {
                         "most max_epochs, which is 0"));
 }
 
+TEST(ScenarioTest, GroupsOfSimulationsMaySkipCryptographyAndLoseMembers) {
+  const auto parse = [](const std::string& simulation, bool is_secure = true) {
+    std::string yaml = kScenario;
+    if (is_secure) {
+      yaml.insert(yaml.find("  round:"), "  secure_aggregation: {}\n");
+    }
+    return ParseScenario(yaml +
+                             "population: {devices: 500, data: {handwriting: "
+                             "{}}}\nsimulation: {" +
+                             simulation + "}\n",
+                         "s.yaml");
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario plain, parse("", false));
+  EXPECT_EQ(plain.simulation.groups, SimulatedGroups());
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Scenario scenario,
+      parse("secure_aggregation: {crypto: skip, leave: {sharing: 0.1, masking: "
+            "0.2, consistency: 0.3, unmasking: 0.4}}"));
+  const SimulatedGroups& groups = scenario.simulation.groups;
+  EXPECT_EQ(groups.crypto, SimulatedCrypto::kSkip);
+  EXPECT_EQ(groups.leave_before_sharing, 0.1);
+  EXPECT_EQ(groups.leave_before_masking, 0.2);
+  EXPECT_EQ(groups.leave_before_consistency, 0.3);
+  EXPECT_EQ(groups.leave_before_unmasking, 0.4);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario again,
+                             ParseScenario(ScenarioYaml(scenario), "s.yaml"));
+  EXPECT_EQ(again.simulation.groups, groups);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Scenario real, parse(""));
+  EXPECT_EQ(real.simulation.groups.crypto, SimulatedCrypto::kReal);
+  EXPECT_THAT(MessageOf(parse("secure_aggregation: {crypto: skip}", false)),
+              HasSubstr("simulation.secure_aggregation: is there, but the task "
+                        "does not ask for secure aggregation"));
+}
+
 TEST(ScenarioTest, EveryFileFormatHasItsSource) {
   const auto parse = [](const std::string& data) {
     return ParseScenario(

@@ -341,6 +341,168 @@ TEST(TaskFileTest, WhatAsynchronousRoundsDoNotGoWithIsRefused) {
               HasSubstr("round.asynchronous.concurrency: missing"));
 }
 
+// --- secure aggregation ------------------------------------------------------
+
+TEST(SecureAggregationTest, IsOffUnlessAskedFor) {
+  EXPECT_EQ(Parse(kSmallTask)->secure_aggregation, std::nullopt);
+}
+
+TEST(SecureAggregationTest, WhatIsNotGivenHasItsDefault) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse(Plus("secure_aggregation: {}")));
+  EXPECT_EQ(task.secure_aggregation, protocol::SecureAggregation());
+  EXPECT_EQ(task.secure_aggregation->min_group, 8);
+  EXPECT_EQ(task.secure_aggregation->max_group, 1000);
+
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      task, Parse(Plus("secure_aggregation: {coordinator: malicious}")));
+  EXPECT_EQ(task.secure_aggregation->max_group, 100);
+  EXPECT_EQ(task.secure_aggregation->coordinator,
+            secure_aggregation::CoordinatorTrust::kMalicious);
+}
+
+TEST(SecureAggregationTest, EverySettingIsRead) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Task task,
+      Parse(Plus("secure_aggregation: {min_group: 5, max_group: 10,\n"
+                 "  adversary_fraction: 0.25, dropout_fraction: 0.125,\n"
+                 "  coordinator: semi_malicious, bits: 12, rotation: false}")));
+  EXPECT_EQ(
+      task.secure_aggregation,
+      (protocol::SecureAggregation{
+          .min_group = 5,
+          .max_group = 10,
+          .adversary_fraction = 0.25,
+          .dropout_fraction = 0.125,
+          .coordinator = secure_aggregation::CoordinatorTrust::kSemiMalicious,
+          .bits = 12,
+          .rotation = false}));
+}
+
+TEST(SecureAggregationTest, SettingsOutOfRangeAreRefused) {
+  const auto errors = [](const std::string& settings) {
+    return ErrorsOf(Plus("secure_aggregation: {" + settings + "}"));
+  };
+  EXPECT_THAT(errors("min_group: 2"),
+              HasSubstr("t.yaml:7: secure_aggregation.min_group: 2 is out of "
+                        "range"));
+  EXPECT_THAT(errors("max_group: 1000001"),
+              HasSubstr("secure_aggregation.max_group: 1000001"));
+  EXPECT_THAT(errors("adversary_fraction: 1.5"),
+              HasSubstr("secure_aggregation.adversary_fraction: 1.5"));
+  EXPECT_THAT(errors("dropout_fraction: -1"),
+              HasSubstr("secure_aggregation.dropout_fraction: -1"));
+  EXPECT_THAT(errors("coordinator: friendly"),
+              HasSubstr("secure_aggregation.coordinator:"));
+  EXPECT_THAT(errors("bits: 25"), HasSubstr("secure_aggregation.bits: 25"));
+}
+
+TEST(SecureAggregationTest, GroupsThatCannotBeAreRefused) {
+  const auto errors = [](const std::string& settings) {
+    return ErrorsOf(Plus("secure_aggregation: {" + settings + "}"));
+  };
+  EXPECT_EQ(errors("min_group: 8, max_group: 7"),
+            "t.yaml:7: secure_aggregation: max_group is 7, expected at least "
+            "min_group, 8");
+  EXPECT_EQ(errors("min_group: 21"),
+            "t.yaml:7: secure_aggregation: min_group is 21, expected at most "
+            "round.cohort, 20: no round would have a group");
+  EXPECT_EQ(errors("coordinator: malicious, max_group: 101"),
+            "t.yaml:7: secure_aggregation: max_group is 101, expected at most "
+            "100 with coordinator malicious, where every device is every "
+            "other's neighbour");
+  EXPECT_EQ(errors("min_group: 20, max_group: 20"), "");
+}
+
+TEST(SecureAggregationTest, FractionsSuitGroupsOfEverySize) {
+  const auto errors = [](const std::string& settings) {
+    return ErrorsOf(Plus("secure_aggregation: {" + settings + "}"));
+  };
+  EXPECT_THAT(errors("adversary_fraction: 1"),
+              HasSubstr("t.yaml:7: secure_aggregation: a fraction of the "
+                        "devices is 1, expected from 0 to below 1"));
+  // Of 3 devices none colludes and one leaves; of 20 it is 2 and 9.
+  const std::string fractions =
+      "coordinator: malicious, adversary_fraction: 0.1, "
+      "dropout_fraction: 0.45, min_group: 3";
+  EXPECT_EQ(errors(fractions + ", max_group: 3"), "");
+  EXPECT_THAT(errors(fractions + ", max_group: 100"),
+              HasSubstr("t.yaml:7: secure_aggregation: no group of"));
+  // No group is larger than the 26 that are assigned.
+  const std::string odd = "adversary_fraction: 0.03, dropout_fraction: 0.97, ";
+  EXPECT_EQ(errors(odd + "min_group: 8, max_group: 1000"), "");
+  EXPECT_THAT(ErrorsOf(With("cohort: 20", "cohort: 1000") +
+                       "secure_aggregation: {" + odd + "min_group: 8}"),
+              HasSubstr("no group of 100 devices"));
+}
+
+TEST(SecureAggregationTest, SumsFitInto64Bits) {
+  const auto errors = [](const std::string& cohort, const std::string& more) {
+    return ErrorsOf(With("cohort: 20", "over_selection: 1, cohort: " + cohort) +
+                    "secure_aggregation: {bits: 24, max_group: 100}\n" + more);
+  };
+  // (2^23 - 1) * 10^9 is 2^52.9.
+  const std::string large = "update_limits: {max_examples: 1000000000}\n";
+  EXPECT_EQ(errors("1000", large), "");
+  EXPECT_THAT(errors("1200", large),
+              HasSubstr("t.yaml:7: secure_aggregation: sums of 1200 vectors of "
+                        "24 bits with weights of up to 1000000000"));
+  EXPECT_EQ(errors("1200", ""), "");
+  EXPECT_EQ(
+      ErrorsOf(With("{cohort: 20}", "{cohort: 1200, weighting: uniform}") +
+               "secure_aggregation: {bits: 24}\n" + large),
+      "");
+}
+
+TEST(SecureAggregationTest, NormBoundsAreThoseOfTheQuantiser) {
+  EXPECT_THAT(ErrorsOf(Plus("secure_aggregation: {}\n"
+                            "update_limits: {norm_bound: 1e-30}")),
+              HasSubstr("t.yaml:7: secure_aggregation: the quantiser's "
+                        "coordinate bound is"));
+  EXPECT_EQ(ErrorsOf(Plus("secure_aggregation: {}\n"
+                          "update_limits: {norm_bound: 1e15}")),
+            "");
+}
+
+TEST(SecureAggregationTest, WhatNeedsSingleUpdatesIsRefused) {
+  EXPECT_EQ(ErrorsOf(With("{cohort: 20}",
+                          "{cohort: 20, asynchronous: {concurrency: 90}}") +
+                     "secure_aggregation: {}"),
+            "t.yaml:7: secure_aggregation: does not go with "
+            "round.asynchronous: the sum of a group is of one version, and its "
+            "updates weigh the same by their staleness");
+  for (const char* parts :
+       {"sub_model_widths: [0.5]", "sub_model_layers: [1]"}) {
+    EXPECT_EQ(
+        ErrorsOf(With("{learning_rate: 0.05}",
+                      absl::StrCat("{learning_rate: 0.05, ", parts, "}")) +
+                 "secure_aggregation: {}"),
+        "t.yaml:7: secure_aggregation: does not go with "
+        "training.sub_model_widths and sub_model_layers: the coordinator "
+        "must not learn which parts a device has trained");
+  }
+}
+
+// What is wrong elsewhere is told once.
+TEST(SecureAggregationTest, WrongRoundsAreNotBlamedOnIt) {
+  for (const char* cohort : {"0", "2000000000", "4294967295"}) {
+    const std::string errors =
+        ErrorsOf(With("cohort: 20", absl::StrCat("cohort: ", cohort)) +
+                 "secure_aggregation: {}");
+    EXPECT_THAT(errors, HasSubstr("round.cohort: "));
+    EXPECT_THAT(errors, ::testing::Not(HasSubstr("secure_aggregation")));
+  }
+}
+
+// As whoever makes a task without a file would have it.
+TEST(SecureAggregationTest, LargestWeightIsTheQuantisers) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse(Plus("secure_aggregation: {}")));
+  task.update_limits.max_examples = int64_t{1} << 31;
+  EXPECT_THAT(CheckSecureAggregation(task),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("largest weight is 2.14748e+09"),
+                             HasSubstr("1 to 2147483647"))));
+}
+
 TEST(TaskFileTest, FedSgdTakesOneEpoch) {
   EXPECT_EQ(ErrorsOf(Plus("algorithm: {fedsgd: {}}")), "");
   EXPECT_THAT(ErrorsOf(With("{learning_rate: 0.05}",
@@ -435,8 +597,11 @@ TEST(ParseTaskTest, SerializedTasksComeBack) {
       With("{cohort: 20}",
            "{cohort: 20, asynchronous: {concurrency: 9, max_staleness: 3, "
            "staleness_exponent: 1}}");
+  const std::string secure = Plus(
+      "secure_aggregation: {min_group: 5, coordinator: malicious, bits: 9}");
   for (const std::string& yaml :
-       {std::string(kSmallTask), std::string(kFullTask), asynchronous}) {
+       {std::string(kSmallTask), std::string(kFullTask), asynchronous,
+        secure}) {
     SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse(yaml));
     task.seed = 0xFFFFFFFFFFFFFFFF;
     EXPECT_THAT(ParseTask(SerializeTask(task)), IsOkAndHolds(task));

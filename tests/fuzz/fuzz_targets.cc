@@ -55,12 +55,18 @@ void CheckRoundTrip(absl::string_view bytes) {
 }
 
 using WireCheck = void (*)(absl::string_view);
-constexpr WireCheck kWireChecks[] = {
-    CheckRoundTrip<v1::CheckInRequest>,     CheckRoundTrip<v1::CheckInResponse>,
-    CheckRoundTrip<v1::UploadHeader>,       CheckRoundTrip<v1::UploadReceipt>,
-    CheckRoundTrip<v1::ModelDefinition>,    CheckRoundTrip<v1::Training>,
-    CheckRoundTrip<v1::Algorithm>,          CheckRoundTrip<v1::DeviceLimits>,
-    CheckRoundTrip<v1::QueryUploadResponse>};
+constexpr WireCheck kWireChecks[] = {CheckRoundTrip<v1::CheckInRequest>,
+                                     CheckRoundTrip<v1::CheckInResponse>,
+                                     CheckRoundTrip<v1::UploadHeader>,
+                                     CheckRoundTrip<v1::UploadReceipt>,
+                                     CheckRoundTrip<v1::ModelDefinition>,
+                                     CheckRoundTrip<v1::Training>,
+                                     CheckRoundTrip<v1::Algorithm>,
+                                     CheckRoundTrip<v1::DeviceLimits>,
+                                     CheckRoundTrip<v1::QueryUploadResponse>,
+                                     CheckRoundTrip<v1::SecureAggregation>,
+                                     CheckRoundTrip<v1::AggregateRequest>,
+                                     CheckRoundTrip<v1::AggregateResponse>};
 // Of those above.
 constexpr int kModelCheck = 4;
 constexpr int kTrainingCheck = 5;
@@ -116,7 +122,13 @@ protocol::CheckInAnswer Answer() {
   assignment.plan.norm_bound = 1000;
   assignment.plan.max_examples = 1000;
   assignment.plan.idle_window = absl::Seconds(30);
+  assignment.plan.secure_aggregation = protocol::SecureAggregation();
   return {protocol::kProtocolVersion, assignment};
+}
+
+protocol::AggregateAnswer AnswerOfAGroup(
+    decltype(protocol::AggregateAnswer::next) next) {
+  return {Sha256("group"), std::move(next)};
 }
 
 std::string WireInput(int check, absl::string_view message) {
@@ -146,7 +158,12 @@ std::vector<std::string> ValidWireMessages() {
       protocol::ToProto(plan.algorithm).SerializeAsString(),
       protocol::ToProto(protocol::DeviceLimits{1.0, 2, 3}).SerializeAsString(),
       protocol::ToProto(protocol::UploadProgress{1, receipt})
-          .SerializeAsString()};
+          .SerializeAsString(),
+      protocol::ToProto(protocol::SecureAggregation()).SerializeAsString(),
+      protocol::ToProto(
+          protocol::AggregateRequest{"token", Sha256("group"), "message"})
+          .SerializeAsString(),
+      protocol::ToProto(AnswerOfAGroup(receipt)).SerializeAsString()};
   std::vector<std::string> inputs;
   for (const std::string& message : messages) {
     inputs.push_back(WireInput(static_cast<int>(inputs.size()), message));
@@ -279,6 +296,7 @@ constexpr FuzzTarget kTargets[] = {
      ValidSecureAggregationMessages},
     {"device_session", FuzzDeviceSession, ValidDeviceSessions},
     {"group_rows", FuzzGroupRows, ValidGroupRows},
+    {"masked_upload", FuzzMaskedUpload, ValidMaskedUploads},
 };
 
 }  // namespace

@@ -61,6 +61,9 @@ void FuzzDeviceSession(absl::string_view data);
 // Rows of a group's session, likewise. Promise: what is accepted has a message
 // for every member, and goes on.
 void FuzzGroupRows(absl::string_view data);
+// Masked vectors as a device of the group uploads them. Promise: what is
+// accepted adds to a sum, and encodes to the same bytes.
+void FuzzMaskedUpload(absl::string_view data);
 
 struct FuzzTarget {
   absl::string_view name;  // "assignment_token"

@@ -10,6 +10,7 @@ namespace shoal::testing {
 std::vector<std::string> ValidSecureAggregationMessages();
 std::vector<std::string> ValidDeviceSessions();
 std::vector<std::string> ValidGroupRows();
+std::vector<std::string> ValidMaskedUploads();
 
 }  // namespace shoal::testing
 

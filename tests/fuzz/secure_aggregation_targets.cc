@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "privacy/secure_aggregation/group_session.h"
 #include "privacy/secure_aggregation/messages.h"
+#include "protocol/secure_update.h"
 #include "tests/fuzz/fuzz_targets.h"
 #include "tests/fuzz/secure_aggregation_inputs.h"
 #include "tests/privacy/secure_aggregation/example_messages.h"
@@ -72,6 +73,24 @@ std::vector<std::string> RowsOfAGroup() {
   return group->session().TakeRows();
 }
 
+// Of nine values in a ring of 29 bits: three bits of the last byte are not
+// used.
+const protocol::SecureUpdate& MaskedRound() {
+  static const auto& update = *new protocol::SecureUpdate([] {
+    protocol::SecureRound round;
+    round.task = "digits";
+    round.settings.min_group = 3;
+    round.settings.max_group = 5;
+    round.num_values = 9;
+    round.norm_bound = 10;
+    round.max_weight = 1000;
+    auto made = protocol::SecureUpdate::Create(round);
+    SHOAL_CHECK(made.ok());
+    return *std::move(made);
+  }());
+  return update;
+}
+
 template <typename Message>
 void CheckRoundTrip(const absl::StatusOr<Message>& message,
                     absl::StatusOr<Message> (*decode)(absl::string_view)) {
@@ -101,6 +120,25 @@ std::vector<std::string> ValidGroupRows() {
   static const auto& rows = *new std::vector<std::string>(RowsOfAGroup());
   std::vector<std::string> half(rows.begin(), rows.begin() + rows.size() / 2);
   return {Join(rows), Join(half)};
+}
+
+std::vector<std::string> ValidMaskedUploads() {
+  std::vector<std::string> inputs;
+  for (const char* message : {"", "message"}) {
+    inputs.push_back(protocol::EncodeMaskedUpload(Sha256("group"), message,
+                                                  MaskedRound().NoSum()));
+  }
+  return inputs;
+}
+
+void FuzzMaskedUpload(absl::string_view data) {
+  const protocol::SecureUpdate& round = MaskedRound();
+  const auto upload = protocol::DecodeMaskedUpload(data, round.session());
+  if (!upload.ok()) return;
+  std::vector<RingVector> sums = round.NoSum();
+  SHOAL_CHECK(protocol::AddPacked(upload->vectors, absl::MakeSpan(sums)).ok());
+  SHOAL_CHECK(protocol::EncodeMaskedUpload(upload->session, upload->message,
+                                           sums) == data);
 }
 
 void FuzzSecureAggregationMessage(absl::string_view data) {

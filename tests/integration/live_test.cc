@@ -113,7 +113,8 @@ class LiveTest : public ::testing::Test {
 
 // Six of the twenty devices cannot pay for a whole round.
 TEST_F(LiveTest, DevicesThatRunOutOfEnergyCountWithWhatTheyDid) {
-  auto process = Start({"--mixed", "--rounds", "2", "--out", out_});
+  auto process = Start(
+      {"--mixed", "--no-secure-aggregation", "--rounds", "2", "--out", out_});
   ASSERT_NE(process, nullptr);
   const auto exit = process->Wait(absl::Seconds(120));
   ASSERT_TRUE(exit.has_value());
@@ -124,6 +125,22 @@ TEST_F(LiveTest, DevicesThatRunOutOfEnergyCountWithWhatTheyDid) {
   const auto summary = nlohmann::json::parse(*ReadFile(out_ + "/summary.json"));
   EXPECT_GT(summary["partial_reports"], 0);
   EXPECT_LE(summary["partial_reports"], 12);
+}
+
+// They are in the sums, and the coordinator cannot tell them from others.
+TEST_F(LiveTest, MixedDevicesAggregateSecurely) {
+  auto process = Start({"--mixed", "--rounds", "2", "--out", out_});
+  ASSERT_NE(process, nullptr);
+  const auto exit = process->Wait(absl::Seconds(120));
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->code, 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("the coordinator saw sums of updates alone"));
+  EXPECT_THAT(Log(), Not(HasSubstr("did less work than planned")));
+  const auto summary = nlohmann::json::parse(*ReadFile(out_ + "/summary.json"));
+  EXPECT_EQ(summary["secure_aggregation"], true);
+  EXPECT_TRUE(summary["partial_reports"].is_null());
+  // More than the fourteen that can pay for a whole round.
+  EXPECT_GE(summary["reports"], 2 * 15);
 }
 
 TEST_F(LiveTest, RunEndsWithResultsAndLeavesNothingBehind) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/hmac_key.h"
 #include "gtest/gtest.h"
 #include "protocol/messages.h"
 #include "protocol/refusal.h"
@@ -80,7 +81,7 @@ TEST(TokenSignerTest, ATokenUnderAnotherKeyIsRefused) {
 TEST(TokenSignerTest, ATokenWithoutTheKeysPurposeIsRefused) {
   const std::string token = SignerWith(Key(1, 'a')).Sign(Claims());
   std::string forged = token.substr(0, token.size() - Digest::kSize);
-  forged += std::string(HmacSha256(std::string(32, 'a'), forged).AsBytes());
+  forged += std::string(HmacKey(std::string(32, 'a')).Of(forged).AsBytes());
   ExpectRefused(SignerWith(Key(1, 'a')).Verify(forged));
 }
 

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "protocol/codec.h"
 #include "protocol/refusal.h"
 #include "tests/support/status_matchers.h"
 
@@ -180,6 +181,8 @@ TEST(WireCheckInAnswerTest, AnAssignmentComesBack) {
   EXPECT_EQ(assignment.model, expected.model);
   EXPECT_EQ(assignment.time_left, expected.time_left);
   EXPECT_EQ(assignment.plan, expected.plan);
+  EXPECT_EQ(DigestOfWork(assignment.plan, 12, 13),
+            DigestOfWork(expected.plan, 12, 13));
   EXPECT_EQ(assignment.secure_aggregation_version,
             expected.secure_aggregation_version);
 }

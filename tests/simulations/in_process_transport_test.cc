@@ -2,12 +2,15 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/logging.h"
 #include "base/random.h"
 #include "configuration/task.h"
 #include "coordinator/store/memory_store.h"
+#include "tests/support/aggregate_conformance.h"
 #include "tests/support/transport_conformance.h"
 
 namespace shoal::testing {
@@ -58,6 +61,107 @@ class InProcessCoordinator final : public TransportCoordinator {
   std::unique_ptr<coordinator::RoundEngine> engine_;
   std::unique_ptr<simulations::SharedModels> models_;
 };
+
+// Answers what devices say to groups; nothing else is asked of it.
+class GroupEngine final : public coordinator::RoundEngine {
+ public:
+  explicit GroupEngine(ScriptedGroup& group) : group_(group) {}
+
+  absl::Status Aggregate(const coordinator::DeviceIdentity&,
+                         const protocol::AggregateRequest& request, absl::Time,
+                         coordinator::AggregateDone done) override {
+    group_.Receive(request);
+    waiting_.push_back(std::move(done));
+    return absl::OkStatus();
+  }
+  absl::Time Advance(absl::Time) override {
+    if (!group_.is_held()) {
+      for (const auto& done : std::exchange(waiting_, {})) {
+        done(group_.answer());
+      }
+    }
+    return absl::InfiniteFuture();
+  }
+
+  absl::Status CreateTask(const configuration::Task&, absl::string_view,
+                          absl::Time) override {
+    return Unasked();
+  }
+  absl::Status SetTaskState(const std::string&, coordinator::TaskState,
+                            absl::Time) override {
+    return Unasked();
+  }
+  absl::StatusOr<protocol::CheckInAnswer> CheckIn(
+      const coordinator::DeviceIdentity&, const protocol::CheckIn&,
+      absl::Time) override {
+    return Unasked();
+  }
+  absl::StatusOr<std::string> ReadModel(const Digest&, int64_t) override {
+    return Unasked();
+  }
+  absl::StatusOr<protocol::UploadProgress> QueryUpload(
+      const coordinator::DeviceIdentity&, absl::string_view, const Digest&,
+      absl::Time) override {
+    return Unasked();
+  }
+  absl::StatusOr<coordinator::UploadStart> BeginUpload(
+      const coordinator::DeviceIdentity&, const protocol::UploadHeader&,
+      absl::Time) override {
+    return Unasked();
+  }
+  absl::StatusOr<absl::Duration> Abandon(const coordinator::DeviceIdentity&,
+                                         absl::string_view,
+                                         protocol::AbandonReason,
+                                         absl::Time) override {
+    return Unasked();
+  }
+  absl::Status ForgetDevice(const std::string&) override { return Unasked(); }
+  absl::Status CheckNotForgotten(const std::string&) override {
+    return Unasked();
+  }
+  void StopAdmitting() override {}
+  absl::Status LastError() const override { return absl::OkStatus(); }
+  int64_t uploads_in_progress() const override { return 0; }
+  coordinator::RoundStanding StandingOf(const std::string&) const override {
+    return {};
+  }
+  coordinator::TaskNotices NoticesOf(const std::string&,
+                                     int64_t) const override {
+    return {};
+  }
+
+ private:
+  static absl::Status Unasked() {
+    return absl::UnimplementedError("not part of this test");
+  }
+
+  ScriptedGroup& group_;
+  std::vector<coordinator::AggregateDone> waiting_;
+};
+
+class InProcessGroups final : public GroupCoordinator {
+ public:
+  std::unique_ptr<client::Transport> Connect() override {
+    simulations::InProcessOptions options;
+    options.engine = &engine_;
+    options.clock = &clock_;
+    options.models = &models_;
+    options.advance = [this] { engine_.Advance(clock_.Now()); };
+    options.wait = [this](absl::Duration d) { clock_.Advance(d); };
+    options.device = {std::string(64, 'a'), "device"};
+    return std::make_unique<simulations::InProcessTransport>(options);
+  }
+
+ private:
+  VirtualClock clock_;
+  GroupEngine engine_{group()};
+  simulations::SharedModels models_{engine_};
+};
+
+INSTANTIATE_TEST_SUITE_P(InProcess, AggregateConformanceTest,
+                         ::testing::Values([] {
+                           return std::make_unique<InProcessGroups>();
+                         }));
 
 INSTANTIATE_TEST_SUITE_P(InProcess, TransportConformanceTest,
                          ::testing::Values([] {

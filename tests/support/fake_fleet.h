@@ -4,6 +4,7 @@
 #ifndef SHOAL_TESTS_SUPPORT_FAKE_FLEET_H_
 #define SHOAL_TESTS_SUPPORT_FAKE_FLEET_H_
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -41,6 +42,9 @@ class FakeFleet {
 
   explicit FakeFleet(protocol::Plan plan = SmallPlan())
       : plan_(std::move(plan)) {
+    if (plan_.secure_aggregation.has_value()) {
+      secure_aggregation_version_ = protocol::kSecureAggregationVersion;
+    }
     auto model = learning::Model::Create(plan_.model);
     SHOAL_CHECK(model.ok());
     SeededRng rng(7);
@@ -73,6 +77,7 @@ class FakeFleet {
     assignment.model = {Sha256(model_), static_cast<int64_t>(model_.size()), 1};
     assignment.time_left = absl::Minutes(10);
     assignment.plan = plan_;
+    assignment.secure_aggregation_version = secure_aggregation_version_;
     uploads_[assignment.token];
     return {protocol::kProtocolVersion, assignment};
   }
@@ -103,6 +108,31 @@ class FakeFleet {
         static_cast<int64_t>(found->second.bytes.size()), receipt};
   }
 
+  // That check-ins are answered with.
+  void set_secure_aggregation_version(uint32_t version) {
+    MutexLock lock(mutex_);
+    secure_aggregation_version_ = version;
+  }
+
+  // What devices are told when they aggregate securely.
+  using AggregateAnswers =
+      std::function<absl::StatusOr<protocol::AggregateAnswer>(
+          const protocol::AggregateRequest&)>;
+  void set_aggregate(AggregateAnswers aggregate) {
+    MutexLock lock(mutex_);
+    aggregate_ = std::move(aggregate);
+  }
+  absl::StatusOr<protocol::AggregateAnswer> Aggregate(
+      const protocol::AggregateRequest& request) {
+    AggregateAnswers aggregate;
+    {
+      MutexLock lock(mutex_);
+      aggregate = aggregate_;
+    }
+    SHOAL_CHECK(aggregate);
+    return aggregate(request);
+  }
+
   // Checks where an upload wants to go on.
   absl::Status BeginUpload(const protocol::UploadHeader& header) {
     MutexLock lock(mutex_);
@@ -125,10 +155,31 @@ class FakeFleet {
     return in_order;
   }
 
+  // Called with the token and the bytes of an update that has arrived; an error
+  // refuses it.
+  using UploadCheck =
+      std::function<absl::Status(const std::string&, const std::string&)>;
+  void set_upload_check(UploadCheck check) {
+    MutexLock lock(mutex_);
+    upload_check_ = std::move(check);
+  }
+  // Another update may come with that token.
+  void DropUpload(const std::string& token) {
+    MutexLock lock(mutex_);
+    uploads_[token] = {};
+  }
+
   absl::StatusOr<protocol::UploadReceipt> FinishUpload(
       const protocol::UploadHeader& header) {
     MutexLock lock(mutex_);
     Upload& upload = uploads_[header.token];
+    if (upload_check_ && !upload.counted) {
+      absl::Status taken = upload_check_(header.token, upload.bytes);
+      if (!taken.ok()) {
+        upload.bytes.clear();
+        return taken;
+      }
+    }
     if (Sha256(upload.bytes) != header.digest) {
       upload.bytes.clear();
       return protocol::RefusalError(protocol::RefusalCode::kDigestMismatch,
@@ -201,6 +252,9 @@ class FakeFleet {
   std::map<std::string, Upload> uploads_ SHOAL_GUARDED_BY(mutex_);
   std::vector<protocol::AbandonReason> abandoned_ SHOAL_GUARDED_BY(mutex_);
   int times_forgotten_ SHOAL_GUARDED_BY(mutex_) = 0;
+  uint32_t secure_aggregation_version_ SHOAL_GUARDED_BY(mutex_) = 0;
+  UploadCheck upload_check_ SHOAL_GUARDED_BY(mutex_);
+  AggregateAnswers aggregate_ SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::testing

@@ -26,6 +26,7 @@ enum class Rpc {
   kFetchModel,
   kQueryUpload,
   kUpload,
+  kAggregate,
   kAbandon,
   kEnroll,
   kForget
@@ -177,6 +178,11 @@ class FakeTransport final : public client::Transport {
     at_ += static_cast<int64_t>(chunk.size());
     sent_ += static_cast<int64_t>(chunk.size());
     return std::nullopt;
+  }
+
+  Result Move(const client::AggregateCall& call) {
+    if (!failure_.ok()) return failure_;
+    return ToResult(fleet_.Aggregate(call.request));
   }
 
   Result Move(const client::AbandonCall& call) {

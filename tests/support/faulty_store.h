@@ -101,6 +101,12 @@ class FaultyStore final : public coordinator::RoundStore {
                 ListContributions, (int64_t round_id), (round_id))
   SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::SegmentRow>>,
                 ReadSegments, (int64_t round_id), (round_id))
+  SHOAL_FORWARD(absl::Status, AppendGroupRows,
+                (const coordinator::NewGroupRows& rows), (rows))
+  SHOAL_FORWARD(absl::Status, BurnGroup,
+                (const coordinator::NewGroupRows& rows), (rows))
+  SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::GroupRow>>,
+                ReadGroupRows, (int64_t round_id), (round_id))
   SHOAL_FORWARD(absl::StatusOr<coordinator::RoundRow>, SealRound,
                 (const coordinator::Lease& lease, int64_t id, int min_reports,
                  absl::Time now),

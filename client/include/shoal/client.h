@@ -98,6 +98,26 @@ struct ExampleStoreOptions {
   bool missing_values = false;
 };
 
+// What the device's owner insists on: updates leave the device under secure
+// aggregation alone, and no plan that promises less is taken, whoever sent it.
+// Without it the coordinator decides.
+struct AggregationDemands {
+  enum Coordinator { kHonest, kSemiMalicious, kMalicious };
+  // Who shall learn no more than the sum: a coordinator that keeps to the
+  // protocol and is curious; one that lies once the group is formed; one that
+  // lies from the start.
+  Coordinator coordinator = kHonest;
+  // Of a group's devices, that may collude with it; [0, 1).
+  double adversary_fraction = 0.1;
+  // Fewest whose sum becomes known, after drop-outs; at least 3.
+  int min_devices = 3;
+  // Certificates, PEM, of the CAs that enrolled the other devices: say so only
+  // when the coordinator cannot enrol devices with them. Empty: the one of the
+  // state folder, and plans for a malicious coordinator are refused, which
+  // could fill groups with devices that it has made.
+  std::string ca_pem;
+};
+
 struct ClientOptions {
   std::string coordinator;   // HOST:PORT
   std::string state_folder;  // keys, models, unfinished uploads; mode 0700
@@ -122,6 +142,8 @@ struct ClientOptions {
   std::optional<DeviceLimits> limits;
   // Absent: examples come from ClientDependencies::examples.
   std::optional<ExampleStoreOptions> example_store;
+  // Absent: updates are aggregated as the plan says, plainly or securely.
+  std::optional<AggregationDemands> secure_aggregation;
 };
 
 // What happens inside a session, as it happens.
@@ -137,6 +159,7 @@ struct ClientEvent {
     kPaused,  // the device's conditions do not allow work; what is there stays
     kResumed,
     kEnded,
+    kAggregating,  // a step of secure aggregation
   };
   Kind kind;
   std::string detail;  // for people

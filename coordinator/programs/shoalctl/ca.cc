@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/file.h"
 #include "base/status_macros.h"
+#include "configuration/programs.h"
 #include "coordinator/programs/ca_folder.h"
 #include "coordinator/programs/shoalctl/commands.h"
 
@@ -18,6 +20,8 @@ struct Options {
   std::vector<std::string> hosts;
   std::string ca;
   std::vector<std::string> folders;  // to renew the certificates of
+  std::string request;               // of a device
+  std::string name;                  // likewise
 };
 
 absl::Status Init(const Options& options) {
@@ -61,6 +65,20 @@ absl::Status Renew(const Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status Sign(const Options& options) {
+  const configuration::CoordinatorConfig defaults;
+  SHOAL_ASSIGN_OR_RETURN(
+      const coordinator::SignedDevice device,
+      coordinator::SignDevice(options.ca, options.request, options.name,
+                              absl::Now(),
+                              defaults.device_certificate_lifetime));
+  SHOAL_RETURN_IF_ERROR(
+      WriteFileAtomically(options.out, device.certificate_pem));
+  std::printf("Enrolled device %s: its certificate is in %s.\n",
+              device.id.c_str(), options.out.c_str());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddCaCommands(CLI::App& app, Shell& shell) {
@@ -84,6 +102,20 @@ void AddCaCommands(CLI::App& app, Shell& shell) {
   renew->add_option("FOLDER", options->folders,
                     "folders with a certificate.pem (default: coordinator and "
                     "operator below the CA's)");
+  CLI::App* sign =
+      AddVerb(*noun, shell, "sign",
+              "enrol a device where the coordinator enrols none (offline)",
+              "shoalctl ca sign --ca ca --request pump-7.csr --name pump-7 "
+              "--out certificate.pem",
+              [options] { return Sign(*options); });
+  sign->add_option("--ca", options->ca, "folder of the CA")->required();
+  sign->add_option("--request", options->request,
+                   "what the device has made: PKCS#10, DER, of a P-256 key")
+      ->required();
+  sign->add_option("--name", options->name, "of the device, for people")
+      ->required();
+  sign->add_option("--out", options->out, "certificate to write, PEM file")
+      ->required();
 }
 
 }  // namespace shoal::shoalctl

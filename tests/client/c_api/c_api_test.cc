@@ -304,6 +304,26 @@ TEST_F(CApiTest, LimitsAndCallbacksReachTheSession) {
   EXPECT_NEAR(report.joules_left, 100, 1);
 }
 
+TEST_F(CApiTest, DemandsReachTheSession) {
+  ASSERT_EQ(Enroll(), SHOAL_OK) << error_.message;
+  auto demands = Sized<shoal_aggregation_demands>();
+  demands.coordinator = SHOAL_COORDINATOR_MALICIOUS;
+  options_.secure_aggregation = &demands;
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("secure_aggregation.ca"));
+  demands.coordinator = 3;
+  EXPECT_EQ(Create(), SHOAL_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, HasSubstr("coordinator: 3"));
+  demands.coordinator = SHOAL_COORDINATOR_MALICIOUS;
+  demands.ca_pem = ca_.certificate_pem.c_str();
+  ASSERT_EQ(Create(), SHOAL_OK) << error_.message;
+  auto report = Sized<shoal_report>();
+  ASSERT_EQ(shoal_run_once(client_, &report, &error_), SHOAL_OK);
+  EXPECT_EQ(report.outcome, SHOAL_OUTCOME_ABANDONED);
+  EXPECT_THAT(report.explanation, HasSubstr("insists on secure aggregation"));
+  EXPECT_TRUE(fleet_.counted().empty());
+}
+
 TEST_F(CApiTest, TheProductsClockAndRandomnessAreUsed) {
   static int64_t clock_calls, random_calls;
   clock_calls = random_calls = 0;

@@ -136,6 +136,17 @@ grpc::Status FleetService::Upload(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status FleetService::Aggregate(grpc::ServerContext* context,
+                                     const v1::AggregateRequest* request,
+                                     v1::AggregateResponse* response) {
+  const auto message = protocol::FromProto(*request);
+  if (!message.ok()) return ToGrpc(message.status());
+  const auto answer = fleet_.Aggregate(*message);
+  if (!answer.ok()) return ToGrpc(answer.status());
+  *response = protocol::ToProto(*answer);
+  return grpc::Status::OK;
+}
+
 grpc::Status FleetService::Abandon(grpc::ServerContext* context,
                                    const v1::AbandonRequest* request,
                                    v1::AbandonResponse* response) {

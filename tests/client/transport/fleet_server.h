@@ -73,6 +73,9 @@ class FleetService final : public v1::Fleet::Service {
   grpc::Status Upload(grpc::ServerContext* context,
                       grpc::ServerReader<v1::UploadRequest>* reader,
                       v1::UploadReceipt* response) override;
+  grpc::Status Aggregate(grpc::ServerContext* context,
+                         const v1::AggregateRequest* request,
+                         v1::AggregateResponse* response) override;
   grpc::Status Abandon(grpc::ServerContext* context,
                        const v1::AbandonRequest* request,
                        v1::AbandonResponse* response) override;

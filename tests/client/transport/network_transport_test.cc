@@ -10,6 +10,7 @@
 #include "client/transport/lean_transport.h"
 #include "protocol/certificates.h"
 #include "tests/client/transport/fleet_server.h"
+#include "tests/support/aggregate_conformance.h"
 #include "tests/support/transport_conformance.h"
 
 namespace shoal::testing {
@@ -107,6 +108,44 @@ INSTANTIATE_TEST_SUITE_P(Grpc, TransportConformanceTest, Coordinators(MakeGrpc),
                          SecurityName);
 INSTANTIATE_TEST_SUITE_P(Lean, TransportConformanceTest, Coordinators(MakeLean),
                          SecurityName);
+
+class NetworkGroups final : public GroupCoordinator {
+ public:
+  NetworkGroups(MakeTransport make, bool tls) : make_(make), tls_(tls) {
+    fleet_.set_aggregate([this](const protocol::AggregateRequest& request) {
+      return group().Answer(request);
+    });
+    server_ = std::make_unique<FleetServer>(
+        service_, tls ? &certificates_.coordinator : nullptr,
+        certificates_.ca.certificate_pem);
+  }
+  std::unique_ptr<Transport> Connect() override {
+    return make_(tls_ ? OptionsFor(*server_, certificates_)
+                      : PlaintextOptions(*server_));
+  }
+
+ private:
+  const MakeTransport make_;
+  const bool tls_;
+  const Certificates certificates_ = MakeCertificates();
+  FakeFleet fleet_;
+  FleetService service_{fleet_};
+  std::unique_ptr<FleetServer> server_;
+};
+
+auto Groups(MakeTransport make) {
+  return ::testing::Values(
+      [make] { return std::make_unique<NetworkGroups>(make, true); },
+      [make] { return std::make_unique<NetworkGroups>(make, false); });
+}
+std::string GroupsName(
+    const ::testing::TestParamInfo<GroupCoordinatorFactory>& info) {
+  return info.index == 0 ? "MutualTls" : "Plaintext";
+}
+INSTANTIATE_TEST_SUITE_P(Grpc, AggregateConformanceTest, Groups(MakeGrpc),
+                         GroupsName);
+INSTANTIATE_TEST_SUITE_P(Lean, AggregateConformanceTest, Groups(MakeLean),
+                         GroupsName);
 
 // A plan whose update takes several chunks.
 protocol::Plan LargePlan() {
@@ -216,6 +255,27 @@ TEST_P(NetworkTransportTest, SilentCoordinatorIsUnavailableAfterTheWindow) {
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr(server.address()),
                              HasSubstr("nothing has moved for 50 ms"))));
+}
+
+// Nothing moves while a group waits for its members, as for a receipt.
+TEST_P(NetworkTransportTest, CallOfAGroupMayBeHeldForLongerThanTheWindow) {
+  ScriptedGroup group;
+  fleet_.set_aggregate([&](const protocol::AggregateRequest& request) {
+    return group.Answer(request);
+  });
+  FleetServer server(service_, nullptr);
+  TransportOptions options = PlaintextOptions(server);
+  options.idle_window = absl::Milliseconds(100);
+  const auto transport = Make(std::move(options));
+  group.Hold();
+  std::thread releaser([&] {
+    absl::SleepFor(absl::Milliseconds(400));
+    group.Release();
+  });
+  EXPECT_THAT(PerformFor<protocol::AggregateAnswer>(
+                  *transport, client::AggregateCall{{"token", {}, "message"}}),
+              IsOk());
+  releaser.join();
 }
 
 TEST_P(NetworkTransportTest, CancelEndsAWaitForTheReceipt) {

@@ -33,6 +33,7 @@ protocol::CheckIn Hello() {
   message.num_examples = 10;
   message.sdk_version = "1";
   message.codecs = {learning::UpdateCodec::kFloat32};
+  message.secure_aggregation_versions = {protocol::kSecureAggregationVersion};
   return message;
 }
 

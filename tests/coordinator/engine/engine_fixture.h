@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -61,7 +62,10 @@ struct Outcome {
 
 class EngineTest : public ::testing::Test {
  protected:
-  EngineTest() { Restart(); }
+  explicit EngineTest(std::unique_ptr<RoundStore> store = MakeMemoryStore())
+      : memory_(std::move(store)) {
+    Restart();
+  }
 
   // Drops the engine with everything it knows, and makes a new one.
   void Restart();
@@ -105,7 +109,7 @@ class EngineTest : public ::testing::Test {
 
   EngineOptions options_;
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
-  const std::unique_ptr<RoundStore> memory_ = MakeMemoryStore();
+  const std::unique_ptr<RoundStore> memory_;
   testing::FaultyStore store_{*memory_};
   std::unique_ptr<UploadSpool> spool_ = MakeMemorySpool(1 << 20);
   testing::InsecureSeededRng rng_{7};

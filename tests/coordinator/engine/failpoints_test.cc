@@ -51,6 +51,7 @@ TEST_F(FailpointsDeathTest, NothingHappensWithoutTheVariable) {
       {
         unsetenv("SHOAL_FAILPOINT");
         for (const absl::string_view name : kRoundFailpoints) Failpoint(name);
+        for (const absl::string_view name : kGroupFailpoints) Failpoint(name);
         for (const absl::string_view name : kOtherFailpoints) Failpoint(name);
         std::exit(0);
       },

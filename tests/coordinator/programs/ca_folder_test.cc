@@ -130,5 +130,34 @@ TEST_F(CaFolderTest, ImpossibleHostIsRefusedBeforeAnythingIsWritten) {
   EXPECT_FALSE(ReadFile(folder_.path() + "/ca.pem").ok());
 }
 
+// The CA decides on role and name; the key is the device's.
+TEST_F(CaFolderTest, ADeviceIsEnrolledByTheCaAlone) {
+  SHOAL_ASSERT_OK(MakeCaFolder(ca_, absl::Now()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Secret key, protocol::MakeKey());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string request,
+                             protocol::MakeRequest(key, "anything"));
+  const std::string file = folder_.path() + "/pump-7.csr";
+  SHOAL_ASSERT_OK(WriteFileAtomically(file, request));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const SignedDevice device,
+      SignDevice(ca_.ca, file, "pump-7", absl::Now(), absl::Hours(1)));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const protocol::Identity identity,
+                             protocol::ReadIdentity(device.certificate_pem));
+  EXPECT_EQ(identity.role, protocol::Role::kDevice);
+  EXPECT_EQ(identity.name, "pump-7");
+  EXPECT_EQ(identity.id, device.id);
+  EXPECT_THAT(protocol::IsSignedBy(device.certificate_pem,
+                                   *ReadFile(ca_.ca + "/ca.pem")),
+              ::shoal::testing::IsOkAndHolds(true));
+}
+
+TEST_F(CaFolderTest, AFileThatIsNoRequestIsNamed) {
+  SHOAL_ASSERT_OK(MakeCaFolder(ca_, absl::Now()));
+  EXPECT_THAT(SignDevice(ca_.ca, ca_.ca + "/ca.pem", "pump-7", absl::Now(),
+                         absl::Hours(1)),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("ca.pem: not a certificate request")));
+}
+
 }  // namespace
 }  // namespace shoal::coordinator

@@ -40,6 +40,11 @@ class CountingEngine final : public RoundEngine {
                                           absl::Time) override {
     return UploadStart();
   }
+  absl::Status Aggregate(const DeviceIdentity&,
+                         const protocol::AggregateRequest&, absl::Time,
+                         AggregateDone) override {
+    return absl::UnavailableError("not part of this test");
+  }
   absl::StatusOr<absl::Duration> Abandon(const DeviceIdentity&,
                                          absl::string_view,
                                          protocol::AbandonReason,

@@ -95,6 +95,16 @@ class ReopeningStore final : public RoundStore {
       int64_t round_id) override {
     return Open()->ReadSegments(round_id);
   }
+  absl::Status AppendGroupRows(const NewGroupRows& rows) override {
+    return Open()->AppendGroupRows(rows);
+  }
+  absl::Status BurnGroup(const NewGroupRows& rows) override {
+    return Open()->BurnGroup(rows);
+  }
+  absl::StatusOr<std::vector<GroupRow>> ReadGroupRows(
+      int64_t round_id) override {
+    return Open()->ReadGroupRows(round_id);
+  }
   absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
                                      int min_reports, absl::Time now) override {
     return Open()->SealRound(lease, id, min_reports, now);

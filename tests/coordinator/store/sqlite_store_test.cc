@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -147,6 +148,8 @@ TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
       "ALTER TABLE rounds DROP COLUMN asynchronous; "
       "DROP INDEX contributions_counted_later; "
       "ALTER TABLE contributions DROP COLUMN counted_in; "
+      "DROP TABLE group_rows; ALTER TABLE segments DROP COLUMN session; "
+      "ALTER TABLE segments DROP COLUMN bytes_up; "
       "PRAGMA user_version = 1");
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
   InvitationRow row;
@@ -156,6 +159,42 @@ TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
   SHOAL_ASSERT_OK(store->CreateInvitation(row));
   SHOAL_EXPECT_OK(store->UseInvitation(Sha256("token"), DeviceId(1), Now()));
   SHOAL_EXPECT_OK(store->ForgetDevice(DeviceId(1)));
+}
+
+// In the middle of a round, whose sums have no groups.
+TEST_F(SqliteStoreTest, DatabaseWithoutGroupsIsBroughtUpToDate) {
+  {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+    SHOAL_ASSERT_OK(
+        store->CreateTask(MakeTask("a", "m"), MakeModel("a", 0, "m"), "m"));
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const Lease lease, store->AcquireLease("a", "us", Now(), kLeaseTime));
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const RoundRow round,
+        store->OpenRound(lease, MakeRoundOf(*store->GetTask("a"))));
+    SHOAL_ASSERT_OK(
+        store->RecordAssignment(round.id, DeviceId(1), Now(), Now()));
+    SHOAL_ASSERT_OK(store->CommitSegment({round.id, "us", "sum", 7},
+                                         {MakeContribution(1)}));
+  }
+  Execute(
+      "DROP TABLE group_rows; ALTER TABLE segments DROP COLUMN session; "
+      "ALTER TABLE segments DROP COLUMN bytes_up; PRAGMA user_version = 4");
+
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path_));
+
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::vector<SegmentRow> segments,
+                             store->ReadSegments(1));
+  ASSERT_EQ(segments.size(), 1u);
+  EXPECT_EQ(segments.front().sum, "sum");
+  EXPECT_TRUE(segments.front().session.empty());
+  const NewGroupRows masked = {1, Sha256("group"), 0, {"masked"}};
+  SHOAL_ASSERT_OK(store->CommitSegment({1, "us", "masked", 90, masked},
+                                       {MakeContribution(2)}));
+  EXPECT_EQ(store->GetRound(1)->bytes_up, 97);
+  SHOAL_ASSERT_OK(store->BurnGroup({1, Sha256("group"), 1, {"burnt"}}));
+  EXPECT_EQ(store->GetRound(1)->bytes_up, 7);
+  EXPECT_EQ(store->ReadSegments(1)->size(), 1u);
 }
 
 TEST_F(SqliteStoreTest, DatabaseOfAnotherProgramIsRefusedAndUntouched) {
@@ -302,6 +341,73 @@ TEST_F(SqliteStoreTest, CrashDuringACommitLeavesTheStateBefore) {
     EXPECT_EQ(store->ReadSegments(id)->size(), 0u) << size;
     EXPECT_EQ(store->ListContributions(id)->size(), 0u) << size;
   }
+}
+
+// The state of a round with a group, before and after what `write` does, is all
+// that is left of it when the process dies meanwhile.
+void ExpectAllOrNothing(
+    const std::function<void(StoreDriver&, int64_t)>& prepare,
+    const std::function<absl::Status(RoundStore&, int64_t)>& write) {
+  StoreDriver driver(StoreKind::kSqlite);
+  driver.CreateTask("digits");
+  const int64_t id = driver.RoundIn(RoundState::kCollecting, "digits").id;
+  prepare(driver, id);
+  const auto state = [id](RoundStore& store) {
+    std::string text = Text(*store.GetRound(id));
+    for (const GroupRow& row : Require(store.ReadGroupRows(id)))
+      text += row.row;
+    for (const SegmentRow& row : Require(store.ReadSegments(id)))
+      text += row.sum;
+    for (const auto& row : Require(store.ListContributions(id)))
+      text += Text(row);
+    for (const auto& row : Require(store.ListAssignments(id)))
+      text += Text(row);
+    return text;
+  };
+  const std::string before = state(driver.store());
+  const std::string wal = driver.path() + "-wal";
+  const auto begin = std::filesystem::file_size(wal);
+  SHOAL_ASSERT_OK(write(driver.store(), id));
+  const auto end = std::filesystem::file_size(wal);
+  const std::string after = state(driver.store());
+  ASSERT_NE(before, after);
+  ASSERT_GT(end, begin);
+
+  constexpr int kCrashes = 12;  // the last with all but one byte in the log
+  for (int i = 0; i <= kCrashes; ++i) {
+    const auto size = begin + (end - begin - 1) * i / kCrashes;
+    TemporaryFolder folder;
+    const std::string path = folder.path() + "/store.db";
+    std::filesystem::copy_file(driver.path(), path);
+    std::filesystem::copy_file(wal, path + "-wal");
+    std::filesystem::resize_file(path + "-wal", size);
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto store, OpenSqliteStore(path));
+    EXPECT_EQ(state(*store), before) << size;
+  }
+  CrashedCopy copy(driver.path());
+  EXPECT_EQ(state(*copy), after);
+}
+
+absl::Status CommitMasked(RoundStore& store, int64_t id) {
+  const std::string sum = SomeBytes(50'000, 6);
+  const NewGroupRows rows = {
+      id, Sha256("group"), 0, {SomeBytes(50'000, 7), "masked"}};
+  return store.CommitSegment({id, "us", sum, 7, rows}, {MakeContribution(1)})
+      .status();
+}
+
+TEST_F(SqliteStoreTest, CrashDuringAMaskedCommitLeavesTheStateBefore) {
+  ExpectAllOrNothing([](StoreDriver&, int64_t) {}, CommitMasked);
+}
+
+TEST_F(SqliteStoreTest, CrashWhileAGroupBurnsLeavesTheStateBefore) {
+  ExpectAllOrNothing(
+      [](StoreDriver& driver, int64_t id) {
+        SHOAL_ASSERT_OK(CommitMasked(driver.store(), id));
+      },
+      [](RoundStore& store, int64_t id) {
+        return store.BurnGroup({id, Sha256("group"), 2, {"burnt"}});
+      });
 }
 
 // --- disk full ---------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "coordinator/engine/round_store.h"
 #include "tests/coordinator/store/store_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -40,6 +41,19 @@ absl::Status CommitOneUpdate(Scene& scene) {
   return absl::FailedPreconditionError("not committed");
 }
 
+NewGroupRows RowsOf(const Scene& scene) {
+  return {scene.round.id, Sha256("group"), 0, {"row"}};
+}
+
+absl::Status CommitOneMaskedUpdate(Scene& scene) {
+  SHOAL_ASSIGN_OR_RETURN(const SegmentResult result,
+                         scene.driver.store().CommitSegment(
+                             {scene.round.id, "us", "masked", 1, RowsOf(scene)},
+                             {MakeContribution(2)}));
+  if (result.kind == SegmentResult::kCommitted) return absl::OkStatus();
+  return absl::FailedPreconditionError("not committed");
+}
+
 absl::Status Set(Scene& scene, TaskState state) {
   return scene.driver.store().SetTaskState(scene.round.task, state, "", Now());
 }
@@ -52,6 +66,11 @@ std::vector<Operation> Operations() {
                                                   Now(), Now());
        }},
       {"count", "-+----", false, CommitOneUpdate},
+      {"count masked", "-+----", false, CommitOneMaskedUpdate},
+      {"write of a group", "++++--", false,
+       [](Scene& s) { return s.driver.store().AppendGroupRows(RowsOf(s)); }},
+      {"burn a group", "-+----", false,
+       [](Scene& s) { return s.driver.store().BurnGroup(RowsOf(s)); }},
       {"seal", "-+----", true,
        [](Scene& s) {
          return s.driver.store()
@@ -101,7 +120,10 @@ std::string Snapshot(StoreDriver& driver) {
       absl::StrAppend(&text, "\n", Text(row));
     }
     for (const auto& row : Require(driver.store().ReadSegments(round.id))) {
-      absl::StrAppend(&text, "\n", row.id, row.sum);
+      absl::StrAppend(&text, "\n", row.id, row.sum, row.session.ToHex());
+    }
+    for (const auto& row : Require(driver.store().ReadGroupRows(round.id))) {
+      absl::StrAppend(&text, "\n", row.session.ToHex(), row.row);
     }
   }
   for (const ModelRow& model :

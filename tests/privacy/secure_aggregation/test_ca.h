@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "base/check.h"
 #include "base/digest.h"
+#include "base/hmac_key.h"
 #include "privacy/secure_aggregation/signing.h"
 
 namespace shoal::testing {
@@ -33,7 +34,7 @@ class TestSigner final : public secure_aggregation::MemberSigner {
 
   absl::StatusOr<std::string> Sign(absl::string_view message) const override {
     if (kind_ == TestSignatures::kHmac) {
-      return std::string(HmacSha256(key_, message).AsBytes());
+      return std::string(HmacKey(key_).Of(message).AsBytes());
     }
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
         EVP_PKEY_new_raw_private_key(
@@ -67,13 +68,13 @@ class TestCa final : public secure_aggregation::MemberVerifier {
       : kind_(kind), secret_(std::move(secret)) {}
 
   std::unique_ptr<TestSigner> Issue(const std::string& device_id) const {
-    const std::string key(HmacSha256(secret_, "key of " + device_id).AsBytes());
+    const std::string key(HmacKey(secret_).Of("key of " + device_id).AsBytes());
     std::string subject =
         absl::StrCat(device_id, " ",
                      absl::BytesToHexString(
                          kind_ == TestSignatures::kHmac ? key : Public(key)));
     return std::make_unique<TestSigner>(
-        absl::StrCat(subject, " ", HmacSha256(secret_, subject).ToHex()), key,
+        absl::StrCat(subject, " ", HmacKey(secret_).Of(subject).ToHex()), key,
         kind_);
   }
 
@@ -83,13 +84,13 @@ class TestCa final : public secure_aggregation::MemberVerifier {
     const std::vector<std::string> parts =
         absl::StrSplit(std::string(certificate), ' ');
     if (parts.size() != 3 ||
-        HmacSha256(secret_, parts[0] + " " + parts[1]).ToHex() != parts[2]) {
+        HmacKey(secret_).Of(parts[0] + " " + parts[1]).ToHex() != parts[2]) {
       return absl::UnauthenticatedError("a certificate of another CA");
     }
     const std::string key = absl::HexStringToBytes(parts[1]);
     const bool valid =
         kind_ == TestSignatures::kHmac
-            ? ConstantTimeEquals(HmacSha256(key, message).AsBytes(), signature)
+            ? ConstantTimeEquals(HmacKey(key).Of(message).AsBytes(), signature)
             : IsSigned(key, message, signature);
     if (!valid) return absl::UnauthenticatedError("a signature that is wrong");
     return parts[0];

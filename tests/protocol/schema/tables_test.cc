@@ -33,6 +33,14 @@ TEST(SchemaTest, FieldsAreFoundByNameAndByNumber) {
   EXPECT_EQ(FindType("NoSuchType"), nullptr);
 }
 
+TEST(SchemaTest, FractionsAreFromZeroToOne) {
+  const Field& chance = FieldNamed(TypeNamed("LeavingMembers"), "masking");
+  EXPECT_TRUE(IsIn(RangeOf(chance), 0));
+  EXPECT_TRUE(IsIn(RangeOf(chance), 1));
+  EXPECT_FALSE(IsIn(RangeOf(chance), -0.1));
+  EXPECT_FALSE(IsIn(RangeOf(chance), 1.1));
+}
+
 TEST(SchemaTest, RulesAreThoseOfTheSchema) {
   const Field& rate = FieldNamed(TypeNamed("Training"), "learning_rate");
   EXPECT_TRUE(rate.is_required);

@@ -27,6 +27,34 @@ TEST(LiveOptionsTest, DemoTakesEveryOfTwentyDevices) {
       std::holds_alternative<learning::FedAvgLocal>(scenario.task.algorithm));
 }
 
+TEST(LiveOptionsTest, BuiltInScenariosAggregateSecurelyUnlessToldNotTo) {
+  for (const bool mixed : {false, true}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                               ResolveScenario({.mixed = mixed}));
+    EXPECT_EQ(scenario.task.secure_aggregation, protocol::SecureAggregation());
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const auto plain,
+        ResolveScenario({.mixed = mixed, .no_secure_aggregation = true}));
+    EXPECT_FALSE(plain.task.secure_aggregation.has_value());
+  }
+}
+
+TEST(LiveOptionsTest, FewDevicesHaveSmallGroups) {
+  for (const int devices : {3, 4, 7, 10, 19}) {
+    SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
+                               ResolveScenario({.devices = devices}));
+    SHOAL_EXPECT_OK(configuration::CheckSecureAggregation(scenario.task));
+    EXPECT_GE(scenario.task.round.max_assigned(), 3) << devices;
+    EXPECT_LE(scenario.task.round.cohort, devices);
+    EXPECT_GE(scenario.task.secure_aggregation->min_group, 3);
+  }
+  EXPECT_THAT(ResolveScenario({.devices = 2}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--devices 2, expected at least 3")));
+  EXPECT_THAT(ResolveScenario({.devices = 2, .no_secure_aggregation = true}),
+              IsOk());
+}
+
 TEST(LiveOptionsTest, MixedIsABuiltInScenarioOfItsOwn) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto scenario,
                              ResolveScenario({.mixed = true, .rounds = 3}));
@@ -72,7 +100,9 @@ TEST(LiveOptionsTest, CohortKeepsItsShareOfTheDevices) {
   EXPECT_EQ(four.task.round.cohort, 3);
   EXPECT_EQ(four.task.round.min_reports, 2);
   EXPECT_EQ(four.task.round.max_assigned(), 4);
-  SHOAL_ASSERT_OK_AND_ASSIGN(const auto one, ResolveScenario({.devices = 1}));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const auto one,
+      ResolveScenario({.devices = 1, .no_secure_aggregation = true}));
   EXPECT_EQ(one.task.round.cohort, 1);
   EXPECT_EQ(one.task.round.min_reports, 1);
 }

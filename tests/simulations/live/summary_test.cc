@@ -48,6 +48,20 @@ LiveSummary Example() {
   return summary;
 }
 
+TEST(SummaryTest, SaysWhetherTheCoordinatorSawSingleUpdates) {
+  LiveSummary summary = Example();
+  EXPECT_EQ(nlohmann::json::parse(SummaryJson(summary))["secure_aggregation"],
+            false);
+  EXPECT_THAT(SummaryText(summary, "script/demo", "bin"),
+              HasSubstr("the coordinator saw every device's update"));
+  summary.secure_aggregation = true;
+  const auto json = nlohmann::json::parse(SummaryJson(summary));
+  EXPECT_EQ(json["secure_aggregation"], true);
+  EXPECT_TRUE(json["partial_reports"].is_null());
+  EXPECT_THAT(SummaryText(summary, "script/demo", "bin"),
+              HasSubstr("the coordinator saw sums of updates alone"));
+}
+
 TEST(SummaryTest, JsonHoldsWhatProgramsRead) {
   const auto json = nlohmann::json::parse(SummaryJson(Example()));
   EXPECT_DOUBLE_EQ(json["final_test_accuracy"], 0.9);

@@ -39,7 +39,7 @@ LoadSummary Example() {
 
 TEST(LoadSummaryTest, JsonHasEveryKindOfCall) {
   const auto json = nlohmann::json::parse(LoadSummaryJson(Example()));
-  EXPECT_EQ(json["calls"].size(), 5u);
+  EXPECT_EQ(json["calls"].size(), 6u);
   const auto& check_ins = json["calls"]["check_in"];
   EXPECT_EQ(check_ins["answered"], 1);
   EXPECT_EQ(check_ins["per_second"], 0.5);
@@ -48,6 +48,7 @@ TEST(LoadSummaryTest, JsonHasEveryKindOfCall) {
   EXPECT_NEAR(check_ins["p99_ms"], 2000, 10);
   EXPECT_EQ(check_ins["errors"]["UNAVAILABLE"], 1);
   EXPECT_EQ(json["calls"]["upload"]["answered"], 0);
+  EXPECT_EQ(json["calls"]["aggregate"]["answered"], 0);
   EXPECT_EQ(json["calls"]["upload"]["p99_ms"], 0);
   EXPECT_EQ(json["sessions"]["contributed"], 1);
   EXPECT_EQ(json["assigned"], 1);

@@ -1,0 +1,99 @@
+#include "coordinator/engine/live_group.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace shoal::coordinator {
+
+using secure_aggregation::Fault;
+using secure_aggregation::LostMember;
+
+namespace {
+
+// How much longer than those that have answered the others may take.
+constexpr double kPatience = 3;
+constexpr absl::Duration kLeastPatience = absl::Seconds(2);
+constexpr absl::Duration kFirstLook = absl::Milliseconds(100);
+
+}  // namespace
+
+LiveGroup::LiveGroup(std::unique_ptr<secure_aggregation::Group> group,
+                     int64_t num_rows, absl::Time now)
+    : group_(std::move(group)),
+      num_rows_(num_rows),
+      phase_began_(now),
+      next_look_(now) {
+  for (int i = 0; i < group_->num_members(); ++i) {
+    index_of_[group_->device_id(i)] = i;
+  }
+}
+
+std::optional<int> LiveGroup::IndexOf(const std::string& device_id) const {
+  const auto found = index_of_.find(device_id);
+  if (found == index_of_.end()) return std::nullopt;
+  return found->second;
+}
+
+void LiveGroup::Proceed(ThreadPool* pool, absl::Time now) {
+  const absl::Status status = group_->Proceed(pool);
+  if (!status.ok()) Burn(std::string(status.message()));
+  phase_began_ = now;
+  next_look_ = now;
+  enough_since_ = absl::InfiniteFuture();
+  extended_ = absl::InfinitePast();
+}
+
+bool LiveGroup::IsPhaseOver(absl::Duration window, absl::Time now) {
+  if (group_->num_pending() == 0) return true;
+  phase_began_ = std::min(phase_began_, now);  // should a clock be set back
+  next_look_ = std::min(next_look_, now + window);
+  // Asked seldom: it takes a look at every share of the group.
+  if (enough_since_ == absl::InfiniteFuture() && now >= next_look_) {
+    if (group_->CanProceed()) {
+      enough_since_ = now;
+    } else {
+      next_look_ = now + std::max(kFirstLook, (now - phase_began_) / 2);
+    }
+  }
+  end_ = phase_began_ + window;
+  if (enough_since_ < absl::InfiniteFuture()) {
+    end_ = std::min(end_, phase_began_ + kLeastPatience +
+                              kPatience * (enough_since_ - phase_began_));
+  }
+  end_ = std::max(end_, extended_);
+  return now >= end_;
+}
+
+absl::Time LiveGroup::next_look() const {
+  return enough_since_ < absl::InfiniteFuture() ? end_
+                                                : std::min(end_, next_look_);
+}
+
+NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed) {
+  for (std::string& row : group_->TakeRows()) {
+    new_rows_.push_back(std::move(row));
+  }
+  if (is_burnt() && !std::exchange(burn_is_row_, is_burnt())) {
+    new_rows_.emplace_back(is_sealed ? kUnrevealedRow : kBurntRow);
+  }
+  return {round_id, id(), num_rows_, new_rows_};
+}
+
+void LiveGroup::RowsWritten(const NewGroupRows& rows) {
+  num_rows_ += std::ssize(rows.rows);
+  new_rows_.clear();
+}
+
+std::vector<LostMember> LiveGroup::TakeLost() {
+  std::vector<LostMember> fresh;
+  for (const LostMember& member : group_->lost()) {
+    const auto [known, inserted] =
+        known_lost_.try_emplace(member.index, member.fault);
+    if (!inserted && known->second >= member.fault) continue;
+    known->second = member.fault;
+    fresh.push_back(member);
+  }
+  return fresh;
+}
+
+}  // namespace shoal::coordinator

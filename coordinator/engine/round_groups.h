@@ -1,0 +1,144 @@
+// The groups of a task's round: from the devices that wait to the unmasked sum.
+// Bonawitz et al. 2017 with the graph of Bell et al. 2020; the sessions
+// themselves are privacy/secure_aggregation's, here is what is around them: who
+// joins which, whom to wait for and how long, what has to be durable before
+// anything is said.
+#ifndef SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_
+#define SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/digest.h"
+#include "coordinator/engine/engine_core.h"
+#include "coordinator/engine/live_group.h"
+#include "protocol/secure_update.h"
+
+namespace shoal::coordinator {
+
+// The masked sums of a group, as far as this process has committed them.
+struct MaskedSums {
+  std::vector<secure_aggregation::RingVector> sums;
+  int num_updates = 0;
+};
+
+// Used by Advance() alone: one thread at a time, no lock held by the caller.
+// After an error memory may be ahead of the rows: it reads them again.
+class RoundGroups {
+ public:
+  // Both must outlive it. REQUIRES: the task asks for secure aggregation.
+  RoundGroups(EngineCore& core, RunningTask& task) : core_(core), task_(task) {}
+
+  // Reads what devices have said, forms groups, ends their phases, writes what
+  // happened, and answers the devices. `leads`: only who leads the task does.
+  absl::Status Work(bool leads, absl::Time now);
+  // Commits a batch of masked updates.
+  absl::Status CommitBatch(absl::Time now);
+  // From the unmasked sums of a revealed round to the next version. Errors as
+  // AggregateRound.
+  absl::StatusOr<RoundOutput> Aggregate(absl::Time now);
+  // When Work() has something to do, if nobody says anything.
+  absl::Time next_wake() const { return next_wake_; }
+  void MakeStale() { stale_ = true; }
+
+ private:
+  // A device's call that waits for its answer.
+  struct Held {
+    AggregateDone done;
+    std::optional<Digest> session;
+    absl::Time until;
+  };
+
+  // The round.
+  absl::Status FollowRound(absl::Time now);
+  absl::Status ReadGroups(absl::Time now);
+  void LeaveRound(absl::Time now);
+
+  // What devices say.
+  void ReadLetters(bool leads, absl::Time now);
+  absl::Status Join(const GroupLetter& letter, absl::Time now);
+  absl::Status Pass(const GroupLetter& letter);
+  void NoteLeft(const std::string& device_id);
+  void Hold(GroupLetter letter, absl::Time now);
+  // The group that the device is in, or has said it is in.
+  LiveGroup* GroupOf(const std::string& device_id,
+                     const std::optional<Digest>& session);
+
+  // What is due.
+  void FormGroups(absl::Time now);
+  int SizeToForm(absl::Time now);
+  void FormGroup(int size, absl::Time now);
+  absl::Status EndPhases(absl::Time now);
+  bool IsPhaseOver(LiveGroup& group, absl::Time now);
+  bool IsSending(const LiveGroup& group);
+  void CheckContributors(LiveGroup& group);
+  absl::Status WriteRows(LiveGroup& group);
+  void NoteLost(LiveGroup& group);
+  void SetStanding();
+
+  absl::Status CommitOf(const Digest& session,
+                        std::vector<std::shared_ptr<Upload>> uploads,
+                        absl::Time now);
+  std::vector<std::shared_ptr<Upload>> TakeMembers(
+      LiveGroup* group, std::vector<std::shared_ptr<Upload>>& uploads);
+  void Refuse(Upload& upload, const absl::Status& why);
+  absl::StatusOr<std::vector<secure_aggregation::RingVector>> SumsOf(
+      const LiveGroup& group, const std::vector<SegmentRow>& segments);
+
+  // What devices are told.
+  using Answer = absl::StatusOr<protocol::AggregateAnswer>;
+  void AnswerHeld(absl::Time now);
+  void SendAway();  // everybody who waits
+  std::optional<Answer> AnswerFor(const std::string& device_id,
+                                  const Held& held, absl::Time now);
+  std::optional<Answer> AnswerMember(LiveGroup& group, int index,
+                                     absl::Time now);
+  std::optional<Answer> ReceiptFor(const std::string& device_id,
+                                   const Digest& session, absl::Time now);
+  Answer AnswerAfterRound(int64_t round_id, const std::string& device_id,
+                          absl::Time now);
+  void Tell(AggregateDone done, Answer answer);
+  void TouchAll(const LiveGroup& group);
+
+  RoundRow Row() const;
+  const configuration::RoundPolicy& policy() const {
+    return task_.setup->task.round;
+  }
+  const protocol::SecureAggregation& settings() const {
+    return *task_.setup->task.secure_aggregation;
+  }
+
+  EngineCore& core_;
+  RunningTask& task_;
+  bool stale_ = true;
+  absl::Time next_wake_ = absl::InfinitePast();
+
+  // Of the round that is followed; null: none.
+  std::shared_ptr<RunningRound> round_;
+  int64_t round_id_ = 0;
+  RoundState state_ = RoundState::kOpen;
+  std::optional<protocol::SecureUpdate> update_;
+  std::map<Digest, LiveGroup> groups_;
+  std::map<std::string, Digest> group_of_;      // the newest, by device
+  std::map<std::string, std::string> waiting_;  // their keys, by device
+  std::map<std::string, std::string> guilty_;   // of what, by device
+  std::map<Digest, MaskedSums> sums_;
+  bool is_hopeless_ = false;  // sealed, and never to be unmasked
+
+  std::map<std::string, Held> held_;  // by device
+  std::set<std::pair<absl::Time, std::string>> held_until_;
+  std::set<std::string> touched_;  // may have an answer now
+};
+
+}  // namespace shoal::coordinator
+
+#endif  // SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_

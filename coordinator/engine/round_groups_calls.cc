@@ -1,0 +1,281 @@
+// What devices say to their groups, and what they are told.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/round_groups.h"
+#include "coordinator/engine/upload_stream.h"
+#include "protocol/refusal.h"
+
+namespace shoal::coordinator {
+
+using protocol::AggregateAnswer;
+using protocol::RefusalCode;
+using protocol::RefusalError;
+using secure_aggregation::GroupPhase;
+
+void RoundGroups::ReadLetters(bool leads, absl::Time now) {
+  std::vector<GroupLetter> letters;
+  {
+    MutexLock lock(core_.mutex);
+    letters.swap(task_.letters);
+  }
+  for (GroupLetter& letter : letters) {
+    if (round_ == nullptr || letter.round_id != round_id_) {
+      if (!letter.done) continue;
+      Tell(std::move(letter.done),
+           AnswerAfterRound(letter.round_id, letter.device_id, now));
+      continue;
+    }
+    if (!letter.done) {
+      NoteLeft(letter.device_id);
+      continue;
+    }
+    absl::Status taken;
+    if (!leads) {
+      taken = StoreUnavailable(absl::UnavailableError(
+          "another replica leads the task at the moment"));
+    } else if (letter.request.session.has_value()) {
+      taken = Pass(letter);
+    } else {
+      taken = Join(letter, now);
+    }
+    if (taken.ok()) {
+      Hold(std::move(letter), now);
+    } else {
+      Tell(std::move(letter.done), taken);
+    }
+  }
+}
+
+absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
+  const std::string& device_id = letter.device_id;
+  if (guilty_.contains(device_id)) return absl::OkStatus();  // it is told
+  LiveGroup* group = GroupOf(device_id, std::nullopt);
+  bool is_counted = false;
+  bool takes_reports = false;
+  {
+    MutexLock lock(core_.mutex);
+    const Participant* self = round_->Find(device_id);
+    is_counted = self != nullptr && self->standing == Participant::kContributed;
+    takes_reports = round_->takes_reports() && self != nullptr &&
+                    self->standing == Participant::kAssigned &&
+                    now < round_->row().deadline;
+  }
+  if (is_counted) return absl::OkStatus();
+  if (group != nullptr && !group->is_burnt()) {
+    const int index = *group->IndexOf(device_id);
+    if (group->session().advertise(index) == letter.request.message) {
+      return absl::OkStatus();
+    }
+    // It lost its secrets, and begins anew.
+    group->session().Leave(index, "it joined with other keys");
+  }
+  if (!takes_reports) return RoundOver(round_id_);
+  const absl::Status keys = core_.group_maker().Check(
+      update_->session(), {device_id, letter.request.message},
+      core_.deps.verifier);
+  if (!keys.ok()) {
+    const absl::Status fault =
+        RefusalError(RefusalCode::kGroupFault, keys.message());
+    guilty_[device_id] = std::string(keys.message());
+    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, fault);
+    return fault;
+  }
+  waiting_[device_id] = letter.request.message;
+  return absl::OkStatus();
+}
+
+absl::Status RoundGroups::Pass(const GroupLetter& letter) {
+  const std::string& bytes = letter.request.message;
+  LiveGroup* group = GroupOf(letter.device_id, letter.request.session);
+  if (bytes.empty() || group == nullptr || group->is_burnt()) {
+    return absl::OkStatus();
+  }
+  // What is said before it was asked for means nothing.
+  if (group->is_settled() && state_ < RoundState::kSealed) {
+    return absl::OkStatus();
+  }
+  if (group->session().IsMaskedInput(bytes)) {
+    return RefusalError(RefusalCode::kBadRequest,
+                        "message: masked input goes with its vectors, in an "
+                        "upload");
+  }
+  const int index = *group->IndexOf(letter.device_id);
+  const absl::Status taken = group->session().OnMessage(index, bytes);
+  if (!absl::IsInvalidArgument(taken)) return absl::OkStatus();
+  return RefusalError(RefusalCode::kGroupFault, taken.message());
+}
+
+void RoundGroups::NoteLeft(const std::string& device_id) {
+  waiting_.erase(device_id);
+  touched_.insert(device_id);
+  LiveGroup* group = GroupOf(device_id, std::nullopt);
+  if (group == nullptr || group->is_settled()) return;
+  group->session().Leave(*group->IndexOf(device_id), "it left the round");
+}
+
+void RoundGroups::Hold(GroupLetter letter, absl::Time now) {
+  const auto earlier = held_.find(letter.device_id);
+  if (earlier != held_.end()) {
+    held_until_.erase({earlier->second.until, letter.device_id});
+    Tell(std::move(earlier->second.done),
+         AggregateAnswer{earlier->second.session, protocol::GroupWait{}});
+    held_.erase(earlier);
+  }
+  const absl::Time until =
+      now + std::min(core_.options.max_hold, policy().idle_window / 2);
+  held_until_.insert({until, letter.device_id});
+  touched_.insert(letter.device_id);
+  held_.emplace(letter.device_id,
+                Held{std::move(letter.done), letter.request.session, until});
+}
+
+LiveGroup* RoundGroups::GroupOf(const std::string& device_id,
+                                const std::optional<Digest>& session) {
+  Digest id;
+  if (session.has_value()) {
+    id = *session;
+  } else {
+    const auto newest = group_of_.find(device_id);
+    if (newest == group_of_.end()) return nullptr;
+    id = newest->second;
+  }
+  const auto group = groups_.find(id);
+  if (group == groups_.end() || !group->second.IndexOf(device_id).has_value()) {
+    return nullptr;
+  }
+  return &group->second;
+}
+
+// --- answers ----------------------------------------------------------------
+
+void RoundGroups::AnswerHeld(absl::Time now) {
+  bool admitting = false;
+  {
+    MutexLock lock(core_.mutex);
+    admitting = core_.admitting;
+  }
+  if (!admitting) return SendAway();
+  for (const auto& [until, device_id] : held_until_) {
+    if (until > now) break;
+    touched_.insert(device_id);
+  }
+  for (const std::string& device_id : std::exchange(touched_, {})) {
+    const auto found = held_.find(device_id);
+    if (found == held_.end()) continue;
+    Held& held = found->second;
+    std::optional<Answer> answer = AnswerFor(device_id, held, now);
+    if (!answer.has_value() && now >= held.until) {
+      answer = AggregateAnswer{held.session, protocol::GroupWait{}};
+    }
+    if (!answer.has_value()) continue;
+    held_until_.erase({held.until, device_id});
+    Tell(std::move(held.done), *std::move(answer));
+    held_.erase(found);
+  }
+}
+
+void RoundGroups::SendAway() {
+  for (auto& [device_id, held] : held_) {
+    Tell(std::move(held.done), ShuttingDown());
+  }
+  held_.clear();
+  held_until_.clear();
+}
+
+std::optional<RoundGroups::Answer> RoundGroups::AnswerFor(
+    const std::string& device_id, const Held& held, absl::Time now) {
+  const auto guilty = guilty_.find(device_id);
+  if (guilty != guilty_.end()) {
+    return RefusalError(RefusalCode::kGroupFault, guilty->second);
+  }
+  if (!held.session.has_value() && waiting_.contains(device_id)) {
+    return std::nullopt;
+  }
+  // One that is counted and says nothing of a session has lost its secrets.
+  if (!held.session.has_value()) {
+    if (auto receipt = ReceiptFor(device_id, Digest(), now)) return receipt;
+  }
+  LiveGroup* group = GroupOf(device_id, held.session);
+  if (group != nullptr) {
+    return AnswerMember(*group, *group->IndexOf(device_id), now);
+  }
+  if (held.session.has_value()) {
+    if (auto receipt = ReceiptFor(device_id, *held.session, now)) {
+      return receipt;
+    }
+  }
+  MutexLock lock(core_.mutex);
+  if (!round_->takes_reports()) return RoundOver(round_id_);
+  return AggregateAnswer{
+      held.session, protocol::GroupAfresh{"the group is not there any more"}};
+}
+
+std::optional<RoundGroups::Answer> RoundGroups::AnswerMember(LiveGroup& group,
+                                                             int index,
+                                                             absl::Time now) {
+  const secure_aggregation::Group& session = group.session();
+  const std::string& device_id = session.device_id(index);
+  const bool is_sealed = state_ >= RoundState::kSealed;
+  const auto afresh = [&](absl::string_view why) -> Answer {
+    return AggregateAnswer{group.id(), protocol::GroupAfresh{std::string(why)}};
+  };
+  if (group.is_burnt()) {
+    // After the seal the round fails: it says so.
+    if (is_sealed) return std::nullopt;
+    return afresh(group.burn_reason());
+  }
+  if (group.is_settled() && !is_sealed) {
+    if (session.contributors()[index]) return std::nullopt;
+    return afresh("the group goes on without the device");
+  }
+  if (session.IsPending(index)) {
+    const std::optional<std::string> message = session.MessageFor(index);
+    if (!message.has_value()) return std::nullopt;
+    return AggregateAnswer{group.id(), protocol::GroupMessage{*message}};
+  }
+  if (!group.is_settled()) {
+    for (const secure_aggregation::LostMember& lost : session.lost()) {
+      if (lost.index == index) return afresh(lost.reason);
+    }
+    return std::nullopt;
+  }
+  if (session.phase() == GroupPhase::kConsistency) return std::nullopt;
+  if (auto receipt = ReceiptFor(device_id, group.id(), now)) return receipt;
+  return RoundOver(round_id_);
+}
+
+std::optional<RoundGroups::Answer> RoundGroups::ReceiptFor(
+    const std::string& device_id, const Digest& session, absl::Time now) {
+  MutexLock lock(core_.mutex);
+  const Participant* self = round_->Find(device_id);
+  if (self == nullptr || self->standing != Participant::kContributed) {
+    return std::nullopt;
+  }
+  return AggregateAnswer{
+      session,
+      core_.ReceiptFor(task_, round_id_, self->digest, self->segment_id, now)};
+}
+
+RoundGroups::Answer RoundGroups::AnswerAfterRound(int64_t round_id,
+                                                  const std::string& device_id,
+                                                  absl::Time now) {
+  const absl::StatusOr<std::optional<ContributionRow>> row =
+      core_.deps.store.GetContribution(round_id, device_id);
+  if (absl::IsNotFound(row.status())) return RoundOver(round_id);
+  if (!row.ok()) return StoreUnavailable(row.status());
+  if (!row->has_value()) return RoundOver(round_id);
+  MutexLock lock(core_.mutex);
+  return AggregateAnswer{
+      std::nullopt, core_.ReceiptFor(task_, round_id, (*row)->update_digest,
+                                     (*row)->segment_id, now)};
+}
+
+void RoundGroups::Tell(AggregateDone done, Answer answer) {
+  MutexLock lock(core_.mutex);
+  core_.group_answers.push_back({std::move(done), std::move(answer)});
+}
+
+}  // namespace shoal::coordinator

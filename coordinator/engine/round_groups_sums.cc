@@ -1,0 +1,247 @@
+// The masked sums of groups: what is added to them, and what comes out in the
+// end.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/aggregate.h"
+#include "coordinator/engine/batch.h"
+#include "coordinator/engine/failpoints.h"
+#include "coordinator/engine/round_groups.h"
+#include "protocol/refusal.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::RefusalCode;
+using protocol::RefusalError;
+using secure_aggregation::RingVector;
+using Uploads = std::vector<std::shared_ptr<Upload>>;
+
+void Add(const RingVector& vector, RingVector& sum) {
+  for (int64_t i = 0; i < vector.length(); ++i) {
+    sum.Set(i, sum.Get(i) + vector.Get(i));
+  }
+}
+
+// Of a number that devices claim, what counts.
+int64_t Bounded(absl::int128 number) {
+  return static_cast<int64_t>(
+      std::clamp<absl::int128>(number, 0, std::numeric_limits<int64_t>::max()));
+}
+
+}  // namespace
+
+absl::Status RoundGroups::CommitBatch(absl::Time now) {
+  std::map<Digest, Uploads> by_group;
+  {
+    MutexLock lock(core_.mutex);
+    for (auto& upload : round_->TakeBatch(core_.batch_rule())) {
+      by_group[upload->masked->session].push_back(std::move(upload));
+    }
+  }
+  while (!by_group.empty()) {
+    auto one = by_group.extract(by_group.begin());
+    const absl::Status committed =
+        CommitOf(one.key(), std::move(one.mapped()), now);
+    if (committed.ok()) continue;
+    MutexLock lock(core_.mutex);
+    for (auto& [session, uploads] : by_group) {
+      round_->PutBack(std::move(uploads));
+    }
+    return committed;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
+                                   absl::Time now) {
+  const auto found = groups_.find(session);
+  LiveGroup* group = found != groups_.end() ? &found->second : nullptr;
+  Uploads members = TakeMembers(group, uploads);
+  if (members.empty()) {
+    return group != nullptr ? WriteRows(*group) : absl::OkStatus();
+  }
+  std::vector<RingVector> sums = update_->NoSum();
+  std::vector<ContributionRow> rows;
+  NewSegment segment;
+  segment.round_id = round_id_;
+  segment.replica = core_.options.replica;
+  for (const auto& upload : members) {
+    SHOAL_RETURN_IF_ERROR(
+        protocol::AddPacked(upload->masked->vectors, absl::MakeSpan(sums)));
+    segment.bytes_up += upload->bytes.num_bytes();
+    ContributionRow& row = rows.emplace_back();
+    row.device_id = upload->device_id;
+    row.update_digest = upload->digest;
+  }
+  std::string bytes;
+  if (core_.deps.store.keeps_sums()) {
+    bytes = protocol::EncodeMaskedUpload(session, "", sums);
+  }
+  segment.sum = bytes;
+  segment.group = group->NewRows(round_id_, false);
+  Failpoint("before_commit_segment");
+  const absl::StatusOr<SegmentResult> result =
+      core_.deps.store.CommitSegment(segment, rows);
+  core_.Noted(result.status()).IgnoreError();  // returned as well
+  if (!result.ok() || result->kind != SegmentResult::kCommitted) {
+    stale_ = true;  // the group is ahead of its rows
+  }
+  if (!result.ok()) {
+    MutexLock lock(core_.mutex);
+    round_->PutBack(std::move(members));
+    return result.status();
+  }
+  if (result->kind == SegmentResult::kCommitted) {
+    Failpoint("after_commit_segment");
+    group->RowsWritten(*segment.group);
+    MaskedSums& kept = sums_[session];
+    if (kept.sums.empty()) kept.sums = update_->NoSum();
+    for (size_t i = 0; i < sums.size(); ++i) Add(sums[i], kept.sums[i]);
+    kept.num_updates += static_cast<int>(members.size());
+    Acknowledge(core_, task_, *round_, members, std::move(rows),
+                result->segment_id, now);
+    NoteLost(*group);
+    return absl::OkStatus();
+  }
+  Uploads ended = std::move(members);
+  members.clear();
+  if (result->kind == SegmentResult::kDuplicates) {
+    members = std::move(ended);
+    ended = TakeDuplicates(members, result->duplicates);
+    if (ended.empty()) {
+      return absl::InternalError(
+          "the store names duplicates that are not in the batch");
+    }
+  }
+  {
+    MutexLock lock(core_.mutex);
+    if (result->kind == SegmentResult::kClosed) task_.stale = true;
+    round_->PutBack(std::move(members));
+  }
+  ResolveUploads(core_, task_, *round_, ended, now);
+  return absl::OkStatus();
+}
+
+Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads) {
+  Uploads members;
+  for (auto& upload : uploads) {
+    const std::optional<int> index =
+        group != nullptr ? group->IndexOf(upload->device_id) : std::nullopt;
+    if (!index.has_value() || group->is_settled()) {
+      Refuse(*upload, RefusalError(RefusalCode::kGroupOver,
+                                   "the group does not wait for masked "
+                                   "updates any more"));
+      continue;
+    }
+    secure_aggregation::Group& session = group->session();
+    absl::Status taken;
+    if (session.IsMaskedInput(upload->masked->message)) {
+      taken = session.OnMessage(*index, upload->masked->message);
+    } else {
+      const absl::string_view why = "its vectors come without their message";
+      session.Exclude(*index, why);
+      taken = absl::InvalidArgumentError(why);
+    }
+    if (taken.ok()) {
+      members.push_back(std::move(upload));
+    } else if (absl::IsInvalidArgument(taken)) {
+      Refuse(*upload, RefusalError(RefusalCode::kGroupFault, taken.message()));
+    } else {
+      Refuse(*upload, RefusalError(RefusalCode::kGroupOver, taken.message()));
+    }
+  }
+  return members;
+}
+
+void RoundGroups::Refuse(Upload& upload, const absl::Status& why) {
+  MutexLock lock(core_.mutex);
+  round_->Drop(upload, why);
+  core_.Tell(upload, why);
+}
+
+absl::StatusOr<std::vector<RingVector>> RoundGroups::SumsOf(
+    const LiveGroup& group, const std::vector<SegmentRow>& segments) {
+  const std::vector<bool>& contributors = group.session().contributors();
+  const auto kept = sums_.find(group.id());
+  if (kept != sums_.end() &&
+      kept->second.num_updates ==
+          std::count(contributors.begin(), contributors.end(), true)) {
+    return kept->second.sums;
+  }
+  std::vector<RingVector> sums = update_->NoSum();
+  for (const SegmentRow& segment : segments) {
+    if (segment.session != group.id()) continue;
+    const auto part =
+        protocol::DecodeMaskedUpload(segment.sum, update_->session());
+    if (!part.ok()) {
+      return absl::DataLossError(absl::StrCat("segment ", segment.id,
+                                              " of round ", round_id_, ": ",
+                                              part.status().message()));
+    }
+    SHOAL_RETURN_IF_ERROR(
+        protocol::AddPacked(part->vectors, absl::MakeSpan(sums)));
+  }
+  return sums;
+}
+
+absl::StatusOr<RoundOutput> RoundGroups::Aggregate(absl::Time now) {
+  RoundStore& store = core_.deps.store;
+  const RoundRow row = Row();
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> contributions,
+                         ReadContributions(store, row));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<SegmentRow> segments,
+                         store.ReadSegments(row.id));
+  absl::flat_hash_set<std::string> counted;
+  for (const ContributionRow& one : contributions) {
+    counted.insert(one.device_id);
+  }
+  std::vector<RingVector> total = update_->NoTotal();
+  for (const auto& [id, group] : groups_) {
+    if (group.is_burnt()) continue;
+    for (int i = 0; i < group.session().num_members(); ++i) {
+      if (!group.session().contributors()[i]) continue;
+      if (counted.erase(group.session().device_id(i)) == 1) continue;
+      return absl::DataLossError(
+          absl::StrCat("member ", i, " of group ", id.ToShortHex(),
+                       " is not among the contributions of round ", row.id));
+    }
+    SHOAL_ASSIGN_OR_RETURN(std::vector<RingVector> sums,
+                           SumsOf(group, segments));
+    group.session().Unmask(core_.deps.fold_pool, absl::MakeSpan(sums));
+    update_->AddGroup(sums, absl::MakeSpan(total));
+  }
+  if (!counted.empty()) {
+    return absl::DataLossError(absl::StrCat(counted.size(),
+                                            " contributions of round ", row.id,
+                                            " are in no group"));
+  }
+  RoundMean mean;
+  const protocol::SecureTotals totals = update_->TotalsOf(total);
+  mean.totals.num_updates = std::ssize(contributions);
+  mean.totals.weight = Bounded(totals.weight);
+  mean.totals.num_examples = Bounded(totals.num_examples);
+  mean.totals.base_num_correct = Bounded(totals.base_num_correct);
+  mean.totals.base_loss = totals.base_loss;
+  mean.median_norm =
+      std::max(update_->MeanNorm(totals, mean.totals.num_updates), 0.0);
+  mean.values.resize(task_.setup->num_update_values());
+  if (const absl::Status decoded =
+          update_->Mean(total, absl::MakeSpan(mean.values));
+      !decoded.ok()) {
+    return absl::OutOfRangeError(decoded.message());
+  }
+  // Of updates that were divided by something, the mean of what they were
+  // divided by: exactly 1 where none was.
+  const double divisor = static_cast<double>(totals.divisors) *
+                         protocol::kTotalsDivisorUnit /
+                         static_cast<double>(totals.weight);
+  for (double& value : mean.values) value *= divisor;
+  return MakeOutput(store, *task_.setup, row, std::move(mean), now);
+}
+
+}  // namespace shoal::coordinator

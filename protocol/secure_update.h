@@ -1,0 +1,138 @@
+// What an update becomes under secure aggregation: vectors of a ring, and the
+// bytes that carry them. Both sides derive how from the device's assignment, so
+// that neither need take the other's word for it.
+#ifndef SHOAL_PROTOCOL_SECURE_UPDATE_H_
+#define SHOAL_PROTOCOL_SECURE_UPDATE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/numeric/int128.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/digest.h"
+#include "learning/update_codec.h"
+#include "privacy/secure_aggregation/quantiser.h"
+#include "privacy/secure_aggregation/ring_vector.h"
+#include "privacy/secure_aggregation/session_plan.h"
+#include "protocol/messages.h"
+
+namespace shoal::protocol {
+
+// Of one round.
+struct SecureRound {
+  std::string task;
+  int64_t round_id = 0;
+  Digest base_model;
+  // DigestOfWork: devices that were told to do different work are in no group
+  // together. One whose update is alone in a sum of zeros would be bare.
+  Digest work;
+  // max_group: no group of the round is larger.
+  SecureAggregation settings;
+  int64_t num_values = 0;  // of every update
+  double norm_bound = 0;   // that devices scale longer updates down to
+  int64_t max_weight = 1;  // 1: every update counts the same
+};
+
+// As a device finds it in its assignment; `num_values` of its update.
+SecureRound SecureRoundOf(const Assignment& assignment, int64_t num_values);
+
+// The totals of several updates, beside the sum of their values: what plain
+// sums keep in SumTotals, and no more.
+struct SecureTotals {
+  absl::int128 weight = 0;
+  absl::int128 num_examples = 0;
+  absl::int128 base_num_correct = 0;
+  absl::int128 base_loss = 0;  // in kTotalsLossUnit
+  absl::int128 divisors = 0;   // weight * divisor, in kTotalsDivisorUnit
+  absl::int128 norms = 0;      // in kTotalsNormUnit times the norm bound
+  friend bool operator==(const SecureTotals&, const SecureTotals&) = default;
+};
+inline constexpr double kTotalsLossUnit = 0x1p-40;
+inline constexpr double kTotalsDivisorUnit = 0x1p-20;
+inline constexpr double kTotalsNormUnit = 0x1p-30;
+
+// An immutable value.
+class SecureUpdate {
+ public:
+  // INVALID_ARGUMENT says what cannot be.
+  static absl::StatusOr<SecureUpdate> Create(const SecureRound& round);
+
+  const secure_aggregation::SessionPlan& session() const { return session_; }
+  const secure_aggregation::Quantiser& quantiser() const { return quantiser_; }
+
+  // The vectors of one update, in the order of the session's plan. `values` is
+  // used as working space; `rounding_seed` is fresh and secret, of
+  // secure_aggregation::kSeedBytes. INVALID_ARGUMENT when a value is not
+  // finite, or the report claims more than the round allows. REQUIRES:
+  // round.num_values values.
+  absl::StatusOr<std::vector<secure_aggregation::RingVector>> Encode(
+      absl::Span<float> values, const learning::UpdateReport& report,
+      absl::string_view rounding_seed) const;
+
+  // Zeros: what the sums of a group begin with.
+  std::vector<secure_aggregation::RingVector> NoSum() const;
+  // Zeros: what the sums over several groups begin with. Their rings are wider.
+  std::vector<secure_aggregation::RingVector> NoTotal() const;
+  // Adds the unmasked sums of a group.
+  void AddGroup(absl::Span<const secure_aggregation::RingVector> sums,
+                absl::Span<secure_aggregation::RingVector> total) const;
+
+  // Of the sums over all groups.
+  SecureTotals TotalsOf(
+      absl::Span<const secure_aggregation::RingVector> total) const;
+  // The weighted mean of the values that were encoded. INVALID_ARGUMENT unless
+  // the total weight is 1 or more. REQUIRES: round.num_values values in `mean`.
+  absl::Status Mean(absl::Span<const secure_aggregation::RingVector> total,
+                    absl::Span<double> mean) const;
+  // The mean of the norms of the updates, each at most the round's bound.
+  double MeanNorm(const SecureTotals& totals, int64_t num_updates) const;
+
+ private:
+  SecureUpdate(const SecureRound& round,
+               const secure_aggregation::Quantiser& quantiser);
+
+  int64_t max_weight_;
+  double norm_bound_;
+  std::string rotation_seed_;
+  secure_aggregation::Quantiser quantiser_;
+  secure_aggregation::SessionPlan session_;
+};
+
+// What a device uploads: the vectors, packed, and the message to its group that
+// goes with them. docs/reference/secure-aggregation-formats.md has the bytes.
+struct MaskedUpload {
+  Digest session;
+  absl::string_view message;  // points into the upload, as do these:
+  std::vector<absl::string_view> vectors;
+};
+
+// The most bytes of the message.
+inline constexpr int64_t kMaxMaskedMessageBytes = 64 * 1024;
+
+// Bytes of an upload with a message of that size.
+int64_t MaskedUploadBytes(const secure_aggregation::SessionPlan& plan,
+                          int64_t message_bytes);
+// The memory that a device takes to mask an update and encode the upload,
+// beside its session's keys: the values, which it may need for another group,
+// the vectors, and first a copy that is quantised, then the upload.
+int64_t MaskingBytes(const secure_aggregation::SessionPlan& plan);
+std::string EncodeMaskedUpload(
+    const Digest& session, absl::string_view message,
+    absl::Span<const secure_aggregation::RingVector> vectors);
+// Whether the bytes are those of a masked upload, of whatever plan.
+bool IsMaskedUpload(absl::string_view bytes);
+// INVALID_ARGUMENT for bytes that are none of that plan.
+absl::StatusOr<MaskedUpload> DecodeMaskedUpload(
+    absl::string_view bytes, const secure_aggregation::SessionPlan& plan);
+
+// Adds the vectors of an upload, or of another sum, to sums of the same plan.
+// INVALID_ARGUMENT, with the sums unchanged, for vectors of another plan.
+absl::Status AddPacked(absl::Span<const absl::string_view> vectors,
+                       absl::Span<secure_aggregation::RingVector> sums);
+
+}  // namespace shoal::protocol
+
+#endif  // SHOAL_PROTOCOL_SECURE_UPDATE_H_

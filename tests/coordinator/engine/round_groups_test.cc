@@ -1,0 +1,335 @@
+// Rounds with secure aggregation, from check-in to model, with real members.
+#include <algorithm>
+#include <map>
+
+#include "tests/coordinator/engine/round_groups_fixture.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using protocol::RefusalCode;
+
+using RoundGroupsTest = RoundGroupsFixture;
+
+TEST_F(RoundGroupsTest, TheSumOfAGroupBecomesTheNextModel) {
+  Begin(SecureTask(8));
+  Train(8);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 8);
+  int64_t examples = 0;
+  for (int i = 0; i < 8; ++i) examples += Examples(i);
+  EXPECT_EQ(First().total_examples, examples);
+  EXPECT_NEAR(*First().train_loss, 0.5, 1e-6);
+  for (const auto& device : devices_) {
+    EXPECT_TRUE(device->receipt().has_value()) << device->refusal();
+    EXPECT_EQ(device->num_afresh(), 0);
+  }
+  ExpectMeanOf(AllBut(8, {}));
+}
+
+TEST_F(RoundGroupsTest, NoTimePassesWhenNobodyIsMissing) {
+  Begin(SecureTask(8));
+  Train(8);
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+}
+
+TEST_F(RoundGroupsTest, ALargeCohortIsSplitIntoEvenGroups) {
+  configuration::Task task = SecureTask(10);
+  task.secure_aggregation->max_group = 6;
+  Begin(task);
+  Train(10);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 10);
+  ExpectMeanOf(AllBut(10, {}));
+}
+
+TEST_F(RoundGroupsTest, MembersThatLeaveBeforeSharingAreNotInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kShares}, {5, GroupStep::kShares}});
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 6);
+  ExpectMeanOf(AllBut(8, {2, 5}));
+}
+
+TEST_F(RoundGroupsTest, MembersThatLeaveBeforeMaskingAreNotInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kMask}, {5, GroupStep::kMask}});
+  RunToEnd();
+  EXPECT_EQ(First().accepted, 6);
+  ExpectMeanOf(AllBut(8, {2, 5}));
+}
+
+TEST_F(RoundGroupsTest, MembersThatLeaveBeforeUnmaskingAreInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}, {5, GroupStep::kUnmask}});
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 8);
+  ExpectMeanOf(AllBut(8, {}));
+}
+
+TEST_F(RoundGroupsTest, SilentMembersAreNotWaitedForWhenEnoughHaveAnswered) {
+  for (const GroupStep step : {GroupStep::kMask, GroupStep::kUnmask}) {
+    devices_.clear();
+    if (step == GroupStep::kMask) Begin(SecureTask(8));
+    const int64_t before = TaskNamed().rounds_committed;
+    Train(8, {{2, step}, {5, step}});
+    const absl::Time began = now_;
+    RunToEnd();
+    EXPECT_EQ(TaskNamed().rounds_committed, before + 1);
+    // The window is 20 s.
+    EXPECT_LE(now_ - began, absl::Seconds(5));
+  }
+}
+
+TEST_F(RoundGroupsTest, TheEngineSaysWhenItHasWaitedLongEnough) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kSealed);
+  const absl::Time began = now_;
+  for (int i = 0; i < 20 && First().state == RoundState::kSealed; ++i) {
+    now_ = Advance();
+  }
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_LE(First().finished - began, absl::Seconds(3));
+}
+
+TEST_F(RoundGroupsTest, NorDoesItWaitLongerBecauseOthersCallAllTheTime) {
+  Begin(SecureTask(8));
+  Train(8, {{2, GroupStep::kUnmask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kSealed);
+  const absl::Time began = now_;
+  for (int i = 0; i < 500 && First().state == RoundState::kSealed; ++i) {
+    Pass(absl::Milliseconds(10));
+    Wait(20);
+    Advance();
+  }
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_LE(First().finished - began, absl::Seconds(3));
+}
+
+TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
+  configuration::Task task = SecureTask(10);
+  task.secure_aggregation->max_group = 5;
+  task.round.min_reports = 10;
+  Begin(task);
+  Train(10, {{9, GroupStep::kMask}});
+  Exchange();  // the first group has masked, the second waits for a member
+  EXPECT_EQ(First().state, RoundState::kCollecting);
+  for (const auto& device : devices_) {
+    EXPECT_LT(device->step(), GroupStep::kUnmask);
+  }
+}
+
+TEST_F(RoundGroupsTest, ABurntGroupBeginsAfreshWithoutThoseThatLeft) {
+  configuration::Task task = SecureTask(8);
+  task.round.min_reports = 5;
+  Begin(task);
+  Train(8,
+        {{1, GroupStep::kMask}, {2, GroupStep::kMask}, {3, GroupStep::kMask}});
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 5);
+  EXPECT_EQ(devices_[0]->num_afresh(), 1);
+  ExpectMeanOf(AllBut(8, {1, 2, 3}));
+}
+
+TEST_F(RoundGroupsTest, ARoundWhoseSumCannotBeUnmaskedFails) {
+  Begin(SecureTask(8));
+  std::map<int, GroupStep> leave;
+  for (int i = 0; i < 8; ++i) leave[i] = GroupStep::kUnmask;
+  Train(8, leave);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kFailed);
+  EXPECT_EQ(First().failure, "unmasking");
+  EXPECT_THAT(Require(memory_->ReadGroupRows(1)), ::testing::IsEmpty());
+}
+
+TEST_F(RoundGroupsTest, TooFewDevicesForAGroupAreTooFewReports) {
+  Begin(SecureTask(8));
+  Train(3);
+  RunToEnd();
+  EXPECT_EQ(First().failure, "min_reports");
+  for (const auto& device : devices_) {
+    EXPECT_THAT(device->refusal(),
+                ::testing::AnyOf(IsRefusal(RefusalCode::kRoundOver),
+                                 IsRefusal(RefusalCode::kTokenExpired)));
+  }
+}
+
+TEST_F(RoundGroupsTest, WhoeverWaitsFormsAGroupWhenTimeIsShort) {
+  configuration::Task task = SecureTask(8);
+  task.round.min_reports = 5;
+  Begin(task);
+  Train(6);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(6, {}));
+}
+
+TEST_F(RoundGroupsTest, EveryRestartOfTheCoordinatorGoesOn) {
+  for (const int every : {1, 2, 3}) {
+    SCOPED_TRACE(every);
+    restart_after_ = every;
+    devices_.clear();
+    if (every == 1) Begin(SecureTask(8));
+    const std::vector<float> before = Model();
+    initial_ = before;
+    const int64_t number = TaskNamed().rounds_committed;
+    Train(8, {{3, GroupStep::kUnmask}});
+    RunToEnd();
+    EXPECT_EQ(TaskNamed().rounds_committed, number + 1);
+    ExpectMeanOf(AllBut(8, {}));
+    restart_after_ = 0;
+    Pass(absl::Minutes(1));
+    Restart();
+    Advance();
+  }
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatBreaksTheProtocolIsExcludedAndNamed) {
+  Begin(SecureTask(8));
+  Train(8);
+  devices_[4]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kShares ? "nonsense" : message;
+  });
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 7);
+  EXPECT_THAT(devices_[4]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_EQ(OutcomeOf(4, 1), "refused: group_fault");
+  ExpectMeanOf(AllBut(8, {4}));
+}
+
+TEST_F(RoundGroupsTest, MaskedInputWithoutItsVectorsIsRefused) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kMask}});
+  devices_[0]->SendMaskedInputAlone();
+  Exchange();
+  EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kBadRequest));
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {0, 7}));
+}
+
+TEST_F(RoundGroupsTest, VectorsWithAnotherMessageExcludeTheirDevice) {
+  Begin(SecureTask(8));
+  Train(8);
+  devices_[3]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kMask ? "" : message;
+  });
+  RunToEnd();
+  EXPECT_THAT(devices_[3]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {3}));
+}
+
+TEST_F(RoundGroupsTest, WhoWaitsIsSentAwayWhenTheCoordinatorStops) {
+  Begin(SecureTask(8));
+  Train(4);
+  for (auto& device : devices_) device->Act(engine(), now_);
+  Advance();
+  EXPECT_TRUE(devices_[0]->is_waiting());
+  engine().StopAdmitting();
+  Advance();
+  EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kShuttingDown));
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatGivesUpIsNotWaitedFor) {
+  Begin(SecureTask(8));
+  Train(8, {{6, GroupStep::kMask}});
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kCollecting);
+  const auto assignment = Require(CheckIn(6));  // the same one again
+  Require(engine().Abandon(
+      Device(6), std::get<protocol::Assignment>(assignment.answer).token,
+      protocol::AbandonReason::kEnergy, now_));
+  Advance();
+  Exchange();
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+  EXPECT_EQ(First().accepted, 7);
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsJoinsAnew) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kShares}});
+  Exchange();
+  devices_[0]->LoseSecrets();
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {0, 7}));
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsAfterMaskingGetsItsReceipt) {
+  configuration::Task task = SecureTask(8);
+  Begin(task);
+  Train(8, {{7, GroupStep::kMask}});
+  Exchange();  // all but one have masked
+  ASSERT_TRUE(devices_[0]->has_uploaded());
+  const std::string upload = devices_[0]->upload();
+  devices_[0]->LoseSecrets();
+  Exchange();
+  ASSERT_TRUE(devices_[0]->receipt().has_value());
+  EXPECT_EQ(devices_[0]->receipt()->digest, Sha256(upload));
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(8, {7}));
+}
+
+TEST_F(RoundGroupsTest, TheOrderInWhichDevicesSpeakDoesNotMatter) {
+  Begin(SecureTask(8));
+  Train(8);
+  std::reverse(devices_.begin(), devices_.end());
+  RunToEnd();
+  const std::vector<float> model = Model();
+  ExpectMeanOf(AllBut(8, {}));
+  EXPECT_EQ(First().state, RoundState::kCommitted);
+}
+
+TEST_F(RoundGroupsTest, StoreErrorsAreSurvived) {
+  int calls = 0;
+  store_.SetError(absl::UnavailableError("for a moment"));
+  store_.SetFaults([&](absl::string_view method) {
+    const bool is_write = method == "AppendGroupRows" ||
+                          method == "CommitSegment" ||
+                          method == "RevealRound" || method == "BurnGroup";
+    if (!is_write) return testing::StoreFault::kNone;
+    ++calls;
+    if (calls % 3 == 0) return testing::StoreFault::kBefore;
+    return calls % 3 == 1 ? testing::StoreFault::kAfter
+                          : testing::StoreFault::kNone;
+  });
+  Begin(SecureTask(8));
+  Train(8, {{1, GroupStep::kMask}});
+  RunToEnd();
+  store_.SetFaults(nullptr);
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 7);
+  ExpectMeanOf(AllBut(8, {1}));
+}
+
+TEST_F(RoundGroupsTest, ADeviceThatDoesNotSpeakItIsNotEligible) {
+  Begin(SecureTask(8));
+  protocol::CheckIn old = Hello();
+  old.secure_aggregation_versions.clear();
+  const auto answer = Require(CheckIn(0, old));
+  EXPECT_EQ(std::get<protocol::RetryAfter>(answer.answer).code, "not_eligible");
+}
+
+TEST_F(RoundGroupsTest, SignedSettingsNeedSomebodyWhoChecks) {
+  configuration::Task task = SecureTask(8);
+  task.secure_aggregation->coordinator =
+      secure_aggregation::CoordinatorTrust::kSemiMalicious;
+  EXPECT_THAT(engine().CreateTask(task, "", now_),
+              testing::StatusIs(absl::StatusCode::kInvalidArgument,
+                                ::testing::HasSubstr("only honest")));
+}
+
+}  // namespace
+}  // namespace shoal::coordinator
