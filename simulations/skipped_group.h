@@ -46,6 +46,10 @@ class SkippedGroup final : public secure_aggregation::Group {
     AddLostRow(index, secure_aggregation::Fault::kGuilty, reason);
   }
   void Leave(int index, absl::string_view reason) override {
+    if (phase_ == secure_aggregation::GroupPhase::kMasking &&
+        HasSent(index, SkippedKind::kMaskedInput)) {
+      return;
+    }
     AddLostRow(index, secure_aggregation::Fault::kNone,
                absl::StrCat("it left: ", reason));
   }

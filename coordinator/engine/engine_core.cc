@@ -56,10 +56,9 @@ PaceInput EngineCore::PaceInputOf(const RunningTask& task, absl::Time now) {
   } else if (!task.round->takes_reports() ||
              task.round->accepted() >= policy.cohort) {
     // The sums of groups take a while yet.
-    input.until_open =
-        task.setup->task.secure_aggregation.has_value()
-            ? std::max(task.round_duration / 4, kUnmaskingTime)
-            : absl::ZeroDuration();
+    input.until_open = task.setup->task.secure_aggregation.has_value()
+                           ? std::max(task.round_duration / 4, kUnmaskingTime)
+                           : absl::ZeroDuration();
   } else {
     const absl::Time deadline = task.round->row().deadline;
     input.until_open = TimeLeft(now - (deadline - policy.deadline),

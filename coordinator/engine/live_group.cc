@@ -12,6 +12,7 @@ namespace {
 
 // How much longer than those that have answered the others may take.
 constexpr double kPatience = 3;
+constexpr double kPatienceWithSenders = 10;
 constexpr absl::Duration kLeastPatience = absl::Seconds(2);
 constexpr absl::Duration kFirstLook = absl::Milliseconds(100);
 
@@ -37,6 +38,10 @@ std::optional<int> LiveGroup::IndexOf(const std::string& device_id) const {
 void LiveGroup::Proceed(ThreadPool* pool, absl::Time now) {
   const absl::Status status = group_->Proceed(pool);
   if (!status.ok()) Burn(std::string(status.message()));
+  BeginPhase(now);
+}
+
+void LiveGroup::BeginPhase(absl::Time now) {
   phase_began_ = now;
   next_look_ = now;
   enough_since_ = absl::InfiniteFuture();
@@ -62,6 +67,13 @@ bool LiveGroup::IsPhaseOver(absl::Duration window, absl::Time now) {
   }
   end_ = std::max(end_, extended_);
   return now >= end_;
+}
+
+absl::Time LiveGroup::SendingEnd(absl::Duration window) const {
+  if (enough_since_ == absl::InfiniteFuture()) return enough_since_;
+  return phase_began_ +
+         std::max(2 * window,
+                  kPatienceWithSenders * (enough_since_ - phase_began_));
 }
 
 absl::Time LiveGroup::next_look() const {

@@ -53,6 +53,8 @@ class LiveGroup {
 
   // Ends the phase; the next one begins now.
   void Proceed(ThreadPool* pool, absl::Time now);
+  // The phase begins now: its members have not been told of it before.
+  void BeginPhase(absl::Time now);
   // Whether the phase has to end: nobody is waited for any more, members have
   // been silent for `window`, or, once enough have answered, the others have
   // had three times as long as these and two seconds.
@@ -61,6 +63,9 @@ class LiveGroup {
   absl::Time next_look() const;
   // The members that are silent have until then: they are sending.
   void Extend(absl::Time until) { extended_ = end_ = until; }
+  // When those that are sending have had long enough, too: once enough members
+  // have answered, ten times as long as these, and two windows.
+  absl::Time SendingEnd(absl::Duration window) const;
 
   // What the store does not know yet, with what says that the group is burnt,
   // in a round that is sealed or not; no rows: nothing. Then, when it does:
@@ -80,7 +85,7 @@ class LiveGroup {
   std::map<int, secure_aggregation::Fault> known_lost_;
   absl::Time phase_began_;
   absl::Time enough_since_ = absl::InfiniteFuture();  // in this phase
-  absl::Time next_look_;  // whether enough have answered
+  absl::Time next_look_;                   // whether enough have answered
   absl::Time end_ = absl::InfinitePast();  // of the phase, as things are
   absl::Time extended_ = absl::InfinitePast();
 };

@@ -70,7 +70,11 @@ absl::Status RoundGroups::FollowRound(absl::Time now) {
   }
   round_ = std::move(round);
   if (std::exchange(state_, row.state) != row.state) {
-    for (const auto& [id, group] : groups_) TouchAll(group);
+    for (auto& [id, group] : groups_) {
+      // Nobody has been asked to go on before the seal.
+      if (state_ == RoundState::kSealed) group.BeginPhase(now);
+      TouchAll(group);
+    }
   }
   return stale_ ? ReadGroups(now) : absl::OkStatus();
 }
@@ -113,7 +117,7 @@ void RoundGroups::LeaveRound(absl::Time now) {
   groups_.clear();
   group_of_.clear();
   waiting_.clear();
-  guilty_.clear();
+  joins_.clear();
   sums_.clear();
   is_hopeless_ = false;
   round_ = nullptr;
@@ -228,7 +232,8 @@ bool RoundGroups::IsPhaseOver(LiveGroup& group, absl::Time now) {
       if (upload->masked->session == group.id()) return false;
     }
   }
-  if (is_over && now < row.deadline && IsSending(group)) {
+  if (is_over && now < row.deadline && now < group.SendingEnd(window) &&
+      IsSending(group)) {
     group.Extend(now + window / kLooksPerWindow);
     next_wake_ = std::min(next_wake_, group.next_look());
     return false;
@@ -326,17 +331,25 @@ void RoundGroups::SetStanding() {
   standing.failed = is_hopeless_;
   int num_groups = 0;
   int num_revealed = 0;
+  int joined = 0;
+  int lost = 0;
   for (const auto& [id, group] : groups_) {
     standing.settled = standing.settled && group.is_settled();
     if (group.is_burnt()) continue;
     ++num_groups;
+    joined += group.session().num_members();
+    lost += static_cast<int>(group.session().lost().size());
     num_revealed += group.is_revealed();
   }
   standing.revealed =
       num_groups > 0 && num_revealed == num_groups && !standing.failed;
   MutexLock lock(core_.mutex);
   const RoundRow& row = round_->row();
+  // Those that groups have lost seldom come back; of all others it is waited
+  // for as many as the cohort wants.
+  const bool others = round_->HasRoom() || round_->at_work() > lost;
   standing.complete = standing.settled && num_groups > 0 &&
+                      (joined >= row.cohort || !others) &&
                       round_->accepted() >= row.min_reports;
   round_->SetGroups(standing);
 }

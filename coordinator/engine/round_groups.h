@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/digest.h"
 #include "coordinator/engine/engine_core.h"
@@ -66,6 +67,8 @@ class RoundGroups {
   // What devices say.
   void ReadLetters(bool leads, absl::Time now);
   absl::Status Join(const GroupLetter& letter, absl::Time now);
+  absl::Status RefuseAsGuilty(const std::string& device_id,
+                              absl::string_view why);
   absl::Status Pass(const GroupLetter& letter);
   void NoteLeft(const std::string& device_id);
   void Hold(GroupLetter letter, absl::Time now);
@@ -130,7 +133,9 @@ class RoundGroups {
   std::map<Digest, LiveGroup> groups_;
   std::map<std::string, Digest> group_of_;      // the newest, by device
   std::map<std::string, std::string> waiting_;  // their keys, by device
-  std::map<std::string, std::string> guilty_;   // of what, by device
+  // Of what, by device: for as long as this process lives.
+  std::map<std::string, std::string> guilty_;
+  std::map<std::string, int> joins_;  // by device
   std::map<Digest, MaskedSums> sums_;
   bool is_hopeless_ = false;  // sealed, and never to be unmasked
 

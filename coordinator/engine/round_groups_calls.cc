@@ -9,6 +9,12 @@
 #include "protocol/refusal.h"
 
 namespace shoal::coordinator {
+namespace {
+
+// Of one device in a round.
+constexpr int kMaxJoins = 20;
+
+}  // namespace
 
 using protocol::AggregateAnswer;
 using protocol::RefusalCode;
@@ -51,7 +57,9 @@ void RoundGroups::ReadLetters(bool leads, absl::Time now) {
 
 absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
   const std::string& device_id = letter.device_id;
-  if (guilty_.contains(device_id)) return absl::OkStatus();  // it is told
+  if (const auto guilty = guilty_.find(device_id); guilty != guilty_.end()) {
+    return RefuseAsGuilty(device_id, guilty->second);
+  }
   LiveGroup* group = GroupOf(device_id, std::nullopt);
   bool is_counted = false;
   bool takes_reports = false;
@@ -73,18 +81,25 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
     group->session().Leave(index, "it joined with other keys");
   }
   if (!takes_reports) return RoundOver(round_id_);
+  if (++joins_[device_id] > kMaxJoins) {
+    return RefuseAsGuilty(device_id, "it joins groups again and again");
+  }
   const absl::Status keys = core_.group_maker().Check(
       update_->session(), {device_id, letter.request.message},
       core_.deps.verifier);
   if (!keys.ok()) {
-    const absl::Status fault =
-        RefusalError(RefusalCode::kGroupFault, keys.message());
     guilty_[device_id] = std::string(keys.message());
-    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, fault);
-    return fault;
+    return RefuseAsGuilty(device_id, keys.message());
   }
   waiting_[device_id] = letter.request.message;
   return absl::OkStatus();
+}
+
+absl::Status RoundGroups::RefuseAsGuilty(const std::string& device_id,
+                                         absl::string_view why) {
+  const absl::Status fault = RefusalError(RefusalCode::kGroupFault, why);
+  RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, fault);
+  return fault;
 }
 
 absl::Status RoundGroups::Pass(const GroupLetter& letter) {
@@ -267,6 +282,9 @@ RoundGroups::Answer RoundGroups::AnswerAfterRound(int64_t round_id,
   if (absl::IsNotFound(row.status())) return RoundOver(round_id);
   if (!row.ok()) return StoreUnavailable(row.status());
   if (!row->has_value()) return RoundOver(round_id);
+  const absl::StatusOr<RoundRow> round = core_.deps.store.GetRound(round_id);
+  if (!round.ok()) return StoreUnavailable(round.status());
+  if (round->state == RoundState::kFailed) return RoundOver(round_id);
   MutexLock lock(core_.mutex);
   return AggregateAnswer{
       std::nullopt, core_.ReceiptFor(task_, round_id, (*row)->update_digest,

@@ -227,20 +227,34 @@ absl::StatusOr<RoundOutput> RoundGroups::Aggregate(absl::Time now) {
   mean.totals.num_examples = Bounded(totals.num_examples);
   mean.totals.base_num_correct = Bounded(totals.base_num_correct);
   mean.totals.base_loss = totals.base_loss;
+  // What devices claim lets the next bound at most double.
   mean.median_norm =
-      std::max(update_->MeanNorm(totals, mean.totals.num_updates), 0.0);
+      std::clamp(update_->MeanNorm(totals, mean.totals.num_updates), 0.0,
+                 2 * row.norm_bound / kBoundPerMeanNorm);
+  const bool uniform = policy().weighting == configuration::Weighting::kUniform;
+  if (uniform && totals.weight != mean.totals.num_updates) {
+    return absl::OutOfRangeError(
+        absl::StrCat("the members claim a weight of ", mean.totals.weight,
+                     ", expected 1 of each of the ", mean.totals.num_updates));
+  }
   mean.values.resize(task_.setup->num_update_values());
   if (const absl::Status decoded =
           update_->Mean(total, absl::MakeSpan(mean.values));
       !decoded.ok()) {
     return absl::OutOfRangeError(decoded.message());
   }
-  // Of updates that were divided by something, the mean of what they were
-  // divided by: exactly 1 where none was.
-  const double divisor = static_cast<double>(totals.divisors) *
-                         protocol::kTotalsDivisorUnit /
-                         static_cast<double>(totals.weight);
-  for (double& value : mean.values) value *= divisor;
+  if (std::holds_alternative<learning::FedNovaLocal>(
+          task_.setup->task.algorithm)) {
+    // The mean of what the updates were divided by.
+    const double divisor = static_cast<double>(totals.divisors) *
+                           protocol::kTotalsDivisorUnit /
+                           static_cast<double>(totals.weight);
+    if (!(divisor > 0)) {
+      return absl::OutOfRangeError(absl::StrCat(
+          "the members claim to have divided their updates by ", divisor));
+    }
+    for (double& value : mean.values) value *= divisor;
+  }
   return MakeOutput(store, *task_.setup, row, std::move(mean), now);
 }
 

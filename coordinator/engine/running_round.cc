@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "coordinator/engine/round_refusals.h"
@@ -38,8 +39,27 @@ void RunningRound::Merge(const RoundRow& row, const RoundRecords& records) {
     if (!assignment.outcome.empty() && !sending) Lose(assignment.device_id);
   }
   MergeOpenAssignments(records.open_assignments);
+  if (groups_.has_value() && row_.state == RoundState::kCollecting) {
+    UncountAllBut(records.contributions);
+  }
   for (const ContributionRow& contribution : records.contributions) {
     Count(contribution);
+  }
+}
+
+// What a burnt group had contributed is taken back, and whoever did that may
+// not have learnt that it was done.
+void RunningRound::UncountAllBut(
+    const std::vector<ContributionRow>& contributions) {
+  absl::flat_hash_set<std::string> counted;
+  for (const ContributionRow& row : contributions) {
+    counted.insert(row.device_id);
+  }
+  for (auto& [device_id, participant] : participants_) {
+    if (participant.standing == Participant::kContributed &&
+        !counted.contains(device_id)) {
+      SetStanding(participant, Participant::kAssigned);
+    }
   }
 }
 

@@ -197,6 +197,7 @@ class RunningRound {
   void EndAssignment(const std::string& device_id, Participant& participant,
                      const absl::Status& end,
                      std::vector<EndedAssignment>& ended);
+  void UncountAllBut(const std::vector<ContributionRow>& contributions);
   void MergeOpenAssignments(const std::vector<OpenAssignmentRow>& rows);
   Participant& At(const std::string& device_id);
   void SetStanding(Participant& participant, Participant::Standing standing);

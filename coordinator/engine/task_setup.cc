@@ -18,7 +18,6 @@ namespace {
 
 constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
-constexpr double kMeanNorms = 10;
 constexpr double kLeastSecureBound = 1e-6;
 
 int64_t MaxWeight(const configuration::Task& task) {
@@ -204,7 +203,7 @@ double NormBound(const configuration::Task& task, double last_median_norm) {
     return *task.update_limits.norm_bound;
   }
   if (task.secure_aggregation.has_value() && last_median_norm > 0) {
-    return std::clamp(kMeanNorms * last_median_norm, kLeastSecureBound,
+    return std::clamp(kBoundPerMeanNorm * last_median_norm, kLeastSecureBound,
                       LargestNormBound(task));
   }
   return std::min(std::max(kSmallestNormBound, kMedianNorms * last_median_norm),

@@ -69,6 +69,7 @@ inline constexpr double kMinScale = 1024;
 // median norm of the last committed round (0: none), at least 1000, and never
 // more than kMinScale allows. With secure aggregation 10 times its mean norm:
 // longer updates are scaled down, and errors of rounding follow the bound.
+inline constexpr double kBoundPerMeanNorm = 10;
 double NormBound(const configuration::Task& task, double last_median_norm);
 
 // What the devices of a round with that bound shall run.

@@ -157,6 +157,13 @@ absl::StatusOr<Destination> TokenCall::FindInStore(const Digest* digest) {
     SHOAL_RETURN_IF_ERROR(CheckUnknownRound());
     return RoundOver(claims_.round_id);
   }
+  if (digest == nullptr) {
+    // The sum of a group becomes known with the round, or never.
+    const absl::StatusOr<RoundRow> round =
+        core_.deps.store.GetRound(claims_.round_id);
+    if (!round.ok()) return StoreUnavailable(round.status());
+    if (round->state == RoundState::kFailed) return RoundOver(claims_.round_id);
+  }
   Destination destination;
   MutexLock lock(core_.mutex);
   SHOAL_ASSIGN_OR_RETURN(

@@ -224,7 +224,9 @@ absl::Status GroupSession::OnMessage(int index, absl::string_view bytes) {
   SHOAL_CHECK(index >= 0 && index < num_members());
   const absl::StatusOr<DeviceMessage> message = DecodeDeviceMessage(bytes);
   absl::Status status = message.status();
-  const Digest digest = Sha256(bytes);
+  // As we would write it: what we do not know of it is not kept.
+  const std::string known = status.ok() ? Encode(*message) : "";
+  const Digest digest = Sha256(known);
   if (status.ok()) {
     if (const auto* abort = std::get_if<Abort>(&*message)) {
       Leave(index, abort->reason);
@@ -244,7 +246,7 @@ absl::Status GroupSession::OnMessage(int index, absl::string_view bytes) {
   std::string row;
   AppendU32(row, kMessage);
   AppendU32(row, static_cast<uint32_t>(index));
-  AddRow(absl::StrCat(row, bytes));
+  AddRow(absl::StrCat(row, known));
   Apply(index, *message, digest);
   return absl::OkStatus();
 }
@@ -314,6 +316,10 @@ void GroupSession::Exclude(int index, absl::string_view reason) {
 }
 
 void GroupSession::Leave(int index, absl::string_view reason) {
+  // Its vectors are in the sum already, and stay there: others make up for it.
+  if (phase_ == GroupPhase::kMasking && members_[index].masked.has_value()) {
+    return;
+  }
   AddLostRow(index, Fault::kNone, absl::StrCat("it left: ", reason));
 }
 

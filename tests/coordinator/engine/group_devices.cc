@@ -75,6 +75,16 @@ bool GroupDevice::Act(RoundEngine& engine, absl::Time now) {
   return true;
 }
 
+void GroupDevice::Abort(RoundEngine& engine, absl::Time now) {
+  Leave();
+  SHOAL_EXPECT_OK(engine.Aggregate(
+      Device(number_),
+      {assignment_.token, session_,
+       secure_aggregation::Encode(secure_aggregation::DeviceMessage(
+           secure_aggregation::Abort{"it wants to"}))},
+      now, [](const absl::StatusOr<protocol::AggregateAnswer>&) {}));
+}
+
 void GroupDevice::Call(RoundEngine& engine, absl::Time now) {
   calling_ = true;
   const std::string message = change_ ? change_(step_, message_) : message_;

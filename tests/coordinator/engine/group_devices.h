@@ -29,6 +29,7 @@ class GroupDevice {
               GroupStep leaves_before = GroupStep::kNever);
 
   int number() const { return number_; }
+  const std::string& token() const { return assignment_.token; }
   // Changes the messages that it sends, to lie.
   void ChangeMessages(
       std::function<std::string(GroupStep, std::string)> change) {
@@ -36,6 +37,8 @@ class GroupDevice {
   }
   // Sends what goes with its vectors by itself.
   void SendMaskedInputAlone() { masked_input_alone_ = true; }
+  // Says that it leaves its group, and goes.
+  void Abort(RoundEngine& engine, absl::Time now);
   // Makes the next call when none is under way; false when there is nothing to
   // do.
   bool Act(RoundEngine& engine, absl::Time now);

@@ -25,7 +25,7 @@ class RoundGroupsFixture : public EngineTest {
 
   // Devices 0 … n - 1 are assigned and have trained.
   void Train(int n, const std::map<int, GroupStep>& leave = {}) {
-    for (int i = 0; i < n; ++i) {
+    for (int i = std::ssize(devices_); i < n; ++i) {
       const auto leaves = leave.find(i);
       devices_.push_back(std::make_unique<GroupDevice>(
           i, Assign(i), Values(i), Examples(i), rng_,

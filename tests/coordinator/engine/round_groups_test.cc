@@ -114,6 +114,115 @@ TEST_F(RoundGroupsTest, NorDoesItWaitLongerBecauseOthersCallAllTheTime) {
   EXPECT_LE(First().finished - began, absl::Seconds(3));
 }
 
+TEST_F(RoundGroupsTest, GroupsMayBeFarApart) {
+  configuration::Task task = SecureTask(10);
+  task.secure_aggregation->max_group = 5;
+  task.round.min_reports = 5;
+  task.round.deadline = absl::Minutes(5);
+  Begin(task);
+  Train(5);
+  Exchange();
+  // The first group has masked; the cohort wants more.
+  EXPECT_EQ(First().state, RoundState::kCollecting);
+  EXPECT_EQ(First().accepted, 5);
+  Pass(3 * task.round.idle_window);
+  Exchange();
+  Train(10);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 10);
+  ExpectMeanOf(AllBut(10, {}));
+}
+
+TEST_F(RoundGroupsTest, AMemberThatLeavesAfterItHasMaskedStaysInTheSum) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kMask}});
+  Exchange();
+  ASSERT_TRUE(devices_[0]->has_uploaded());
+  devices_[0]->Abort(engine(), now_);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 7);
+  EXPECT_EQ(devices_[1]->num_afresh(), 0);
+  ExpectMeanOf(AllBut(8, {7}));
+}
+
+TEST_F(RoundGroupsTest, AGroupIsBurntWhetherTheStoreSaysSoOrNot) {
+  for (const auto fault :
+       {testing::StoreFault::kBefore, testing::StoreFault::kAfter}) {
+    configuration::Task task = SecureTask(8);
+    task.name = fault == testing::StoreFault::kBefore ? "before" : "after";
+    task.round.min_reports = 5;
+    task.population = task.name;
+    devices_.clear();
+    store_.SetError(absl::UnavailableError("for a moment"));
+    store_.SetFaults([&, failed = false](absl::string_view method) mutable {
+      if (failed || method != "BurnGroup") return testing::StoreFault::kNone;
+      failed = true;
+      return fault;
+    });
+    SHOAL_ASSERT_OK(engine().CreateTask(task, "", now_));
+    Advance();
+    protocol::CheckIn hello = Hello();
+    hello.population = task.population;
+    for (int i = 0; i < 8; ++i) {
+      const auto answer = Require(CheckIn(i, hello));
+      devices_.push_back(std::make_unique<GroupDevice>(
+          i, std::get<protocol::Assignment>(answer.answer), Values(i),
+          Examples(i), rng_, i < 3 ? GroupStep::kMask : GroupStep::kNever));
+    }
+    const int64_t id = Round(task.name).id;
+    for (int i = 0; i < 90; ++i) {
+      Exchange();
+      if (IsFinal(Require(memory_->GetRound(id)).state)) break;
+      Pass(absl::Seconds(1));
+      Advance();
+    }
+    const RoundRow round = Require(memory_->GetRound(id));
+    EXPECT_EQ(round.state, RoundState::kCommitted) << round.failure;
+    EXPECT_EQ(round.accepted, 5);
+    EXPECT_EQ(devices_[5]->num_afresh(), 1);
+  }
+}
+
+TEST_F(RoundGroupsTest, NoReceiptIsGivenOnceTheRoundHasFailed) {
+  Begin(SecureTask(8));
+  std::map<int, GroupStep> leave;
+  for (int i = 1; i < 8; ++i) leave[i] = GroupStep::kUnmask;
+  leave[0] = GroupStep::kUnmask;
+  Train(8, leave);
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kFailed);
+  devices_[0]->LoseSecrets();
+  absl::Status told;
+  told = engine().Aggregate(
+      Device(0), {devices_[0]->token(), std::nullopt, "keys"}, now_,
+      [&](const absl::StatusOr<protocol::AggregateAnswer>& answer) {
+        told = answer.status();
+      });
+  Advance();
+  EXPECT_THAT(told, IsRefusal(RefusalCode::kRoundOver));
+}
+
+TEST_F(RoundGroupsTest, ALiarIsNotLetIntoAnotherGroup) {
+  configuration::Task task = SecureTask(8);
+  task.round.min_reports = 6;
+  Begin(task);
+  Train(8);
+  devices_[4]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kShares ? "nonsense" : message;
+  });
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted);
+  devices_.clear();
+  Pass(absl::Minutes(1));
+  Advance();
+  Train(8);
+  RunToEnd();
+  EXPECT_THAT(devices_[4]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_EQ(TaskNamed().rounds_committed, 2);
+}
+
 TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
   configuration::Task task = SecureTask(10);
   task.secure_aggregation->max_group = 5;
