@@ -7,6 +7,39 @@
 #include "absl/strings/str_cat.h"
 
 namespace shoal::privacy {
+namespace {
+
+absl::Status CheckClipNorm(double clip_norm) {
+  if (std::isfinite(clip_norm) && clip_norm >= kMinClipNorm) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the clip norm is ", clip_norm,
+                   ", expected a finite number of at least ", kMinClipNorm));
+}
+
+absl::Status CheckLayers(absl::Span<const float> values,
+                         absl::Span<const LayerClip> layers) {
+  int64_t length = 0;
+  for (const LayerClip& layer : layers) {
+    const absl::Status valid = CheckClipNorm(layer.clip_norm);
+    if (!valid.ok()) return valid;
+    const auto left = static_cast<int64_t>(values.size()) - length;
+    if (layer.length < 0 || layer.length > left) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a layer has ", layer.length, " values of an update of ",
+                       values.size(), ", expected 0 to ", left));
+    }
+    length += layer.length;
+  }
+  if (length != static_cast<int64_t>(values.size())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the layers have ", length, " values, expected ", values.size()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 double NormL2(absl::Span<const float> values) {
   // Independent sums: the compiler keeps them in vector registers, and their
@@ -30,11 +63,7 @@ double NormL2(absl::Span<const float> values) {
 }
 
 absl::StatusOr<double> ClipL2(absl::Span<float> values, double clip_norm) {
-  if (!std::isfinite(clip_norm) || clip_norm < kMinClipNorm) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the clip norm is ", clip_norm,
-                     ", expected a finite number of at least ", kMinClipNorm));
-  }
+  if (absl::Status valid = CheckClipNorm(clip_norm); !valid.ok()) return valid;
   const double norm = NormL2(values);
   if (!std::isfinite(norm)) {
     return absl::InvalidArgumentError(
@@ -46,6 +75,34 @@ absl::StatusOr<double> ClipL2(absl::Span<float> values, double clip_norm) {
     value = static_cast<float>(value * factor);
   }
   return norm;
+}
+
+double JointClipNorm(absl::Span<const LayerClip> layers) {
+  double squares = 0;
+  for (const LayerClip& layer : layers) {
+    squares += layer.clip_norm * layer.clip_norm;
+  }
+  return std::sqrt(squares);
+}
+
+absl::StatusOr<std::vector<double>> ClipLayersL2(
+    absl::Span<float> values, absl::Span<const LayerClip> layers) {
+  if (absl::Status valid = CheckLayers(values, layers); !valid.ok()) {
+    return valid;
+  }
+  if (!std::isfinite(NormL2(values))) {
+    return absl::InvalidArgumentError(
+        "cannot clip an update that holds a non-finite value");
+  }
+  std::vector<double> norms;
+  for (const LayerClip& layer : layers) {
+    absl::StatusOr<double> norm =
+        ClipL2(values.first(layer.length), layer.clip_norm);
+    if (!norm.ok()) return norm.status();
+    norms.push_back(*norm);
+    values.remove_prefix(layer.length);
+  }
+  return norms;
 }
 
 }  // namespace shoal::privacy

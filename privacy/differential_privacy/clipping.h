@@ -6,6 +6,9 @@
 #ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CLIPPING_H_
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CLIPPING_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -25,6 +28,24 @@ double NormL2(absl::Span<const float> values);
 // INVALID_ARGUMENT, with `values` unchanged, when one of them is not finite or
 // `clip_norm` is not a finite number of at least kMinClipNorm.
 absl::StatusOr<double> ClipL2(absl::Span<float> values, double clip_norm);
+
+// A part of an update, such as the parameters of one layer, with a norm of its
+// own: McMahan et al. 2018, section 3.
+struct LayerClip {
+  int64_t length = 0;
+  double clip_norm = 0;
+  bool operator==(const LayerClip&) const = default;
+};
+
+// What all layers together are clipped to, the sensitivity that counts: the L2
+// norm of their norms.
+double JointClipNorm(absl::Span<const LayerClip> layers);
+
+// Clips every layer by itself and returns the norms before. INVALID_ARGUMENT,
+// with all of `values` unchanged, when lengths do not add up to the values', or
+// as ClipL2.
+absl::StatusOr<std::vector<double>> ClipLayersL2(
+    absl::Span<float> values, absl::Span<const LayerClip> layers);
 
 }  // namespace shoal::privacy
 

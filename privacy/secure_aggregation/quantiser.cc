@@ -108,25 +108,37 @@ absl::StatusOr<double> Quantiser::Quantise(absl::Span<float> values,
         absl::StrCat("the weight of the update is ", weight, ", expected 1 to ",
                      options_.max_weight));
   }
+  SHOAL_ASSIGN_OR_RETURN(const double norm, Prepare(values, seeds.rotation));
+  Round(values, weight, seeds.rounding, out);
+  return norm;
+}
+
+absl::StatusOr<double> Quantiser::Prepare(
+    absl::Span<float> values, absl::string_view rotation_seed) const {
   SHOAL_ASSIGN_OR_RETURN(const double norm,
                          privacy::ClipL2(values, options_.norm_bound));
-  if (options_.rotate) Rotate(seeds.rotation, values);
+  if (options_.rotate) Rotate(rotation_seed, values);
+  return norm;
+}
+
+void Quantiser::Round(absl::Span<const float> prepared, int64_t weight,
+                      absl::string_view rounding_seed, RingVector& out) const {
+  SHOAL_CHECK(out.length() == static_cast<int64_t>(prepared.size()));
   Keystream keystream;
-  keystream.Start(seeds.rounding, 0);
+  keystream.Start(rounding_seed, 0);
   Lanes<uint32_t> random(kChunk);
   out.Visit([&](auto& lanes) {
     using Lane = typename std::decay_t<decltype(lanes)>::value_type;
-    for (size_t i = 0; i < values.size(); i += kChunk) {
-      const size_t size = std::min(kChunk, values.size() - i);
+    for (size_t i = 0; i < prepared.size(); i += kChunk) {
+      const size_t size = std::min(kChunk, prepared.size() - i);
       keystream.Read(absl::MakeSpan(reinterpret_cast<uint8_t*>(random.data()),
                                     kChunk * sizeof(uint32_t)));
-      RoundChunk<Lane>(values.data() + i, size, random.data(), 1 / step_,
+      RoundChunk<Lane>(prepared.data() + i, size, random.data(), 1 / step_,
                        static_cast<double>(max_code_),
                        static_cast<Lane>(weight), lanes.data() + i);
     }
   });
   OPENSSL_cleanse(random.data(), kChunk * sizeof(uint32_t));
-  return norm;
 }
 
 absl::Status Quantiser::DecodeMean(const RingVector& sum,

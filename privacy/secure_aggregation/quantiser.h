@@ -73,6 +73,14 @@ class Quantiser {
   absl::StatusOr<double> Quantise(absl::Span<float> values, int64_t weight,
                                   const Seeds& seeds, RingVector& out) const;
 
+  // The two steps of Quantise(), for callers that round more than once. The
+  // first scales `values` down to the norm bound and rotates them, and returns
+  // their norm before; the second rounds what the first has made.
+  absl::StatusOr<double> Prepare(absl::Span<float> values,
+                                 absl::string_view rotation_seed) const;
+  void Round(absl::Span<const float> prepared, int64_t weight,
+             absl::string_view rounding_seed, RingVector& out) const;
+
   // The weighted mean that a sum of quantised vectors stands for.
   // INVALID_ARGUMENT unless total_weight >= 1. REQUIRES: sum.length() values in
   // `mean`.

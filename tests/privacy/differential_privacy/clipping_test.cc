@@ -97,5 +97,37 @@ TEST(ClipL2Test, ImpossibleClipNormIsRefused) {
   EXPECT_THAT(values, ElementsAre(3, 4));
 }
 
+TEST(ClipLayersL2Test, EveryLayerHasItsOwnNorm) {
+  std::vector<float> values = {3, 4, 0.5, 6, 8};
+  const LayerClip layers[] = {{2, 1}, {1, 1}, {2, 20}};
+  const auto norms = ClipLayersL2(absl::MakeSpan(values), layers);
+  ASSERT_TRUE(norms.ok());
+  EXPECT_THAT(*norms, ElementsAre(5, 0.5, 10));
+  EXPECT_THAT(values, ElementsAre(FloatNear(0.6F, 1e-6F),
+                                  FloatNear(0.8F, 1e-6F), 0.5, 6, 8));
+  EXPECT_DOUBLE_EQ(JointClipNorm(layers), std::sqrt(402));
+  EXPECT_LE(NormL2(values), JointClipNorm(layers));
+}
+
+TEST(ClipLayersL2Test, NothingChangesWhereSomethingIsWrong) {
+  const std::vector<float> before = {3, 4, kInfinity};
+  std::vector<float> values = before;
+  const LayerClip layers[] = {{2, 1}, {1, 1}};
+  EXPECT_THAT(
+      ClipLayersL2(absl::MakeSpan(values), layers),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("non-finite")));
+  EXPECT_EQ(values, before);
+  values[2] = 1;
+  const LayerClip few[] = {{2, 1}};
+  EXPECT_THAT(ClipLayersL2(absl::MakeSpan(values), few),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("the layers have 2 values, expected 3")));
+  const LayerClip many[] = {{2, 1}, {2, 1}};
+  EXPECT_FALSE(ClipLayersL2(absl::MakeSpan(values), many).ok());
+  const LayerClip zero[] = {{2, 1}, {1, 0}};
+  EXPECT_FALSE(ClipLayersL2(absl::MakeSpan(values), zero).ok());
+  EXPECT_EQ(values[0], 3);
+}
+
 }  // namespace
 }  // namespace shoal::privacy

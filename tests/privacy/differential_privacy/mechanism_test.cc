@@ -1,0 +1,433 @@
+#include "privacy/differential_privacy/mechanism.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "privacy/differential_privacy/central_mechanism.h"
+#include "privacy/differential_privacy/correlated_mechanism.h"
+#include "privacy/differential_privacy/distributed_mechanism.h"
+#include "privacy/matrix_mechanisms/toeplitz.h"
+#include "tests/support/external_data.h"
+#include "tests/support/insecure_rng.h"
+#include "tests/support/reference_table.h"
+#include "tests/support/status_matchers.h"
+
+namespace shoal::privacy {
+namespace {
+
+using ::shoal::secure_aggregation::Quantiser;
+using ::shoal::secure_aggregation::RingVector;
+using ::shoal::testing::InsecureSeededRng;
+using ::shoal::testing::ReferenceRow;
+using ::shoal::testing::ReferenceTable;
+using ::shoal::testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr auto kFree = [](const PrivacyEvent&) { return absl::OkStatus(); };
+const std::string kRotation(32, 'r');
+
+CentralOptions Central() {
+  CentralOptions options;
+  options.length = 3;
+  options.clip_norm = 1;
+  options.noise_multiplier = 1;
+  options.expected_devices = 10;
+  return options;
+}
+
+BoundedRounding Rounding(int64_t length) {
+  return *BoundedRounding::Create(
+      *Quantiser::Create({.norm_bound = 1, .coordinate_bound = 1, .bits = 22}),
+      length, std::exp(-0.5));
+}
+
+std::vector<double> Mean(CentralMechanism<kDeviceAddRemove>& mechanism,
+                         std::vector<std::vector<float>> updates,
+                         SecureRng& rng) {
+  CentralSum sum = mechanism.StartSum();
+  for (auto& update : updates) sum.Add(absl::MakeSpan(update), rng);
+  auto noised = mechanism.Release(std::move(sum), rng);
+  EXPECT_TRUE(noised.ok()) << noised.status();
+  return *(*std::move(noised)).Take(kFree);
+}
+
+TEST(NoisedTest, NothingIsSeenThatTheLedgerRefuses) {
+  Noised<kDeviceAddRemove, int> noised(7, *PrivacyEvent::Gaussian(2));
+  const auto value = std::move(noised).Take([](const PrivacyEvent& event) {
+    return absl::ResourceExhaustedError(event.ToString());
+  });
+  EXPECT_THAT(value, StatusIs(absl::StatusCode::kResourceExhausted,
+                              HasSubstr("gaussian(2)")));
+}
+
+TEST(MechanismTest, EventsWithoutAccountantAreErrors) {
+  FixedSizeDraw draw(100, 10);
+  SHOAL_ASSERT_OK(draw.Release(*PrivacyEvent::Gaussian(1)));
+  const auto event = std::move(draw).Finish();
+  SHOAL_ASSERT_OK(event);
+  EXPECT_THAT(CheckSupported(*event, kDeviceReplaceOne, Accountant::kPld),
+              StatusIs(absl::StatusCode::kUnimplemented));
+  SHOAL_EXPECT_OK(CheckSupported(*event, kDeviceReplaceOne, Accountant::kRdp));
+  EXPECT_FALSE(CheckSupported(*event, kDeviceAddRemove, Accountant::kRdp).ok());
+}
+
+// The factor in GaussianMultiplier's comment, by summation: a rounded normal of
+// variance sigma^2 - 9 has the probabilities of a discrete Gaussian.
+TEST(MechanismTest, ARoundedNormalIsADiscreteGaussian) {
+  constexpr double kSigma = 5;
+  constexpr double kTau = 4;  // 25 - 9
+  const auto kernel = [](double x, double s) {
+    return std::exp(-x * x / (2 * s * s));
+  };
+  double total = 0;
+  for (int k = -100; k <= 100; ++k) total += kernel(k, kSigma);
+  for (const int k : {0, 1, 7, 30}) {
+    double probability = 0;
+    constexpr double kStep = 1.0 / 64;
+    for (double y = -60; y <= 60; y += kStep) {
+      double sum = 0;
+      for (int j = static_cast<int>(y) - 40; j <= static_cast<int>(y) + 40;
+           ++j) {
+        sum += kernel(j - y, 3);
+      }
+      probability += kStep * kernel(y, kTau) / (kTau * std::sqrt(2 * M_PI)) *
+                     kernel(k - y, 3) / sum;
+    }
+    EXPECT_NEAR(probability, kernel(k, kSigma) / total, 1e-12 * probability);
+  }
+}
+
+TEST(CentralMechanismTest, TheEventIsThatOfTheNoise) {
+  const auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(Central());
+  SHOAL_ASSERT_OK(mechanism);
+  const auto bounds = Epsilon(mechanism->event(), {kDeviceAddRemove, 1e-5});
+  SHOAL_ASSERT_OK(bounds);
+  EXPECT_NEAR(bounds->upper, 4.37717809568122, 1e-6);
+  const auto replace = CentralMechanism<kDeviceReplaceOne>::Create(Central());
+  SHOAL_ASSERT_OK(replace);
+  EXPECT_GT(Epsilon(replace->event(), {kDeviceReplaceOne, 1e-5})->upper, 9);
+}
+
+TEST(CentralMechanismTest, CountAndValuesOfOneDrawAreOneEvent) {
+  const std::string file =
+      testing::ReferenceDir() + "/privacy/adaptive_clip_noise_split.csv";
+  SHOAL_SKIP_WITHOUT(file);
+  const ReferenceTable table(file);
+  int checked = 0;
+  for (const ReferenceRow& row : table.rows()) {
+    if (row.number("clipped_count_stddev") < 2) continue;
+    CentralOptions options = Central();
+    options.clip_norm.reset();
+    options.noise_multiplier = row.number("noise_multiplier_total");
+    options.adaptive_clip =
+        AdaptiveClipOptions{.count_stddev = row.number("clipped_count_stddev"),
+                            .expected_devices = 100};
+    options.poisson_rate = 0.01;
+    const auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
+    SHOAL_ASSERT_OK(mechanism);
+    const auto all = PrivacyEvent::Repeat(mechanism->event(), 1000);
+    SHOAL_ASSERT_OK(all);
+    const auto bounds = Epsilon(*all, {kDeviceAddRemove, 1e-5});
+    SHOAL_ASSERT_OK(bounds);
+    const double expected = row.number("eps_true_q.01_T1000_d1e-5_pld");
+    EXPECT_NEAR(bounds->upper, expected, 1e-4 * expected) << row.ToString();
+    ++checked;
+  }
+  EXPECT_GT(checked, 3);
+}
+
+TEST(CentralMechanismTest, TheDenominatorIsFixedAndBrokenUpdatesAreZeros) {
+  CentralOptions options = Central();
+  options.noise_multiplier = 1e-4;  // next to nothing
+  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
+  SHOAL_ASSERT_OK(mechanism);
+  InsecureSeededRng rng(1);
+  const std::vector<double> mean = Mean(
+      *mechanism, {{0.5, 0, 0}, {0, NAN, 0}, {0, 0, INFINITY}, {3, 4, 0}}, rng);
+  EXPECT_NEAR(mean[0], (0.5 + 0.6) / 10, 1e-4);
+  EXPECT_NEAR(mean[1], 0.8 / 10, 1e-4);
+  EXPECT_NEAR(mean[2], 0, 1e-4);
+}
+
+TEST(CentralMechanismTest, AnEmptyRoundHasItsNoise) {
+  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(Central());
+  SHOAL_ASSERT_OK(mechanism);
+  InsecureSeededRng rng(2);
+  double squares = 0;
+  for (int i = 0; i < 3000; ++i) {
+    for (const double value : Mean(*mechanism, {}, rng)) {
+      squares += value * value;
+    }
+  }
+  EXPECT_NEAR(squares / 9000, 0.01, 0.01 * 5 * std::sqrt(2.0 / 9000));
+}
+
+TEST(CentralMechanismTest, LayersAreClippedByThemselves) {
+  CentralOptions options = Central();
+  options.clip_norm.reset();
+  options.layers = {{1, 0.5}, {2, 2}};
+  options.noise_multiplier = 1e-4;
+  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
+  SHOAL_ASSERT_OK(mechanism);
+  EXPECT_DOUBLE_EQ(mechanism->clip_norm(), std::sqrt(4.25));
+  InsecureSeededRng rng(3);
+  const std::vector<double> mean = Mean(*mechanism, {{9, 1, 1}}, rng);
+  EXPECT_NEAR(mean[0], 0.05, 1e-3);
+  EXPECT_NEAR(mean[1], 0.1, 1e-3);
+}
+
+TEST(CentralMechanismTest, TheClipNormMovesAfterTheRoundItIsOf) {
+  CentralOptions options = Central();
+  options.clip_norm.reset();
+  options.adaptive_clip = AdaptiveClipOptions{
+      .initial_clip_norm = 1, .count_stddev = 2, .expected_devices = 10};
+  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
+  SHOAL_ASSERT_OK(mechanism);
+  InsecureSeededRng rng(4);
+  CentralSum stale = mechanism->StartSum();
+  std::string before;
+  for (int round = 0; round < 60; ++round) {
+    before = mechanism->State();
+    Mean(*mechanism, std::vector<std::vector<float>>(10, {8, 0, 0}), rng);
+  }
+  EXPECT_NEAR(mechanism->clip_norm(), 8, 4);
+  EXPECT_THAT(mechanism->Release(std::move(stale), rng),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("round 0, expected one of round 60")));
+  auto restored =
+      CentralMechanism<kDeviceAddRemove>::Restore(options, mechanism->State());
+  SHOAL_ASSERT_OK(restored);
+  EXPECT_EQ(restored->State(), mechanism->State());
+  EXPECT_EQ(restored->clip_norm(), mechanism->clip_norm());
+  EXPECT_NE(mechanism->State(), before);
+  EXPECT_FALSE(
+      CentralMechanism<kDeviceAddRemove>::Restore(Central(), mechanism->State())
+          .ok());
+}
+
+TEST(CentralMechanismTest, WhatDoesNotFitIsRefused) {
+  const auto refused = [](auto change, const char* name) {
+    CentralOptions options = Central();
+    change(options);
+    EXPECT_THAT(CentralMechanism<kDeviceAddRemove>::Create(options),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(name)));
+  };
+  refused([](auto& o) { o.clip_norm.reset(); }, "0 ways");
+  refused([](auto& o) { o.layers = {{3, 1}}; }, "2 ways");
+  refused([](auto& o) { o.clip_norm = NAN; }, "norm bound");
+  refused([](auto& o) { o.noise_multiplier = 0; }, "noise multiplier");
+  refused([](auto& o) { o.expected_devices = 0; }, "expected devices");
+  refused([](auto& o) { o.poisson_rate = 0; }, "rate");
+  refused([](auto& o) { o.length = 0; }, "length");
+}
+
+TEST(DistributedMechanismTest, TheEventIsWhatHonestSurvivorsAdd) {
+  const auto noise =
+      DistributedNoise::Create(Rounding(8), {.noise_multiplier = 1,
+                                             .num_members = 100,
+                                             .min_survivors = 80,
+                                             .colluding_fraction = 0.1});
+  SHOAL_ASSERT_OK(noise);
+  const auto mechanism = DistributedMechanism<kDeviceAddRemove>::Create(
+      *noise, {.expected_devices = 100});
+  SHOAL_ASSERT_OK(mechanism);
+  EXPECT_NEAR(Epsilon(mechanism->event(), {kDeviceAddRemove, 1e-5})->upper,
+              4.37717809568122, 1e-6);
+  RingVector sum(8, noise->ring_bits());
+  EXPECT_THAT(mechanism->Open(sum, 79, ""),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("79 members survived, expected 80")));
+  EXPECT_FALSE(mechanism->Open(sum, 101, "").ok());
+  EXPECT_FALSE(mechanism->Open(RingVector(7, noise->ring_bits()), 90, "").ok());
+  auto opened = mechanism->Open(sum, 80, "");
+  SHOAL_ASSERT_OK(opened);
+  const auto mean = (*std::move(opened)).Take(kFree);
+  SHOAL_ASSERT_OK(mean);
+  EXPECT_EQ(*mean, std::vector<double>(8));
+}
+
+TEST(DistributedMechanismTest, EpsilonsAreBetweenTheCentralAndThePublished) {
+  const std::string file = testing::ReferenceDir() + "/privacy/ddgauss.csv";
+  SHOAL_SKIP_WITHOUT(file);
+  const ReferenceTable table(file);
+  int checked = 0;
+  for (const ReferenceRow& row : table.rows()) {
+    const double gamma = row.number("gamma");
+    if (row.number("tau") > 0 || row.number("sampling_rate") != 1) continue;
+    const double bound = RoundedNormBound(
+        row.number("l2_clip") / gamma, row.integer("dim"), row.number("beta"));
+    const double sigma = row.number("local_stddev") / gamma *
+                         std::sqrt(row.number("num_clients"));
+    const auto multiplier = GaussianMultiplier(sigma, bound);
+    SHOAL_ASSERT_OK(multiplier);
+    const auto bounds = Epsilon(*PrivacyEvent::Gaussian(*multiplier),
+                                {kDeviceAddRemove, row.number("delta")});
+    SHOAL_ASSERT_OK(bounds);
+    EXPECT_LT(bounds->upper, row.number("epsilon_peer")) << row.ToString();
+    EXPECT_GT(bounds->upper, 0.9 * row.number("epsilon_peer"))
+        << row.ToString();
+    ++checked;
+  }
+  EXPECT_GE(checked, 3);
+}
+
+TEST(DistributedMechanismTest, SkellamHasNoAccountant) {
+  const auto noise =
+      DistributedNoise::Create(Rounding(8), {.kind = NoiseKind::kSkellam,
+                                             .noise_multiplier = 1e-3,
+                                             .num_members = 10,
+                                             .min_survivors = 10});
+  SHOAL_ASSERT_OK(noise);
+  EXPECT_THAT(DistributedMechanism<kDeviceAddRemove>::Create(
+                  *noise, {.expected_devices = 10}),
+              StatusIs(absl::StatusCode::kUnimplemented));
+}
+
+CorrelatedOptions Correlated(NoiseMatrix matrix) {
+  return {.matrix = std::move(matrix),
+          .participation = {8, 4, 2},
+          .noise_multiplier = 1,
+          .expected_devices = 1};
+}
+
+// Tree of 8 rounds, twice, 4 apart: 2 leaves, 2 pairs, 2 fours, and the root
+// twice: 3 + 3 + 4.
+TEST(CorrelatedMechanismTest, EventsHaveTheSensitivityOfTheirMatrix) {
+  InsecureSeededRng rng(5);
+  const auto multiplier = [&](const NoiseMatrix& matrix) {
+    const auto mechanism = CorrelatedMechanism<kDeviceAddRemove>::Create(
+        Correlated(matrix), Rounding(1), rng);
+    EXPECT_TRUE(mechanism.ok()) << mechanism.status();
+    const auto& event =
+        std::get<MatrixGaussianEvent>(mechanism->event().kind());
+    return event.noise_multiplier / event.sensitivity;
+  };
+  EXPECT_NEAR(multiplier(TreeMatrix{}), 1 / std::sqrt(10), 1e-9);
+  // Two participations that do not touch: columns of norm 1.
+  EXPECT_NEAR(multiplier(BandedMatrix{{1, 0.5, 0.25}}), 1 / std::sqrt(2), 1e-7);
+  EXPECT_NEAR(multiplier(BandedMatrix{{1}}), 1 / std::sqrt(2), 1e-7);
+}
+
+TEST(CorrelatedMechanismTest, NothingIsDrawnBeforeItIsCharged) {
+  InsecureSeededRng rng(6);
+  auto uncharged = CorrelatedMechanism<kDeviceAddRemove>::Create(
+      Correlated(BandedMatrix{{1, 0.5}}), Rounding(1), rng);
+  SHOAL_ASSERT_OK(uncharged);
+  int charges = 0;
+  auto mechanism = (*std::move(uncharged)).Take([&](const PrivacyEvent&) {
+    ++charges;
+    return absl::OkStatus();
+  });
+  SHOAL_ASSERT_OK(mechanism);
+  EXPECT_EQ(charges, 1);
+  const std::vector<int64_t> sum = {0};
+  for (int round = 0; round < 8; ++round) {
+    auto restored = CorrelatedMechanism<kDeviceAddRemove>::Restore(
+        Correlated(BandedMatrix{{1, 0.5}}), Rounding(1),
+        mechanism->State().Reveal());
+    SHOAL_ASSERT_OK(restored);
+    EXPECT_EQ(*restored->Release(sum), *mechanism->Release(sum));
+  }
+  EXPECT_THAT(mechanism->Release(sum),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
+// Tries to falsify a claim: P(S | with) <= e^epsilon P(S | without) + delta,
+// for the sets S = "above t" that are the worst for normal noise. A right
+// mechanism is refuted with a probability below 1e-6: 12 claims of 5.5 standard
+// deviations.
+bool Refuted(const std::vector<double>& with,
+             const std::vector<double>& without, const PrivacyEvent& event) {
+  const auto n = static_cast<double>(with.size());
+  for (const double epsilon : {0.25, 0.5, 1.0, 2.0}) {
+    // The smallest delta for it, by bisection on the accountant.
+    double low = 1e-12;
+    double high = 1;
+    for (int i = 0; i < 25; ++i) {
+      const double middle = std::sqrt(low * high);
+      const bool enough =
+          Epsilon(event, {kDeviceAddRemove, middle})->upper <= epsilon;
+      (enough ? high : low) = middle;
+    }
+    for (const double t : {0.5, 1.0, 1.5}) {
+      double p = 0;
+      double q = 0;
+      for (const double value : with) p += value > t ? 1 / n : 0;
+      for (const double value : without) q += value > t ? 1 / n : 0;
+      const double spread =
+          std::sqrt((p * (1 - p) + std::exp(2 * epsilon) * q * (1 - q)) / n);
+      if (p > std::exp(epsilon) * q + high + 5.5 * spread) return true;
+    }
+  }
+  return false;
+}
+
+constexpr int kRuns = 200'000;
+
+std::vector<double> CentralRuns(bool with, uint64_t seed) {
+  CentralOptions options = Central();
+  options.length = 1;
+  options.expected_devices = 1;
+  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
+  InsecureSeededRng rng(seed);
+  std::vector<double> values;
+  for (int i = 0; i < kRuns; ++i) {
+    std::vector<std::vector<float>> updates;
+    if (with) updates.push_back({5});
+    values.push_back(Mean(*mechanism, std::move(updates), rng)[0]);
+  }
+  return values;
+}
+
+TEST(FalsificationTest, CentralNoiseKeepsItsClaimAndNoSmallerOne) {
+  const std::vector<double> with = CentralRuns(true, 7);
+  const std::vector<double> without = CentralRuns(false, 8);
+  EXPECT_FALSE(Refuted(with, without, *PrivacyEvent::Gaussian(1)));
+  EXPECT_TRUE(Refuted(with, without, *PrivacyEvent::Gaussian(1.1)));
+}
+
+// The likelihood ratio of all rounds of a banded mechanism is in C y: the
+// device of round 0 adds its column.
+TEST(FalsificationTest, BandedNoiseKeepsItsClaimAndNoSmallerOne) {
+  const std::vector<double> column = {1, 0.5, 0.25};
+  const double norm = std::sqrt(1 + 0.25 + 0.0625);
+  CorrelatedOptions options = Correlated(BandedMatrix{column});
+  options.participation = {3, 3, 1};
+  const BoundedRounding rounding = Rounding(kRuns);
+  const double step = rounding.quantiser().step();
+  const auto statistic = [&](bool with, uint64_t seed) {
+    InsecureSeededRng rng(seed);
+    auto uncharged =
+        CorrelatedMechanism<kDeviceAddRemove>::Create(options, rounding, rng);
+    EXPECT_TRUE(uncharged.ok()) << uncharged.status();
+    auto mechanism = *(*std::move(uncharged)).Take(kFree);
+    std::vector<std::vector<double>> y;
+    for (int t = 0; t < 3; ++t) {
+      // As if every value were an update of its own, of norm 1.
+      const int64_t value =
+          with && t == 0 ? static_cast<int64_t>(std::lround(1 / step)) : 0;
+      y.push_back(*mechanism.Release(std::vector<int64_t>(kRuns, value)));
+    }
+    // The bound is that of a vector of kRuns values, a little above 1.
+    const double scale = rounding.bound() * step * norm;
+    std::vector<double> values(kRuns);
+    for (int i = 0; i < kRuns; ++i) {
+      for (int t = 0; t < 3; ++t) {
+        double fresh = 0;
+        for (int k = 0; k <= t; ++k) fresh += column[k] * y[t - k][i];
+        values[i] += column[t] / norm * fresh / scale;
+      }
+    }
+    return values;
+  };
+  const std::vector<double> with = statistic(true, 9);
+  const std::vector<double> without = statistic(false, 10);
+  EXPECT_FALSE(Refuted(with, without, *PrivacyEvent::Gaussian(1)));
+  EXPECT_TRUE(Refuted(with, without, *PrivacyEvent::Gaussian(1.1)));
+}
+
+}  // namespace
+}  // namespace shoal::privacy
