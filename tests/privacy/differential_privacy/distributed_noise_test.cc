@@ -67,42 +67,61 @@ TEST(BoundedRoundingTest, BoundsAreThoseOfTheReference) {
   }
 }
 
-// Coarse: 511 steps for half of the norm, on 4096 values of sqrt(4096) / 2 of
-// rounding noise. About a third of the tries fail without being forbidden.
-TEST(BoundedRoundingTest, NoVectorIsAboveTheBound) {
-  const BoundedRounding rounding = Rounding(
-      4096, std::exp(-0.5),
-      {.norm_bound = 1, .coordinate_bound = 0.02, .bits = 3, .rotate = true});
-  InsecureSeededRng rng(1);
-  RingVector out(4096, 32);
-  int tries = 0;
-  for (uint64_t i = 0; i < 100; ++i) {
-    std::vector<float> values = RandomValues(i, 4096, 1);
-    const auto rounded =
-        rounding.Round(absl::MakeSpan(values), kRotation, rng, out);
-    SHOAL_ASSERT_OK(rounded);
-    tries += rounded->num_tries;
-    EXPECT_LE(std::sqrt(static_cast<double>(SquaredNorm(out))),
-              rounding.bound());
-  }
-  EXPECT_GE(tries, 100);
-  EXPECT_LT(tries, 400);
+// 4096 values that are half a step each: a norm of 32 steps, and a bound of the
+// root of 1024 + 4096 / 4 and next to nothing. Every try is above it with a
+// probability of about a half.
+constexpr int64_t kHalves = 4096;
+BoundedRounding Tight() {
+  return Rounding(kHalves, 1 - 1e-6,
+                  {.norm_bound = 1, .coordinate_bound = 7.0 / 32, .bits = 4});
 }
 
-// With a beta near 1 the bound is so tight that few tries are within; then
-// values are rounded towards zero.
+TEST(BoundedRoundingTest, NoVectorIsAboveTheBound) {
+  const BoundedRounding rounding = Tight();
+  EXPECT_NEAR(rounding.bound(), std::sqrt(2048), 0.01);
+  InsecureSeededRng rng(1);
+  RingVector out(kHalves, 32);
+  int tries = 0;
+  for (int i = 0; i < 100; ++i) {
+    std::vector<float> values(kHalves, 1.0F / 64);
+    const auto rounded = rounding.Round(absl::MakeSpan(values), "", rng, out);
+    SHOAL_ASSERT_OK(rounded);
+    tries += rounded->num_tries;
+    EXPECT_LE(static_cast<double>(SquaredNorm(out)),
+              rounding.bound() * rounding.bound());
+    EXPECT_GT(static_cast<double>(SquaredNorm(out)), 1800);
+  }
+  EXPECT_GT(tries, 120);
+  EXPECT_LT(tries, 300);
+}
+
+// The same coins in every try.
+class StuckRng final : public SecureRng {
+ public:
+  explicit StuckRng(uint8_t byte) : byte_(byte) {}
+  void Fill(absl::Span<uint8_t> out) override {
+    std::fill(out.begin(), out.end(), byte_);
+  }
+
+ private:
+  uint8_t byte_;
+};
+
 TEST(BoundedRoundingTest, WhatNeverFitsIsRoundedTowardsZero) {
-  const BoundedRounding rounding = Rounding(
-      1 << 16, 1 - 1e-12,
-      {.norm_bound = 1, .coordinate_bound = 1, .bits = 2, .rotate = false});
-  // Nearly always 0, with a hundred ones: more than the mean of the bound.
-  std::vector<float> values(1 << 16, 1.0F / 256);
-  InsecureSeededRng rng(2);
-  RingVector out(1 << 16, 32);
-  const auto rounded =
-      rounding.Round(absl::MakeSpan(values), kRotation, rng, out);
-  SHOAL_ASSERT_OK(rounded);
-  EXPECT_LE(std::sqrt(static_cast<double>(SquaredNorm(out))), rounding.bound());
+  const BoundedRounding rounding = Tight();
+  RingVector out(kHalves, 32);
+  int never = 0;
+  for (uint8_t byte = 0; byte < 20; ++byte) {
+    StuckRng rng(byte);
+    std::vector<float> values(kHalves, 1.0F / 64);
+    const auto rounded = rounding.Round(absl::MakeSpan(values), "", rng, out);
+    SHOAL_ASSERT_OK(rounded);
+    if (rounded->num_tries == 1) continue;
+    ++never;
+    EXPECT_EQ(rounded->num_tries, BoundedRounding::kMaxTries + 1);
+    EXPECT_EQ(SquaredNorm(out), 0);
+  }
+  EXPECT_GT(never, 3);
 }
 
 TEST(BoundedRoundingTest, RoundingHasNoBiasWhereTheBoundIsWide) {

@@ -133,7 +133,9 @@ TEST(CentralMechanismTest, CountAndValuesOfOneDrawAreOneEvent) {
     const auto bounds = Epsilon(*all, {kDeviceAddRemove, 1e-5});
     SHOAL_ASSERT_OK(bounds);
     const double expected = row.number("eps_true_q.01_T1000_d1e-5_pld");
-    EXPECT_NEAR(bounds->upper, expected, 1e-4 * expected) << row.ToString();
+    // The published grid is coarser, and an upper bound.
+    EXPECT_LE(bounds->upper, expected * (1 + 2e-5)) << row.ToString();
+    EXPECT_GE(bounds->upper, expected * (1 - 3e-4)) << row.ToString();
     ++checked;
   }
   EXPECT_GT(checked, 3);
@@ -365,7 +367,7 @@ bool Refuted(const std::vector<double>& with,
   return false;
 }
 
-constexpr int kRuns = 200'000;
+constexpr int kRuns = 50'000;
 
 std::vector<double> CentralRuns(bool with, uint64_t seed) {
   CentralOptions options = Central();
