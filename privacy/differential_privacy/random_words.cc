@@ -2,6 +2,8 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+
 #include "absl/types/span.h"
 #include "base/check.h"
 
@@ -10,9 +12,10 @@ namespace shoal::privacy {
 RandomWords::~RandomWords() { OPENSSL_cleanse(words_.data(), sizeof words_); }
 
 void RandomWords::Refill() {
-  rng_.Fill(
-      absl::MakeSpan(reinterpret_cast<uint8_t*>(words_.data()), sizeof words_));
-  next_ = 0;
+  next_ = kBuffered - next_size_;
+  rng_.Fill(absl::MakeSpan(reinterpret_cast<uint8_t*>(words_.data() + next_),
+                           next_size_ * sizeof(uint64_t)));
+  next_size_ = std::min(2 * next_size_, kBuffered);
 }
 
 absl::uint128 RandomWords::Below(absl::uint128 bound) {

@@ -36,6 +36,7 @@ class RandomWords {
   void Refill();
 
   SecureRng& rng_;
+  size_t next_size_ = 8;  // few words for a few draws, then more at a time
   size_t next_ = kBuffered;
   std::array<uint64_t, kBuffered> words_;
 };
