@@ -118,6 +118,7 @@ void RoundGroups::LeaveRound(absl::Time now) {
   group_of_.clear();
   waiting_.clear();
   joins_.clear();
+  silent_.clear();
   sums_.clear();
   is_hopeless_ = false;
   round_ = nullptr;
@@ -164,8 +165,9 @@ int RoundGroups::SizeToForm(absl::Time now) {
   if (now >= row.deadline - reserve) return size;
   next_wake_ = std::min(next_wake_, row.deadline - reserve);
   MutexLock lock(core_.mutex);
-  const bool others =
-      round_->HasRoom() || round_->at_work() > waiting + at_work_in_groups;
+  const bool others = round_->HasRoom() ||
+                      round_->at_work() > waiting + at_work_in_groups +
+                                              static_cast<int>(silent_.size());
   return others ? 0 : size;
 }
 
@@ -312,6 +314,7 @@ absl::Status RoundGroups::WriteRows(LiveGroup& group) {
 void RoundGroups::NoteLost(LiveGroup& group) {
   for (const LostMember& member : group.TakeLost()) {
     touched_.insert(member.device_id);
+    silent_.insert(member.device_id);
     core_.deps.log.Info("group goes on without a member",
                         {{"task", task_.setup->task.name},
                          {"round", round_id_},
@@ -332,22 +335,20 @@ void RoundGroups::SetStanding() {
   int num_groups = 0;
   int num_revealed = 0;
   int joined = 0;
-  int lost = 0;
   for (const auto& [id, group] : groups_) {
     standing.settled = standing.settled && group.is_settled();
     if (group.is_burnt()) continue;
     ++num_groups;
     joined += group.session().num_members();
-    lost += static_cast<int>(group.session().lost().size());
     num_revealed += group.is_revealed();
   }
   standing.revealed =
       num_groups > 0 && num_revealed == num_groups && !standing.failed;
   MutexLock lock(core_.mutex);
   const RoundRow& row = round_->row();
-  // Those that groups have lost seldom come back; of all others it is waited
-  // for as many as the cohort wants.
-  const bool others = round_->HasRoom() || round_->at_work() > lost;
+  const bool others =
+      round_->HasRoom() ||
+      round_->at_work() > static_cast<int>(waiting_.size() + silent_.size());
   standing.complete = standing.settled && num_groups > 0 &&
                       (joined >= row.cohort || !others) &&
                       round_->accepted() >= row.min_reports;

@@ -136,6 +136,9 @@ class RoundGroups {
   // Of what, by device: for as long as this process lives.
   std::map<std::string, std::string> guilty_;
   std::map<std::string, int> joins_;  // by device
+  // Devices that their groups have lost and that have not joined again: they
+  // have assignments, but it is not waited for them.
+  std::set<std::string> silent_;
   std::map<Digest, MaskedSums> sums_;
   bool is_hopeless_ = false;  // sealed, and never to be unmasked
 

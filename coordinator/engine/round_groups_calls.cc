@@ -92,6 +92,7 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
     return RefuseAsGuilty(device_id, keys.message());
   }
   waiting_[device_id] = letter.request.message;
+  silent_.erase(device_id);
   return absl::OkStatus();
 }
 

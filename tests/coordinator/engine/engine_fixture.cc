@@ -50,8 +50,9 @@ std::string Update(const std::vector<float>& delta, int64_t num_examples) {
 
 void EngineTest::Restart() {
   engine_.reset();
-  engine_ = Require(RoundEngine::Create(
-      options_, {store_, *spool_, rng_, log_, pool_.get()}, now_));
+  EngineDependencies dependencies{store_, *spool_, rng_, log_, pool_.get()};
+  dependencies.verifier = verifier_;
+  engine_ = Require(RoundEngine::Create(options_, dependencies, now_));
 }
 
 void EngineTest::CreateTask(const configuration::Task& task) {

@@ -115,6 +115,7 @@ class EngineTest : public ::testing::Test {
   testing::InsecureSeededRng rng_{7};
   NullLogger log_;
   std::unique_ptr<ThreadPool> pool_;  // null unless a test sets it
+  const secure_aggregation::MemberVerifier* verifier_ = nullptr;  // likewise
   std::unique_ptr<RoundEngine> engine_;
 };
 

@@ -1,13 +1,19 @@
 // The coordinator crashes before and after every change that a round with
 // secure aggregation makes to its store, and goes on from the rows.
+#include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "coordinator/store/sqlite_store.h"
 #include "tests/coordinator/engine/round_groups_fixture.h"
 
 namespace shoal::coordinator {
 namespace {
+
+using secure_aggregation::CoordinatorTrust;
 
 // The folder goes after the store.
 struct Place {
@@ -21,13 +27,32 @@ std::unique_ptr<RoundStore> StoreFor(bool in_memory, const Place& place) {
 
 class CrashingRound : public Place, public RoundGroupsFixture {
  public:
-  explicit CrashingRound(bool in_memory)
-      : RoundGroupsFixture(StoreFor(in_memory, *this)) {}
+  CrashingRound(bool in_memory, CoordinatorTrust coordinator)
+      : RoundGroupsFixture(StoreFor(in_memory, *this)),
+        coordinator_(coordinator) {}
   void TestBody() override {}
 
-  // With one device that leaves before it is asked to unmask, and one before
-  // it masks, and a crash at the n-th change. False when there are fewer.
-  bool Run(int n, testing::StoreFault fault) {
+  // What happens to the devices of a round, and who is in its sum.
+  struct Story {
+    std::map<int, GroupStep> leave;
+    std::vector<int> counted;
+    int num_afresh = 0;
+  };
+  // One leaves before it masks, one before it is asked to unmask.
+  Story Borne() {
+    return {
+        {{2, GroupStep::kMask}, {5, GroupStep::kUnmask}}, AllBut(8, {2}), 0};
+  }
+  // So many leave that the group is burnt, with the masked updates it has.
+  Story Burnt() {
+    return {
+        {{1, GroupStep::kMask}, {2, GroupStep::kMask}, {3, GroupStep::kMask}},
+        AllBut(8, {1, 2, 3}),
+        1};
+  }
+
+  // With a crash at the n-th change. False when there are fewer.
+  bool Run(const Story& story, int n, testing::StoreFault fault) {
     int changes = 0;
     bool crashed = false;
     store_.SetError(absl::UnavailableError("the process is dead"));
@@ -35,16 +60,22 @@ class CrashingRound : public Place, public RoundGroupsFixture {
       if (crashed) return testing::StoreFault::kBefore;
       const bool is_change = method == "AppendGroupRows" ||
                              method == "CommitSegment" ||
-                             method == "SealRound" || method == "RevealRound" ||
-                             method == "CommitRound";
+                             method == "BurnGroup" || method == "SealRound" ||
+                             method == "RevealRound" || method == "CommitRound";
       if (!is_change || ++changes != n) return testing::StoreFault::kNone;
       crashed = true;
       return fault;
     });
-    Begin(SecureTask(8));
-    Train(8, {{2, GroupStep::kMask}, {5, GroupStep::kUnmask}});
-    for (int i = 0; i < 60 && !crashed; ++i) {
+    configuration::Task task = SecureTask(8);
+    task.round.min_reports = 5;
+    task.round.deadline = absl::Minutes(3);
+    task.secure_aggregation->coordinator = coordinator_;
+    if (coordinator_ != CoordinatorTrust::kHonest) Certify();
+    Begin(task);
+    Train(8, story.leave);
+    for (int i = 0; i < 170 && !crashed; ++i) {
       Exchange();
+      if (IsFinal(First().state)) break;
       Pass(absl::Seconds(1));
       Advance();
     }
@@ -56,40 +87,73 @@ class CrashingRound : public Place, public RoundGroupsFixture {
       RunToEnd();
     }
     EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
-    EXPECT_EQ(First().accepted, 7);
-    ExpectMeanOf(AllBut(8, {2}));
-    for (const int i : AllBut(8, {2, 5})) {
+    EXPECT_EQ(First().accepted, std::ssize(story.counted));
+    ExpectMeanOf(story.counted);
+    for (const int i : story.counted) {
+      if (story.leave.contains(i)) continue;
       EXPECT_TRUE(devices_[i]->receipt().has_value())
           << i << ": " << devices_[i]->refusal();
-      EXPECT_EQ(devices_[i]->num_afresh(), 0);
+      EXPECT_EQ(devices_[i]->num_afresh(), story.num_afresh);
     }
     return did_crash;
   }
+
+ private:
+  const CoordinatorTrust coordinator_;
 };
 
-class GroupCrashesTest : public ::testing::TestWithParam<bool> {};
+struct Setting {
+  bool in_memory;
+  CoordinatorTrust coordinator;
+};
+
+class GroupCrashesTest : public ::testing::TestWithParam<Setting> {
+ protected:
+  void CrashAtEveryChange(
+      const std::function<CrashingRound::Story(CrashingRound&)>& story) {
+    for (const auto fault :
+         {testing::StoreFault::kBefore, testing::StoreFault::kAfter}) {
+      int n = 1;
+      while (n < 100) {
+        SCOPED_TRACE(std::to_string(n) + (fault == testing::StoreFault::kBefore
+                                              ? " before"
+                                              : " after"));
+        CrashingRound round(GetParam().in_memory, GetParam().coordinator);
+        const bool did_crash = round.Run(story(round), n, fault);
+        if (!did_crash || HasFailure()) break;
+        ++n;
+      }
+      EXPECT_GT(n, 8) << "the round makes more changes than that";
+      EXPECT_LT(n, 100);
+    }
+  }
+};
 
 TEST_P(GroupCrashesTest, TheRoundGoesOnAfterACrashAtEveryChange) {
-  for (const auto fault :
-       {testing::StoreFault::kBefore, testing::StoreFault::kAfter}) {
-    int n = 1;
-    while (n < 100) {
-      SCOPED_TRACE(std::to_string(n) + (fault == testing::StoreFault::kBefore
-                                            ? " before"
-                                            : " after"));
-      CrashingRound round(GetParam());
-      if (!round.Run(n, fault) || HasFailure()) break;
-      ++n;
-    }
-    EXPECT_GT(n, 8) << "the round makes more changes than that";
-    EXPECT_LT(n, 100);
-  }
+  CrashAtEveryChange([](CrashingRound& round) { return round.Borne(); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, GroupCrashesTest, ::testing::Bool(),
-                         [](const auto& info) {
-                           return info.param ? "Memory" : "Sqlite";
-                         });
+TEST_P(GroupCrashesTest, SoDoesOneWhoseGroupIsBurnt) {
+  CrashAtEveryChange([](CrashingRound& round) { return round.Burnt(); });
+}
+
+std::vector<Setting> AllSettings() {
+  return {{true, CoordinatorTrust::kHonest},
+          {true, CoordinatorTrust::kSemiMalicious},
+          {true, CoordinatorTrust::kMalicious},
+          {false, CoordinatorTrust::kHonest},
+          {false, CoordinatorTrust::kMalicious}};
+}
+
+std::string NameOf(const ::testing::TestParamInfo<Setting>& info) {
+  static constexpr absl::string_view kTrust[] = {"", "Honest", "SemiMalicious",
+                                                 "Malicious"};
+  return absl::StrCat(info.param.in_memory ? "Memory" : "Sqlite",
+                      kTrust[static_cast<int>(info.param.coordinator)]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, GroupCrashesTest,
+                         ::testing::ValuesIn(AllSettings()), NameOf);
 
 }  // namespace
 }  // namespace shoal::coordinator

@@ -18,19 +18,24 @@ configuration::Task SecureTask(int devices) {
   task.update_limits.norm_bound = 10;
   task.secure_aggregation.emplace();
   task.secure_aggregation->min_group = 4;
+  task.secure_aggregation->max_group = 100;
   task.secure_aggregation->dropout_fraction = 0.25;
   return task;
 }
 
 GroupDevice::GroupDevice(int number, protocol::Assignment assignment,
                          std::vector<float> values, int64_t num_examples,
-                         SecureRng& rng, GroupStep leaves_before)
+                         SecureRng& rng, GroupStep leaves_before,
+                         const secure_aggregation::MemberSigner* signer,
+                         const secure_aggregation::MemberVerifier* verifier)
     : number_(number),
       assignment_(std::move(assignment)),
       values_(std::move(values)),
       num_examples_(num_examples),
       rng_(rng),
       leaves_before_(leaves_before),
+      signer_(signer),
+      verifier_(verifier),
       rounding_seed_(rng.Bytes(secure_aggregation::kSeedBytes)),
       update_(Require(protocol::SecureUpdate::Create(
           protocol::SecureRoundOf(assignment_, std::ssize(values_))))) {
@@ -40,6 +45,9 @@ GroupDevice::GroupDevice(int number, protocol::Assignment assignment,
 void GroupDevice::Join() {
   secure_aggregation::MemberOptions options;
   options.plan = update_.session();
+  options.device_id = Device(number_).id;
+  options.signer = signer_;
+  options.verifier = verifier_;
   member_ = Require(
       secure_aggregation::RealMembers().Create(std::move(options), rng_));
   session_.reset();
@@ -49,7 +57,15 @@ void GroupDevice::Join() {
   message_ = member_->advertise();
 }
 
+void GroupDevice::Refuse(const absl::Status& why) {
+  const auto refusal = protocol::RefusalOf(why);
+  comes_back_ = refusal.has_value() &&
+                refusal->code == protocol::RefusalCode::kStoreUnavailable;
+  if (!comes_back_) refusal_ = why;
+}
+
 void GroupDevice::Reconnect() {
+  comes_back_ = false;
   calling_ = false;
   line_ = std::make_shared<int>(0);
 }
@@ -60,7 +76,8 @@ void GroupDevice::LoseSecrets() {
 }
 
 bool GroupDevice::Act(RoundEngine& engine, absl::Time now) {
-  if (is_gone_ || calling_ || receipt_.has_value() || !refusal_.ok()) {
+  if (is_gone_ || comes_back_ || calling_ || receipt_.has_value() ||
+      !refusal_.ok()) {
     return false;
   }
   if (step_ >= leaves_before_) {
@@ -96,15 +113,12 @@ void GroupDevice::Call(RoundEngine& engine, absl::Time now) {
       });
   if (begun.ok()) return;
   calling_ = false;
-  refusal_ = begun;
+  Refuse(begun);
 }
 
 void GroupDevice::On(const absl::StatusOr<protocol::AggregateAnswer>& answer) {
   calling_ = false;
-  if (!answer.ok()) {
-    refusal_ = answer.status();
-    return;
-  }
+  if (!answer.ok()) return Refuse(answer.status());
   if (std::holds_alternative<protocol::GroupWait>(answer->next)) {
     if (session_.has_value()) message_.clear();
     return;
@@ -186,7 +200,7 @@ void GroupDevice::OnUploaded(
     afresh_.push_back(refusal->sentence);
     return Join();
   }
-  refusal_ = receipt.status();
+  Refuse(receipt.status());
 }
 
 }  // namespace shoal::coordinator

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "privacy/secure_aggregation/group.h"
+#include "privacy/secure_aggregation/signing.h"
 #include "protocol/secure_update.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 
@@ -23,10 +24,13 @@ enum class GroupStep { kJoin, kShares, kMask, kSign, kUnmask, kNever };
 
 class GroupDevice {
  public:
-  // `leaves_before`: it does nothing any more when that comes.
+  // `leaves_before`: it does nothing any more when that comes. `signer` and
+  // `verifier`: of plans where messages are signed.
   GroupDevice(int number, protocol::Assignment assignment,
               std::vector<float> values, int64_t num_examples, SecureRng& rng,
-              GroupStep leaves_before = GroupStep::kNever);
+              GroupStep leaves_before = GroupStep::kNever,
+              const secure_aggregation::MemberSigner* signer = nullptr,
+              const secure_aggregation::MemberVerifier* verifier = nullptr);
 
   int number() const { return number_; }
   const std::string& token() const { return assignment_.token; }
@@ -42,7 +46,8 @@ class GroupDevice {
   // Makes the next call when none is under way; false when there is nothing to
   // do.
   bool Act(RoundEngine& engine, absl::Time now);
-  // The engine that it has called is gone: it calls again.
+  // The engine that it has called is gone, or its store works again: it calls
+  // again.
   void Reconnect();
   // As after a restart of the device: its secrets are lost.
   void LoseSecrets();
@@ -66,6 +71,8 @@ class GroupDevice {
   void OnMessage(const std::string& bytes);
   void OnUploaded(const absl::StatusOr<protocol::UploadReceipt>& receipt);
   void Leave() { is_gone_ = true; }
+  // What it is refused with for good; it comes back when the store fails.
+  void Refuse(const absl::Status& why);
 
   const int number_;
   const protocol::Assignment assignment_;
@@ -73,6 +80,8 @@ class GroupDevice {
   const int64_t num_examples_;
   SecureRng& rng_;
   const GroupStep leaves_before_;
+  const secure_aggregation::MemberSigner* const signer_;
+  const secure_aggregation::MemberVerifier* const verifier_;
   const std::string rounding_seed_;
   const protocol::SecureUpdate update_;
   std::function<std::string(GroupStep, std::string)> change_;
@@ -84,6 +93,7 @@ class GroupDevice {
   bool has_uploaded_ = false;
   GroupStep step_ = GroupStep::kJoin;
   bool is_gone_ = false;
+  bool comes_back_ = false;  // with Reconnect()
   bool calling_ = false;
   // Of calls: what is answered to an earlier engine is not listened to.
   std::shared_ptr<int> line_ = std::make_shared<int>(0);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/coordinator/engine/group_devices.h"
+#include "tests/privacy/secure_aggregation/test_ca.h"
 
 namespace shoal::coordinator {
 
@@ -23,13 +24,20 @@ class RoundGroupsFixture : public EngineTest {
     Restart();
   }
 
+  // Devices have certificates from now on.
+  void Certify() {
+    verifier_ = &ca_;
+    Restart();
+  }
   // Devices 0 … n - 1 are assigned and have trained.
   void Train(int n, const std::map<int, GroupStep>& leave = {}) {
     for (int i = std::ssize(devices_); i < n; ++i) {
       const auto leaves = leave.find(i);
+      if (verifier_ != nullptr) signers_.push_back(ca_.Issue(Device(i).id));
       devices_.push_back(std::make_unique<GroupDevice>(
           i, Assign(i), Values(i), Examples(i), rng_,
-          leaves == leave.end() ? GroupStep::kNever : leaves->second));
+          leaves == leave.end() ? GroupStep::kNever : leaves->second,
+          verifier_ != nullptr ? signers_.back().get() : nullptr, verifier_));
     }
   }
   static std::vector<float> Values(int i) {
@@ -100,6 +108,8 @@ class RoundGroupsFixture : public EngineTest {
     return devices;
   }
 
+  const testing::TestCa ca_{testing::TestSignatures::kHmac};
+  std::vector<std::unique_ptr<testing::TestSigner>> signers_;
   std::vector<std::unique_ptr<GroupDevice>> devices_;
   std::vector<float> initial_;
   int restart_after_ = 0;  // exchanges; 0: never
