@@ -15,14 +15,7 @@
 
 namespace shoal::simulations {
 
-enum class CallKind {
-  kCheckIn,
-  kFetch,
-  kQuery,
-  kUpload,
-  kAggregate,
-  kAbandon
-};
+enum class CallKind { kCheckIn, kFetch, kQuery, kUpload, kAggregate, kAbandon };
 inline constexpr int kNumCallKinds = 6;
 // "check_in", "fetch", …
 absl::string_view NameOf(CallKind kind);

@@ -96,8 +96,7 @@ std::string LoadSummaryText(const LoadSummary& summary) {
                         "errors");
   int64_t bytes_up = 0, bytes_down = 0;
   static constexpr absl::string_view kWords[kNumCallKinds] = {
-      "check-ins", "fetches",      "queries",
-      "uploads",   "aggregations", "abandons"};
+      "check-ins", "fetches", "queries", "uploads", "aggregations", "abandons"};
   for (int kind = 0; kind < kNumCallKinds; ++kind) {
     text += CallText(kWords[kind], figures.calls[kind]);
     bytes_up += figures.calls[kind].bytes_up;

@@ -232,8 +232,8 @@ std::string RunSummaryText(const RunSummary& summary) {
     const GroupCounts& counts = summary.groups->counts;
     row("secure sums", GroupsText(counts));
     if (counts.burnt > 0) {
-      row("", absl::StrCat(counts.burnt, " burnt, the last: ",
-                           counts.why_burnt));
+      row("",
+          absl::StrCat(counts.burnt, " burnt, the last: ", counts.why_burnt));
     }
     if (summary.groups->skipped_crypto) {
       row("", "simulated: keys and masks skipped");
