@@ -85,7 +85,8 @@ NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed) {
   for (std::string& row : group_->TakeRows()) {
     new_rows_.push_back(std::move(row));
   }
-  if (is_burnt() && !std::exchange(burn_is_row_, is_burnt())) {
+  if (is_burnt() && !burn_is_row_) {
+    burn_is_row_ = true;
     new_rows_.emplace_back(is_sealed ? kUnrevealedRow : kBurntRow);
   }
   return {round_id, id(), num_rows_, new_rows_};

@@ -103,6 +103,8 @@ absl::Status RoundGroups::ReadGroups(absl::Time now) {
   }
   std::erase_if(sums_,
                 [&](const auto& sum) { return !groups_.contains(sum.first); });
+  // A group that was never written is gone, and its members wait for it.
+  for (const auto& [device_id, held] : held_) touched_.insert(device_id);
   stale_ = false;
   return absl::OkStatus();
 }
@@ -164,11 +166,22 @@ int RoundGroups::SizeToForm(absl::Time now) {
       std::min(2 * policy().idle_window, policy().deadline / 2);
   if (now >= row.deadline - reserve) return size;
   next_wake_ = std::min(next_wake_, row.deadline - reserve);
+  return MoreMayCome(at_work_in_groups) ? 0 : size;
+}
+
+bool RoundGroups::MoreMayCome(int at_work_in_groups) {
   MutexLock lock(core_.mutex);
-  const bool others = round_->HasRoom() ||
-                      round_->at_work() > waiting + at_work_in_groups +
-                                              static_cast<int>(silent_.size());
-  return others ? 0 : size;
+  if (round_->HasRoom()) return true;
+  const auto known = [&](const std::string& device_id) {
+    const Participant* self = round_->Find(device_id);
+    return self != nullptr && self->standing == Participant::kAssigned;
+  };
+  int accounted = at_work_in_groups;
+  for (const auto& [device_id, keys] : waiting_) accounted += known(device_id);
+  for (const std::string& device_id : silent_) {
+    accounted += known(device_id) && !waiting_.contains(device_id);
+  }
+  return round_->at_work() > accounted;
 }
 
 void RoundGroups::FormGroup(int size, absl::Time now) {
@@ -314,7 +327,9 @@ absl::Status RoundGroups::WriteRows(LiveGroup& group) {
 void RoundGroups::NoteLost(LiveGroup& group) {
   for (const LostMember& member : group.TakeLost()) {
     touched_.insert(member.device_id);
-    silent_.insert(member.device_id);
+    if (group_of_[member.device_id] == group.id()) {
+      silent_.insert(member.device_id);
+    }
     core_.deps.log.Info("group goes on without a member",
                         {{"task", task_.setup->task.name},
                          {"round", round_id_},
@@ -344,14 +359,10 @@ void RoundGroups::SetStanding() {
   }
   standing.revealed =
       num_groups > 0 && num_revealed == num_groups && !standing.failed;
+  const bool is_full = joined >= Row().cohort || !MoreMayCome(0);
   MutexLock lock(core_.mutex);
-  const RoundRow& row = round_->row();
-  const bool others =
-      round_->HasRoom() ||
-      round_->at_work() > static_cast<int>(waiting_.size() + silent_.size());
-  standing.complete = standing.settled && num_groups > 0 &&
-                      (joined >= row.cohort || !others) &&
-                      round_->accepted() >= row.min_reports;
+  standing.complete = standing.settled && num_groups > 0 && is_full &&
+                      round_->accepted() >= round_->row().min_reports;
   round_->SetGroups(standing);
 }
 

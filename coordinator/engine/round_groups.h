@@ -79,6 +79,9 @@ class RoundGroups {
   // What is due.
   void FormGroups(absl::Time now);
   int SizeToForm(absl::Time now);
+  // Whether a device may still join that is neither waiting, nor silent, nor
+  // one of so many that do their part in a group.
+  bool MoreMayCome(int at_work_in_groups);
   void FormGroup(int size, absl::Time now);
   absl::Status EndPhases(absl::Time now);
   bool IsPhaseOver(LiveGroup& group, absl::Time now);

@@ -81,6 +81,10 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
     group->session().Leave(index, "it joined with other keys");
   }
   if (!takes_reports) return RoundOver(round_id_);
+  const auto known = waiting_.find(device_id);
+  if (known != waiting_.end() && known->second == letter.request.message) {
+    return absl::OkStatus();  // it only asks again
+  }
   if (++joins_[device_id] > kMaxJoins) {
     return RefuseAsGuilty(device_id, "it joins groups again and again");
   }

@@ -90,11 +90,8 @@ absl::Status TaskRunner::Do(Due due, absl::Time now) {
 }
 
 absl::Status TaskRunner::CommitDueBatch(absl::Time now) {
-  const std::shared_ptr<RunningRound> round = CurrentRound().round;
-  if (!groups_.has_value()) {
-    return CommitBatch(core_, task_, *round, sum_, now);
-  }
-  return groups_->CommitBatch(now);
+  if (groups_.has_value()) return groups_->CommitBatch(now);
+  return CommitBatch(core_, task_, *CurrentRound().round, sum_, now);
 }
 
 TaskRunner::Due TaskRunner::Decide(absl::Time now) {

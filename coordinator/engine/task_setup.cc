@@ -82,10 +82,6 @@ absl::Status CheckSecureUpdate(const learning::Model& model,
       absl::StrCat("secure_aggregation: ", status.message()));
 }
 
-}  // namespace
-
-namespace {
-
 // Of a device that masks its update, with what it keeps until the next round.
 int64_t MaskingMemory(const TaskSetup& setup) {
   RoundRow round;

@@ -134,6 +134,34 @@ TEST_F(RoundGroupsTest, GroupsMayBeFarApart) {
   ExpectMeanOf(AllBut(10, {}));
 }
 
+TEST_F(RoundGroupsTest, ADeviceMayWaitForAGroupAsLongAsTheRoundLasts) {
+  configuration::Task task = SecureTask(8);
+  task.round.deadline = absl::Minutes(30);
+  Begin(task);
+  Train(7);
+  for (int i = 0; i < 60; ++i) {  // each asks again every ten seconds
+    Exchange();
+    Pass(absl::Seconds(11));
+    Advance();
+  }
+  Train(8);
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(First().accepted, 8);
+}
+
+TEST_F(RoundGroupsTest, WhoeverJoinsAgainAndAgainIsRefused) {
+  Begin(SecureTask(8));
+  Train(1);
+  for (int i = 0; i < 21; ++i) {
+    EXPECT_TRUE(devices_[0]->refusal().ok()) << i;
+    devices_[0]->LoseSecrets();
+    devices_[0]->Act(engine(), now_);
+    Advance();
+  }
+  EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+}
+
 TEST_F(RoundGroupsTest, AMemberThatLeavesAfterItHasMaskedStaysInTheSum) {
   Begin(SecureTask(8));
   Train(8, {{7, GroupStep::kMask}});
