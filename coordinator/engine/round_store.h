@@ -49,7 +49,11 @@ class RoundStore {
                                              absl::Duration duration) = 0;
 
   // --- tasks and models --------------------------------------------------
-  // Inserts the task and its initial model (version 0). ALREADY_EXISTS.
+  // Inserts the task and its initial model (version 0). ALREADY_EXISTS. The
+  // first task of a population with a privacy budget sets it, for good.
+  // FAILED_PRECONDITION when the population has another budget than the task's,
+  // or has none and a task without privacy that has committed rounds or may
+  // still do so.
   virtual absl::Status CreateTask(const TaskRow& task, const ModelRow& model,
                                   absl::string_view model_bytes) = 0;
   virtual absl::StatusOr<TaskRow> GetTask(const std::string& name) = 0;
@@ -146,19 +150,24 @@ class RoundStore {
 
   // COLLECTING -> SEALED: freezes the contributor set and stores its digest
   // (ContributorsDigest below). FAILED_PRECONDITION when the round is not
-  // collecting or has fewer than `min_reports` contributions.
-  virtual absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
-                                             int min_reports,
-                                             absl::Time now) = 0;
+  // collecting or has fewer than `min_reports` contributions. With a charge:
+  // adds it to the ledger of the task's population, and stores the state of new
+  // noise; ABORTED, with nothing changed, when the ledger has other charges
+  // than `known` says: read them again.
+  virtual absl::StatusOr<RoundRow> SealRound(
+      const Lease& lease, int64_t id, int min_reports,
+      const std::optional<NewCharge>& charge, absl::Time now) = 0;
   // SEALED -> REVEALED: from here on the sum of a round whose updates are
   // masked may be unmasked. At most once. A round of plain sums, which every
   // replica knows from its segments, goes without.
   virtual absl::Status RevealRound(const Lease& lease, int64_t id,
                                    absl::Time now) = 0;
   // SEALED or REVEALED -> COMMITTED: the model version, the optimiser's state,
-  // the round, the task's counters and (for minimum separation) the
-  // contributors' last participation, in one transaction; completes the task
-  // after its last round. Segments of the round are deleted.
+  // the noise's state, the round, the task's counters and (for minimum
+  // separation) the contributors' last participation, in one transaction;
+  // completes the task after its last round. Segments of the round are deleted.
+  // What the ledger of its population has by now is safe from restored backups
+  // before the model can be read.
   virtual absl::Status CommitRound(const Lease& lease,
                                    const RoundResult& result,
                                    absl::string_view model_bytes,
@@ -172,6 +181,22 @@ class RoundStore {
   // before the first.
   virtual absl::StatusOr<std::string> GetOptimizerState(
       const std::string& task) = 0;
+
+  // --- privacy -----------------------------------------------------------
+  // Outlive the tasks that made them. A store that finds out that it was
+  // restored from a backup gets back what was charged since, and has no state
+  // of any noise: rounds that it does not know may have released what that
+  // would draw.
+  //
+  // "": the population has no budget.
+  virtual absl::StatusOr<std::string> GetPrivacyBudget(
+      const std::string& population) = 0;
+  // Oldest first.
+  virtual absl::StatusOr<std::vector<ChargeRow>> ListCharges(
+      const std::string& population) = 0;
+  // Of the task's noise after its last committed round, or after the seal that
+  // has charged it; empty: there is none.
+  virtual absl::StatusOr<Secret> GetMechanismState(const std::string& task) = 0;
 
   // --- devices -----------------------------------------------------------
   // Inserts, or replaces name and certificate expiry. FAILED_PRECONDITION when
@@ -190,9 +215,16 @@ class RoundStore {
       int limit, const std::string& after_id) = 0;
   virtual absl::StatusOr<int64_t> CountDevices(absl::Time seen_since) = 0;
   // The population's counter of committed rounds, and its value when the
-  // device last contributed (nothing: never).
+  // device last contributed (nothing: never); the same of the task's versions.
   virtual absl::StatusOr<Participation> GetParticipation(
-      const std::string& population, const std::string& device_id) = 0;
+      const std::string& population, const std::string& task,
+      const std::string& device_id) = 0;
+  // Of a device the first fault in a round stays. Nothing happens when the
+  // device has been forgotten.
+  virtual absl::Status RecordFault(const FaultRow& fault) = 0;
+  // Newest first: of that device ("": any), in that round (0: any).
+  virtual absl::StatusOr<std::vector<FaultRow>> ListFaults(
+      const std::string& device_id, int64_t round_id, int limit) = 0;
   // Deletes what names the device and keeps its fingerprint
   // (ForgottenFingerprint below), so that no row names it again. What it has
   // added to sums stays in them, and counters stay as they are. Its rows in a

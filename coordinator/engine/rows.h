@@ -51,6 +51,8 @@ struct TaskRow {
   absl::Time created = absl::InfinitePast();
   absl::Time updated = absl::InfinitePast();
   std::string note;  // why it stands still, when it does
+  // The budget that its population must have; "": it trains without privacy.
+  std::string privacy_budget = "";
 };
 
 struct ModelRow {
@@ -199,6 +201,8 @@ struct RoundResult {
   int64_t round_id = 0;
   ModelRow model;
   std::string optimizer_state;
+  // Of the task's noise after this round; empty: it has none.
+  Secret mechanism_state = {};
   int64_t total_examples = 0;
   std::optional<double> train_loss;
   std::optional<double> train_accuracy;
@@ -235,6 +239,38 @@ struct DeviceSighting {
 struct Participation {
   int64_t committed_rounds = 0;
   std::optional<int64_t> last_contribution;
+  // Of the asked task, where it trains with privacy: the newest version that
+  // the device has contributed to.
+  std::optional<int64_t> last_version = {};
+};
+
+// What a round has cost its population, for good.
+struct ChargeRow {
+  int64_t id = 0;  // of all charges, in their order
+  std::string population;
+  std::string task;
+  int64_t round_id = 0;
+  std::string event;  // privacy::PrivacyEvent::Serialize(); opaque to stores
+  absl::Time charged = absl::InfinitePast();
+};
+
+// A charge to be made with the seal of a round.
+struct NewCharge {
+  std::string event;
+  // How many charges of the population its writer knows. When there are others,
+  // someone else has charged it, and nothing is sealed.
+  int64_t known = 0;
+  // The state of new noise that is charged here, for all of its rounds; empty:
+  // there is none, or it has one.
+  Secret mechanism_state = {};
+};
+
+// A device has broken the protocol of secure aggregation.
+struct FaultRow {
+  std::string device_id;
+  int64_t round_id = 0;
+  absl::Time at = absl::InfinitePast();
+  std::string what;  // a sentence
 };
 
 struct InvitationRow {
