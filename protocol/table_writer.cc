@@ -17,6 +17,7 @@
 #include "protocol/schema/schema.h"
 #include "protocol/wire_schema.h"
 #include "shoal/v1/configuration.pb.h"
+#include "shoal/v1/differential_privacy.pb.h"
 #include "shoal/v1/fleet.pb.h"
 #include "shoal/v1/model.pb.h"
 #include "shoal/v1/secure_aggregation.pb.h"
@@ -304,6 +305,7 @@ std::string SchemaTables() {
   tables.AddForDevices(*v1::AgentConfig::descriptor());
   return tables.Text({v1::ModelDefinition::descriptor()->file(),
                       v1::Task::descriptor()->file(),
+                      v1::DifferentialPrivacy::descriptor()->file(),
                       v1::SecureAggregationOffer::descriptor()->file(), &fleet,
                       v1::AgentConfig::descriptor()->file()});
 }
