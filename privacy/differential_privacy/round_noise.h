@@ -1,0 +1,89 @@
+// The noise of one task at the coordinator, round after round, whichever kind
+// it is: what the round engine adds to sums of contributions.
+#ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_ROUND_NOISE_H_
+#define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_ROUND_NOISE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "privacy/accounting/privacy_event.h"
+#include "privacy/differential_privacy/adaptive_clip.h"
+#include "privacy/differential_privacy/correlated_noise.h"
+#include "privacy/differential_privacy/integer_grid.h"
+#include "privacy/matrix_mechanisms/participation.h"
+
+namespace shoal::privacy {
+
+// Independent of the rounds before.
+struct FreshNoise {
+  // Every device is drawn for a round by itself with this probability, and the
+  // engine enforces it. Absent: no sampling is claimed.
+  std::optional<double> poisson_rate;
+  std::optional<AdaptiveClipOptions> adaptive_clip;
+};
+
+struct RoundNoiseOptions {
+  std::variant<FreshNoise, NoiseMatrix> kind;
+  // Of a device, over all of the task's rounds; enforced by the registry.
+  Participation participation;
+  // Standard deviation over the clip norm; of banded and buffered matrices for
+  // columns of norm 1, of trees of every node.
+  double noise_multiplier = 0;
+  double clip_norm = 0;  // unless it is adaptive
+  Neighbours neighbours{PrivacyUnit::kDevice, Adjacency::kAddRemove};
+};
+
+// What a charge for this noise is, on any grid: the noise is sized so that
+// rounding to the grid costs nothing. Without sampling, a charge of fresh noise
+// is for as many rounds as the separation has, in which a device takes part
+// once at most; of correlated noise for all rounds. INVALID_ARGUMENT, with the
+// value, for options that are out of range or do not fit.
+absl::StatusOr<PrivacyEvent> ChargeOf(const RoundNoiseOptions& options);
+// The rounds that it pays for.
+int64_t RoundsPerCharge(const RoundNoiseOptions& options);
+
+// Thread-compatible.
+class RoundNoise {
+ public:
+  virtual ~RoundNoise() = default;
+
+  // `state` of before; empty: it begins anew, with a key from `rng`.
+  // INVALID_ARGUMENT as ChargeOf, or when the state is of other options;
+  // DATA_LOSS, UNIMPLEMENTED for bytes that are no state that is known here.
+  static absl::StatusOr<std::unique_ptr<RoundNoise>> Create(
+      const RoundNoiseOptions& options, const IntegerGrid& grid,
+      absl::string_view state, SecureRng& rng);
+
+  // What has to be charged before the next round's noise is added; absent: it
+  // is paid for.
+  virtual std::optional<PrivacyEvent> Due() const = 0;
+  // What updates of the next round are clipped to.
+  virtual double clip_norm() const = 0;
+
+  // Adds the next round's noise to a sum of integer vectors on the grid, of
+  // which none is longer than its bound; `votes` is the sum of
+  // AdaptiveClip::Vote() over them. `charged` is what the ledger has for this
+  // round: FAILED_PRECONDITION unless it is what is due, with nothing added.
+  // RESOURCE_EXHAUSTED after the last round. REQUIRES: grid.length values.
+  virtual absl::Status Add(const IntegerGrid& grid,
+                           const std::optional<PrivacyEvent>& charged,
+                           int64_t votes, SecureRng& rng,
+                           absl::Span<int64_t> sum) = 0;
+
+  // What the next round needs: stored with this round's result, before that
+  // leaves. Versioned bytes.
+  virtual Secret State() const = 0;
+};
+
+}  // namespace shoal::privacy
+
+#endif  // SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_ROUND_NOISE_H_
