@@ -18,6 +18,8 @@ struct UpdateBounds {
   // least one.
   std::vector<int64_t> num_parameters;
   double norm_bound = 0;
+  // Whoever sums the update clips it: its values may be anything.
+  bool clipped_later = false;
   int64_t max_examples = 0;
   bool uniform_weights = false;  // 1 each, instead of the number of examples
   // More than 1 for sequences that have a label at every position.
@@ -29,7 +31,9 @@ struct UpdateBounds {
 struct ValidUpdate {
   learning::DecodedUpdate decoded;  // may point into the validated bytes
   int shape = 0;                    // which of num_parameters it has
-  double norm = 0;                  // L2 of what training has changed
+  // L2 of what training has changed; not finite where a value is not, and those
+  // are clipped later.
+  double norm = 0;
   int64_t weight = 0;               // aggregation weight
 };
 

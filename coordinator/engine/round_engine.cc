@@ -59,6 +59,9 @@ class RoundEngineImpl final : public RoundEngine {
     row.population = task.population;
     row.definition = configuration::SerializeTask(task);
     row.rounds = task.rounds;
+    if (task.differential_privacy.has_value()) {
+      row.privacy_budget = BudgetText(*task.differential_privacy);
+    }
     row.current_model = model.digest;
     row.created = now;
     row.updated = now;

@@ -19,6 +19,9 @@ namespace {
 constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
 constexpr double kLeastSecureBound = 1e-6;
+// Of sums under noise: 2^62 over 2^27 steps.
+constexpr int64_t kPrivateRange = int64_t{1} << 35;
+constexpr int64_t kLargestPrivateWeight = int64_t{1} << 32;
 
 int64_t MaxWeight(const configuration::Task& task) {
   if (task.round.asynchronous.has_value()) return aggregation::kFreshWeight;
@@ -145,6 +148,15 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   if (task.secure_aggregation.has_value()) {
     SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
   }
+  if (const absl::Status privacy =
+          configuration::CheckDifferentialPrivacy(task);
+      !privacy.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("differential_privacy: ", privacy.message()));
+  }
+  if (task.differential_privacy.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(setup->privacy, aggregation::PlanTaskPrivacy(task));
+  }
   setup->task = task;
   setup->layout = model->layout();
   setup->has_classes = model->target() == learning::Target::kLabels;
@@ -248,12 +260,28 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   return *std::move(update);
 }
 
+privacy::IntegerGrid GridOf(const TaskSetup& setup, double clip_norm) {
+  RoundRow round;
+  round.norm_bound = clip_norm;
+  round.max_assigned = setup.task.round.max_assigned();
+  // Every value is rounded by half a step at most.
+  const int64_t length = setup.num_update_values();
+  return {length, clip_norm * RangeOf(setup.task, round).Scale() +
+                      std::sqrt(static_cast<double>(length)) / 2};
+}
+
 aggregation::FixedPointRange RangeOf(const configuration::Task& task,
                                      const RoundRow& round) {
   aggregation::FixedPointRange range;
   range.norm_bound = round.norm_bound;
   range.max_weight = MaxWeight(task);
   range.max_updates = round.max_accepted();
+  if (task.differential_privacy.has_value()) {
+    // Updates all weigh 1, on a grid that is as coarse as if they could weigh
+    // more: it has 2^26 steps or more in a norm, and noise fits 64 bits.
+    range.max_weight = std::clamp<int64_t>(kPrivateRange / range.max_updates, 1,
+                                           kLargestPrivateWeight);
+  }
   return range;
 }
 

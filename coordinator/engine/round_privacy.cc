@@ -1,0 +1,166 @@
+#include "coordinator/engine/round_privacy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/task_setup.h"
+#include "privacy/accounting/calibration.h"
+#include "privacy/differential_privacy/adaptive_clip.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using privacy::PrivacyEvent;
+
+// Of votes and of those who have none: kept as the norm of a contribution.
+int64_t VotesOf(absl::Span<const ContributionRow> contributions) {
+  int64_t votes = 0;
+  for (const ContributionRow& row : contributions) {
+    votes += std::llround(row.norm);
+  }
+  return votes;
+}
+
+}  // namespace
+
+absl::StatusOr<PrivacyEvent> EventOf(absl::Span<const ChargeRow> charges) {
+  std::map<std::string, int64_t> counts;  // by event
+  for (const ChargeRow& row : charges) ++counts[row.event];
+  std::vector<PrivacyEvent> events;
+  for (const auto& [bytes, count] : counts) {
+    absl::StatusOr<PrivacyEvent> event = PrivacyEvent::Parse(bytes);
+    if (event.ok()) event = PrivacyEvent::Repeat(*std::move(event), count);
+    if (!event.ok()) {
+      return absl::DataLossError(absl::StrCat("a charge of population '",
+                                              charges[0].population,
+                                              "': ", event.status().message()));
+    }
+    events.push_back(*std::move(event));
+  }
+  return PrivacyEvent::Compose(std::move(events));
+}
+
+RoundPrivacy::RoundPrivacy(EngineCore& core, RunningTask& task)
+    : core_(core), task_(task) {}
+
+absl::Status RoundPrivacy::Load() {
+  if (noise_ != nullptr) return absl::OkStatus();
+  RoundStore& store = core_.deps.store;
+  SHOAL_ASSIGN_OR_RETURN(charges_, store.ListCharges(population()));
+  SHOAL_ASSIGN_OR_RETURN(const Secret state,
+                         store.GetMechanismState(task_.setup->task.name));
+  SHOAL_ASSIGN_OR_RETURN(
+      noise_, privacy::RoundNoise::Create(
+                  plan().noise, GridOf(*task_.setup, plan().options.clip_norm),
+                  state.Reveal(), NoiseRng(/*round_id=*/0)));
+  return absl::OkStatus();
+}
+
+SecureRng& RoundPrivacy::NoiseRng(int64_t round_id) {
+  if (!core_.deps.simulated_noise) return core_.deps.rng;
+  simulated_rng_ = core_.deps.simulated_noise(round_id);
+  return *simulated_rng_;
+}
+
+absl::StatusOr<double> RoundPrivacy::NextClipNorm() {
+  SHOAL_RETURN_IF_ERROR(Load());
+  return noise_->clip().clip_norm();
+}
+
+absl::Status RoundPrivacy::CheckNextRound() {
+  SHOAL_RETURN_IF_ERROR(Load());
+  const std::optional<PrivacyEvent> due = noise_->Due();
+  return due.has_value() ? CheckCharge(*due) : absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> RoundPrivacy::ChargesLeft(const PrivacyEvent& due) {
+  const auto known = std::ssize(charges_);
+  if (allowance_.has_value() && allowance_->charges == known &&
+      allowance_->left > 0) {
+    return allowance_->left;
+  }
+  SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges_));
+  const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
+    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
+                           PrivacyEvent::Repeat(due, more));
+    return PrivacyEvent::Compose({spent, std::move(repeated)});
+  };
+  SHOAL_ASSIGN_OR_RETURN(
+      const privacy::CalibratedRounds rounds,
+      privacy::CalibrateRounds(with, plan().query, plan().options.epsilon,
+                               plan().ChargesFor(task_.setup->task.rounds)));
+  allowance_ = {known, rounds.rounds};
+  return rounds.rounds;
+}
+
+absl::Status RoundPrivacy::CheckCharge(const PrivacyEvent& due) {
+  SHOAL_ASSIGN_OR_RETURN(const int64_t left, ChargesLeft(due));
+  return left > 0 ? absl::OkStatus() : Spent(due);
+}
+
+absl::Status RoundPrivacy::Spent(const PrivacyEvent& due) {
+  SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges_));
+  SHOAL_ASSIGN_OR_RETURN(const privacy::CertifiedBounds before,
+                         privacy::Epsilon(spent, plan().query));
+  SHOAL_ASSIGN_OR_RETURN(
+      const privacy::CertifiedBounds after,
+      privacy::Epsilon(PrivacyEvent::Compose({spent, due}), plan().query));
+  return absl::ResourceExhaustedError(absl::StrFormat(
+      "the privacy budget of population '%s' is spent: epsilon %.4g of %g at "
+      "delta %g; a further charge would make it %.4g",
+      population(), before.upper, plan().options.epsilon, plan().options.delta,
+      after.upper));
+}
+
+absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::ChargeFor(
+    const RoundRow& /*round*/) {
+  SHOAL_RETURN_IF_ERROR(Load());
+  // Of other tasks, too: they may have been charged since the round opened.
+  SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
+  const std::optional<PrivacyEvent> due = noise_->Due();
+  if (!due.has_value()) return std::nullopt;
+  SHOAL_RETURN_IF_ERROR(CheckCharge(*due));
+  NewCharge charge;
+  charge.event = due->Serialize();
+  charge.known = std::ssize(charges_);
+  charge.mechanism_state = noise_->State();
+  return charge;
+}
+
+absl::Status RoundPrivacy::Release(
+    const RoundRow& round, absl::Span<const ContributionRow> contributions,
+    const aggregation::Accumulator& sum, absl::Span<double> mean) {
+  SHOAL_RETURN_IF_ERROR(Load());
+  SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
+  std::optional<PrivacyEvent> charged;
+  for (const ChargeRow& row : charges_) {
+    if (row.round_id != round.id) continue;
+    SHOAL_ASSIGN_OR_RETURN(charged, PrivacyEvent::Parse(row.event));
+  }
+  absl::StatusOr<std::vector<int64_t>> noisy =
+      noise_->Release(GridOf(*task_.setup, round.norm_bound), charged,
+                      {sum.sums().begin(), sum.sums().end()},
+                      VotesOf(contributions), NoiseRng(round.id));
+  if (!noisy.ok()) {
+    return absl::DataLossError(absl::StrCat("the noise of round ", round.id,
+                                            ": ", noisy.status().message()));
+  }
+  const double unit =
+      1 / (sum.range().Scale() * static_cast<double>(round.cohort));
+  for (size_t i = 0; i < mean.size(); ++i) {
+    mean[i] = static_cast<double>((*noisy)[i]) * unit;
+  }
+  return absl::OkStatus();
+}
+
+void RoundPrivacy::Committed(const Secret& state) {
+  if (noise_ != nullptr && noise_->State().Reveal() != state.Reveal()) {
+    MakeStale();
+  }
+}
+
+}  // namespace shoal::coordinator
