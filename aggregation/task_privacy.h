@@ -20,7 +20,7 @@ struct TaskPrivacy {
   privacy::EpsilonQuery query;
   privacy::RoundNoiseOptions noise;
   // One charge, and the committed rounds that it pays for.
-  privacy::PrivacyEvent charge;
+  privacy::PrivacyEvent charge = privacy::PrivacyEvent::Compose({});
   int64_t rounds_per_charge = 1;
 
   // Charges of that many rounds, none of which fails after its seal.
@@ -29,9 +29,10 @@ struct TaskPrivacy {
   }
 };
 
-// INVALID_ARGUMENT as "differential_privacy: what is wrong, what was expected",
-// also when all of the task's rounds, with the noise that it states, cost more
-// than its budget. REQUIRES: the task asks for privacy, and passes
+// Without a noise multiplier of its own a task gets the smallest with which all
+// its rounds keep its budget. INVALID_ARGUMENT as "differential_privacy: what
+// is wrong, what was expected", also when the first charge costs more than the
+// budget. REQUIRES: the task asks for privacy, and passes
 // configuration::CheckDifferentialPrivacy.
 absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task);
 

@@ -1,5 +1,6 @@
 #include "privacy/differential_privacy/correlated_noise.h"
 
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -156,6 +157,17 @@ absl::StatusOr<std::unique_ptr<CorrelatedNoise>> CorrelatedNoise::Restore(
     SHOAL_RETURN_IF_ERROR(noise->Next(absl::MakeSpan(unused)));
   }
   return noise;
+}
+
+absl::StatusOr<CorrelatedNoise::RoundedMatrix> CorrelatedNoise::RoundedBy(
+    CorrelatedNoiseOptions options) {
+  SHOAL_RETURN_IF_ERROR(CheckOptions(options));
+  // Of a single value: it needs no memory.
+  const double root = std::sqrt(static_cast<double>(options.length));
+  options.length = 1;
+  SHOAL_ASSIGN_OR_RETURN(const auto noise,
+                         std::visit(Make{options}, options.matrix));
+  return RoundedMatrix{noise->column(), root * noise->rounding_sensitivity()};
 }
 
 absl::Status CorrelatedNoise::Next(absl::Span<int64_t> noise) {

@@ -89,6 +89,13 @@ class CorrelatedNoise {
   static absl::StatusOr<std::unique_ptr<CorrelatedNoise>> Restore(
       const CorrelatedNoiseOptions& options, absl::string_view state);
 
+  // What rounding makes of a matrix of coefficients, in steps of the grid.
+  struct RoundedMatrix {
+    std::vector<double> column;  // empty for trees
+    double sensitivity = 0;      // that it adds
+  };
+  static absl::StatusOr<RoundedMatrix> RoundedBy(CorrelatedNoiseOptions options);
+
   // The noise of the next round. RESOURCE_EXHAUSTED after num_rounds of them.
   // REQUIRES: length values.
   absl::Status Next(absl::Span<int64_t> noise);
@@ -99,6 +106,7 @@ class CorrelatedNoise {
 
   // By how much, in steps of the grid, the rounding of buffers adds at most to
   // the sensitivity of C x: 0 for trees, whose arithmetic is exact.
+  // Grows with the root of the length.
   virtual double rounding_sensitivity() const = 0;
   // The column of C that is drawn for: coefficients as they are rounded. Empty
   // for trees.

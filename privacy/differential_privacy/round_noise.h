@@ -8,17 +8,19 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "privacy/accounting/privacy_event.h"
 #include "privacy/differential_privacy/adaptive_clip.h"
+#include "privacy/differential_privacy/clipping.h"
 #include "privacy/differential_privacy/correlated_noise.h"
 #include "privacy/differential_privacy/integer_grid.h"
+#include "privacy/differential_privacy/mechanism.h"
 #include "privacy/matrix_mechanisms/participation.h"
 
 namespace shoal::privacy {
@@ -27,8 +29,8 @@ namespace shoal::privacy {
 struct FreshNoise {
   // Every device is drawn for a round by itself with this probability, and the
   // engine enforces it. Absent: no sampling is claimed.
-  std::optional<double> poisson_rate;
-  std::optional<AdaptiveClipOptions> adaptive_clip;
+  std::optional<double> poisson_rate = std::nullopt;
+  std::optional<AdaptiveClipOptions> adaptive_clip = std::nullopt;
 };
 
 struct RoundNoiseOptions {
@@ -39,7 +41,8 @@ struct RoundNoiseOptions {
   // columns of norm 1, of trees of every node.
   double noise_multiplier = 0;
   double clip_norm = 0;  // unless it is adaptive
-  Neighbours neighbours{PrivacyUnit::kDevice, Adjacency::kAddRemove};
+  Neighbours neighbours = kDeviceAddRemove;
+  Accountant accountant = Accountant::kPld;
 };
 
 // What a charge for this noise is, on any grid: the noise is sized so that
@@ -56,9 +59,10 @@ class RoundNoise {
  public:
   virtual ~RoundNoise() = default;
 
-  // `state` of before; empty: it begins anew, with a key from `rng`.
-  // INVALID_ARGUMENT as ChargeOf, or when the state is of other options;
-  // DATA_LOSS, UNIMPLEMENTED for bytes that are no state that is known here.
+  // `state` of before; empty: it begins anew, with a key from `rng`. The grid
+  // of correlated noise is that of all rounds. INVALID_ARGUMENT as ChargeOf, or
+  // when the state is of other options; DATA_LOSS, UNIMPLEMENTED for bytes that
+  // are no state that is known here.
   static absl::StatusOr<std::unique_ptr<RoundNoise>> Create(
       const RoundNoiseOptions& options, const IntegerGrid& grid,
       absl::string_view state, SecureRng& rng);
@@ -66,18 +70,17 @@ class RoundNoise {
   // What has to be charged before the next round's noise is added; absent: it
   // is paid for.
   virtual std::optional<PrivacyEvent> Due() const = 0;
-  // What updates of the next round are clipped to.
-  virtual double clip_norm() const = 0;
+  // How updates of the next round are bounded.
+  virtual ClipRule clip() const = 0;
 
-  // Adds the next round's noise to a sum of integer vectors on the grid, of
-  // which none is longer than its bound; `votes` is the sum of
-  // AdaptiveClip::Vote() over them. `charged` is what the ledger has for this
-  // round: FAILED_PRECONDITION unless it is what is due, with nothing added.
-  // RESOURCE_EXHAUSTED after the last round. REQUIRES: grid.length values.
-  virtual absl::Status Add(const IntegerGrid& grid,
-                           const std::optional<PrivacyEvent>& charged,
-                           int64_t votes, SecureRng& rng,
-                           absl::Span<int64_t> sum) = 0;
+  // The next round's sum of vectors on the grid, under noise; `votes` is the
+  // sum of AdaptiveClip::Vote() over them. `charged` is what the ledger has for
+  // this round: FAILED_PRECONDITION unless it is what is due, with nothing
+  // drawn. RESOURCE_EXHAUSTED after the last round. REQUIRES: grid.length
+  // values.
+  virtual absl::StatusOr<std::vector<int64_t>> Release(
+      const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
+      std::vector<int64_t> sum, int64_t votes, SecureRng& rng) = 0;
 
   // What the next round needs: stored with this round's result, before that
   // leaves. Versioned bytes.

@@ -31,11 +31,15 @@ const std::string kRotation(32, 'r');
 
 CentralOptions Central() {
   CentralOptions options;
-  options.length = 3;
   options.clip_norm = 1;
   options.noise_multiplier = 1;
-  options.expected_devices = 10;
   return options;
+}
+
+// Of updates in steps of 2^-20.
+constexpr double kSteps = 0x1p20;
+IntegerGrid Grid(int64_t length, double clip_norm) {
+  return {length, clip_norm * kSteps + std::sqrt(length) / 2};
 }
 
 BoundedRounding Rounding(int64_t length) {
@@ -44,14 +48,29 @@ BoundedRounding Rounding(int64_t length) {
       length, std::exp(-0.5));
 }
 
+// Over ten devices, whoever came.
 std::vector<double> Mean(CentralMechanism<kDeviceAddRemove>& mechanism,
                          std::vector<std::vector<float>> updates,
-                         SecureRng& rng) {
-  CentralSum sum = mechanism.StartSum();
-  for (auto& update : updates) sum.Add(absl::MakeSpan(update), rng);
-  auto noised = mechanism.Release(std::move(sum), rng);
+                         SecureRng& rng, int64_t length = 3) {
+  const ClipRule clip = mechanism.clip();
+  std::vector<int64_t> sum(length);
+  int64_t votes = 0;
+  for (auto& update : updates) {
+    const auto norm = clip.Apply(absl::MakeSpan(update));
+    if (norm.has_value()) votes += AdaptiveClip::Vote(*norm > clip.clip_norm());
+    for (int64_t i = 0; i < length; ++i) {
+      sum[i] += std::llround(update[i] * kSteps);
+    }
+  }
+  auto noised = mechanism.Release(Grid(length, clip.clip_norm()),
+                                  std::move(sum), votes, rng);
   EXPECT_TRUE(noised.ok()) << noised.status();
-  return *(*std::move(noised)).Take(kFree);
+  const auto released = *(*std::move(noised)).Take(kFree);
+  std::vector<double> mean;
+  for (const int64_t value : released) {
+    mean.push_back(static_cast<double>(value) / kSteps / 10);
+  }
+  return mean;
 }
 
 TEST(NoisedTest, NothingIsSeenThatTheLedgerRefuses) {
@@ -174,7 +193,7 @@ TEST(CentralMechanismTest, LayersAreClippedByThemselves) {
   options.noise_multiplier = 1e-4;
   auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
   SHOAL_ASSERT_OK(mechanism);
-  EXPECT_DOUBLE_EQ(mechanism->clip_norm(), std::sqrt(4.25));
+  EXPECT_DOUBLE_EQ(mechanism->clip().clip_norm(), std::sqrt(4.25));
   InsecureSeededRng rng(3);
   const std::vector<double> mean = Mean(*mechanism, {{9, 1, 1}}, rng);
   EXPECT_NEAR(mean[0], 0.05, 1e-3);
@@ -189,21 +208,17 @@ TEST(CentralMechanismTest, TheClipNormMovesAfterTheRoundItIsOf) {
   auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
   SHOAL_ASSERT_OK(mechanism);
   InsecureSeededRng rng(4);
-  CentralSum stale = mechanism->StartSum();
   std::string before;
   for (int round = 0; round < 60; ++round) {
     before = mechanism->State();
     Mean(*mechanism, std::vector<std::vector<float>>(10, {8, 0, 0}), rng);
   }
-  EXPECT_NEAR(mechanism->clip_norm(), 8, 4);
-  EXPECT_THAT(mechanism->Release(std::move(stale), rng),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("round 0, expected one of round 60")));
+  EXPECT_NEAR(mechanism->clip().clip_norm(), 8, 4);
   auto restored =
       CentralMechanism<kDeviceAddRemove>::Restore(options, mechanism->State());
   SHOAL_ASSERT_OK(restored);
   EXPECT_EQ(restored->State(), mechanism->State());
-  EXPECT_EQ(restored->clip_norm(), mechanism->clip_norm());
+  EXPECT_EQ(restored->clip().clip_norm(), mechanism->clip().clip_norm());
   EXPECT_NE(mechanism->State(), before);
   EXPECT_FALSE(
       CentralMechanism<kDeviceAddRemove>::Restore(Central(), mechanism->State())
@@ -219,11 +234,15 @@ TEST(CentralMechanismTest, WhatDoesNotFitIsRefused) {
   };
   refused([](auto& o) { o.clip_norm.reset(); }, "0 ways");
   refused([](auto& o) { o.layers = {{3, 1}}; }, "2 ways");
-  refused([](auto& o) { o.clip_norm = NAN; }, "norm bound");
+  refused([](auto& o) { o.clip_norm = NAN; }, "clip norm");
   refused([](auto& o) { o.noise_multiplier = 0; }, "noise multiplier");
-  refused([](auto& o) { o.expected_devices = 0; }, "expected devices");
   refused([](auto& o) { o.poisson_rate = 0; }, "rate");
-  refused([](auto& o) { o.length = 0; }, "length");
+  // Noise of less than a few steps would not be as private as its event.
+  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(Central());
+  InsecureSeededRng rng(11);
+  EXPECT_THAT(mechanism->Release({1, 1.5}, {0}, 0, rng),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("take a finer grid")));
 }
 
 TEST(DistributedMechanismTest, TheEventIsWhatHonestSurvivorsAdd) {
@@ -291,8 +310,7 @@ TEST(DistributedMechanismTest, SkellamHasNoAccountant) {
 CorrelatedOptions Correlated(NoiseMatrix matrix) {
   return {.matrix = std::move(matrix),
           .participation = {8, 4, 2},
-          .noise_multiplier = 1,
-          .expected_devices = 1};
+          .noise_multiplier = 1};
 }
 
 // Tree of 8 rounds, twice, 4 apart: 2 leaves, 2 pairs, 2 fours, and the root
@@ -301,7 +319,7 @@ TEST(CorrelatedMechanismTest, EventsHaveTheSensitivityOfTheirMatrix) {
   InsecureSeededRng rng(5);
   const auto multiplier = [&](const NoiseMatrix& matrix) {
     const auto mechanism = CorrelatedMechanism<kDeviceAddRemove>::Create(
-        Correlated(matrix), Rounding(1), rng);
+        Correlated(matrix), Grid(1, 1), rng);
     EXPECT_TRUE(mechanism.ok()) << mechanism.status();
     const auto& event =
         std::get<MatrixGaussianEvent>(mechanism->event().kind());
@@ -316,7 +334,7 @@ TEST(CorrelatedMechanismTest, EventsHaveTheSensitivityOfTheirMatrix) {
 TEST(CorrelatedMechanismTest, NothingIsDrawnBeforeItIsCharged) {
   InsecureSeededRng rng(6);
   auto uncharged = CorrelatedMechanism<kDeviceAddRemove>::Create(
-      Correlated(BandedMatrix{{1, 0.5}}), Rounding(1), rng);
+      Correlated(BandedMatrix{{1, 0.5}}), Grid(1, 1), rng);
   SHOAL_ASSERT_OK(uncharged);
   int charges = 0;
   auto mechanism = (*std::move(uncharged)).Take([&](const PrivacyEvent&) {
@@ -325,15 +343,19 @@ TEST(CorrelatedMechanismTest, NothingIsDrawnBeforeItIsCharged) {
   });
   SHOAL_ASSERT_OK(mechanism);
   EXPECT_EQ(charges, 1);
-  const std::vector<int64_t> sum = {0};
   for (int round = 0; round < 8; ++round) {
+    std::vector<int64_t> one(1);
+    std::vector<int64_t> other(1);
     auto restored = CorrelatedMechanism<kDeviceAddRemove>::Restore(
-        Correlated(BandedMatrix{{1, 0.5}}), Rounding(1),
+        Correlated(BandedMatrix{{1, 0.5}}), Grid(1, 1),
         mechanism->State().Reveal());
     SHOAL_ASSERT_OK(restored);
-    EXPECT_EQ(*restored->Release(sum), *mechanism->Release(sum));
+    SHOAL_EXPECT_OK(restored->Release(absl::MakeSpan(one)));
+    SHOAL_EXPECT_OK(mechanism->Release(absl::MakeSpan(other)));
+    EXPECT_EQ(one, other);
   }
-  EXPECT_THAT(mechanism->Release(sum),
+  std::vector<int64_t> sum(1);
+  EXPECT_THAT(mechanism->Release(absl::MakeSpan(sum)),
               StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
@@ -371,15 +393,13 @@ constexpr int kRuns = 50'000;
 
 std::vector<double> CentralRuns(bool with, uint64_t seed) {
   CentralOptions options = Central();
-  options.length = 1;
-  options.expected_devices = 1;
   auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
   InsecureSeededRng rng(seed);
   std::vector<double> values;
   for (int i = 0; i < kRuns; ++i) {
     std::vector<std::vector<float>> updates;
     if (with) updates.push_back({5});
-    values.push_back(Mean(*mechanism, std::move(updates), rng)[0]);
+    values.push_back(10 * Mean(*mechanism, std::move(updates), rng, 1)[0]);
   }
   return values;
 }
@@ -398,29 +418,27 @@ TEST(FalsificationTest, BandedNoiseKeepsItsClaimAndNoSmallerOne) {
   const double norm = std::sqrt(1 + 0.25 + 0.0625);
   CorrelatedOptions options = Correlated(BandedMatrix{column});
   options.participation = {3, 3, 1};
-  const BoundedRounding rounding = Rounding(kRuns);
-  const double step = rounding.quantiser().step();
+  // As if every value were an update of its own, of norm 1.
+  const IntegerGrid grid{kRuns, kSteps};
   const auto statistic = [&](bool with, uint64_t seed) {
     InsecureSeededRng rng(seed);
     auto uncharged =
-        CorrelatedMechanism<kDeviceAddRemove>::Create(options, rounding, rng);
+        CorrelatedMechanism<kDeviceAddRemove>::Create(options, grid, rng);
     EXPECT_TRUE(uncharged.ok()) << uncharged.status();
     auto mechanism = *(*std::move(uncharged)).Take(kFree);
-    std::vector<std::vector<double>> y;
+    std::vector<std::vector<int64_t>> y;
     for (int t = 0; t < 3; ++t) {
-      // As if every value were an update of its own, of norm 1.
-      const int64_t value =
-          with && t == 0 ? static_cast<int64_t>(std::lround(1 / step)) : 0;
-      y.push_back(*mechanism.Release(std::vector<int64_t>(kRuns, value)));
+      y.emplace_back(kRuns, with && t == 0 ? static_cast<int64_t>(kSteps) : 0);
+      SHOAL_EXPECT_OK(mechanism.Release(absl::MakeSpan(y.back())));
     }
-    // The bound is that of a vector of kRuns values, a little above 1.
-    const double scale = rounding.bound() * step * norm;
     std::vector<double> values(kRuns);
     for (int i = 0; i < kRuns; ++i) {
       for (int t = 0; t < 3; ++t) {
         double fresh = 0;
-        for (int k = 0; k <= t; ++k) fresh += column[k] * y[t - k][i];
-        values[i] += column[t] / norm * fresh / scale;
+        for (int k = 0; k <= t; ++k) {
+          fresh += column[k] * static_cast<double>(y[t - k][i]);
+        }
+        values[i] += column[t] / norm * fresh / (kSteps * norm);
       }
     }
     return values;

@@ -1,0 +1,225 @@
+#include "privacy/differential_privacy/round_noise.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "privacy/differential_privacy/central_mechanism.h"
+#include "privacy/differential_privacy/correlated_mechanism.h"
+
+namespace shoal::privacy {
+namespace {
+
+constexpr uint32_t kVersion = 1;
+
+CentralOptions CentralOf(const RoundNoiseOptions& options,
+                         const FreshNoise& fresh) {
+  CentralOptions central;
+  central.adaptive_clip = fresh.adaptive_clip;
+  if (!fresh.adaptive_clip.has_value()) central.clip_norm = options.clip_norm;
+  central.noise_multiplier = options.noise_multiplier;
+  central.poisson_rate = fresh.poisson_rate;
+  central.accountant = options.accountant;
+  return central;
+}
+
+CorrelatedOptions CorrelatedOf(const RoundNoiseOptions& options,
+                               const NoiseMatrix& matrix) {
+  return {.matrix = matrix,
+          .participation = options.participation,
+          .noise_multiplier = options.noise_multiplier,
+          .accountant = options.accountant};
+}
+
+// Of a round that has been charged for, or that needs no charge.
+absl::Status CheckCharged(const std::optional<PrivacyEvent>& due,
+                          const std::optional<PrivacyEvent>& charged) {
+  if (!due.has_value()) return absl::OkStatus();
+  if (charged.has_value() && *charged == *due) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the ledger has ", charged.has_value() ? charged->ToString() : "nothing",
+      " for the round, expected ", due->ToString()));
+}
+
+template <Neighbours kNeighbours>
+class FreshRounds final : public RoundNoise {
+ public:
+  FreshRounds(CentralMechanism<kNeighbours> mechanism,
+              int64_t rounds_per_charge, int64_t rounds_paid)
+      : mechanism_(std::move(mechanism)),
+        rounds_per_charge_(rounds_per_charge),
+        rounds_paid_(rounds_paid) {}
+
+  static absl::StatusOr<std::unique_ptr<RoundNoise>> Make(
+      const RoundNoiseOptions& options, const CentralOptions& central,
+      absl::string_view state) {
+    const int64_t rounds_per_charge = RoundsPerCharge(options);
+    if (state.empty()) {
+      SHOAL_ASSIGN_OR_RETURN(auto mechanism,
+                             CentralMechanism<kNeighbours>::Create(central));
+      return std::make_unique<FreshRounds>(std::move(mechanism),
+                                           rounds_per_charge, 0);
+    }
+    ByteReader reader(state);
+    const uint32_t version = reader.U32();
+    const auto rounds_paid = static_cast<int64_t>(reader.U64());
+    if (reader.ok() && version != kVersion) {
+      return absl::UnimplementedError(
+          absl::StrCat("noise of rounds: the state has version ", version,
+                       ", expected ", kVersion));
+    }
+    if (!reader.ok() || rounds_paid < 0 || rounds_paid >= rounds_per_charge) {
+      return absl::DataLossError("noise of rounds: the bytes are no state");
+    }
+    SHOAL_ASSIGN_OR_RETURN(
+        auto mechanism,
+        CentralMechanism<kNeighbours>::Restore(central, reader.rest()));
+    return std::make_unique<FreshRounds>(std::move(mechanism),
+                                         rounds_per_charge, rounds_paid);
+  }
+
+  std::optional<PrivacyEvent> Due() const override {
+    if (rounds_paid_ > 0) return std::nullopt;
+    return mechanism_.event();
+  }
+  ClipRule clip() const override { return mechanism_.clip(); }
+
+  absl::StatusOr<std::vector<int64_t>> Release(
+      const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
+      std::vector<int64_t> sum, int64_t votes, SecureRng& rng) override {
+    const std::optional<PrivacyEvent> due = Due();
+    SHOAL_RETURN_IF_ERROR(CheckCharged(due, charged));
+    SHOAL_ASSIGN_OR_RETURN(
+        auto noised, mechanism_.Release(grid, std::move(sum), votes, rng));
+    rounds_paid_ = (due.has_value() ? rounds_per_charge_ : rounds_paid_) - 1;
+    return std::move(noised).Take(
+        [](const PrivacyEvent&) { return absl::OkStatus(); });
+  }
+
+  Secret State() const override {
+    std::string state;
+    AppendU32(state, kVersion);
+    AppendU64(state, static_cast<uint64_t>(rounds_paid_));
+    state += mechanism_.State();
+    return Secret(std::move(state));
+  }
+
+ private:
+  CentralMechanism<kNeighbours> mechanism_;
+  int64_t rounds_per_charge_;
+  int64_t rounds_paid_;  // of those to come
+};
+
+template <Neighbours kNeighbours>
+class CorrelatedRounds final : public RoundNoise {
+ public:
+  using Mechanism = CorrelatedMechanism<kNeighbours>;
+  CorrelatedRounds(Mechanism mechanism, ClipRule clip, const IntegerGrid& grid,
+                   bool is_paid)
+      : mechanism_(std::move(mechanism)),
+        clip_(std::move(clip)),
+        grid_(grid),
+        is_paid_(is_paid) {}
+
+  static absl::StatusOr<std::unique_ptr<RoundNoise>> Make(
+      const RoundNoiseOptions& options, const CorrelatedOptions& correlated,
+      const IntegerGrid& grid, absl::string_view state, SecureRng& rng) {
+    SHOAL_ASSIGN_OR_RETURN(ClipRule clip, ClipRule::Create(options.clip_norm));
+    if (!state.empty()) {
+      SHOAL_ASSIGN_OR_RETURN(Mechanism mechanism,
+                             Mechanism::Restore(correlated, grid, state));
+      return std::make_unique<CorrelatedRounds>(std::move(mechanism),
+                                                std::move(clip), grid, true);
+    }
+    SHOAL_ASSIGN_OR_RETURN(auto uncharged,
+                           Mechanism::Create(correlated, grid, rng));
+    // Release() draws nothing before the charge is there.
+    SHOAL_ASSIGN_OR_RETURN(Mechanism mechanism,
+                           std::move(uncharged).Take([](const PrivacyEvent&) {
+                             return absl::OkStatus();
+                           }));
+    return std::make_unique<CorrelatedRounds>(std::move(mechanism),
+                                              std::move(clip), grid, false);
+  }
+
+  std::optional<PrivacyEvent> Due() const override {
+    if (is_paid_) return std::nullopt;
+    return mechanism_.event();
+  }
+  ClipRule clip() const override { return clip_; }
+
+  absl::StatusOr<std::vector<int64_t>> Release(
+      const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
+      std::vector<int64_t> sum, int64_t /*votes*/, SecureRng&) override {
+    SHOAL_CHECK(grid.length == grid_.length);
+    if (grid.bound > grid_.bound) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("noise of rounds: contributions of up to ", grid.bound,
+                       " steps of the grid, expected at most ", grid_.bound));
+    }
+    SHOAL_RETURN_IF_ERROR(CheckCharged(Due(), charged));
+    SHOAL_RETURN_IF_ERROR(mechanism_.Release(absl::MakeSpan(sum)));
+    is_paid_ = true;
+    return sum;
+  }
+
+  Secret State() const override { return mechanism_.State(); }
+
+ private:
+  Mechanism mechanism_;
+  ClipRule clip_;
+  IntegerGrid grid_;
+  bool is_paid_;
+};
+
+template <Neighbours kNeighbours>
+absl::StatusOr<std::unique_ptr<RoundNoise>> MakeRounds(
+    const RoundNoiseOptions& options, const IntegerGrid& grid,
+    absl::string_view state, SecureRng& rng) {
+  if (const auto* fresh = std::get_if<FreshNoise>(&options.kind)) {
+    return FreshRounds<kNeighbours>::Make(options, CentralOf(options, *fresh),
+                                          state);
+  }
+  return CorrelatedRounds<kNeighbours>::Make(
+      options, CorrelatedOf(options, std::get<NoiseMatrix>(options.kind)), grid,
+      state, rng);
+}
+
+}  // namespace
+
+absl::StatusOr<PrivacyEvent> ChargeOf(const RoundNoiseOptions& options) {
+  SHOAL_RETURN_IF_ERROR(CheckParticipation(options.participation));
+  if (const auto* matrix = std::get_if<NoiseMatrix>(&options.kind)) {
+    return EventOf(CorrelatedOf(options, *matrix));
+  }
+  // The event has no adjacency; the mechanism's type has.
+  SHOAL_ASSIGN_OR_RETURN(const auto mechanism,
+                         CentralMechanism<kDeviceAddRemove>::Create(CentralOf(
+                             options, std::get<FreshNoise>(options.kind))));
+  return mechanism.event();
+}
+
+int64_t RoundsPerCharge(const RoundNoiseOptions& options) {
+  const auto* fresh = std::get_if<FreshNoise>(&options.kind);
+  if (fresh == nullptr) return options.participation.num_rounds;
+  return fresh->poisson_rate.has_value() ? 1
+                                         : options.participation.min_separation;
+}
+
+absl::StatusOr<std::unique_ptr<RoundNoise>> RoundNoise::Create(
+    const RoundNoiseOptions& options, const IntegerGrid& grid,
+    absl::string_view state, SecureRng& rng) {
+  SHOAL_RETURN_IF_ERROR(CheckParticipation(options.participation));
+  if (options.neighbours == kDeviceAddRemove) {
+    return MakeRounds<kDeviceAddRemove>(options, grid, state, rng);
+  }
+  if (options.neighbours == kDeviceReplaceOne) {
+    return MakeRounds<kDeviceReplaceOne>(options, grid, state, rng);
+  }
+  return absl::InvalidArgumentError(
+      "noise of rounds: it protects examples, expected devices");
+}
+
+}  // namespace shoal::privacy
