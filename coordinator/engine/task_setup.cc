@@ -145,6 +145,12 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     return absl::InvalidArgumentError(
         absl::StrCat("secure_aggregation: ", groups.message()));
   }
+  if (const absl::Status privacy =
+          configuration::CheckDifferentialPrivacy(task);
+      !privacy.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("differential_privacy: ", privacy.message()));
+  }
   if (task.secure_aggregation.has_value()) {
     SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
   }

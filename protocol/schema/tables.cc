@@ -916,7 +916,7 @@ constexpr Type kTypeTable[] = {
     {"BltNoise", "", 402, 2},
     {"AdaptiveClipping", "", 404, 3},
     {"PrivacyBudget", "", 407, 2},
-    {"DifferentialPrivacy", "noise", 409, 10},
+    {"DifferentialPrivacy", "", 409, 10},
     {"TlsFiles", "", 419, 3},
     {"CoordinatorConfig", "", 422, 12},
     {"CommitPolicy", "", 434, 3},
