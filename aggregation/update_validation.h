@@ -18,14 +18,14 @@ struct UpdateBounds {
   // least one.
   std::vector<int64_t> num_parameters;
   double norm_bound = 0;
-  // Whoever sums the update clips it: its values may be anything.
-  bool clipped_later = false;
   int64_t max_examples = 0;
   bool uniform_weights = false;  // 1 each, instead of the number of examples
   // More than 1 for sequences that have a label at every position.
   int64_t predictions_per_example = 1;
   // With FedNova, how devices train; null: updates are not divided by anything.
   const learning::TrainingOptions* divided_steps = nullptr;
+  // Whoever sums the update clips it: its values may be anything.
+  bool clipped_later = false;
 };
 
 struct ValidUpdate {
