@@ -58,6 +58,10 @@ struct BufferedToeplitz {
 absl::StatusOr<std::vector<double>> BufferedColumn(
     const BufferedToeplitz& matrix, int64_t num_coefficients);
 
+// ToeplitzPrefixError's largest_squared of such a matrix, in O(rounds ×
+// buffers).
+double BufferedPrefixError(const BufferedToeplitz& matrix, int64_t num_rounds);
+
 // The buffers of the smallest largest error × sensitivity that is found for
 // this participation, by a simplex search from a fixed start: the same every
 // time. INVALID_ARGUMENT when num_buffers is not 1 to 8.
