@@ -21,7 +21,8 @@ BufferedToeplitz FromPoint(const Point& point) {
   BufferedToeplitz matrix;
   const size_t buffers = point.size() / 2;
   for (size_t i = 0; i < buffers; ++i) {
-    matrix.buffer_decay.push_back(-std::expm1(-std::exp(point[i])));
+    matrix.buffer_decay.push_back(
+        std::min(-std::expm1(-std::exp(point[i])), kLargestDecay));
     matrix.output_scale.push_back(std::exp(point[buffers + i]));
   }
   return matrix;

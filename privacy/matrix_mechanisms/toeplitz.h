@@ -62,9 +62,14 @@ absl::StatusOr<std::vector<double>> BufferedColumn(
 // buffers).
 double BufferedPrefixError(const BufferedToeplitz& matrix, int64_t num_rounds);
 
+// Nearer to 1 a coefficient of fixed point cannot be kept.
+inline constexpr double kLargestDecay = 1 - 0x1p-30;
+
 // The buffers of the smallest largest error × sensitivity that is found for
 // this participation, by a simplex search from a fixed start: the same every
-// time. INVALID_ARGUMENT when num_buffers is not 1 to 8.
+// time. Decays are kLargestDecay at most, and scales add up to no more than
+// 1. INVALID_ARGUMENT when
+// num_buffers is not 1 to 8.
 absl::StatusOr<BufferedToeplitz> OptimisedBuffers(
     int64_t num_buffers, const Participation& participation);
 
