@@ -152,10 +152,7 @@ absl::StatusOr<std::unique_ptr<CorrelatedNoise>> CorrelatedNoise::Restore(
   }
   SHOAL_ASSIGN_OR_RETURN(auto noise, std::visit(Make{options}, options.matrix));
   noise->key_ = Secret(std::string(state.substr(4 + kDigestBytes + 8)));
-  std::vector<int64_t> unused(options.length);
-  while (noise->rounds_drawn_ < rounds) {
-    SHOAL_RETURN_IF_ERROR(noise->Next(absl::MakeSpan(unused)));
-  }
+  noise->rounds_drawn_ = rounds;
   return noise;
 }
 
@@ -177,8 +174,8 @@ absl::Status CorrelatedNoise::Next(absl::Span<int64_t> noise) {
         absl::StrCat("correlated noise: all ", options_.num_rounds,
                      " rounds are drawn; a new mechanism is a new charge"));
   }
-  NextRound(rounds_drawn_, noise);
   ++rounds_drawn_;
+  while (rounds_made_ < rounds_drawn_) NextRound(rounds_made_++, noise);
   return absl::OkStatus();
 }
 

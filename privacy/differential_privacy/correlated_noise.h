@@ -83,7 +83,8 @@ class CorrelatedNoise {
   // INVALID_ARGUMENT, with the value, when an option is out of its range.
   static absl::StatusOr<std::unique_ptr<CorrelatedNoise>> Create(
       const CorrelatedNoiseOptions& options, SecureRng& rng);
-  // Takes as long as all the rounds before took. INVALID_ARGUMENT as Create(),
+  // The vectors of the rounds before are made again by the first Next(), which
+  // takes as long as all of these took. INVALID_ARGUMENT as Create(),
   // or when the state is of other options; DATA_LOSS for bytes that are no
   // state, UNIMPLEMENTED for those of another version.
   static absl::StatusOr<std::unique_ptr<CorrelatedNoise>> Restore(
@@ -94,7 +95,8 @@ class CorrelatedNoise {
     std::vector<double> column;  // empty for trees
     double sensitivity = 0;      // that it adds
   };
-  static absl::StatusOr<RoundedMatrix> RoundedBy(CorrelatedNoiseOptions options);
+  static absl::StatusOr<RoundedMatrix> RoundedBy(
+      CorrelatedNoiseOptions options);
 
   // The noise of the next round. RESOURCE_EXHAUSTED after num_rounds of them.
   // REQUIRES: length values.
@@ -127,6 +129,7 @@ class CorrelatedNoise {
   DiscreteGaussianSampler sampler_;
   Secret key_;
   int64_t rounds_drawn_ = 0;
+  int64_t rounds_made_ = 0;  // that the vectors are of; at most those drawn
 };
 
 }  // namespace shoal::privacy
