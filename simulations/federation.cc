@@ -229,6 +229,10 @@ absl::Status Federation::Start() {
                                                   .group_rng = &group_rng_,
                                                   .verifier = &authority_,
                                                   .group_maker = &groups_};
+  dependencies.simulated_noise = [seed = options_.seed](int64_t round_id) {
+    return std::make_unique<InsecureSeededRng>(
+        DeriveSeed(seed, "noise", {static_cast<uint64_t>(round_id)}));
+  };
   if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
     dependencies.output_of = [run_log](const RoundRow& round,
                                        const auto& compute) {
@@ -495,6 +499,13 @@ absl::StatusOr<FederationResult> Federation::Collect() {
   SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
                          store_->GetTask(options_.task.name));
   result.rounds_failed = row.rounds_failed;
+  if (row.state != coordinator::TaskState::kCompleted) result.note = row.note;
+  if (options_.task.differential_privacy.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(const auto setup,
+                           coordinator::MakeTaskSetup(options_.task));
+    SHOAL_ASSIGN_OR_RETURN(result.privacy,
+                           coordinator::ReportPrivacy(*store_, *setup, row));
+  }
   const coordinator::ModelRow& last = result.models.back();
   SHOAL_ASSIGN_OR_RETURN(result.final_model,
                          store_->ReadModel(last.digest, 0, last.num_bytes));

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/task_setup.h"
 #include "privacy/accounting/calibration.h"
 #include "privacy/differential_privacy/adaptive_clip.h"
@@ -26,23 +27,6 @@ int64_t VotesOf(absl::Span<const ContributionRow> contributions) {
 }
 
 }  // namespace
-
-absl::StatusOr<PrivacyEvent> EventOf(absl::Span<const ChargeRow> charges) {
-  std::map<std::string, int64_t> counts;  // by event
-  for (const ChargeRow& row : charges) ++counts[row.event];
-  std::vector<PrivacyEvent> events;
-  for (const auto& [bytes, count] : counts) {
-    absl::StatusOr<PrivacyEvent> event = PrivacyEvent::Parse(bytes);
-    if (event.ok()) event = PrivacyEvent::Repeat(*std::move(event), count);
-    if (!event.ok()) {
-      return absl::DataLossError(absl::StrCat("a charge of population '",
-                                              charges[0].population,
-                                              "': ", event.status().message()));
-    }
-    events.push_back(*std::move(event));
-  }
-  return PrivacyEvent::Compose(std::move(events));
-}
 
 RoundPrivacy::RoundPrivacy(EngineCore& core, RunningTask& task)
     : core_(core), task_(task) {}

@@ -22,10 +22,6 @@
 
 namespace shoal::coordinator {
 
-// The event of all that was charged. DATA_LOSS when a row holds none.
-absl::StatusOr<privacy::PrivacyEvent> EventOf(
-    absl::Span<const ChargeRow> charges);
-
 // Used by Advance() alone. Any error but RESOURCE_EXHAUSTED is one of the store
 // or of its rows.
 class RoundPrivacy {

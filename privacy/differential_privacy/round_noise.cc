@@ -208,6 +208,17 @@ int64_t RoundsPerCharge(const RoundNoiseOptions& options) {
                                          : options.participation.min_separation;
 }
 
+int64_t RoundsPaid(const RoundNoiseOptions& options, absl::string_view state) {
+  if (state.empty()) return 0;
+  if (std::holds_alternative<NoiseMatrix>(options.kind)) {
+    return options.participation.num_rounds;
+  }
+  ByteReader reader(state);
+  reader.U32();
+  const auto rounds_paid = static_cast<int64_t>(reader.U64());
+  return reader.ok() ? rounds_paid : 0;
+}
+
 absl::StatusOr<std::unique_ptr<RoundNoise>> RoundNoise::Create(
     const RoundNoiseOptions& options, const IntegerGrid& grid,
     absl::string_view state, SecureRng& rng) {

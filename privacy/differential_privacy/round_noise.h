@@ -53,6 +53,8 @@ struct RoundNoiseOptions {
 absl::StatusOr<PrivacyEvent> ChargeOf(const RoundNoiseOptions& options);
 // The rounds that it pays for.
 int64_t RoundsPerCharge(const RoundNoiseOptions& options);
+// Of the rounds to come those that noise of that state is paid for.
+int64_t RoundsPaid(const RoundNoiseOptions& options, absl::string_view state);
 
 // Thread-compatible.
 class RoundNoise {

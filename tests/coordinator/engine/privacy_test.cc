@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "coordinator/engine/round_engine.h"
-#include "coordinator/engine/round_privacy.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/task_setup.h"
 #include "coordinator/store/sqlite_store.h"
 #include "privacy/accounting/epsilon.h"
