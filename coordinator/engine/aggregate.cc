@@ -175,8 +175,15 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
   if (privacy != nullptr) {
     // Of all that devices report only the sum under noise leaves.
     mean.totals.num_updates = num_updates;
-    SHOAL_RETURN_IF_ERROR(privacy->Release(round, contributions, *sum,
-                                           absl::MakeSpan(mean.values)));
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::vector<int64_t> noisy,
+        privacy->Release(round, contributions,
+                         {sum->sums().begin(), sum->sums().end()}));
+    const double unit =
+        1 / (sum->range().Scale() * static_cast<double>(round.cohort));
+    for (size_t i = 0; i < noisy.size(); ++i) {
+      mean.values[i] = static_cast<double>(noisy[i]) * unit;
+    }
     SHOAL_ASSIGN_OR_RETURN(
         RoundOutput output,
         MakeOutput(store, setup, round, std::move(mean), now));

@@ -22,6 +22,7 @@
 #include "base/digest.h"
 #include "coordinator/engine/engine_core.h"
 #include "coordinator/engine/live_group.h"
+#include "coordinator/engine/round_privacy.h"
 #include "protocol/secure_update.h"
 
 namespace shoal::coordinator {
@@ -46,7 +47,8 @@ class RoundGroups {
   absl::Status CommitBatch(absl::Time now);
   // From the unmasked sums of a revealed round to the next version. Errors as
   // AggregateRound.
-  absl::StatusOr<RoundOutput> Aggregate(absl::Time now);
+  // `privacy`: as AggregateRound().
+  absl::StatusOr<RoundOutput> Aggregate(RoundPrivacy* privacy, absl::Time now);
   // When Work() has something to do, if nobody says anything.
   absl::Time next_wake() const { return next_wake_; }
   void MakeStale() { stale_ = true; }

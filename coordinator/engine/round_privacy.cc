@@ -115,9 +115,9 @@ absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::ChargeFor(
   return charge;
 }
 
-absl::Status RoundPrivacy::Release(
+absl::StatusOr<std::vector<int64_t>> RoundPrivacy::Release(
     const RoundRow& round, absl::Span<const ContributionRow> contributions,
-    const aggregation::Accumulator& sum, absl::Span<double> mean) {
+    std::vector<int64_t> sum) {
   SHOAL_RETURN_IF_ERROR(Load());
   SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
   std::optional<PrivacyEvent> charged;
@@ -125,20 +125,12 @@ absl::Status RoundPrivacy::Release(
     if (row.round_id != round.id) continue;
     SHOAL_ASSIGN_OR_RETURN(charged, PrivacyEvent::Parse(row.event));
   }
-  absl::StatusOr<std::vector<int64_t>> noisy =
-      noise_->Release(GridOf(*task_.setup, round.norm_bound), charged,
-                      {sum.sums().begin(), sum.sums().end()},
-                      VotesOf(contributions), NoiseRng(round.id));
-  if (!noisy.ok()) {
-    return absl::DataLossError(absl::StrCat("the noise of round ", round.id,
-                                            ": ", noisy.status().message()));
-  }
-  const double unit =
-      1 / (sum.range().Scale() * static_cast<double>(round.cohort));
-  for (size_t i = 0; i < mean.size(); ++i) {
-    mean[i] = static_cast<double>((*noisy)[i]) * unit;
-  }
-  return absl::OkStatus();
+  absl::StatusOr<std::vector<int64_t>> noisy = noise_->Release(
+      GridOf(*task_.setup, round.norm_bound), charged, std::move(sum),
+      VotesOf(contributions), NoiseRng(round.id));
+  if (noisy.ok()) return noisy;
+  return absl::DataLossError(absl::StrCat("the noise of round ", round.id, ": ",
+                                          noisy.status().message()));
 }
 
 void RoundPrivacy::Committed(const Secret& state) {

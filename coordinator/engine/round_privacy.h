@@ -13,7 +13,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "aggregation/accumulator.h"
 #include "aggregation/task_privacy.h"
 #include "base/secret.h"
 #include "coordinator/engine/engine_core.h"
@@ -42,12 +41,12 @@ class RoundPrivacy {
   // RESOURCE_EXHAUSTED as CheckNextRound: others have charged meanwhile.
   absl::StatusOr<std::optional<NewCharge>> ChargeFor(const RoundRow& round);
 
-  // Writes the mean of a sealed round under noise, over the planned cohort.
-  // DATA_LOSS when the ledger has not what the round must have been charged.
-  absl::Status Release(const RoundRow& round,
-                       absl::Span<const ContributionRow> contributions,
-                       const aggregation::Accumulator& sum,
-                       absl::Span<double> mean);
+  // The sum of a sealed round's updates, as GridOf() has them, under noise. It
+  // is to be divided by the planned cohort, whoever came. DATA_LOSS when the
+  // ledger has not what the round must have been charged.
+  absl::StatusOr<std::vector<int64_t>> Release(
+      const RoundRow& round, absl::Span<const ContributionRow> contributions,
+      std::vector<int64_t> sum);
   // The round is committed, with that state: of another run of a simulation it
   // is not that of the noise here.
   void Committed(const Secret& state);

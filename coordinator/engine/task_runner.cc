@@ -479,9 +479,10 @@ absl::Status TaskRunner::Commit(absl::Time now) {
     SHOAL_RETURN_IF_ERROR(Reveal(row, now));
   }
   const auto compute = [&]() -> absl::StatusOr<RoundOutput> {
-    if (groups_.has_value()) return groups_->Aggregate(now);
+    RoundPrivacy* const privacy = privacy_.has_value() ? &*privacy_ : nullptr;
+    if (groups_.has_value()) return groups_->Aggregate(privacy, now);
     return AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_),
-                          privacy_.has_value() ? &*privacy_ : nullptr, now);
+                          privacy, now);
   };
   absl::StatusOr<RoundOutput> output =
       core_.deps.output_of ? core_.deps.output_of(row, compute) : compute();

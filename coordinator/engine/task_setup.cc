@@ -236,6 +236,7 @@ protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
   plan.idle_window = task.round.idle_window;
   plan.uniform_weights =
       task.round.weighting == configuration::Weighting::kUniform;
+  plan.noisy_sums = task.differential_privacy.has_value();
   if (task.secure_aggregation.has_value()) {
     plan.secure_aggregation = SecureSettingsOf(task);
   }
@@ -260,6 +261,7 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   secure.num_values = setup.num_update_values();
   secure.norm_bound = round.norm_bound;
   secure.max_weight = MaxWeight(setup.task);
+  secure.noisy_sums = setup.task.differential_privacy.has_value();
   absl::StatusOr<protocol::SecureUpdate> update =
       protocol::SecureUpdate::Create(secure);
   SHOAL_CHECK(update.ok());  // MakeTaskSetup has tried it
@@ -270,8 +272,11 @@ privacy::IntegerGrid GridOf(const TaskSetup& setup, double clip_norm) {
   RoundRow round;
   round.norm_bound = clip_norm;
   round.max_assigned = setup.task.round.max_assigned();
-  // Every value is rounded by half a step at most.
   const int64_t length = setup.num_update_values();
+  if (setup.task.secure_aggregation.has_value()) {
+    return {length, SecureUpdateOf(setup, round).EncodedNormBound()};
+  }
+  // Every value is rounded by half a step at most.
   return {length, clip_norm * RangeOf(setup.task, round).Scale() +
                       std::sqrt(static_cast<double>(length)) / 2};
 }
