@@ -20,9 +20,6 @@ using configuration::DistributedNoise;
 using configuration::TreeNoise;
 using privacy::PrivacyEvent;
 
-// Of the cohort: the count of a round is then hidden at nearly no cost.
-constexpr double kCountStddevPerDevice = 0.05;
-
 privacy::Participation ParticipationOf(const configuration::Task& task) {
   return {.num_rounds = task.rounds,
           .min_separation = std::max(1, task.round.min_separation),
@@ -38,8 +35,7 @@ std::optional<privacy::AdaptiveClipOptions> AdaptiveClipOf(
       .initial_clip_norm = options.clip_norm,
       .target_quantile = clip.target_quantile,
       .learning_rate = clip.learning_rate,
-      .count_stddev =
-          clip.count_stddev.value_or(kCountStddevPerDevice * task.round.cohort),
+      .count_stddev = configuration::CountStddev(clip, task.round.cohort),
       .expected_devices = task.round.cohort};
 }
 

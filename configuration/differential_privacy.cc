@@ -1,5 +1,6 @@
 #include "configuration/differential_privacy.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -13,6 +14,12 @@ namespace shoal::configuration {
 using secure_aggregation::CoordinatorTrust;
 
 namespace {
+
+// Integer noise on the count has at least four steps, which are half a device
+// each (privacy/differential_privacy/mechanism.h, GaussianMultiplier).
+constexpr double kLeastCountStddev = 1.33;
+// As the schema says of bands that are given.
+constexpr int64_t kMaxBands = 4096;
 
 // The fewest digits that are read as this very number.
 std::string CanonicalText(double number) {
@@ -97,6 +104,13 @@ absl::Status CheckLength(const Task& task) {
         absl::StrCat("banded.bands is ", banded->bands,
                      ", expected at most rounds, ", task.rounds));
   }
+  if (banded != nullptr && banded->bands == 0 &&
+      std::min<int64_t>(task.round.min_separation, task.rounds) > kMaxBands) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("banded.bands is round.min_separation, ",
+                     task.round.min_separation, ", expected at most ",
+                     kMaxBands, ": the coordinator keeps as many vectors"));
+  }
   return absl::OkStatus();
 }
 
@@ -107,6 +121,14 @@ absl::Status CheckAdaptiveClip(const Task& task) {
     return absl::InvalidArgumentError(absl::StrCat(
         "adaptive_clip does not go with ", NoiseName(privacy.noise),
         ": its noise is made for one clip norm, expected central"));
+  }
+  const double count_stddev =
+      CountStddev(*privacy.adaptive_clip, task.round.cohort);
+  if (count_stddev < kLeastCountStddev) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("adaptive_clip.count_stddev is ", NumberText(count_stddev),
+                     ", expected at least ", kLeastCountStddev,
+                     ": the count is a whole number, and so is its noise"));
   }
   if (task.secure_aggregation.has_value()) {
     return absl::InvalidArgumentError(
@@ -152,6 +174,12 @@ std::string NoiseName(const DifferentialPrivacy::Noise& noise) {
   static_assert(std::size(kNames) ==
                 std::variant_size_v<DifferentialPrivacy::Noise>);
   return kNames[noise.index()];
+}
+
+double CountStddev(const AdaptiveClipping& clipping, int cohort) {
+  // The count is then hidden at nearly no cost.
+  constexpr double kPerDevice = 0.05;
+  return clipping.count_stddev.value_or(kPerDevice * cohort);
 }
 
 bool IsCorrelated(const DifferentialPrivacy::Noise& noise) {

@@ -72,6 +72,8 @@ struct DifferentialPrivacy {
 
 // "central", "distributed", "tree", "banded", "blt": as in task files.
 std::string NoiseName(const DifferentialPrivacy::Noise& noise);
+// Of the noise on the count of a cohort: the setting, or its default.
+double CountStddev(const AdaptiveClipping& clipping, int cohort);
 // Whether the noise of all rounds is charged at once.
 bool IsCorrelated(const DifferentialPrivacy::Noise& noise);
 // The budget as the population's tasks must agree upon it: "epsilon=8

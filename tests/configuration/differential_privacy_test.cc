@@ -123,9 +123,10 @@ TEST(DifferentialPrivacyFileTest, EverythingElseIsRead) {
   EXPECT_EQ(privacy.adjacency, privacy::Adjacency::kReplaceOne);
   EXPECT_EQ(privacy.accountant, privacy::Accountant::kRdp);
 
-  EXPECT_EQ(
-      PrivacyOf({.noise = "central: {}, adaptive_clip: {}, "}).adaptive_clip,
-      (AdaptiveClipping{0.5, 0.2, std::nullopt}));
+  EXPECT_EQ(PrivacyOf({.noise = "central: {}, adaptive_clip: {}, ",
+                       .round = "cohort: 40"})
+                .adaptive_clip,
+            (AdaptiveClipping{0.5, 0.2, std::nullopt}));
 }
 
 TEST(DifferentialPrivacyFileTest, WhatIsMissingOrOutOfRangeHasItsLine) {
@@ -241,8 +242,13 @@ INSTANTIATE_TEST_SUITE_P(
                 {.noise = "adaptive_clip: {}, "},
                 "adaptive_clip does not go with blt: its noise is made for one "
                 "clip norm, expected central"},
+        Refusal{"CountOfFewDevices",
+                {.noise = "central: {}, adaptive_clip: {}, "},
+                "adaptive_clip.count_stddev is 1, expected at least 1.33: the "
+                "count is a whole number, and so is its noise"},
         Refusal{"AdaptiveSecure",
-                {.noise = "central: {}, adaptive_clip: {}, ", .more = kSecure},
+                {.noise = "central: {}, adaptive_clip: {count_stddev: 1.33}, ",
+                 .more = kSecure},
                 "adaptive_clip does not go with secure_aggregation: masked "
                 "updates do not say whether they were clipped, expected a clip "
                 "norm that stays"},
@@ -274,7 +280,9 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
   for (const Parts& parts :
        {Parts{.noise = "banded: {bands: 100}, "},
         Parts{.noise = "tree: {restart_every: 100}, "},
-        Parts{.noise = "central: {}, adaptive_clip: {}, "},
+        Parts{.noise = "central: {}, adaptive_clip: {}, ",
+        .round = "cohort: 40"},
+        Parts{.noise = "central: {}, adaptive_clip: {count_stddev: 1.33}, "},
         Parts{.noise = "central: {}, ", .more = kSecure},
         Parts{.noise = "tree: {}, ", .more = kSecure},
         Parts{.noise = "banded: {}, ", .more = kSecure},
@@ -287,6 +295,20 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
         Parts{.more = "update_limits: {max_examples: 100}\n"}}) {
     EXPECT_EQ(ErrorsOf(parts), "") << YamlOf(parts);
   }
+}
+
+TEST(CheckDifferentialPrivacyTest, BandsThatAreNotGivenHaveALimitToo) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse({.noise = "banded: {}, "}));
+  task.rounds = 5000;
+  task.round.min_separation = 4096;
+  SHOAL_EXPECT_OK(CheckDifferentialPrivacy(task));
+  task.round.min_separation = 4097;
+  EXPECT_THAT(CheckDifferentialPrivacy(task),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "banded.bands is round.min_separation, 4097, expected "
+                       "at most 4096: the coordinator keeps as many vectors"));
+  task.rounds = 4096;
+  SHOAL_EXPECT_OK(CheckDifferentialPrivacy(task));
 }
 
 // As whoever makes a task without a file would have it.
@@ -355,6 +377,11 @@ TEST(DifferentialPrivacyTest, NoiseIsNamedAsInFiles) {
   EXPECT_EQ(NoiseName(TreeNoise{}), "tree");
   EXPECT_EQ(NoiseName(BandedNoise{}), "banded");
   EXPECT_EQ(NoiseName(BltNoise{}), "blt");
+}
+
+TEST(DifferentialPrivacyTest, TheNoiseOnACountFollowsTheCohort) {
+  EXPECT_EQ(CountStddev(AdaptiveClipping{}, 40), 2);
+  EXPECT_EQ(CountStddev(AdaptiveClipping{0.5, 0.2, 3}, 40), 3);
 }
 
 TEST(DifferentialPrivacyTest, CorrelatedNoiseIsThatOfAllRounds) {

@@ -1,4 +1,5 @@
-// shoalctl privacy: epsilon, noise. Works without a coordinator.
+// shoalctl privacy: epsilon, noise; plan is in privacy_plan.cc. Works without
+// a coordinator.
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -226,6 +227,7 @@ void AddPrivacyCommands(CLI::App& app, Shell& shell) {
   noise->add_option("--epsilon", options->epsilon, "what must be kept")
       ->required();
   AddSharedOptions(*noise, *options);
+  AddPrivacyPlan(*noun, shell);
 }
 
 }  // namespace shoal::shoalctl
