@@ -13,6 +13,27 @@ namespace shoal::coordinator {
 
 using privacy::PrivacyEvent;
 
+namespace {
+
+absl::StatusOr<std::vector<PrivacySpending>> SpendingOf(
+    absl::Span<const ChargeRow> charges) {
+  std::vector<PrivacySpending> spending;
+  std::map<std::pair<std::string, std::string>, size_t> places;
+  for (const ChargeRow& row : charges) {
+    const auto [place, is_new] =
+        places.try_emplace({row.task, row.event}, spending.size());
+    if (is_new) {
+      SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent event,
+                             PrivacyEvent::Parse(row.event));
+      spending.push_back({row.task, event.ToString(), 0});
+    }
+    ++spending[place->second].num_charges;
+  }
+  return spending;
+}
+
+}  // namespace
+
 absl::StatusOr<PrivacyEvent> EventOf(absl::Span<const ChargeRow> charges) {
   std::map<std::string, int64_t> counts;  // by event
   for (const ChargeRow& row : charges) ++counts[row.event];
@@ -39,7 +60,9 @@ absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
   SHOAL_ASSIGN_OR_RETURN(const Secret state, store.GetMechanismState(row.name));
   SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges));
   PrivacyReport report;
+  report.plan = plan;
   report.num_charges = std::ssize(charges);
+  SHOAL_ASSIGN_OR_RETURN(report.spending, SpendingOf(charges));
   report.rounds_committed = row.rounds_committed;
   SHOAL_ASSIGN_OR_RETURN(report.spent, privacy::Epsilon(spent, plan.query));
   report.guarantee = aggregation::GuaranteeOf(setup.task, plan, report.spent);

@@ -15,10 +15,19 @@
 
 namespace shoal::coordinator {
 
+// Charges of one task that are alike.
+struct PrivacySpending {
+  std::string task;
+  std::string event;  // PrivacyEvent::ToString()
+  int64_t num_charges = 0;
+};
+
 struct PrivacyReport {
-  int64_t num_charges = 0;         // of the population, by all its tasks
-  privacy::CertifiedBounds spent;  // by all of them together
-  int64_t rounds_committed = 0;    // of the task
+  aggregation::TaskPrivacy plan;
+  int64_t num_charges = 0;                // of the population, by all its tasks
+  std::vector<PrivacySpending> spending;  // in the order of the first of each
+  privacy::CertifiedBounds spent;         // by all of them together
+  int64_t rounds_committed = 0;           // of the task
   // Committed rounds at which the task ends: those that it wants, or fewer
   // where the budget does not last. When no round fails after its seal.
   int64_t projected_rounds = 0;

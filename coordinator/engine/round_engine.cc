@@ -90,6 +90,21 @@ class RoundEngineImpl final : public RoundEngine {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<PrivacyReport> PrivacyOf(const std::string& name) override {
+    SHOAL_ASSIGN_OR_RETURN(const TaskRow row, core_.deps.store.GetTask(name));
+    std::shared_ptr<const TaskSetup> setup;
+    {
+      MutexLock lock(core_.mutex);
+      const RunningTask* task = core_.FindTask(name);
+      if (task != nullptr) setup = task->setup;
+    }
+    if (setup == nullptr || !setup->privacy.has_value()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "task '", name, "' trains without differential privacy"));
+    }
+    return ReportPrivacy(core_.deps.store, *setup, row);
+  }
+
   absl::StatusOr<protocol::CheckInAnswer> CheckIn(
       const DeviceIdentity& device, const protocol::CheckIn& message,
       absl::Time now) override {

@@ -21,6 +21,7 @@
 #include "base/thread_pool.h"
 #include "configuration/task.h"
 #include "coordinator/engine/notices.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/upload_spool.h"
 #include "privacy/secure_aggregation/group.h"
@@ -149,6 +150,9 @@ class RoundEngine {
                                   absl::Time now) = 0;
   virtual absl::Status SetTaskState(const std::string& name, TaskState state,
                                     absl::Time now) = 0;
+  // NOT_FOUND; FAILED_PRECONDITION when the task trains without privacy; errors
+  // of ReportPrivacy.
+  virtual absl::StatusOr<PrivacyReport> PrivacyOf(const std::string& task) = 0;
 
   // --- devices -----------------------------------------------------------
   // A device that has been forgotten gets kForgotten from every call that names

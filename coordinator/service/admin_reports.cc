@@ -125,6 +125,35 @@ absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
   return report;
 }
 
+v1::PrivacyReport ToReport(const TaskRow& row, const PrivacyReport& report) {
+  v1::PrivacyReport out;
+  const aggregation::TaskPrivacy& plan = report.plan;
+  out.set_task(row.name);
+  out.set_population(row.population);
+  out.set_budget_epsilon(plan.options.epsilon);
+  out.set_delta(plan.query.delta);
+  out.set_adjacency(
+      std::string(privacy::AdjacencyName(plan.query.neighbours.adjacency)));
+  out.set_accountant(
+      std::string(privacy::AccountantName(plan.query.accountant)));
+  out.set_noise(configuration::NoiseName(plan.options.noise));
+  out.set_noise_multiplier(plan.noise.noise_multiplier);
+  out.set_spent_epsilon(report.spent.upper);
+  out.set_spent_epsilon_lower(report.spent.lower);
+  for (const PrivacySpending& one : report.spending) {
+    v1::PrivacySpending& spending = *out.add_spending();
+    spending.set_task(one.task);
+    spending.set_event(one.event);
+    spending.set_charges(static_cast<uint64_t>(one.num_charges));
+  }
+  out.set_rounds(static_cast<uint64_t>(row.rounds));
+  out.set_rounds_committed(static_cast<uint64_t>(report.rounds_committed));
+  out.set_projected_rounds(static_cast<uint64_t>(report.projected_rounds));
+  out.set_projected_epsilon(report.projected.upper);
+  out.set_guarantee(report.guarantee);
+  return out;
+}
+
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
                          const std::string& explanation) {

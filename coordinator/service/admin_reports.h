@@ -15,6 +15,7 @@
 #include "configuration/task.h"
 #include "coordinator/engine/explain.h"
 #include "coordinator/engine/notices.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/rows.h"
 #include "shoal/v1/admin.pb.h"
@@ -27,6 +28,7 @@ v1::DeviceReport ToReport(const DeviceRow& row);
 // Without its newest round and its trouble. DATA_LOSS when the definition does
 // not parse.
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
+v1::PrivacyReport ToReport(const TaskRow& row, const PrivacyReport& report);
 // `explanation`: of ExplainRound. Without the loss of its model.
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,

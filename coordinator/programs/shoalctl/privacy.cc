@@ -1,5 +1,5 @@
-// shoalctl privacy: epsilon, noise; plan is in privacy_plan.cc. Works without
-// a coordinator.
+// shoalctl privacy: epsilon, noise, which work without a coordinator; the other
+// verbs have files of their own.
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -228,6 +228,7 @@ void AddPrivacyCommands(CLI::App& app, Shell& shell) {
       ->required();
   AddSharedOptions(*noise, *options);
   AddPrivacyPlan(*noun, shell);
+  AddPrivacySpent(*noun, shell);
 }
 
 }  // namespace shoal::shoalctl
