@@ -181,7 +181,7 @@ class CheckInCall {
       }
     }
     absl::StatusOr<Participation> participation =
-        core_.deps.store.GetParticipation(message_.population, device_.id);
+        core_.deps.store.GetParticipation(message_.population, "", device_.id);
     if (!participation.ok()) return StoreUnavailable(participation.status());
     return participation;
   }

@@ -381,7 +381,7 @@ absl::Status TaskRunner::Seal(absl::Time now) {
   const Current current = CurrentRound();
   Failpoint("before_seal");
   const absl::StatusOr<RoundRow> row = core_.deps.store.SealRound(
-      *lease_, current.row.id, current.row.min_reports, now);
+      *lease_, current.row.id, current.row.min_reports, std::nullopt, now);
   if (const absl::Status status = core_.Noted(row.status()); !status.ok()) {
     return FailHopeless(status, now);
   }

@@ -369,13 +369,23 @@ absl::StatusOr<std::vector<GroupRow>> MemoryStore::ReadGroupRows(
   return rows;
 }
 
-absl::StatusOr<RoundRow> MemoryStore::SealRound(const Lease& lease, int64_t id,
-                                                int min_reports,
-                                                absl::Time now) {
+absl::StatusOr<RoundRow> MemoryStore::SealRound(
+    const Lease& lease, int64_t id, int min_reports,
+    const std::optional<NewCharge>& charge, absl::Time now) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
   RoundRow& row = led.round->row;
   SHOAL_RETURN_IF_ERROR(CheckSealable(row, min_reports));
+  if (charge.has_value()) {
+    const TaskRow& task = led.task->row;
+    SHOAL_RETURN_IF_ERROR(CheckNewCharge(task, *charge));
+    SHOAL_RETURN_IF_ERROR(CheckCharge(task.population, *charge,
+                                      ledger_.CountCharges(task.population)));
+    ledger_.AddCharge({0, task.population, task.name, id, charge->event, now});
+    if (!charge->mechanism_state.empty()) {
+      ledger_.SetState(task.name, charge->mechanism_state);
+    }
+  }
   row.state = RoundState::kSealed;
   row.contributors = ContributorsDigest(ValuesOf(led.round->contributions));
   return row;
@@ -397,14 +407,16 @@ absl::Status MemoryStore::CommitRound(const Lease& lease,
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, result.round_id));
   SHOAL_RETURN_IF_ERROR(CheckCommittable(led.round->row));
-  SHOAL_RETURN_IF_ERROR(CheckRoundResult(led.round->row, result));
+  SHOAL_RETURN_IF_ERROR(
+      CheckRoundResult(led.round->row, led.task->row, result));
   SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
   models_.emplace(result.model.digest,
                   Model{result.model, std::string(model_bytes)});
   led.task->models.push_back(result.model);
   led.task->optimizer_state = result.optimizer_state;
+  ledger_.SetState(led.task->row.name, result.mechanism_state);
   MarkCommitted(led.round->row, led.task->row, result, now);
-  devices_.RecordParticipation(led.task->row.population,
+  devices_.RecordParticipation(led.task->row, led.round->row.number,
                                ValuesOf(led.round->contributions));
   led.round->segments.clear();
   EndRound(*led.round);

@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/store/memory_devices.h"
+#include "coordinator/store/memory_ledger.h"
 #include "coordinator/store/memory_store.h"
 #include "coordinator/store/store_rules.h"
 
@@ -61,6 +62,7 @@ class MemoryStore final : public RoundStore {
   absl::StatusOr<Task*> FindTask(const std::string& name)
       SHOAL_REQUIRES(mutex_);
   absl::StatusOr<Round*> FindRound(int64_t id) SHOAL_REQUIRES(mutex_);
+  std::vector<TaskRow> TaskRows() SHOAL_REQUIRES(mutex_);
   Round* UnfinishedRound(const Task& task) SHOAL_REQUIRES(mutex_);
   std::optional<RoundRow> UnfinishedRow(const Task& task)
       SHOAL_REQUIRES(mutex_);
@@ -95,6 +97,7 @@ class MemoryStore final : public RoundStore {
   std::map<Digest, Model> models_ SHOAL_GUARDED_BY(mutex_);
   int64_t last_segment_ SHOAL_GUARDED_BY(mutex_) = 0;
   MemoryDevices devices_ SHOAL_GUARDED_BY(mutex_);
+  MemoryLedger ledger_ SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::coordinator

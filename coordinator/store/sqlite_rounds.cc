@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_ledger.h"
 #include "coordinator/store/sqlite_models.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
@@ -23,16 +24,16 @@ absl::StatusOr<RoundRow> LoadLedRound(SqliteDatabase& db, const Lease& lease,
   return round;
 }
 
-// One more round of the population is committed, with these contributors; those
-// that have been forgotten leave no trace.
-absl::Status RecordParticipation(SqliteDatabase& db,
-                                 const std::string& population,
+// The task has committed this version, with these contributors; those that have
+// been forgotten leave no trace.
+absl::Status RecordParticipation(SqliteDatabase& db, const TaskRow& task,
+                                 int64_t version,
                                  absl::Span<const ContributionRow> rows) {
   SHOAL_RETURN_IF_ERROR(
       db.Run("INSERT INTO populations (name, committed_rounds) VALUES (?, 1) "
              "ON CONFLICT (name) DO UPDATE SET "
              "committed_rounds = committed_rounds + 1",
-             population));
+             task.population));
   for (const ContributionRow& row : rows) {
     SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
                            LoadForgotten(db, row.device_id));
@@ -43,7 +44,14 @@ absl::Status RecordParticipation(SqliteDatabase& db,
                "FROM populations WHERE name = ? "
                "ON CONFLICT (population, device) DO UPDATE SET "
                "last_contribution = excluded.last_contribution",
-               row.device_id, population));
+               row.device_id, task.population));
+    if (!task.privacy_budget.empty()) {
+      SHOAL_RETURN_IF_ERROR(
+          db.Run("INSERT INTO task_participations (task, device, last_version) "
+                 "VALUES (?, ?, ?) ON CONFLICT (task, device) DO UPDATE SET "
+                 "last_version = excluded.last_version",
+                 task.name, row.device_id, version));
+    }
     SHOAL_RETURN_IF_ERROR(
         db.Run("INSERT INTO devices (id, contributions) VALUES (?, 1) "
                "ON CONFLICT (id) DO UPDATE SET "
@@ -97,14 +105,18 @@ absl::StatusOr<std::optional<RoundRow>> SqliteStore::GetUnfinishedRound(
       [&](SqliteDatabase& db) { return LoadUnfinishedRound(db, task); });
 }
 
-absl::StatusOr<RoundRow> SqliteStore::SealRound(const Lease& lease, int64_t id,
-                                                int min_reports,
-                                                absl::Time now) {
+absl::StatusOr<RoundRow> SqliteStore::SealRound(
+    const Lease& lease, int64_t id, int min_reports,
+    const std::optional<NewCharge>& charge, absl::Time now) {
   RoundRow round;
   SHOAL_RETURN_IF_ERROR(
       Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
         SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
         SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
+        if (charge.has_value()) {
+          SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
+          SHOAL_RETURN_IF_ERROR(Charge(db, task, id, *charge, now));
+        }
         SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
                                LoadContributions(db, id));
         const RoundState from = std::exchange(round.state, RoundState::kSealed);
@@ -132,9 +144,9 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
     SHOAL_ASSIGN_OR_RETURN(RoundRow round,
                            LoadLedRound(db, lease, result.round_id));
     SHOAL_RETURN_IF_ERROR(CheckCommittable(round));
-    SHOAL_RETURN_IF_ERROR(CheckRoundResult(round, result));
-    SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
     SHOAL_ASSIGN_OR_RETURN(TaskRow task, LoadTask(db, round.task));
+    SHOAL_RETURN_IF_ERROR(CheckRoundResult(round, task, result));
+    SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
     SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
                            LoadContributions(db, round.id));
     const RoundState round_from = round.state;
@@ -143,9 +155,13 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
     SHOAL_RETURN_IF_ERROR(InsertModel(db, result.model, model_bytes));
     SHOAL_RETURN_IF_ERROR(
         StoreOptimizerState(db, task.name, result.optimizer_state));
+    if (!task.privacy_budget.empty()) {
+      SHOAL_RETURN_IF_ERROR(
+          StoreMechanismState(db, task.name, result.mechanism_state));
+    }
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round_from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task_from));
-    SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task.population, rows));
+    SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task, round.number, rows));
     SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round.id));
     SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, round.id));
     return DeleteSegments(db, round.id);

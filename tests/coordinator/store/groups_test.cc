@@ -230,8 +230,8 @@ TEST_P(GroupsTest, MaskedSumThatTheRoundHasNoRoomForIsNotWritten) {
             SegmentResult::kClosed);
   EXPECT_EQ(State(), before);
 
-  SHOAL_ASSERT_OK(
-      store().SealRound(driver_.TakeLease("digits"), round_, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(driver_.TakeLease("digits"), round_, 1,
+                                    std::nullopt, Now()));
   const std::string sealed = State();
   EXPECT_EQ(Require(CommitMasked(Rows('a', 0, {"masked"}), {4})).kind,
             SegmentResult::kClosed);
@@ -310,7 +310,7 @@ TEST_P(GroupsTest, GroupIsNotBurntByWhoDoesNotKnowItsRows) {
 TEST_P(GroupsTest, GroupOfASealedRoundDoesNotBurn) {
   ASSERT_TRUE(CommitMasked(Rows('a', 0, {"masked"}), {1, 2}).ok());
   const Lease lease = driver_.TakeLease("digits");
-  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, std::nullopt, Now()));
   const std::string sealed = State();
   EXPECT_THAT(store().BurnGroup(Rows('a', 1, {"burnt"})),
               StatusIs(kFailedPrecondition, HasSubstr("sealed")));
@@ -328,7 +328,7 @@ TEST_P(GroupsTest, GroupOfASealedRoundDoesNotBurn) {
 TEST_P(GroupsTest, RowsGoWhenTheRoundCommits) {
   ASSERT_TRUE(CommitMasked(Rows('a', 0, {"masked"}), {1}).ok());
   const Lease lease = driver_.TakeLease("digits");
-  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, std::nullopt, Now()));
   SHOAL_ASSERT_OK(store().CommitRound(
       lease, MakeResult(driver_.Round(round_), "model"), "model", Now()));
 

@@ -48,6 +48,15 @@ class SqliteStoreTest : public ::testing::Test {
     sqlite3_close(handle);
   }
 
+  // What version 6 of the schema has added.
+  void DropPrivacy() {
+    Execute(
+        "ALTER TABLE tasks DROP COLUMN privacy_budget; "
+        "DROP TABLE privacy_budgets; DROP TABLE privacy_charges; "
+        "DROP TABLE mechanism_states; DROP TABLE task_participations; "
+        "DROP TABLE device_faults");
+  }
+
   TemporaryFolder folder_;
   const std::string path_ = folder_.path() + "/store.db";
 };
@@ -142,6 +151,7 @@ TEST_F(SqliteStoreTest, NewerSchemaIsRefusedWithBothVersions) {
 
 TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
   SHOAL_ASSERT_OK(OpenSqliteStore(path_));
+  DropPrivacy();
   Execute(
       "DROP TABLE invitation_uses; DROP TABLE forgotten_devices; "
       "DROP TABLE withdrawals; DROP INDEX rounds_by_number; "
@@ -177,6 +187,7 @@ TEST_F(SqliteStoreTest, DatabaseWithoutGroupsIsBroughtUpToDate) {
     SHOAL_ASSERT_OK(store->CommitSegment({round.id, "us", "sum", 7},
                                          {MakeContribution(1)}));
   }
+  DropPrivacy();
   Execute(
       "DROP TABLE group_rows; ALTER TABLE segments DROP COLUMN session; "
       "ALTER TABLE segments DROP COLUMN bytes_up; PRAGMA user_version = 4");

@@ -184,7 +184,7 @@ RoundRow StoreDriver::RoundIn(RoundState state, const std::string& task) {
                                            Now() + absl::Minutes(1)));
   if (state == RoundState::kCollecting) return Round(id);
   EXPECT_EQ(Commit(id, {1}).kind, SegmentResult::kCommitted);
-  EXPECT_THAT(store().SealRound(lease, id, 1, Now()), IsOk());
+  EXPECT_THAT(store().SealRound(lease, id, 1, std::nullopt, Now()), IsOk());
   if (state == RoundState::kSealed) return Round(id);
   SHOAL_EXPECT_OK(store().RevealRound(lease, id, Now()));
   if (state == RoundState::kRevealed) return Round(id);
