@@ -167,13 +167,16 @@ class RoundStore {
   // separation) the contributors' last participation, in one transaction;
   // completes the task after its last round. Segments of the round are deleted.
   // What the ledger of its population has by now is safe from restored backups
-  // before the model can be read.
+  // before the model can be read. DATA_LOSS when the round may have been
+  // released as another model: before a crash, or in what a backup has undone.
   virtual absl::Status CommitRound(const Lease& lease,
                                    const RoundResult& result,
                                    absl::string_view model_bytes,
                                    absl::Time now) = 0;
   // Any unfinished state -> FAILED. Segments of the round are deleted, unless
   // it fails as corrupt_rows: then they are kept for whoever looks into it.
+  // When the round may have been released all the same, the state of its task's
+  // noise is deleted.
   virtual absl::Status FailRound(const Lease& lease, int64_t id,
                                  const std::string& failure,
                                  absl::Time now) = 0;

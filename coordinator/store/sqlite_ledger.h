@@ -12,9 +12,13 @@
 #include "absl/strings/string_view.h"
 #include "base/secret.h"
 #include "coordinator/engine/rows.h"
+#include "coordinator/store/ledger_log.h"
 #include "coordinator/store/sqlite_database.h"
 
 namespace shoal::coordinator {
+
+// 32 hexadecimal digits that nothing else is called by.
+std::string RandomName();
 
 // "": the population has none.
 absl::StatusOr<std::string> LoadPrivacyBudget(SqliteDatabase& db,
@@ -27,6 +31,11 @@ absl::Status InsertPrivacyBudget(SqliteDatabase& db,
 // Oldest first.
 absl::StatusOr<std::vector<ChargeRow>> LoadCharges(
     SqliteDatabase& db, absl::string_view population);
+// The same as the log writes them, of all populations, with ids above `after`.
+absl::StatusOr<std::vector<LedgerCharge>> LoadLedgerCharges(SqliteDatabase& db,
+                                                            int64_t after);
+// With an id of this database's own.
+absl::Status InsertCharge(SqliteDatabase& db, const LedgerCharge& charge);
 // Charges the task's population and stores the state of new noise; ABORTED as
 // RoundStore::SealRound.
 absl::Status Charge(SqliteDatabase& db, const TaskRow& task, int64_t round_id,
@@ -37,6 +46,7 @@ absl::StatusOr<Secret> LoadMechanismState(SqliteDatabase& db,
                                           absl::string_view task);
 absl::Status StoreMechanismState(SqliteDatabase& db, absl::string_view task,
                                  const Secret& state);
+absl::Status DeleteMechanismStates(SqliteDatabase& db);
 
 }  // namespace shoal::coordinator
 

@@ -61,6 +61,12 @@ absl::Status RecordParticipation(SqliteDatabase& db, const TaskRow& task,
   return absl::OkStatus();
 }
 
+// What only a round that is not over needs, but for its sums.
+absl::Status DeleteRowsOf(SqliteDatabase& db, int64_t round_id) {
+  SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round_id));
+  return DeleteGroupRows(db, round_id);
+}
+
 absl::Status StoreOptimizerState(SqliteDatabase& db, const std::string& task,
                                  absl::string_view state) {
   return db.Run(
@@ -109,20 +115,23 @@ absl::StatusOr<RoundRow> SqliteStore::SealRound(
     const Lease& lease, int64_t id, int min_reports,
     const std::optional<NewCharge>& charge, absl::Time now) {
   RoundRow round;
-  SHOAL_RETURN_IF_ERROR(
-      Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
-        SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
-        SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
-        if (charge.has_value()) {
-          SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
-          SHOAL_RETURN_IF_ERROR(Charge(db, task, id, *charge, now));
-        }
-        SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
-                               LoadContributions(db, id));
-        const RoundState from = std::exchange(round.state, RoundState::kSealed);
-        round.contributors = ContributorsDigest(rows);
-        return UpdateRound(db, round, from);
-      }));
+  MutexLock lock(write_mutex_);
+  RestoreGuard& guard = *guard_;
+  const auto seal = [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
+    SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
+    if (charge.has_value()) {
+      SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
+      SHOAL_RETURN_IF_ERROR(Charge(db, task, id, *charge, now));
+      SHOAL_RETURN_IF_ERROR(guard.Begin(db));
+    }
+    SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
+                           LoadContributions(db, id));
+    const RoundState from = std::exchange(round.state, RoundState::kSealed);
+    round.contributors = ContributorsDigest(rows);
+    return UpdateRound(db, round, from);
+  };
+  SHOAL_RETURN_IF_ERROR(WriteLocked(Durability::kAtOnce, seal));
   return round;
 }
 
@@ -140,7 +149,9 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
                                       const RoundResult& result,
                                       absl::string_view model_bytes,
                                       absl::Time now) {
-  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+  MutexLock lock(write_mutex_);
+  RestoreGuard& guard = *guard_;
+  const auto commit = [&](SqliteDatabase& db) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(RoundRow round,
                            LoadLedRound(db, lease, result.round_id));
     SHOAL_RETURN_IF_ERROR(CheckCommittable(round));
@@ -155,23 +166,25 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
     SHOAL_RETURN_IF_ERROR(InsertModel(db, result.model, model_bytes));
     SHOAL_RETURN_IF_ERROR(
         StoreOptimizerState(db, task.name, result.optimizer_state));
-    if (!task.privacy_budget.empty()) {
-      SHOAL_RETURN_IF_ERROR(
-          StoreMechanismState(db, task.name, result.mechanism_state));
-    }
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round_from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task_from));
     SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task, round.number, rows));
-    SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round.id));
-    SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, round.id));
-    return DeleteSegments(db, round.id);
-  });
+    SHOAL_RETURN_IF_ERROR(DeleteRowsOf(db, round.id));
+    SHOAL_RETURN_IF_ERROR(DeleteSegments(db, round.id));
+    if (task.privacy_budget.empty()) return absl::OkStatus();
+    SHOAL_RETURN_IF_ERROR(
+        StoreMechanismState(db, task.name, result.mechanism_state));
+    return guard.Release(db, {task.name, round.id, result.model.digest});
+  };
+  return WriteLocked(Durability::kAtOnce, commit);
 }
 
 absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
                                     const std::string& failure,
                                     absl::Time now) {
-  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+  MutexLock lock(write_mutex_);
+  RestoreGuard& guard = *guard_;
+  const auto fail = [&](SqliteDatabase& db) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadLedRound(db, lease, id));
     SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
     SHOAL_ASSIGN_OR_RETURN(TaskRow task, LoadTask(db, round.task));
@@ -179,10 +192,11 @@ absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
     MarkFailed(round, task, failure, now);
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
-    SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, id));
-    SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, id));
+    SHOAL_RETURN_IF_ERROR(guard.GiveUp(db, round));
+    SHOAL_RETURN_IF_ERROR(DeleteRowsOf(db, id));
     return KeepsSegments(failure) ? absl::OkStatus() : DeleteSegments(db, id);
-  });
+  };
+  return WriteLocked(Durability::kAtOnce, fail);
 }
 
 }  // namespace shoal::coordinator

@@ -202,9 +202,9 @@ ALTER TABLE segments ADD COLUMN session BLOB;
 ALTER TABLE segments ADD COLUMN bytes_up INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-// Privacy, and faults of devices. A charge keeps its name wherever its row
-// goes; its id is the order of this file. last_version is kept for the tasks
-// that have a privacy_budget, and only for those.
+// Privacy, and faults of devices. A charge has its name in every copy of the
+// database and in the ledger's log; its id is the order of this one. Only tasks
+// with a privacy_budget have task_participations.
 constexpr char kVersion6[] = R"sql(
 ALTER TABLE tasks ADD COLUMN privacy_budget TEXT NOT NULL DEFAULT '';
 
@@ -215,7 +215,7 @@ CREATE TABLE privacy_budgets (
 
 CREATE TABLE privacy_charges (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  name BLOB NOT NULL UNIQUE,
+  name TEXT NOT NULL UNIQUE,
   population TEXT NOT NULL,
   task TEXT NOT NULL,
   round INTEGER NOT NULL,
@@ -227,6 +227,12 @@ CREATE INDEX privacy_charges_by_population ON privacy_charges (population);
 CREATE TABLE mechanism_states (
   task TEXT NOT NULL PRIMARY KEY,
   state BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE ledger_log (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  database TEXT NOT NULL,
+  position BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE task_participations (

@@ -103,7 +103,7 @@ std::string Text(const TaskRow& row) {
       ToString(row.state), "|", row.rounds, "|", row.rounds_committed, "|",
       row.rounds_failed, "|", row.rounds_failed_in_a_row, "|",
       row.current_model.ToHex(), "|", absl::FormatTime(row.created), "|",
-      absl::FormatTime(row.updated), "|", row.note);
+      absl::FormatTime(row.updated), "|", row.note, "|", row.privacy_budget);
 }
 
 std::string Text(const ModelRow& row) {
