@@ -8,19 +8,26 @@
 namespace shoal::privacy {
 namespace {
 
+// What honest members add together.
+absl::StatusOr<PrivacyEvent> ReleaseOf(const DistributedNoise& noise) {
+  const double stddev = noise.guaranteed_stddev();
+  const double bound = noise.rounding().bound();
+  if (noise.options().kind == NoiseKind::kSkellam) {
+    return PrivacyEvent::Skellam(
+        {.variance = stddev * stddev,
+         .l2_bound = bound,
+         .l1_bound = IntegerL1Bound(bound, noise.rounding().length())});
+  }
+  // One discrete Gaussian but for the gap that DistributedNoise has made sure
+  // is small.
+  SHOAL_ASSIGN_OR_RETURN(const double multiplier,
+                         GaussianMultiplier(stddev, bound));
+  return PrivacyEvent::Gaussian(multiplier);
+}
+
 absl::StatusOr<PrivacyEvent> EventOf(const DistributedNoise& noise,
                                      const DistributedOptions& options) {
-  if (noise.options().kind != NoiseKind::kDiscreteGaussian) {
-    return absl::UnimplementedError(
-        "no accountant for Skellam noise, expected discrete Gaussian noise");
-  }
-  // What honest members add is one discrete Gaussian but for the gap that
-  // DistributedNoise has made sure is small.
-  SHOAL_ASSIGN_OR_RETURN(
-      const double multiplier,
-      GaussianMultiplier(noise.guaranteed_stddev(), noise.rounding().bound()));
-  SHOAL_ASSIGN_OR_RETURN(PrivacyEvent release,
-                         PrivacyEvent::Gaussian(multiplier));
+  SHOAL_ASSIGN_OR_RETURN(PrivacyEvent release, ReleaseOf(noise));
   if (!options.poisson_rate.has_value()) return release;
   PoissonDraw draw(*options.poisson_rate);
   SHOAL_RETURN_IF_ERROR(draw.Release(std::move(release)));

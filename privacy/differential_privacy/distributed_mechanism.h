@@ -28,8 +28,7 @@ class DistributedMechanism {
   using Mean = Noised<kNeighbours, std::vector<double>>;
 
   // INVALID_ARGUMENT for options that are out of range, the accountant's error
-  // for an event it cannot account for. UNIMPLEMENTED for Skellam noise, of
-  // which no accountant here has an event.
+  // for an event it cannot account for: Skellam noise needs kRdp.
   static absl::StatusOr<DistributedMechanism> Create(
       const DistributedNoise& noise, const DistributedOptions& options);
 

@@ -38,9 +38,10 @@ CentralOptions Central() {
   return options;
 }
 
-BoundedRounding Rounding(int64_t length) {
+BoundedRounding Rounding(int64_t length, int bits = 22) {
   return *BoundedRounding::Create(
-      *Quantiser::Create({.norm_bound = 1, .coordinate_bound = 1, .bits = 22}),
+      *Quantiser::Create(
+          {.norm_bound = 1, .coordinate_bound = 1, .bits = bits}),
       length, std::exp(-0.5));
 }
 
@@ -276,16 +277,48 @@ TEST(DistributedMechanismTest, EpsilonsAreBetweenTheCentralAndThePublished) {
   EXPECT_GE(checked, 3);
 }
 
-TEST(DistributedMechanismTest, SkellamHasNoAccountant) {
-  const auto noise =
-      DistributedNoise::Create(Rounding(8), {.kind = NoiseKind::kSkellam,
-                                             .noise_multiplier = 1e-3,
-                                             .num_members = 10,
-                                             .min_survivors = 10});
+DistributedNoiseOptions SkellamNoise() {
+  return {.kind = NoiseKind::kSkellam,
+          .noise_multiplier = 1,
+          .num_members = 100,
+          .min_survivors = 80,
+          .colluding_fraction = 0.1};
+}
+
+// 70 honest shares of 100, each of a 70th of the variance.
+TEST(DistributedMechanismTest, TheSkellamEventIsWhatHonestSurvivorsAdd) {
+  const BoundedRounding rounding = Rounding(8, 12);
+  const auto noise = DistributedNoise::Create(rounding, SkellamNoise());
+  SHOAL_ASSERT_OK(noise);
+  const auto mechanism = DistributedMechanism<kDeviceAddRemove>::Create(
+      *noise, {.expected_devices = 100, .accountant = Accountant::kRdp});
+  SHOAL_ASSERT_OK(mechanism);
+  const auto& event = std::get<SkellamEvent>(mechanism->event().kind());
+  EXPECT_NEAR(event.variance / (70 * std::pow(noise->share_stddev(), 2)), 1,
+              1e-12);
+  EXPECT_EQ(event.l2_bound, rounding.bound());
+  EXPECT_NEAR(event.l1_bound, rounding.bound() * std::sqrt(8), 1e-6);
+  // On so fine a grid it is a Gaussian; at best 8 % above the tight one.
+  const auto bounds =
+      Epsilon(mechanism->event(), {kDeviceAddRemove, 1e-5, Accountant::kRdp});
+  SHOAL_ASSERT_OK(bounds);
+  EXPECT_NEAR(bounds->upper, 4.7285071, 0.03);
+}
+
+TEST(DistributedMechanismTest, SkellamNoiseNeedsAnAccountantThatKnowsIt) {
+  const auto noise = DistributedNoise::Create(Rounding(8, 12), SkellamNoise());
   SHOAL_ASSERT_OK(noise);
   EXPECT_THAT(DistributedMechanism<kDeviceAddRemove>::Create(
-                  *noise, {.expected_devices = 10}),
-              StatusIs(absl::StatusCode::kUnimplemented));
+                  *noise, {.expected_devices = 100}),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("rdp")));
+  const DistributedOptions sampled = {.expected_devices = 100,
+                                      .poisson_rate = 0.01,
+                                      .accountant = Accountant::kRdp};
+  SHOAL_EXPECT_OK(
+      DistributedMechanism<kDeviceAddRemove>::Create(*noise, sampled).status());
+  EXPECT_THAT(
+      DistributedMechanism<kDeviceReplaceOne>::Create(*noise, sampled),
+      StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("add_remove")));
 }
 
 CorrelatedOptions Correlated(NoiseMatrix matrix) {
