@@ -252,31 +252,6 @@ TEST(DistributedMechanismTest, TheEventIsWhatHonestSurvivorsAdd) {
   EXPECT_EQ(*mean, std::vector<double>(8));
 }
 
-TEST(DistributedMechanismTest, EpsilonsAreBetweenTheCentralAndThePublished) {
-  const std::string file = testing::ReferenceDir() + "/privacy/ddgauss.csv";
-  SHOAL_SKIP_WITHOUT(file);
-  const ReferenceTable table(file);
-  int checked = 0;
-  for (const ReferenceRow& row : table.rows()) {
-    const double gamma = row.number("gamma");
-    if (row.number("tau") > 0 || row.number("sampling_rate") != 1) continue;
-    const double bound = RoundedNormBound(
-        row.number("l2_clip") / gamma, row.integer("dim"), row.number("beta"));
-    const double sigma = row.number("local_stddev") / gamma *
-                         std::sqrt(row.number("num_clients"));
-    const auto multiplier = GaussianMultiplier(sigma, bound);
-    SHOAL_ASSERT_OK(multiplier);
-    const auto bounds = Epsilon(*PrivacyEvent::Gaussian(*multiplier),
-                                {kDeviceAddRemove, row.number("delta")});
-    SHOAL_ASSERT_OK(bounds);
-    EXPECT_LT(bounds->upper, row.number("epsilon_peer")) << row.ToString();
-    EXPECT_GT(bounds->upper, 0.9 * row.number("epsilon_peer"))
-        << row.ToString();
-    ++checked;
-  }
-  EXPECT_GE(checked, 3);
-}
-
 DistributedNoiseOptions SkellamNoise() {
   return {.kind = NoiseKind::kSkellam,
           .noise_multiplier = 1,
