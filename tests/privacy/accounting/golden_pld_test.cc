@@ -57,7 +57,7 @@ TEST_P(GoldenSampledGaussianTest, AgreesInBothDirections) {
     ExpectAgrees(*bounds, peer, fine, row.ToString());
     const auto add =
         PldEpsilonOf(LossDirection::kAdd, event, Adjacency::kAddRemove, delta,
-                     {.tolerance = 1e-3});
+                     {.tolerance = 1e-3, .max_grid_points = 1 << 16});
     SHOAL_ASSERT_OK(add);
     // The peer's grid of 1e-4 adds this much to that direction, where rates and
     // with them epsilons are small.
