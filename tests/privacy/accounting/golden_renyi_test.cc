@@ -119,6 +119,27 @@ TEST(GoldenRenyiTest, SkellamFollowsTheReference) {
   }
 }
 
+TEST(GoldenRenyiTest, LaplaceFollowsTheReference) {
+  SHOAL_SKIP_WITHOUT(File("laplace"));
+  const ReferenceTable table(File("laplace"));
+  int checked = 0;
+  for (const ReferenceRow& row : table.rows()) {
+    if (row.number("sampling_rate") < 1) continue;  // no divergence here
+    const auto all = PrivacyEvent::Repeat(
+        *PrivacyEvent::Laplace(row.number("scale_b")), row.integer("count"));
+    const auto found =
+        EpsilonByRdp(*all, Adjacency::kAddRemove, row.number("delta"));
+    SHOAL_ASSERT_OK(found);
+    EXPECT_LE(found->epsilon, row.number("eps_rdp_dense") * (1 + 1e-9))
+        << row.ToString();
+    // The peer's grid is above the truth by up to 1e-8 of it.
+    EXPECT_GE(found->epsilon, row.number("eps_pld") * (1 - 1e-7))
+        << row.ToString();
+    ++checked;
+  }
+  EXPECT_GT(checked, 5);
+}
+
 TEST(GoldenRenyiTest, RandomisedResponseFollowsTheReference) {
   SHOAL_SKIP_WITHOUT(File("randomized_response"));
   const ReferenceTable table(File("randomized_response"));
