@@ -43,10 +43,10 @@ using MultiplierOfBound =
 // Noise on the smallest step g of a grid that samplers draw for, with
 //   k sqrt((c n)^2 / d + (g^2 / 4 + s^2) n) <= 2^(bits-1) g
 // for n members with d values of norm c, of which each adds noise of standard
-// deviation s: Kairouz, Liu, Steinke 2021, section 4, the scale that its code
-// chooses. Updates are rotated; their blocks are taken to have about the same
-// norm. Values of one update above the ring, or above half to all of the clip
-// norm, become the largest.
+// deviation s: Kairouz, Liu, Steinke 2021, sections 4.2 and 4.4, the scale
+// that its code chooses. Updates are rotated; their blocks are taken to have
+// about the same norm. Values of one update beyond the ring, or above half to
+// all of the clip norm, become the largest.
 //
 // The multiplier is at most a millionth above what is asked for.
 // INVALID_ARGUMENT, with the value, for an option that is out of its range,
