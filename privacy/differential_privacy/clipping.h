@@ -32,7 +32,7 @@ double NormL2(absl::Span<const float> values);
 absl::StatusOr<double> ClipL2(absl::Span<float> values, double clip_norm);
 
 // A part of an update, such as the parameters of one layer, with a norm of its
-// own: McMahan et al. 2018, section 3.
+// own: McMahan et al. 2018, "per-layer clipping".
 struct LayerClip {
   int64_t length = 0;
   double clip_norm = 0;

@@ -4,7 +4,7 @@
 // Thakurta, Xu, "Practical and Private (Deep) Learning without Sampling or
 // Shuffling", ICML 2021; Choquette-Choo et al., "(Amplified) Banded Matrix
 // Factorization", NeurIPS 2023; McMahan, Xu, Zhang, "A Hassle-free Algorithm
-// for Private Learning in Practice", EMNLP 2024.
+// for Strong Differential Privacy in Federated Learning Systems", EMNLP 2024.
 #ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CORRELATED_NOISE_H_
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CORRELATED_NOISE_H_
 

@@ -46,9 +46,10 @@ PrefixError ToeplitzPrefixError(absl::Span<const double> column,
 
 // A buffered linear Toeplitz matrix: c_0 = 1, c_k = Σ_i output_scale_i ×
 // buffer_decay_i^(k - 1). C^-1 z needs one buffer of the model's size for each
-// i. McMahan, Xu, Zhang, "A Hassle-free Algorithm for Private Learning in
-// Practice: Don't Use Tree Aggregation, Use BLTs", EMNLP 2024; Dvijotham et
-// al., FOCS 2024.
+// i. McMahan, Xu, Zhang, "A Hassle-free Algorithm for Strong Differential
+// Privacy in Federated Learning Systems", EMNLP 2024; Dvijotham, McMahan,
+// Pillutla, Steinke, Thakurta, "Efficient and Near-Optimal Noise Generation for
+// Streaming Differential Privacy", FOCS 2024.
 struct BufferedToeplitz {
   std::vector<double> buffer_decay;  // in [0, 1)
   std::vector<double> output_scale;  // >= 0

@@ -42,9 +42,10 @@ IntegerGrid Grid(int64_t length, double clip_norm) {
   return {length, clip_norm * kSteps + std::sqrt(length) / 2};
 }
 
-BoundedRounding Rounding(int64_t length) {
+BoundedRounding Rounding(int64_t length, int bits = 22) {
   return *BoundedRounding::Create(
-      *Quantiser::Create({.norm_bound = 1, .coordinate_bound = 1, .bits = 22}),
+      *Quantiser::Create(
+          {.norm_bound = 1, .coordinate_bound = 1, .bits = bits}),
       length, std::exp(-0.5));
 }
 
@@ -270,41 +271,48 @@ TEST(DistributedMechanismTest, TheEventIsWhatHonestSurvivorsAdd) {
   EXPECT_EQ(*mean, std::vector<double>(8));
 }
 
-TEST(DistributedMechanismTest, EpsilonsAreBetweenTheCentralAndThePublished) {
-  const std::string file = testing::ReferenceDir() + "/privacy/ddgauss.csv";
-  SHOAL_SKIP_WITHOUT(file);
-  const ReferenceTable table(file);
-  int checked = 0;
-  for (const ReferenceRow& row : table.rows()) {
-    const double gamma = row.number("gamma");
-    if (row.number("tau") > 0 || row.number("sampling_rate") != 1) continue;
-    const double bound = RoundedNormBound(
-        row.number("l2_clip") / gamma, row.integer("dim"), row.number("beta"));
-    const double sigma = row.number("local_stddev") / gamma *
-                         std::sqrt(row.number("num_clients"));
-    const auto multiplier = GaussianMultiplier(sigma, bound);
-    SHOAL_ASSERT_OK(multiplier);
-    const auto bounds = Epsilon(*PrivacyEvent::Gaussian(*multiplier),
-                                {kDeviceAddRemove, row.number("delta")});
-    SHOAL_ASSERT_OK(bounds);
-    EXPECT_LT(bounds->upper, row.number("epsilon_peer")) << row.ToString();
-    EXPECT_GT(bounds->upper, 0.9 * row.number("epsilon_peer"))
-        << row.ToString();
-    ++checked;
-  }
-  EXPECT_GE(checked, 3);
+DistributedNoiseOptions SkellamNoise() {
+  return {.kind = NoiseKind::kSkellam,
+          .noise_multiplier = 1,
+          .num_members = 100,
+          .min_survivors = 80,
+          .colluding_fraction = 0.1};
 }
 
-TEST(DistributedMechanismTest, SkellamHasNoAccountant) {
-  const auto noise =
-      DistributedNoise::Create(Rounding(8), {.kind = NoiseKind::kSkellam,
-                                             .noise_multiplier = 1e-3,
-                                             .num_members = 10,
-                                             .min_survivors = 10});
+// 70 honest shares of 100, each of a 70th of the variance.
+TEST(DistributedMechanismTest, TheSkellamEventIsWhatHonestSurvivorsAdd) {
+  const BoundedRounding rounding = Rounding(8, 12);
+  const auto noise = DistributedNoise::Create(rounding, SkellamNoise());
+  SHOAL_ASSERT_OK(noise);
+  const auto mechanism = DistributedMechanism<kDeviceAddRemove>::Create(
+      *noise, {.expected_devices = 100, .accountant = Accountant::kRdp});
+  SHOAL_ASSERT_OK(mechanism);
+  const auto& event = std::get<SkellamEvent>(mechanism->event().kind());
+  EXPECT_NEAR(event.variance / (70 * std::pow(noise->share_stddev(), 2)), 1,
+              1e-12);
+  EXPECT_EQ(event.l2_bound, rounding.bound());
+  EXPECT_NEAR(event.l1_bound, rounding.bound() * std::sqrt(8), 1e-6);
+  // On so fine a grid it is a Gaussian; at best 8 % above the tight one.
+  const auto bounds =
+      Epsilon(mechanism->event(), {kDeviceAddRemove, 1e-5, Accountant::kRdp});
+  SHOAL_ASSERT_OK(bounds);
+  EXPECT_NEAR(bounds->upper, 4.7285071, 0.03);
+}
+
+TEST(DistributedMechanismTest, SkellamNoiseNeedsAnAccountantThatKnowsIt) {
+  const auto noise = DistributedNoise::Create(Rounding(8, 12), SkellamNoise());
   SHOAL_ASSERT_OK(noise);
   EXPECT_THAT(DistributedMechanism<kDeviceAddRemove>::Create(
-                  *noise, {.expected_devices = 10}),
-              StatusIs(absl::StatusCode::kUnimplemented));
+                  *noise, {.expected_devices = 100}),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("rdp")));
+  const DistributedOptions sampled = {.expected_devices = 100,
+                                      .poisson_rate = 0.01,
+                                      .accountant = Accountant::kRdp};
+  SHOAL_EXPECT_OK(
+      DistributedMechanism<kDeviceAddRemove>::Create(*noise, sampled).status());
+  EXPECT_THAT(
+      DistributedMechanism<kDeviceReplaceOne>::Create(*noise, sampled),
+      StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("add_remove")));
 }
 
 CorrelatedOptions Correlated(NoiseMatrix matrix) {
@@ -357,96 +365,6 @@ TEST(CorrelatedMechanismTest, NothingIsDrawnBeforeItIsCharged) {
   std::vector<int64_t> sum(1);
   EXPECT_THAT(mechanism->Release(absl::MakeSpan(sum)),
               StatusIs(absl::StatusCode::kResourceExhausted));
-}
-
-// Tries to falsify a claim: P(S | with) <= e^epsilon P(S | without) + delta,
-// for the sets S = "above t" that are the worst for normal noise. A right
-// mechanism is refuted with a probability below 1e-6: 12 claims of 5.5 standard
-// deviations.
-bool Refuted(const std::vector<double>& with,
-             const std::vector<double>& without, const PrivacyEvent& event) {
-  const auto n = static_cast<double>(with.size());
-  for (const double epsilon : {0.25, 0.5, 1.0, 2.0}) {
-    // The smallest delta for it, by bisection on the accountant.
-    double low = 1e-12;
-    double high = 1;
-    for (int i = 0; i < 25; ++i) {
-      const double middle = std::sqrt(low * high);
-      const bool enough =
-          Epsilon(event, {kDeviceAddRemove, middle})->upper <= epsilon;
-      (enough ? high : low) = middle;
-    }
-    for (const double t : {0.5, 1.0, 1.5}) {
-      double p = 0;
-      double q = 0;
-      for (const double value : with) p += value > t ? 1 / n : 0;
-      for (const double value : without) q += value > t ? 1 / n : 0;
-      const double spread =
-          std::sqrt((p * (1 - p) + std::exp(2 * epsilon) * q * (1 - q)) / n);
-      if (p > std::exp(epsilon) * q + high + 5.5 * spread) return true;
-    }
-  }
-  return false;
-}
-
-constexpr int kRuns = 50'000;
-
-std::vector<double> CentralRuns(bool with, uint64_t seed) {
-  CentralOptions options = Central();
-  auto mechanism = CentralMechanism<kDeviceAddRemove>::Create(options);
-  InsecureSeededRng rng(seed);
-  std::vector<double> values;
-  for (int i = 0; i < kRuns; ++i) {
-    std::vector<std::vector<float>> updates;
-    if (with) updates.push_back({5});
-    values.push_back(10 * Mean(*mechanism, std::move(updates), rng, 1)[0]);
-  }
-  return values;
-}
-
-TEST(FalsificationTest, CentralNoiseKeepsItsClaimAndNoSmallerOne) {
-  const std::vector<double> with = CentralRuns(true, 7);
-  const std::vector<double> without = CentralRuns(false, 8);
-  EXPECT_FALSE(Refuted(with, without, *PrivacyEvent::Gaussian(1)));
-  EXPECT_TRUE(Refuted(with, without, *PrivacyEvent::Gaussian(1.1)));
-}
-
-// The likelihood ratio of all rounds of a banded mechanism is in C y: the
-// device of round 0 adds its column.
-TEST(FalsificationTest, BandedNoiseKeepsItsClaimAndNoSmallerOne) {
-  const std::vector<double> column = {1, 0.5, 0.25};
-  const double norm = std::sqrt(1 + 0.25 + 0.0625);
-  CorrelatedOptions options = Correlated(BandedMatrix{column});
-  options.participation = {3, 3, 1};
-  // As if every value were an update of its own, of norm 1.
-  const IntegerGrid grid{kRuns, kSteps};
-  const auto statistic = [&](bool with, uint64_t seed) {
-    InsecureSeededRng rng(seed);
-    auto uncharged =
-        CorrelatedMechanism<kDeviceAddRemove>::Create(options, grid, rng);
-    EXPECT_TRUE(uncharged.ok()) << uncharged.status();
-    auto mechanism = *(*std::move(uncharged)).Take(kFree);
-    std::vector<std::vector<int64_t>> y;
-    for (int t = 0; t < 3; ++t) {
-      y.emplace_back(kRuns, with && t == 0 ? static_cast<int64_t>(kSteps) : 0);
-      SHOAL_EXPECT_OK(mechanism.Release(absl::MakeSpan(y.back())));
-    }
-    std::vector<double> values(kRuns);
-    for (int i = 0; i < kRuns; ++i) {
-      for (int t = 0; t < 3; ++t) {
-        double fresh = 0;
-        for (int k = 0; k <= t; ++k) {
-          fresh += column[k] * static_cast<double>(y[t - k][i]);
-        }
-        values[i] += column[t] / norm * fresh / (kSteps * norm);
-      }
-    }
-    return values;
-  };
-  const std::vector<double> with = statistic(true, 9);
-  const std::vector<double> without = statistic(false, 10);
-  EXPECT_FALSE(Refuted(with, without, *PrivacyEvent::Gaussian(1)));
-  EXPECT_TRUE(Refuted(with, without, *PrivacyEvent::Gaussian(1.1)));
 }
 
 }  // namespace
