@@ -189,7 +189,7 @@ TEST_F(RoundGroupsTest, WhoeverHasToJoinAgainBecauseOfOthersIsNot) {
       Advance();
     }
   }
-  EXPECT_GE(devices_[0]->num_afresh(), 10);
+  EXPECT_GE(devices_[0]->num_afresh(), 4);
   EXPECT_TRUE(devices_[0]->refusal().ok()) << devices_[0]->refusal();
   EXPECT_THAT(Faults(), SizeIs(7));
   EXPECT_THAT(Faults(), Not(Contains(StartsWith("0: "))));
