@@ -69,8 +69,13 @@ class RoundGroups {
   // What devices say.
   void ReadLetters(bool leads, absl::Time now);
   absl::Status Join(const GroupLetter& letter, absl::Time now);
-  absl::Status RefuseAsGuilty(const std::string& device_id,
-                              absl::string_view why);
+  // Notes, durably, what a device has done on joining; what to tell it.
+  absl::Status Blame(const std::string& device_id, absl::string_view why,
+                     absl::Time now);
+  // A device that broke the protocol is let into no group any more. What it did
+  // is in the store.
+  void Bar(const std::string& device_id, const std::string& what);
+  void RefuseAsGuilty(const std::string& device_id);
   absl::Status Pass(const GroupLetter& letter);
   void NoteLeft(const std::string& device_id);
   void Hold(GroupLetter letter, absl::Time now);
@@ -89,7 +94,7 @@ class RoundGroups {
   bool IsPhaseOver(LiveGroup& group, absl::Time now);
   bool IsSending(const LiveGroup& group);
   void CheckContributors(LiveGroup& group);
-  absl::Status WriteRows(LiveGroup& group);
+  absl::Status WriteRows(LiveGroup& group, absl::Time now);
   void NoteLost(LiveGroup& group);
   void SetStanding();
 
@@ -138,9 +143,14 @@ class RoundGroups {
   std::map<Digest, LiveGroup> groups_;
   std::map<std::string, Digest> group_of_;      // the newest, by device
   std::map<std::string, std::string> waiting_;  // their keys, by device
-  // Of what, by device: for as long as this process lives.
+  // Of what, by device: those of this round, as the store has them, and those
+  // of earlier rounds that this process has found.
   std::map<std::string, std::string> guilty_;
-  std::map<std::string, int> joins_;  // by device
+  struct Joins {
+    int all = 0;
+    int unasked = 0;  // with other keys, while the first were good
+  };
+  std::map<std::string, Joins> joins_;  // by device
   // Devices that their groups have lost and that have not joined again: they
   // have assignments, but it is not waited for them.
   std::set<std::string> silent_;

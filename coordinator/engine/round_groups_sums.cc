@@ -77,7 +77,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
   LiveGroup* group = found != groups_.end() ? &found->second : nullptr;
   Uploads members = TakeMembers(group, uploads);
   if (members.empty()) {
-    return group != nullptr ? WriteRows(*group) : absl::OkStatus();
+    return group != nullptr ? WriteRows(*group, now) : absl::OkStatus();
   }
   std::vector<RingVector> sums = update_->NoSum();
   std::vector<ContributionRow> rows;
@@ -97,7 +97,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
     bytes = protocol::EncodeMaskedUpload(session, "", sums);
   }
   segment.sum = bytes;
-  segment.group = group->NewRows(round_id_, false);
+  segment.group = group->NewRows(round_id_, false, now);
   Failpoint("before_commit_segment");
   const absl::StatusOr<SegmentResult> result =
       core_.deps.store.CommitSegment(segment, rows);

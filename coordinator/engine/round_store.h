@@ -134,7 +134,8 @@ class RoundStore {
   virtual absl::StatusOr<std::vector<SegmentRow>> ReadSegments(
       int64_t round_id) = 0;
 
-  // Adds rows to a group, or makes it. ABORTED when the group has other rows
+  // Adds rows to a group, or makes it, with its summary and the faults of its
+  // members. ABORTED when the group has other rows
   // than `first` says: read them again. FAILED_PRECONDITION when the round is
   // over, INVALID_ARGUMENT when the session is none.
   virtual absl::Status AppendGroupRows(const NewGroupRows& rows) = 0;
@@ -144,7 +145,7 @@ class RoundStore {
   // AppendGroupRows; FAILED_PRECONDITION also when the round is sealed.
   virtual absl::Status BurnGroup(const NewGroupRows& rows) = 0;
   // Of all groups of the round: those of a group in their order, groups in that
-  // of their making. Deleted when the round ends.
+  // of their making. Deleted when the round ends, but for their summaries.
   virtual absl::StatusOr<std::vector<GroupRow>> ReadGroupRows(
       int64_t round_id) = 0;
 
@@ -222,8 +223,9 @@ class RoundStore {
   virtual absl::StatusOr<Participation> GetParticipation(
       const std::string& population, const std::string& task,
       const std::string& device_id) = 0;
-  // Of a device the first fault in a round stays. Nothing happens when the
-  // device has been forgotten.
+  // Of a device the first fault in a round stays; its assignment there gets the
+  // outcome kBarred, if it has none. Nothing happens when the device has been
+  // forgotten.
   virtual absl::Status RecordFault(const FaultRow& fault) = 0;
   // Newest first: of that device ("": any), in that round (0: any).
   virtual absl::StatusOr<std::vector<FaultRow>> ListFaults(
@@ -265,6 +267,8 @@ Digest ForgottenFingerprint(absl::string_view device_id);
 
 // The outcome of an assignment whose device was forgotten before it reported.
 inline constexpr absl::string_view kWithdrawn = "abandoned: withdrawal";
+// That of one whose device broke the protocol of secure aggregation.
+inline constexpr absl::string_view kBarred = "refused: group_fault";
 
 }  // namespace shoal::coordinator
 

@@ -3,6 +3,7 @@
 #ifndef SHOAL_COORDINATOR_ENGINE_ROWS_H_
 #define SHOAL_COORDINATOR_ENGINE_ROWS_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -129,6 +130,28 @@ struct OpenAssignmentRow {
   AssignmentRow assignment;
 };
 
+// The steps of a group of secure aggregation.
+inline constexpr std::array<absl::string_view, 4> kGroupSteps = {
+    "sharing", "masking", "consistency", "unmasking"};
+
+// What has become of a group. Stays when its rows are deleted, and names no
+// device.
+struct GroupSummary {
+  Digest session;
+  int members = 0;
+  // Those that it has lost, by the step at which it did.
+  std::array<int, kGroupSteps.size()> lost = {};
+  std::string burnt;  // why it was; "": it was not
+};
+
+// A device has broken the protocol of secure aggregation.
+struct FaultRow {
+  std::string device_id;
+  int64_t round_id = 0;
+  absl::Time at = absl::InfinitePast();
+  std::string what;  // a sentence
+};
+
 // A round and all its assignments, as they were at one moment.
 struct RoundSnapshot {
   RoundRow round;
@@ -136,6 +159,7 @@ struct RoundSnapshot {
   // Of an asynchronous round: how many of the updates in its sum are so many
   // versions behind.
   std::map<int64_t, int64_t> staleness = {};
+  std::vector<GroupSummary> groups = {};  // in the order of their making
 };
 
 // Rows of one group of secure aggregation: what has happened to it, in order;
@@ -147,6 +171,10 @@ struct NewGroupRows {
   // else has written, and nothing is.
   int64_t first = 0;
   std::vector<std::string> rows;
+  // With rows: what has become of the group by now, and which of its members
+  // have broken the protocol: of each its first fault in the round stays.
+  GroupSummary summary = {};
+  std::vector<FaultRow> faults = {};
 };
 
 struct GroupRow {
@@ -263,14 +291,6 @@ struct NewCharge {
   // The state of new noise that is charged here, for all of its rounds; empty:
   // there is none, or it has one.
   Secret mechanism_state = {};
-};
-
-// A device has broken the protocol of secure aggregation.
-struct FaultRow {
-  std::string device_id;
-  int64_t round_id = 0;
-  absl::Time at = absl::InfinitePast();
-  std::string what;  // a sentence
 };
 
 struct InvitationRow {

@@ -7,11 +7,15 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
+#include "coordinator/engine/explain_groups.h"
 #include "learning/expand_model.h"
 #include "protocol/wire.h"
 
 namespace shoal::coordinator {
 namespace {
+
+// Of one device, or of one round.
+constexpr int kMostFaults = 100;
 
 std::string BytesOf(const Digest& digest) {
   return digest.empty() ? std::string() : std::string(digest.AsBytes());
@@ -72,6 +76,24 @@ void AddOutcomes(absl::Span<const AssignmentRow> assignments,
   }
 }
 
+void AddGroups(absl::Span<const GroupSummary> groups, v1::RoundReport& report) {
+  if (groups.empty()) return;
+  const GroupTotals totals = TotalsOf(groups);
+  v1::GroupsReport& out = *report.mutable_groups();
+  out.set_formed(totals.formed);
+  out.set_members(totals.members);
+  out.set_burnt(totals.burnt);
+  for (size_t i = 0; i < kGroupSteps.size(); ++i) {
+    if (totals.lost[i] == 0) continue;
+    v1::StepLoss& loss = *out.add_lost();
+    loss.set_step(std::string(kGroupSteps[i]));
+    loss.set_devices(totals.lost[i]);
+  }
+  for (const std::string& reason : totals.burn_reasons) {
+    out.add_burn_reasons(reason);
+  }
+}
+
 absl::StatusOr<configuration::Task> Definition(const TaskRow& row) {
   absl::StatusOr<configuration::Task> task =
       configuration::ParseTask(row.definition);
@@ -108,6 +130,15 @@ v1::DeviceReport ToReport(const DeviceRow& row) {
   report.set_contributions(row.contributions);
   report.set_sdk_version(row.sdk_version);
   report.set_num_examples(row.num_examples);
+  return report;
+}
+
+v1::DeviceFault ToReport(const FaultRow& row) {
+  v1::DeviceFault report;
+  report.set_device(row.device_id);
+  report.set_round_id(row.round_id);
+  SHOAL_SET_TIME(report, at, row.at);
+  report.set_what(row.what);
   return report;
 }
 
@@ -185,6 +216,18 @@ v1::RoundReport ToReport(const RoundRow& row,
   return report;
 }
 
+absl::StatusOr<v1::DeviceReport> ReportReader::Device(
+    const DeviceRow& row) const {
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::vector<FaultRow> faults,
+      store_.ListFaults(row.id, /*round_id=*/0, kMostFaults));
+  v1::DeviceReport report = ToReport(row);
+  for (const FaultRow& fault : faults) {
+    *report.add_faults() = ToReport(fault);
+  }
+  return report;
+}
+
 absl::StatusOr<v1::RoundReport> ReportReader::Round(const RoundRow& row) const {
   SHOAL_ASSIGN_OR_RETURN(const TaskRow task_row, store_.GetTask(row.task));
   SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(row, task_row));
@@ -201,6 +244,11 @@ absl::StatusOr<ReportReader::Told> ReportReader::Tell(
   told.round = std::move(snapshot.round);
   told.assignments = std::move(snapshot.assignments);
   told.staleness = std::move(snapshot.staleness);
+  told.groups = std::move(snapshot.groups);
+  if (told.task.secure_aggregation.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(
+        told.faults, store_.ListFaults(/*device_id=*/"", row.id, kMostFaults));
+  }
   told.notices = notices_of_(row.task, row.id);
   return told;
 }
@@ -212,6 +260,10 @@ v1::RoundReport ReportReader::Report(const Told& told) const {
     v1::StalenessCount& count = *report.add_staleness();
     count.set_versions_behind(behind);
     count.set_updates(updates);
+  }
+  AddGroups(told.groups, report);
+  for (const FaultRow& fault : told.faults) {
+    *report.add_faults() = ToReport(fault);
   }
   // The numbers of the wire are those of learning/model_spec.h.
   report.set_loss(

@@ -264,7 +264,7 @@ grpc::ServerUnaryReactor* AdminService::GetDevice(
   return Answer(context, [&](const std::string&) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(const DeviceRow row,
                            d_.reports.store().FindDevice(request->id()));
-    *response = ToReport(row);
+    SHOAL_ASSIGN_OR_RETURN(*response, d_.reports.Device(row));
     return absl::OkStatus();
   });
 }

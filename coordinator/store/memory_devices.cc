@@ -130,7 +130,6 @@ void MemoryDevices::RecordParticipation(
 }
 
 void MemoryDevices::RecordFault(const FaultRow& fault) {
-  if (IsForgotten(fault.device_id)) return;
   faults_.emplace(std::pair(fault.device_id, fault.round_id), fault);
 }
 

@@ -38,6 +38,7 @@ class MemoryDevices {
   // have been forgotten leave no trace.
   void RecordParticipation(const TaskRow& task, int64_t version,
                            absl::Span<const ContributionRow> contributions);
+  // The device is not forgotten.
   void RecordFault(const FaultRow& fault);
   std::vector<FaultRow> ListFaults(const std::string& device_id,
                                    int64_t round_id, int limit) const;

@@ -55,7 +55,7 @@ absl::StatusOr<Participation> MemoryStore::GetParticipation(
 
 absl::Status MemoryStore::RecordFault(const FaultRow& fault) {
   MutexLock lock(mutex_);
-  devices_.RecordFault(fault);
+  AddFault(fault);
   return absl::OkStatus();
 }
 

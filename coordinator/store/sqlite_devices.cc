@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_groups.h"
 #include "coordinator/store/sqlite_tables.h"
 #include "coordinator/store/store_rules.h"
 
@@ -154,15 +155,8 @@ absl::StatusOr<Participation> SqliteStore::GetParticipation(
 }
 
 absl::Status SqliteStore::RecordFault(const FaultRow& fault) {
-  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
-    SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
-                           LoadForgotten(db, fault.device_id));
-    if (forgotten) return absl::OkStatus();
-    return db.Run(
-        "INSERT INTO device_faults (device, round, at, what) "
-        "VALUES (?, ?, ?, ?) ON CONFLICT (device, round) DO NOTHING",
-        fault.device_id, fault.round_id, fault.at, fault.what);
-  });
+  return Write(Durability::kAtOnce,
+               [&](SqliteDatabase& db) { return InsertFault(db, fault); });
 }
 
 absl::StatusOr<std::vector<FaultRow>> SqliteStore::ListFaults(

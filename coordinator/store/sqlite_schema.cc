@@ -251,6 +251,19 @@ CREATE TABLE device_faults (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX device_faults_by_round ON device_faults (round);
 CREATE INDEX device_faults_by_time ON device_faults (at);
+
+CREATE TABLE group_summaries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  round INTEGER NOT NULL,
+  session BLOB NOT NULL,
+  members INTEGER NOT NULL,
+  lost_sharing INTEGER NOT NULL,
+  lost_masking INTEGER NOT NULL,
+  lost_consistency INTEGER NOT NULL,
+  lost_unmasking INTEGER NOT NULL,
+  burnt TEXT NOT NULL,
+  UNIQUE (round, session)
+) STRICT;
 )sql";
 
 // Row n turns version n into version n + 1; rows are never changed.

@@ -19,6 +19,14 @@ absl::StatusOr<Candidate> CandidateFrom(const Joining& joining) {
 
 class Maker final : public GroupMaker {
  public:
+  absl::StatusOr<std::string> ReadKeys(
+      absl::string_view advertise) const override {
+    SHOAL_ASSIGN_OR_RETURN(
+        Candidate candidate,
+        CandidateFrom({/*device_id=*/"", std::string(advertise)}));
+    return Encode(DeviceMessage(std::move(candidate.advertise)));
+  }
+
   absl::Status Check(const SessionPlan& plan, const Joining& joining,
                      const MemberVerifier* verifier) const override {
     SHOAL_ASSIGN_OR_RETURN(const Candidate candidate, CandidateFrom(joining));
