@@ -91,6 +91,7 @@ class Federation {
       : options_(options),
         rng_(DeriveSeed(options.seed, "coordinator")),
         group_rng_(DeriveSeed(options.seed, "groups")),
+        noise_rng_(DeriveSeed(options.seed, "noise")),
         authority_(DeriveSeed(options.seed, "authority")),
         groups_(options.skip_crypto ? SkippedGroups()
                                     : secure_aggregation::RealGroups()),
@@ -132,6 +133,7 @@ class Federation {
   NullLogger null_log_;
   InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
   InsecureSeededRng group_rng_;
+  InsecureSeededRng noise_rng_;
   const SeededAuthority authority_;  // of devices that sign
   CountedGroups groups_;
   const std::unique_ptr<coordinator::RoundStore> store_;
@@ -229,10 +231,7 @@ absl::Status Federation::Start() {
                                                   .group_rng = &group_rng_,
                                                   .verifier = &authority_,
                                                   .group_maker = &groups_};
-  dependencies.simulated_noise = [seed = options_.seed](int64_t round_id) {
-    return std::make_unique<InsecureSeededRng>(
-        DeriveSeed(seed, "noise", {static_cast<uint64_t>(round_id)}));
-  };
+  dependencies.noise_rng = &noise_rng_;
   if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
     dependencies.output_of = [run_log](const RoundRow& round,
                                        const auto& compute) {

@@ -73,10 +73,8 @@ struct EngineDependencies {
   // Makes the coordinator's part of groups; null: the real one.
   secure_aggregation::GroupMaker* group_maker = nullptr;
   OutputOf output_of = {};  // empty: computes it
-  // What the noise of a round is drawn from, in simulations that come to the
-  // same end when they are done again; empty: `rng`.
-  std::function<std::unique_ptr<SecureRng>(int64_t round_id)> simulated_noise =
-      {};
+  // Draws the keys of noise; null: `rng`.
+  SecureRng* noise_rng = nullptr;
 };
 
 // A device as TLS has authenticated it.

@@ -40,14 +40,8 @@ absl::Status RoundPrivacy::Load() {
   SHOAL_ASSIGN_OR_RETURN(
       noise_, privacy::RoundNoise::Create(
                   plan().noise, GridOf(*task_.setup, plan().options.clip_norm),
-                  state.Reveal(), NoiseRng(/*round_id=*/0)));
+                  state.Reveal(), core_.noise_rng()));
   return absl::OkStatus();
-}
-
-SecureRng& RoundPrivacy::NoiseRng(int64_t round_id) {
-  if (!core_.deps.simulated_noise) return core_.deps.rng;
-  simulated_rng_ = core_.deps.simulated_noise(round_id);
-  return *simulated_rng_;
 }
 
 absl::StatusOr<double> RoundPrivacy::NextClipNorm() {
@@ -125,9 +119,9 @@ absl::StatusOr<std::vector<int64_t>> RoundPrivacy::Release(
     if (row.round_id != round.id) continue;
     SHOAL_ASSIGN_OR_RETURN(charged, PrivacyEvent::Parse(row.event));
   }
-  absl::StatusOr<std::vector<int64_t>> noisy = noise_->Release(
-      GridOf(*task_.setup, round.norm_bound), charged, std::move(sum),
-      VotesOf(contributions), NoiseRng(round.id));
+  absl::StatusOr<std::vector<int64_t>> noisy =
+      noise_->Release(GridOf(*task_.setup, round.norm_bound), charged,
+                      std::move(sum), VotesOf(contributions));
   if (noisy.ok()) return noisy;
   return absl::DataLossError(absl::StrCat("the noise of round ", round.id, ": ",
                                           noisy.status().message()));

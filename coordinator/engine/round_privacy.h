@@ -61,8 +61,6 @@ class RoundPrivacy {
   absl::StatusOr<int64_t> ChargesLeft(const privacy::PrivacyEvent& due);
   // RESOURCE_EXHAUSTED in words.
   absl::Status Spent(const privacy::PrivacyEvent& due);
-  // What the noise of a round is drawn from.
-  SecureRng& NoiseRng(int64_t round_id);
 
   const aggregation::TaskPrivacy& plan() const { return *task_.setup->privacy; }
   const std::string& population() const { return task_.setup->task.population; }
@@ -71,7 +69,6 @@ class RoundPrivacy {
   RunningTask& task_;
   std::vector<ChargeRow> charges_;              // of the population
   std::unique_ptr<privacy::RoundNoise> noise_;  // null: to be read
-  std::unique_ptr<SecureRng> simulated_rng_;
   // How many more charges of the task's kind the budget allows when there are
   // so many charges of the population.
   struct Allowance {

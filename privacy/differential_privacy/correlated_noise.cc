@@ -9,12 +9,12 @@
 #include "base/digest.h"
 #include "base/status_macros.h"
 #include "privacy/differential_privacy/noise_matrices.h"
+#include "privacy/differential_privacy/stream_rng.h"
 #include "privacy/secure_aggregation/keystream.h"
 #include "privacy/secure_aggregation/ring_vector.h"
 
 namespace shoal::privacy {
 
-using secure_aggregation::Keystream;
 using secure_aggregation::kSeedBytes;
 
 namespace {
@@ -24,18 +24,6 @@ constexpr int kMaxParts = 64;
 // Version, options, rounds, key.
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kStateBytes = 4 + kDigestBytes + 8 + kSeedBytes;
-
-// One stream of a key. Used by one thread, within one call.
-class StreamRng final : public SecureRng {
- public:
-  StreamRng(absl::string_view key, uint64_t stream) {
-    keystream_.Start(key, stream);
-  }
-  void Fill(absl::Span<uint8_t> out) override { keystream_.Read(out); }
-
- private:
-  Keystream keystream_;
-};
 
 struct AppendMatrix {
   void operator()(const TreeMatrix& tree) const {

@@ -8,6 +8,8 @@
 #include "base/status_macros.h"
 #include "privacy/differential_privacy/central_mechanism.h"
 #include "privacy/differential_privacy/correlated_mechanism.h"
+#include "privacy/differential_privacy/stream_rng.h"
+#include "privacy/secure_aggregation/ring_vector.h"
 
 namespace shoal::privacy {
 namespace {
@@ -46,54 +48,70 @@ absl::Status CheckCharged(const std::optional<PrivacyEvent>& due,
 template <Neighbours kNeighbours>
 class FreshRounds final : public RoundNoise {
  public:
+  // Of the key that all noise is a function of, which rounds were drawn, and
+  // for how many to come is paid.
+  struct Progress {
+    Secret key;
+    uint64_t rounds_drawn = 0;
+    int64_t rounds_paid = 0;
+  };
   FreshRounds(CentralMechanism<kNeighbours> mechanism,
-              int64_t rounds_per_charge, int64_t rounds_paid)
+              int64_t rounds_per_charge, Progress progress)
       : mechanism_(std::move(mechanism)),
         rounds_per_charge_(rounds_per_charge),
-        rounds_paid_(rounds_paid) {}
+        progress_(std::move(progress)) {}
 
   static absl::StatusOr<std::unique_ptr<RoundNoise>> Make(
       const RoundNoiseOptions& options, const CentralOptions& central,
-      absl::string_view state) {
+      absl::string_view state, SecureRng& rng) {
     const int64_t rounds_per_charge = RoundsPerCharge(options);
     if (state.empty()) {
       SHOAL_ASSIGN_OR_RETURN(auto mechanism,
                              CentralMechanism<kNeighbours>::Create(central));
-      return std::make_unique<FreshRounds>(std::move(mechanism),
-                                           rounds_per_charge, 0);
+      return std::make_unique<FreshRounds>(
+          std::move(mechanism), rounds_per_charge,
+          Progress{Secret(rng.Bytes(secure_aggregation::kSeedBytes))});
     }
     ByteReader reader(state);
     const uint32_t version = reader.U32();
-    const auto rounds_paid = static_cast<int64_t>(reader.U64());
+    Progress progress;
+    progress.rounds_paid = static_cast<int64_t>(reader.U64());
+    progress.rounds_drawn = reader.U64();
+    progress.key =
+        Secret(std::string(reader.Bytes(secure_aggregation::kSeedBytes)));
     if (reader.ok() && version != kVersion) {
       return absl::UnimplementedError(
           absl::StrCat("noise of rounds: the state has version ", version,
                        ", expected ", kVersion));
     }
-    if (!reader.ok() || rounds_paid < 0 || rounds_paid >= rounds_per_charge) {
+    if (!reader.ok() || progress.rounds_paid < 0 ||
+        progress.rounds_paid >= rounds_per_charge) {
       return absl::DataLossError("noise of rounds: the bytes are no state");
     }
     SHOAL_ASSIGN_OR_RETURN(
         auto mechanism,
         CentralMechanism<kNeighbours>::Restore(central, reader.rest()));
-    return std::make_unique<FreshRounds>(std::move(mechanism),
-                                         rounds_per_charge, rounds_paid);
+    return std::make_unique<FreshRounds>(
+        std::move(mechanism), rounds_per_charge, std::move(progress));
   }
 
   std::optional<PrivacyEvent> Due() const override {
-    if (rounds_paid_ > 0) return std::nullopt;
+    if (progress_.rounds_paid > 0) return std::nullopt;
     return mechanism_.event();
   }
   ClipRule clip() const override { return mechanism_.clip(); }
 
   absl::StatusOr<std::vector<int64_t>> Release(
       const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
-      std::vector<int64_t> sum, int64_t votes, SecureRng& rng) override {
+      std::vector<int64_t> sum, int64_t votes) override {
     const std::optional<PrivacyEvent> due = Due();
     SHOAL_RETURN_IF_ERROR(CheckCharged(due, charged));
+    StreamRng rng(progress_.key.Reveal(), progress_.rounds_drawn);
     SHOAL_ASSIGN_OR_RETURN(
         auto noised, mechanism_.Release(grid, std::move(sum), votes, rng));
-    rounds_paid_ = (due.has_value() ? rounds_per_charge_ : rounds_paid_) - 1;
+    ++progress_.rounds_drawn;
+    if (due.has_value()) progress_.rounds_paid = rounds_per_charge_;
+    --progress_.rounds_paid;
     return std::move(noised).Take(
         [](const PrivacyEvent&) { return absl::OkStatus(); });
   }
@@ -101,15 +119,16 @@ class FreshRounds final : public RoundNoise {
   Secret State() const override {
     std::string state;
     AppendU32(state, kVersion);
-    AppendU64(state, static_cast<uint64_t>(rounds_paid_));
-    state += mechanism_.State();
+    AppendU64(state, static_cast<uint64_t>(progress_.rounds_paid));
+    AppendU64(state, progress_.rounds_drawn);
+    absl::StrAppend(&state, progress_.key.Reveal(), mechanism_.State());
     return Secret(std::move(state));
   }
 
  private:
   CentralMechanism<kNeighbours> mechanism_;
   int64_t rounds_per_charge_;
-  int64_t rounds_paid_;  // of those to come
+  Progress progress_;
 };
 
 template <Neighbours kNeighbours>
@@ -152,7 +171,7 @@ class CorrelatedRounds final : public RoundNoise {
 
   absl::StatusOr<std::vector<int64_t>> Release(
       const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
-      std::vector<int64_t> sum, int64_t /*votes*/, SecureRng&) override {
+      std::vector<int64_t> sum, int64_t /*votes*/) override {
     SHOAL_CHECK(grid.length == grid_.length);
     if (grid.bound > grid_.bound) {
       return absl::InvalidArgumentError(
@@ -180,7 +199,7 @@ absl::StatusOr<std::unique_ptr<RoundNoise>> MakeRounds(
     absl::string_view state, SecureRng& rng) {
   if (const auto* fresh = std::get_if<FreshNoise>(&options.kind)) {
     return FreshRounds<kNeighbours>::Make(options, CentralOf(options, *fresh),
-                                          state);
+                                          state, rng);
   }
   return CorrelatedRounds<kNeighbours>::Make(
       options, CorrelatedOf(options, std::get<NoiseMatrix>(options.kind)), grid,

@@ -56,7 +56,8 @@ int64_t RoundsPerCharge(const RoundNoiseOptions& options);
 // Of the rounds to come those that noise of that state is paid for.
 int64_t RoundsPaid(const RoundNoiseOptions& options, absl::string_view state);
 
-// Thread-compatible.
+// Thread-compatible. A backup of its state is none: what that would draw next
+// may have been released (correlated_noise.h).
 class RoundNoise {
  public:
   virtual ~RoundNoise() = default;
@@ -82,10 +83,11 @@ class RoundNoise {
   // values.
   virtual absl::StatusOr<std::vector<int64_t>> Release(
       const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
-      std::vector<int64_t> sum, int64_t votes, SecureRng& rng) = 0;
+      std::vector<int64_t> sum, int64_t votes) = 0;
 
-  // What the next round needs: stored with this round's result, before that
-  // leaves. Versioned bytes.
+  // What the next round needs: stored with a charge, and with every round's
+  // result, before that leaves. All noise is a function of it, so that what is
+  // drawn again after a crash is the same. A secret; versioned bytes.
   virtual Secret State() const = 0;
 };
 

@@ -57,16 +57,16 @@ TEST(RoundNoiseTest, AChargeOfFreshNoiseIsForTheRoundsOfASeparation) {
     if (charge.has_value()) {
       EXPECT_EQ(charge->ToString(), ChargeOf(options)->ToString());
       EXPECT_THAT((*noise)->Release(kGrid, std::nullopt,
-                                    std::vector<int64_t>(kLength), 0, rng),
+                                    std::vector<int64_t>(kLength), 0),
                   StatusIs(absl::StatusCode::kFailedPrecondition,
                            HasSubstr("has nothing for the round")));
       EXPECT_THAT((*noise)->Release(kGrid, *PrivacyEvent::Gaussian(3),
-                                    std::vector<int64_t>(kLength), 0, rng),
+                                    std::vector<int64_t>(kLength), 0),
                   StatusIs(absl::StatusCode::kFailedPrecondition,
                            HasSubstr("gaussian(3) for the round")));
     }
     const auto sum =
-        (*noise)->Release(kGrid, charge, std::vector<int64_t>(kLength), 0, rng);
+        (*noise)->Release(kGrid, charge, std::vector<int64_t>(kLength), 0);
     SHOAL_ASSERT_OK(sum);
     EXPECT_NEAR(Spread(*sum), 2, 0.06);
     // As after a restart.
@@ -74,6 +74,25 @@ TEST(RoundNoiseTest, AChargeOfFreshNoiseIsForTheRoundsOfASeparation) {
     SHOAL_ASSERT_OK(noise);
   }
   EXPECT_THAT(due, ElementsAre(true, false, false, true, false, false, true));
+}
+
+TEST(RoundNoiseTest, FreshNoiseThatIsDrawnAgainIsTheSame) {
+  InsecureSeededRng rng(7);
+  auto noise = RoundNoise::Create(Fresh(1), kGrid, "", rng);
+  SHOAL_ASSERT_OK(noise);
+  const std::vector<int64_t> zeros(kLength);
+  std::vector<int64_t> last;
+  for (int round = 0; round < 3; ++round) {
+    const Secret state = (*noise)->State();
+    const auto charge = (*noise)->Due();
+    const auto released = (*noise)->Release(kGrid, charge, zeros, 0);
+    SHOAL_ASSERT_OK(released);
+    EXPECT_NE(*released, last);
+    last = *released;
+    auto again = RoundNoise::Create(Fresh(1), kGrid, state.Reveal(), rng);
+    SHOAL_ASSERT_OK(again);
+    EXPECT_EQ(*(*again)->Release(kGrid, charge, zeros, 0), last);
+  }
 }
 
 TEST(RoundNoiseTest, CorrelatedNoiseIsChargedOnceAndDrawnOnce) {
@@ -86,20 +105,20 @@ TEST(RoundNoiseTest, CorrelatedNoiseIsChargedOnceAndDrawnOnce) {
   EXPECT_EQ(RoundsPerCharge(Banded()), 6);
   const std::string first((*noise)->State().Reveal());
   const std::vector<int64_t> zeros(kLength);
-  EXPECT_THAT((*noise)->Release(kGrid, std::nullopt, zeros, 0, rng),
+  EXPECT_THAT((*noise)->Release(kGrid, std::nullopt, zeros, 0),
               StatusIs(absl::StatusCode::kFailedPrecondition));
-  const auto released = (*noise)->Release(kGrid, charge, zeros, 0, rng);
+  const auto released = (*noise)->Release(kGrid, charge, zeros, 0);
   SHOAL_ASSERT_OK(released);
   EXPECT_FALSE((*noise)->Due().has_value());
   // Before the first commit the same noise is drawn again.
   auto again = RoundNoise::Create(Banded(), kGrid, first, rng);
   SHOAL_ASSERT_OK(again);
   EXPECT_FALSE((*again)->Due().has_value());
-  EXPECT_EQ(*(*again)->Release(kGrid, std::nullopt, zeros, 0, rng), *released);
+  EXPECT_EQ(*(*again)->Release(kGrid, std::nullopt, zeros, 0), *released);
   for (int round = 1; round < 6; ++round) {
-    SHOAL_EXPECT_OK((*noise)->Release(kGrid, std::nullopt, zeros, 0, rng));
+    SHOAL_EXPECT_OK((*noise)->Release(kGrid, std::nullopt, zeros, 0));
   }
-  EXPECT_THAT((*noise)->Release(kGrid, std::nullopt, zeros, 0, rng),
+  EXPECT_THAT((*noise)->Release(kGrid, std::nullopt, zeros, 0),
               StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
@@ -121,7 +140,7 @@ TEST(RoundNoiseTest, StatesOfOthersAreRefused) {
     return RoundNoise::Create(options, kGrid, state, rng).status();
   };
   EXPECT_THAT(create(Fresh(1), "x"), StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(create(Fresh(1), std::string("\x02\0\0\0\0\0\0\0\0\0\0\0", 12)),
+  EXPECT_THAT(create(Fresh(1), std::string("\x02", 1) + std::string(60, '\0')),
               StatusIs(absl::StatusCode::kUnimplemented));
   EXPECT_THAT(create(Banded(), "x"), StatusIs(absl::StatusCode::kDataLoss));
   auto banded = RoundNoise::Create(Banded(), kGrid, "", rng);
@@ -138,7 +157,7 @@ TEST(RoundNoiseTest, LongerContributionsThanTheNoiseIsForAreRefused) {
   auto noise = RoundNoise::Create(Banded(), kGrid, "", rng);
   SHOAL_ASSERT_OK(noise);
   EXPECT_THAT((*noise)->Release({kLength, 0x1p27}, *ChargeOf(Banded()),
-                                std::vector<int64_t>(kLength), 0, rng),
+                                std::vector<int64_t>(kLength), 0),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("expected at most")));
 }
@@ -153,8 +172,8 @@ TEST(RoundNoiseTest, AnAdaptiveClipNormFollowsTheVotes) {
   SHOAL_ASSERT_OK(noise);
   EXPECT_EQ((*noise)->clip().clip_norm(), 1);
   for (int round = 0; round < 5; ++round) {  // all were clipped
-    SHOAL_ASSERT_OK((*noise)->Release(
-        kGrid, (*noise)->Due(), std::vector<int64_t>(kLength), -100, rng));
+    SHOAL_ASSERT_OK((*noise)->Release(kGrid, (*noise)->Due(),
+                                      std::vector<int64_t>(kLength), -100));
     noise = RoundNoise::Create(options, kGrid, (*noise)->State().Reveal(), rng);
     SHOAL_ASSERT_OK(noise);
   }
