@@ -179,7 +179,7 @@ std::vector<double> PlotTicks(double from, double to, bool logarithmic) {
   }
   for (double i = std::ceil(from / step - kRounding);
        i * step <= to * (1 + kRounding); ++i) {
-    ticks.push_back(i * step);
+    ticks.push_back(i * step + 0.0);  // not -0
   }
   return ticks;
 }

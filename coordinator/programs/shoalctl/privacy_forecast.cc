@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <variant>
 
@@ -33,16 +32,72 @@ absl::StatusOr<privacy::CertifiedBounds> EpsilonOf(const TaskPrivacy& plan,
   return privacy::Epsilon(all, plan.query);
 }
 
-// Of a task with so many rounds and the noise of the plan, whatever it costs.
-absl::StatusOr<double> EpsilonAfter(Task task, const TaskPrivacy& plan,
-                                    int64_t rounds) {
-  task.rounds = rounds;
-  task.differential_privacy->noise_multiplier = plan.noise.noise_multiplier;
-  task.differential_privacy->epsilon = std::numeric_limits<double>::infinity();
-  SHOAL_ASSIGN_OR_RETURN(const TaskPrivacy other,
-                         aggregation::PlanTaskPrivacy(task));
+// The first column of the matrix that the noise multiplier is for when it has a
+// norm of 1; noise is drawn for the column itself.
+struct FirstColumn {
+  using Column = absl::StatusOr<std::vector<double>>;
+  int64_t rounds;
+
+  Column operator()(const privacy::FreshNoise&) const {
+    return std::vector<double>{1};
+  }
+  Column operator()(const privacy::NoiseMatrix& matrix) const {
+    return std::visit(*this, matrix);
+  }
+  Column operator()(const privacy::TreeMatrix&) const {
+    return std::vector<double>{1};
+  }
+  Column operator()(const privacy::BandedMatrix& matrix) const {
+    return matrix.column;
+  }
+  Column operator()(const privacy::BufferedMatrix& matrix) const {
+    return privacy::BufferedColumn(matrix.buffers, rounds);
+  }
+};
+
+// Standard deviation of the first round's noise on a sum, over the clip norm,
+// for a multiplier of 1.
+absl::StatusOr<double> FirstDeviation(const privacy::RoundNoiseOptions& noise) {
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::vector<double> column,
+      std::visit(FirstColumn{noise.participation.num_rounds}, noise.kind));
+  double squares = 0;
+  for (const double value : column) squares += value * value;
+  return std::sqrt(squares);
+}
+
+// Variance of the sum of all rounds' noise, over that of the first round's.
+struct TotalVariance {
+  int64_t rounds;
+
+  double operator()(const privacy::FreshNoise&) const {
+    return static_cast<double>(rounds);
+  }
+  double operator()(const privacy::NoiseMatrix& matrix) const {
+    return std::visit(*this, matrix);
+  }
+  double operator()(const privacy::TreeMatrix& tree) const {
+    return privacy::TreeTotalVariance(rounds, tree.restart_every);
+  }
+  double operator()(const privacy::BandedMatrix& matrix) const {
+    return privacy::ToeplitzPrefixError(matrix.column, rounds).largest_squared;
+  }
+  double operator()(const privacy::BufferedMatrix& matrix) const {
+    return privacy::BufferedPrefixError(matrix.buffers, rounds);
+  }
+};
+
+// With the very noise of the plan for so many rounds.
+absl::StatusOr<double> EpsilonAfter(TaskPrivacy plan, int64_t rounds) {
+  SHOAL_ASSIGN_OR_RETURN(const double deviation, FirstDeviation(plan.noise));
+  plan.noise.participation.num_rounds = rounds;
+  plan.noise.participation.max_participations = rounds;
+  SHOAL_ASSIGN_OR_RETURN(const double other, FirstDeviation(plan.noise));
+  plan.noise.noise_multiplier *= deviation / other;
+  plan.rounds_per_charge = privacy::RoundsPerCharge(plan.noise);
+  SHOAL_ASSIGN_OR_RETURN(plan.charge, privacy::ChargeOf(plan.noise));
   SHOAL_ASSIGN_OR_RETURN(const privacy::CertifiedBounds epsilon,
-                         EpsilonOf(other, other.ChargesFor(rounds)));
+                         EpsilonOf(plan, plan.ChargesFor(rounds)));
   return epsilon.upper;
 }
 
@@ -53,7 +108,7 @@ absl::Status AddByRounds(const Task& task, PrivacyForecast& forecast) {
     auto& rows = forecast.by_rounds;
     if (!rows.empty() && rows.back().rounds == rounds) continue;
     SHOAL_ASSIGN_OR_RETURN(const double epsilon,
-                           EpsilonAfter(task, forecast.plan, rounds));
+                           EpsilonAfter(forecast.plan, rounds));
     rows.push_back({rounds, epsilon});
   }
   return absl::OkStatus();
@@ -78,50 +133,6 @@ absl::Status AddByNoise(PrivacyForecast& forecast) {
   return absl::OkStatus();
 }
 
-// Standard deviations, over noise multiplier and clip norm, of the first
-// round's sum and of the sum over all rounds.
-struct Deviations {
-  double first_round = 0;
-  double all_rounds = 0;
-};
-
-double Norm(const std::vector<double>& column) {
-  double squares = 0;
-  for (const double value : column) squares += value * value;
-  return std::sqrt(squares);
-}
-
-struct DeviationsOf {
-  int64_t rounds;
-
-  absl::StatusOr<Deviations> operator()(const privacy::FreshNoise&) const {
-    return Deviations{1, std::sqrt(static_cast<double>(rounds))};
-  }
-  absl::StatusOr<Deviations> operator()(
-      const privacy::NoiseMatrix& matrix) const {
-    return std::visit(*this, matrix);
-  }
-  absl::StatusOr<Deviations> operator()(const privacy::TreeMatrix& tree) const {
-    return Deviations{
-        1, std::sqrt(privacy::TreeTotalVariance(rounds, tree.restart_every))};
-  }
-  // The multiplier is for columns of norm 1, the matrix begins with 1.
-  absl::StatusOr<Deviations> operator()(
-      const privacy::BandedMatrix& matrix) const {
-    const double error =
-        privacy::ToeplitzPrefixError(matrix.column, rounds).largest_squared;
-    const double norm = Norm(matrix.column);
-    return Deviations{norm, norm * std::sqrt(error)};
-  }
-  absl::StatusOr<Deviations> operator()(
-      const privacy::BufferedMatrix& matrix) const {
-    SHOAL_ASSIGN_OR_RETURN(const std::vector<double> column,
-                           privacy::BufferedColumn(matrix.buffers, rounds));
-    const double error = privacy::BufferedPrefixError(matrix.buffers, rounds);
-    return Deviations{Norm(column), Norm(column) * std::sqrt(error)};
-  }
-};
-
 // Where the clip norm is adaptive, its count takes part of the noise.
 absl::StatusOr<double> MultiplierOfValues(const TaskPrivacy& plan, int cohort) {
   privacy::RoundNoiseOptions noise = plan.noise;
@@ -137,9 +148,10 @@ absl::StatusOr<double> MultiplierOfValues(const TaskPrivacy& plan, int cohort) {
 }
 
 absl::Status AddByCohort(const Task& task, PrivacyForecast& forecast) {
-  SHOAL_ASSIGN_OR_RETURN(
-      const Deviations deviations,
-      std::visit(DeviationsOf{task.rounds}, forecast.plan.noise.kind));
+  SHOAL_ASSIGN_OR_RETURN(const double deviation,
+                         FirstDeviation(forecast.plan.noise));
+  const double total =
+      std::visit(TotalVariance{task.rounds}, forecast.plan.noise.kind);
   const double length = std::sqrt(static_cast<double>(forecast.num_values));
   for (const double factor : kCohortFactors) {
     const auto cohort =
@@ -152,11 +164,10 @@ absl::Status AddByCohort(const Task& task, PrivacyForecast& forecast) {
       continue;
     }
     SHOAL_RETURN_IF_ERROR(multiplier.status());
-    const double scale = *multiplier / cohort;
     NoiseAmount noise;
-    noise.value = scale * deviations.first_round;
+    noise.value = *multiplier * deviation / cohort;
     noise.update = noise.value * length;
-    noise.model = scale * deviations.all_rounds * length;
+    noise.model = noise.update * std::sqrt(total);
     noise.signal = static_cast<double>(task.rounds) / noise.model;
     rows.push_back({cohort, noise});
   }

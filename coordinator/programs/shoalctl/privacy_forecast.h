@@ -48,9 +48,10 @@ struct PrivacyForecast {
   privacy::CertifiedBounds spent;
   int64_t num_values = 0;  // of an update
 
-  // What a task of more or fewer rounds would spend, with the same noise; of
-  // the same rounds with other noise. The task's own rows are among them. Where
-  // an adaptive clip norm's count would tell too much, there is no row.
+  // What more or fewer rounds with this very noise would spend (matrices are
+  // not made for them anew); the same rounds with more or less noise. The
+  // task's own rows are among them. Where an adaptive clip norm's count would
+  // tell too much, there is no row.
   std::vector<ByRounds> by_rounds;
   std::vector<ByNoise> by_noise;
   // Epsilon does not depend on the cohort.

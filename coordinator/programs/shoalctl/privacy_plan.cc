@@ -1,13 +1,12 @@
 // shoalctl privacy plan: what a task's noise will cost. Works without a
 // coordinator.
-#include <algorithm>
-#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "aggregation/task_privacy.h"
 #include "base/file.h"
 #include "base/status_macros.h"
@@ -39,6 +38,25 @@ std::string Number(double value) { return absl::StrFormat("%.4g", value); }
 
 std::string Rounds(int64_t number) {
   return absl::StrCat(number, number == 1 ? " round" : " rounds");
+}
+
+// Lines that a terminal shows whole.
+std::string Wrapped(absl::string_view text) {
+  constexpr size_t kWidth = 100;
+  std::string lines;
+  size_t length = 0;
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    if (length > 0 && length + 1 + word.size() > kWidth) {
+      lines += '\n';
+      length = 0;
+    } else if (length > 0) {
+      lines += ' ';
+      ++length;
+    }
+    absl::StrAppend(&lines, word);
+    length += word.size();
+  }
+  return lines + "\n";
 }
 
 // --- for scripts -------------------------------------------------------------
@@ -162,7 +180,7 @@ std::string EpsilonTables(const Answer& answer) {
                RemarkText(is_task, row.epsilon, budget)});
   }
   return absl::StrCat(
-      "\nA task of more or fewer rounds with this noise:\n", rounds.ToString(),
+      "\nMore or fewer rounds with this very noise:\n", rounds.ToString(),
       "\nThis task with more or less noise:\n", noise.ToString());
 }
 
@@ -176,21 +194,23 @@ std::string CohortTable(const Answer& answer) {
   return absl::StrCat(
       "\nThis task with other cohorts: epsilon stays, the noise does not. In "
       "clip norms:\n",
-      table.ToString(), "value   standard deviation of one value of a round\n",
-      "update  norm of the noise of a round, all ", answer.forecast.num_values,
-      " values; devices move the model by at most 1\n",
-      "model   the same after ", Rounds(answer.task.rounds),
-      "; devices move the model by at most ", answer.task.rounds, "\n",
-      "No accuracy can be told without training. signal / noise is the most "
-      "that there can be: updates\nthat are shorter than the clip norm, or "
-      "that "
-      "do not all point the same way, leave less of it.\nBelow about 1 the "
-      "model is noise; far above it the clip norm costs more than the "
-      "noise.\n");
+      table.ToString(),
+      "value   standard deviation of one value of the first round\n"
+      "update  norm of all ",
+      answer.forecast.num_values,
+      " values of it; devices move the model by at most 1\n"
+      "model   norm of what ",
+      Rounds(answer.task.rounds),
+      " add up to; devices move the model by at most ", answer.task.rounds,
+      "\n\n",
+      Wrapped("No accuracy can be told without training. signal / noise is the "
+              "most that there can be, with updates as long as the clip norm "
+              "that all point the same way. At about 1 or less the model is "
+              "mostly noise, whatever the training."));
 }
 
 std::string AnswerText(const Answer& answer) {
-  return absl::StrCat(PlanText(answer), answer.guarantee, "\n",
+  return absl::StrCat(PlanText(answer), "\n", Wrapped(answer.guarantee),
                       EpsilonTables(answer), CohortTable(answer));
 }
 

@@ -88,6 +88,10 @@ TEST(LinePlotsTest, PlotsStandSideBySide) {
   EXPECT_THAT(svg, HasSubstr("<rect class=\"frame\" x=\"440.0\""));
 }
 
+TEST(LinePlotsTest, ZeroHasNoSign) {
+  EXPECT_THAT(LinePlotsSvg("Title", {SmallPlot()}), Not(HasSubstr(">-0<")));
+}
+
 TEST(LinePlotsTest, OnePointHasAPlace) {
   LinePlot plot = SmallPlot();
   plot.points = {{5, 5}};

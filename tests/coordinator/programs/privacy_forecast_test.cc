@@ -118,6 +118,29 @@ TEST(PrivacyForecastTest, EpsilonGrowsWithRoundsAndFallsWithNoise) {
   }
 }
 
+// z / sensitivity of a Gaussian: columns of norm 1 are another noise for every
+// number of rounds.
+TEST(PrivacyForecastTest, MoreRoundsHaveTheVeryNoiseOfTheTask) {
+  const PrivacyForecast forecast = Forecast(SmallTask(BltNoise{}));
+  const auto& matrix = std::get<privacy::BufferedMatrix>(
+      std::get<privacy::NoiseMatrix>(forecast.plan.noise.kind));
+  const auto norm = [](const std::vector<double>& column) {
+    double squares = 0;
+    for (const double value : column) squares += value * value;
+    return std::sqrt(squares);
+  };
+  const double sigma = forecast.plan.noise.noise_multiplier *
+                       norm(*privacy::BufferedColumn(matrix.buffers, 100));
+  const double squared = *privacy::ToeplitzSensitivitySquared(
+      *privacy::BufferedColumn(matrix.buffers, 200), {200, 10, 20});
+  SHOAL_ASSERT_OK_AND_ASSIGN(const privacy::CertifiedBounds expected,
+                             privacy::Epsilon(*privacy::PrivacyEvent::Gaussian(
+                                                  sigma / std::sqrt(squared)),
+                                              forecast.plan.query));
+  EXPECT_EQ(forecast.by_rounds.back().rounds, 200);
+  EXPECT_NEAR(forecast.by_rounds.back().epsilon, expected.upper, 1e-9);
+}
+
 TEST(PrivacyForecastTest, ShortTasksHaveFewerRows) {
   Task task = SmallTask(BltNoise{});
   task.rounds = 2;

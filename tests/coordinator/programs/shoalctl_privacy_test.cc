@@ -177,7 +177,7 @@ TEST_F(PrivacyPlanTest, TellsPeopleWhatTheNoiseIs) {
                        HasSubstr("after 100 rounds, of a budget of 8"),
                        HasSubstr("for all 100 rounds"),
                        HasSubstr("one for all 100 rounds, before the first"),
-                       HasSubstr("all models of the population writers"),
+                       HasSubstr("\nWith epsilon 8 and delta 1e-05 spent, "),
                        HasSubstr("this task\n"), HasSubstr("over budget\n"),
                        HasSubstr("all 110 values")));
 }
