@@ -29,8 +29,7 @@ class CountedGroups final : public secure_aggregation::GroupMaker {
   explicit CountedGroups(secure_aggregation::GroupMaker& groups)
       : groups_(groups) {}
 
-  absl::StatusOr<std::string> ReadKeys(
-      absl::string_view advertise) const override {
+  absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const override {
     return groups_.ReadKeys(advertise);
   }
   absl::Status Check(

@@ -50,9 +50,8 @@ absl::Status CheckDistinct(const std::vector<Joining>& members) {
 
 class Maker final : public GroupMaker {
  public:
-  absl::StatusOr<std::string> ReadKeys(
-      absl::string_view advertise) const override {
-    return std::string(advertise);
+  absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const override {
+    return Keys{std::string(advertise), {}};
   }
 
   absl::Status Check(const SessionPlan&, const Joining& joining,

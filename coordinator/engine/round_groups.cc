@@ -129,6 +129,7 @@ void RoundGroups::LeaveRound(absl::Time now) {
   groups_.clear();
   group_of_.clear();
   waiting_.clear();
+  key_owners_.clear();
   joins_.clear();
   silent_.clear();
   sums_.clear();
@@ -204,8 +205,8 @@ void RoundGroups::FormGroup(int size, absl::Time now) {
   auto session = core_.group_maker().Create(
       update_->session(), members, core_.deps.verifier, core_.group_rng());
   if (!session.ok()) {
-    // Two of them have the same keys: nobody can tell whose they are. They are
-    // told to begin anew.
+    // Two of them have the same keys, since before we were here: nobody can
+    // tell whose they are. They are told to begin anew.
     core_.deps.log.Warning("no group can be formed",
                            {{"task", task_.setup->task.name},
                             {"round", round_id_},

@@ -143,6 +143,9 @@ class RoundGroups {
   std::map<Digest, LiveGroup> groups_;
   std::map<std::string, Digest> group_of_;      // the newest, by device
   std::map<std::string, std::string> waiting_;  // their keys, by device
+  // Who was the first with a public key: devices make fresh ones for every
+  // group, and nobody else learns them before it is formed.
+  std::map<std::string, std::string> key_owners_;
   // Of what, by device: those of this round, as the store has them, and those
   // of earlier rounds that this process has found.
   std::map<std::string, std::string> guilty_;

@@ -80,13 +80,20 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
                     now < round_->row().deadline;
   }
   if (is_counted) return absl::OkStatus();
-  const absl::StatusOr<std::string> keys =
+  absl::StatusOr<secure_aggregation::GroupMaker::Keys> read =
       core_.group_maker().ReadKeys(letter.request.message);
-  if (!keys.ok()) return Blame(device_id, keys.status().message(), now);
+  if (!read.ok()) return Blame(device_id, read.status().message(), now);
+  for (const std::string& key : read->keys) {
+    const auto owner = key_owners_.find(key);
+    if (owner != key_owners_.end() && owner->second != device_id) {
+      return Blame(device_id, "it has a key of another device", now);
+    }
+  }
+  const std::string& keys = read->advertise;
   bool is_unasked = false;
   if (group != nullptr && !group->is_burnt()) {
     const int index = *group->IndexOf(device_id);
-    if (group->session().advertise(index) == *keys) return absl::OkStatus();
+    if (group->session().advertise(index) == keys) return absl::OkStatus();
     // Whom the group has lost is told to begin anew; another one has lost its
     // secrets.
     is_unasked = !IsLost(group->session(), index);
@@ -95,7 +102,7 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
   if (!takes_reports) return RoundOver(round_id_);
   const auto known = waiting_.find(device_id);
   if (known != waiting_.end()) {
-    if (known->second == *keys) return absl::OkStatus();  // it asks again
+    if (known->second == keys) return absl::OkStatus();  // it asks again
     is_unasked = true;
   }
   Joins& joins = joins_[device_id];
@@ -110,7 +117,7 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
                      " times, and no more"));
   }
   const absl::Status checked = core_.group_maker().Check(
-      update_->session(), {device_id, *keys}, core_.deps.verifier);
+      update_->session(), {device_id, keys}, core_.deps.verifier);
   if (absl::IsInvalidArgument(checked)) {
     return Blame(device_id, checked.message(), now);
   }
@@ -121,7 +128,8 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
     RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, why);
     return why;
   }
-  waiting_[device_id] = *keys;
+  for (const std::string& key : read->keys) key_owners_[key] = device_id;
+  waiting_[device_id] = keys;
   silent_.erase(device_id);
   return absl::OkStatus();
 }

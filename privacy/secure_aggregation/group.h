@@ -113,10 +113,15 @@ struct Joining {
 class GroupMaker {
  public:
   virtual ~GroupMaker() = default;
-  // The message with which a device joins, as Group::advertise() gives it:
-  // without what we do not know of it. INVALID_ARGUMENT when it is none.
-  virtual absl::StatusOr<std::string> ReadKeys(
-      absl::string_view advertise) const = 0;
+  struct Keys {
+    // The message, as Group::advertise() gives it: without what we do not know
+    // of it.
+    std::string advertise;
+    // Its public keys, which nobody else may have.
+    std::vector<std::string> keys;
+  };
+  // Of the message with which a device joins. INVALID_ARGUMENT when it is none.
+  virtual absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const = 0;
   // INVALID_ARGUMENT for keys that no group may have: of low order, not signed
   // by that device where they have to be; any other error as
   // MemberVerifier::Verify. `verifier` is not needed where nothing is signed.

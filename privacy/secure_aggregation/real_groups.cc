@@ -19,12 +19,17 @@ absl::StatusOr<Candidate> CandidateFrom(const Joining& joining) {
 
 class Maker final : public GroupMaker {
  public:
-  absl::StatusOr<std::string> ReadKeys(
-      absl::string_view advertise) const override {
+  absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const override {
     SHOAL_ASSIGN_OR_RETURN(
         Candidate candidate,
         CandidateFrom({/*device_id=*/"", std::string(advertise)}));
-    return Encode(DeviceMessage(std::move(candidate.advertise)));
+    Keys read;
+    for (const PublicKey& key :
+         {candidate.advertise.mask_key, candidate.advertise.transport_key}) {
+      read.keys.emplace_back(key.bytes.begin(), key.bytes.end());
+    }
+    read.advertise = Encode(DeviceMessage(std::move(candidate.advertise)));
+    return read;
   }
 
   absl::Status Check(const SessionPlan& plan, const Joining& joining,

@@ -388,6 +388,24 @@ TEST_F(RoundGroupsTest, WhatBecameOfGroupsOutlivesTheRound) {
   EXPECT_THAT(Faults(), IsEmpty());
 }
 
+TEST_F(RoundGroupsTest, WhoeverComesWithKeysOfAnotherIsRefusedAlone) {
+  Begin(SecureTask(8));
+  Train(8);
+  std::string keys;
+  devices_[0]->ChangeMessages([&](GroupStep step, std::string message) {
+    if (step == GroupStep::kJoin) keys = message;
+    return message;
+  });
+  devices_[1]->ChangeMessages([&](GroupStep step, std::string message) {
+    return step == GroupStep::kJoin ? keys : message;
+  });
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_THAT(devices_[1]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  ExpectMeanOf(AllBut(8, {1}));
+  EXPECT_THAT(Faults(), ElementsAre(HasSubstr("a key of another device")));
+}
+
 TEST_F(RoundGroupsTest, AMemberThatLeavesAfterItHasMaskedStaysInTheSum) {
   Begin(SecureTask(8));
   Train(8, {{7, GroupStep::kMask}});
