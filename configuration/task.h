@@ -39,7 +39,8 @@ struct RoundPolicy {
   int cohort = 0;               // >= 1: reports that a round wants
   double over_selection = 1.3;  // [1, 10]
   int min_reports = 0;          // [1, cohort]; below it a round fails
-  int min_separation = 0;       // committed rounds between two contributions
+  // Committed rounds from a contribution to the next; 0 and 1: every round.
+  int min_separation = 0;
   absl::Duration deadline = absl::Minutes(10);
   absl::Duration idle_window = absl::Seconds(30);
   Weighting weighting = Weighting::kExamples;

@@ -26,7 +26,7 @@ class Maker final : public GroupMaker {
     Keys read;
     for (const PublicKey& key :
          {candidate.advertise.mask_key, candidate.advertise.transport_key}) {
-      read.keys.emplace_back(key.bytes.begin(), key.bytes.end());
+      read.keys.emplace_back(key.AsBytes());
     }
     read.advertise = Encode(DeviceMessage(std::move(candidate.advertise)));
     return read;
