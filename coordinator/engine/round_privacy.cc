@@ -112,6 +112,17 @@ absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::ChargeFor(
 absl::StatusOr<std::vector<int64_t>> RoundPrivacy::Release(
     const RoundRow& round, absl::Span<const ContributionRow> contributions,
     std::vector<int64_t> sum) {
+  // What the seal has stored, or an earlier round.
+  SHOAL_ASSIGN_OR_RETURN(const Secret state, core_.deps.store.GetMechanismState(
+                                                 task_.setup->task.name));
+  if (state.empty()) {
+    return absl::DataLossError(
+        absl::StrCat("the noise of round ", round.id,
+                     " is gone: the database was restored from a backup"));
+  }
+  if (noise_ != nullptr && noise_->State().Reveal() != state.Reveal()) {
+    MakeStale();
+  }
   SHOAL_RETURN_IF_ERROR(Load());
   SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
   std::optional<PrivacyEvent> charged;

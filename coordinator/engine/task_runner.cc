@@ -489,8 +489,12 @@ absl::Status TaskRunner::Commit(absl::Time now) {
   sum_ = RoundSum();
   if (!output.ok()) return FailHopeless(output.status(), now);
   Failpoint("before_commit_round");
-  SHOAL_RETURN_IF_ERROR(core_.Noted(core_.deps.store.CommitRound(
-      *lease_, output->result, output->model_bytes, now)));
+  if (const absl::Status committed = core_.Noted(core_.deps.store.CommitRound(
+          *lease_, output->result, output->model_bytes, now));
+      !committed.ok()) {
+    // (The ledger's log may have the round with another model.)
+    return FailHopeless(committed, now);
+  }
   Failpoint("after_commit_round");
   if (privacy_.has_value()) privacy_->Committed(output->result.mechanism_state);
   core_.deps.log.Info("round committed",

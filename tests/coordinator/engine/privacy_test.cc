@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
-#include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/privacy_report.h"
+#include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/task_setup.h"
 #include "coordinator/store/sqlite_store.h"
 #include "privacy/accounting/epsilon.h"
@@ -289,6 +289,42 @@ TEST_F(PrivacyTest, SeparationCountsTheTasksOwnRounds) {
   EXPECT_EQ(Wait(1).code, "min_separation");
   RunRound(7, 8);
   Assign(1);
+}
+
+// What a store does that was restored from a backup.
+class ForgetfulStore : public testing::FaultyStore {
+ public:
+  using FaultyStore::FaultyStore;
+  absl::StatusOr<Secret> GetMechanismState(const std::string& task) override {
+    if (has_forgotten) return Secret();
+    return FaultyStore::GetMechanismState(task);
+  }
+  bool has_forgotten = false;
+};
+
+TEST_F(PrivacyTest, ASealedRoundWithoutItsNoiseFails) {
+  ForgetfulStore store(*memory_);
+  const auto make = [&] {
+    return Require(
+        RoundEngine::Create(options_, {store, *spool_, rng_, log_}, now_));
+  };
+  engine_ = make();
+  CreateTask(PrivateTask(CentralNoise{}));
+  const std::string tokens[] = {Assign(1).token, Assign(2).token};
+  bool dead = false;
+  store.SetFaults([&, dead](absl::string_view called) mutable {
+    dead = dead || called == "CommitRound";
+    return dead ? StoreFault::kBefore : StoreFault::kNone;
+  });
+  for (int i = 0; i < 2; ++i) Require(Send(i + 1, tokens[i], Update({1})));
+  Advance();
+  ASSERT_EQ(Round().state, RoundState::kSealed);
+  store.SetFaults(nullptr);
+  store.has_forgotten = true;
+  engine_ = make();
+  Advance();
+  EXPECT_EQ(Require(memory_->GetRound(1)).failure, "corrupt_rows");
+  EXPECT_THAT(Charges(), SizeIs(1));  // for good
 }
 
 TEST_F(PrivacyTest, AnAdaptiveClipNormIsThatOfTheRoundsPlans) {
