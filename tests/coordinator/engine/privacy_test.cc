@@ -1,7 +1,9 @@
 // Rounds of tasks with differential privacy: the ledger, and noisy sums.
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
+#include "base/file.h"
 #include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/task_setup.h"
@@ -291,40 +293,50 @@ TEST_F(PrivacyTest, SeparationCountsTheTasksOwnRounds) {
   Assign(1);
 }
 
-// What a store does that was restored from a backup.
-class ForgetfulStore : public testing::FaultyStore {
- public:
-  using FaultyStore::FaultyStore;
-  absl::StatusOr<Secret> GetMechanismState(const std::string& task) override {
-    if (has_forgotten) return Secret();
-    return FaultyStore::GetMechanismState(task);
+TEST(RestoredPrivacyTest, ASealedRoundWithoutItsNoiseFails) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/shoal.db";
+  const auto spool = MakeMemorySpool(1 << 20);
+  testing::InsecureSeededRng rng(3);
+  NullLogger log;
+  absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  auto database = Require(OpenSqliteStore(path));
+  {
+    testing::FaultyStore store(*database);
+    auto engine =
+        Require(RoundEngine::Create({}, {store, *spool, rng, log}, now));
+    SHOAL_ASSERT_OK(engine->CreateTask(PrivateTask(CentralNoise{}), "", now));
+    engine->Advance(now);
+    bool dead = false;
+    store.SetFaults([&, dead](absl::string_view called) mutable {
+      dead = dead || called == "CommitRound";
+      return dead ? StoreFault::kBefore : StoreFault::kNone;
+    });
+    for (int device = 1; device <= 2; ++device) {
+      const auto answer =
+          Require(engine->CheckIn(Device(device), Hello(), now));
+      const auto& assignment = std::get<protocol::Assignment>(answer.answer);
+      const std::string update = Update({1});
+      protocol::UploadHeader header;
+      header.token = assignment.token;
+      header.digest = Sha256(update);
+      header.num_bytes = static_cast<int64_t>(update.size());
+      auto start = Require(engine->BeginUpload(Device(device), header, now));
+      SHOAL_ASSERT_OK(start.stream->Append(0, update, Crc32(update)));
+      SHOAL_ASSERT_OK(start.stream->Finish(now, [](const auto&) {}));
+    }
+    engine->Advance(now);
   }
-  bool has_forgotten = false;
-};
-
-TEST_F(PrivacyTest, ASealedRoundWithoutItsNoiseFails) {
-  ForgetfulStore store(*memory_);
-  const auto make = [&] {
-    return Require(
-        RoundEngine::Create(options_, {store, *spool_, rng_, log_}, now_));
-  };
-  engine_ = make();
-  CreateTask(PrivateTask(CentralNoise{}));
-  const std::string tokens[] = {Assign(1).token, Assign(2).token};
-  bool dead = false;
-  store.SetFaults([&, dead](absl::string_view called) mutable {
-    dead = dead || called == "CommitRound";
-    return dead ? StoreFault::kBefore : StoreFault::kNone;
-  });
-  for (int i = 0; i < 2; ++i) Require(Send(i + 1, tokens[i], Update({1})));
-  Advance();
-  ASSERT_EQ(Round().state, RoundState::kSealed);
-  store.SetFaults(nullptr);
-  store.has_forgotten = true;
-  engine_ = make();
-  Advance();
-  EXPECT_EQ(Require(memory_->GetRound(1)).failure, "corrupt_rows");
-  EXPECT_THAT(Charges(), SizeIs(1));  // for good
+  ASSERT_EQ(Require(database->GetRound(1)).state, RoundState::kSealed);
+  // Without its log nobody knows what was released since.
+  database.reset();
+  ASSERT_EQ(std::remove((path + ".ledger").c_str()), 0);
+  database = Require(OpenSqliteStore(path));
+  auto engine =
+      Require(RoundEngine::Create({}, {*database, *spool, rng, log}, now));
+  engine->Advance(now);
+  EXPECT_EQ(Require(database->GetRound(1)).failure, "corrupt_rows");
+  EXPECT_THAT(Require(database->ListCharges("population")), SizeIs(1));
 }
 
 TEST_F(PrivacyTest, AnAdaptiveClipNormIsThatOfTheRoundsPlans) {
