@@ -20,6 +20,9 @@ using configuration::DistributedNoise;
 using configuration::TreeNoise;
 using privacy::PrivacyEvent;
 
+// The schema's.
+constexpr double kMaxNoiseMultiplier = 1000;
+
 privacy::Participation ParticipationOf(const configuration::Task& task) {
   return {.num_rounds = task.rounds,
           .min_separation = std::max(1, task.round.min_separation),
@@ -111,10 +114,18 @@ absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
       noise.noise_multiplier,
       NoiseMultiplier(options, plan, plan.ChargesFor(task.rounds)));
   plan.options.noise_multiplier = noise.noise_multiplier;
+  if (noise.noise_multiplier > kMaxNoiseMultiplier) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the budget needs a noise multiplier of ", noise.noise_multiplier,
+        ", expected at most ", kMaxNoiseMultiplier,
+        ": fewer rounds, a larger min_separation or a larger budget"));
+  }
   SHOAL_ASSIGN_OR_RETURN(plan.charge, privacy::ChargeOf(noise));
   SHOAL_ASSIGN_OR_RETURN(const privacy::CertifiedBounds first,
                          privacy::Epsilon(plan.charge, plan.query));
-  if (first.upper <= options.epsilon) return plan;
+  // (Another machine may have computed the noise, and round otherwise.)
+  constexpr double kRounding = 1 + 1e-6;
+  if (first.upper <= options.epsilon * kRounding) return plan;
   return absl::InvalidArgumentError(
       absl::StrCat("a noise multiplier of ", noise.noise_multiplier,
                    " costs epsilon ", first.upper, " before ",

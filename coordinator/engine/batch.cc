@@ -75,7 +75,8 @@ void Fold(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
 
 // All that is kept of an update's norm under privacy: what an adaptive clip
 // norm follows, in a sum under noise.
-double VoteOn(double clip_norm, double norm) {
+double VoteOn(const TaskSetup& setup, double clip_norm, double norm) {
+  if (!setup.privacy->options.adaptive_clip.has_value()) return 0;
   if (!std::isfinite(norm)) return 0;
   return static_cast<double>(privacy::AdaptiveClip::Vote(norm > clip_norm));
 }
@@ -91,13 +92,13 @@ std::vector<ContributionRow> RowsOf(const TaskSetup& setup,
     row.update_digest = upload->digest;
     row.weight = WeightOf(setup, round, *upload);
     row.norm = setup.privacy.has_value()
-                   ? VoteOn(round.norm_bound, upload->update.norm)
+                   ? VoteOn(setup, round.norm_bound, upload->update.norm)
                    : upload->update.norm;
     if (upload->assigned.round_id != round.id) {
       row.earlier_round = upload->assigned.round_id;
     }
     const learning::WorkLimit limit = upload->update.decoded.report.limit;
-    if (limit != learning::WorkLimit::kNone) {
+    if (limit != learning::WorkLimit::kNone && !setup.privacy.has_value()) {
       absl::StrAppend(&row.outcome, ": ", learning::ToString(limit));
     }
     rows.push_back(std::move(row));

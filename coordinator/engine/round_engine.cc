@@ -57,7 +57,12 @@ class RoundEngineImpl final : public RoundEngine {
     TaskRow row;
     row.name = task.name;
     row.population = task.population;
-    row.definition = configuration::SerializeTask(task);
+    configuration::Task stored = task;
+    if (setup->privacy.has_value()) {
+      // Calibrated once and for all: another program may round otherwise.
+      stored.differential_privacy = setup->privacy->options;
+    }
+    row.definition = configuration::SerializeTask(stored);
     row.rounds = task.rounds;
     if (task.differential_privacy.has_value()) {
       row.privacy_budget = BudgetText(*task.differential_privacy);

@@ -103,7 +103,12 @@ absl::Status RoundGroups::ReadGroups(absl::Time now) {
     }
     LiveGroup group(std::move(session), std::ssize(of_group), now);
     for (int i = 0; i < group.session().num_members(); ++i) {
-      group_of_[group.session().device_id(i)] = group.id();
+      const std::string& device_id = group.session().device_id(i);
+      group_of_[device_id] = group.id();
+      SHOAL_ASSIGN_OR_RETURN(
+          const secure_aggregation::GroupMaker::Keys read,
+          core_.group_maker().ReadKeys(group.session().advertise(i)));
+      for (const std::string& key : read.keys) key_owners_[key] = device_id;
     }
     const Digest id = group.id();
     TouchAll(groups_.emplace(id, std::move(group)).first->second);

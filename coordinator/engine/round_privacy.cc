@@ -37,10 +37,16 @@ absl::Status RoundPrivacy::Load() {
   SHOAL_ASSIGN_OR_RETURN(charges_, store.ListCharges(population()));
   SHOAL_ASSIGN_OR_RETURN(const Secret state,
                          store.GetMechanismState(task_.setup->task.name));
-  SHOAL_ASSIGN_OR_RETURN(
-      noise_, privacy::RoundNoise::Create(
-                  plan().noise, GridOf(*task_.setup, plan().options.clip_norm),
-                  state.Reveal(), core_.noise_rng()));
+  absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> noise =
+      privacy::RoundNoise::Create(
+          plan().noise, GridOf(*task_.setup, plan().options.clip_norm),
+          state.Reveal(), core_.noise_rng());
+  if (!noise.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the noise of task '", task_.setup->task.name,
+                     "' cannot go on: ", noise.status().message()));
+  }
+  noise_ = *std::move(noise);
   return absl::OkStatus();
 }
 
@@ -87,7 +93,7 @@ absl::Status RoundPrivacy::Spent(const PrivacyEvent& due) {
   SHOAL_ASSIGN_OR_RETURN(
       const privacy::CertifiedBounds after,
       privacy::Epsilon(PrivacyEvent::Compose({spent, due}), plan().query));
-  return absl::ResourceExhaustedError(absl::StrFormat(
+  return absl::OutOfRangeError(absl::StrFormat(
       "the privacy budget of population '%s' is spent: epsilon %.4g of %g at "
       "delta %g; a further charge would make it %.4g",
       population(), before.upper, plan().options.epsilon, plan().options.delta,
@@ -116,6 +122,7 @@ absl::StatusOr<std::vector<int64_t>> RoundPrivacy::Release(
   SHOAL_ASSIGN_OR_RETURN(const Secret state, core_.deps.store.GetMechanismState(
                                                  task_.setup->task.name));
   if (state.empty()) {
+    MakeStale();
     return absl::DataLossError(
         absl::StrCat("the noise of round ", round.id,
                      " is gone: the database was restored from a backup"));
@@ -123,7 +130,11 @@ absl::StatusOr<std::vector<int64_t>> RoundPrivacy::Release(
   if (noise_ != nullptr && noise_->State().Reveal() != state.Reveal()) {
     MakeStale();
   }
-  SHOAL_RETURN_IF_ERROR(Load());
+  if (const absl::Status loaded = Load(); !loaded.ok()) {
+    return absl::IsFailedPrecondition(loaded)
+               ? absl::DataLossError(loaded.message())
+               : loaded;
+  }
   SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
   std::optional<PrivacyEvent> charged;
   for (const ChargeRow& row : charges_) {

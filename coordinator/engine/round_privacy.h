@@ -21,8 +21,8 @@
 
 namespace shoal::coordinator {
 
-// Used by Advance() alone. Any error but RESOURCE_EXHAUSTED is one of the store
-// or of its rows.
+// Used by Advance() alone. Errors but those that are named are of the store or
+// of its rows.
 class RoundPrivacy {
  public:
   // Both must outlive the object. REQUIRES: the task asks for privacy.
@@ -31,14 +31,15 @@ class RoundPrivacy {
   // Rows may have changed, or memory be ahead of them: they are read again.
   void MakeStale() { noise_.reset(); }
 
-  // Whether one more round is within the budget: RESOURCE_EXHAUSTED, in words,
-  // when it is not.
+  // Whether one more round is within the budget: OUT_OF_RANGE, in words, when
+  // it is not. FAILED_PRECONDITION when the store's noise is not that of the
+  // task as this program has it.
   absl::Status CheckNextRound();
   // What updates of the next round are clipped to.
   absl::StatusOr<double> NextClipNorm();
 
   // What the seal of the task's round has to charge; nothing: it is paid for.
-  // RESOURCE_EXHAUSTED as CheckNextRound: others have charged meanwhile.
+  // OUT_OF_RANGE as CheckNextRound: others have charged meanwhile.
   absl::StatusOr<std::optional<NewCharge>> ChargeFor(const RoundRow& round);
 
   // The sum of a sealed round's updates, as GridOf() has them, under noise. It
@@ -59,7 +60,7 @@ class RoundPrivacy {
   // That one more charge is within the budget.
   absl::Status CheckCharge(const privacy::PrivacyEvent& due);
   absl::StatusOr<int64_t> ChargesLeft(const privacy::PrivacyEvent& due);
-  // RESOURCE_EXHAUSTED in words.
+  // OUT_OF_RANGE in words.
   absl::Status Spent(const privacy::PrivacyEvent& due);
 
   const aggregation::TaskPrivacy& plan() const { return *task_.setup->privacy; }

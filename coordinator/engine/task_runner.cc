@@ -304,8 +304,13 @@ absl::Status TaskRunner::KeepLease(absl::Time now) {
     return Refresh(now);
   }
   SHOAL_RETURN_IF_ERROR(core_.Noted(lease.status()));
+  const bool is_new = !lease_.has_value() || lease_->epoch != lease->epoch;
   lease_ = *std::move(lease);
   lease_taken_ = now;
+  if (!is_new) return absl::OkStatus();
+  // Whoever led before has written what memory does not know.
+  if (groups_.has_value()) groups_->MakeStale();
+  if (privacy_.has_value()) privacy_->MakeStale();
   return absl::OkStatus();
 }
 
@@ -327,7 +332,9 @@ absl::Status TaskRunner::Open(absl::Time now) {
   std::optional<double> clip_norm;
   if (privacy_.has_value()) {
     const absl::Status within = privacy_->CheckNextRound();
-    if (absl::IsResourceExhausted(within)) return Stop(within, now);
+    if (absl::IsOutOfRange(within) || absl::IsFailedPrecondition(within)) {
+      return Stop(within, now);
+    }
     SHOAL_RETURN_IF_ERROR(within);
     SHOAL_ASSIGN_OR_RETURN(clip_norm, privacy_->NextClipNorm());
   }
@@ -403,7 +410,7 @@ absl::Status TaskRunner::Seal(absl::Time now) {
   if (privacy_.has_value()) {
     absl::StatusOr<std::optional<NewCharge>> due =
         privacy_->ChargeFor(current.row);
-    if (absl::IsResourceExhausted(due.status())) {
+    if (absl::IsOutOfRange(due.status())) {
       return Fail(RoundFailure::kPrivacyBudget, now);
     }
     SHOAL_RETURN_IF_ERROR(due.status());
@@ -441,6 +448,8 @@ absl::Status TaskRunner::Fail(RoundFailure failure, absl::Time now) {
   core_.deps.log.Warning(
       "round failed",
       {{"task", row.task}, {"round", row.id}, {"reason", reason}});
+  // The store may have made the noise begin anew.
+  if (privacy_.has_value()) privacy_->MakeStale();
   MutexLock lock(core_.mutex);
   task_.stale = true;
   return absl::OkStatus();

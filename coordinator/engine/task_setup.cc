@@ -154,12 +154,6 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   if (task.secure_aggregation.has_value()) {
     SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
   }
-  if (const absl::Status privacy =
-          configuration::CheckDifferentialPrivacy(task);
-      !privacy.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("differential_privacy: ", privacy.message()));
-  }
   if (task.differential_privacy.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(setup->privacy, aggregation::PlanTaskPrivacy(task));
   }
@@ -170,6 +164,15 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   SHOAL_ASSIGN_OR_RETURN(setup->sub_models,
                          learning::MakeSubModels(*model, task.training));
   setup->update_values.push_back(setup->num_update_values());
+  if (setup->privacy.has_value()) {
+    if (const absl::Status noise = privacy::CheckNoise(
+            setup->privacy->noise,
+            GridOf(*setup, setup->privacy->options.clip_norm));
+        !noise.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("differential_privacy: ", noise.message()));
+    }
+  }
   for (const auto& sub_model : setup->sub_models) {
     setup->update_values.push_back(sub_model->num_values());
   }
@@ -276,8 +279,10 @@ privacy::IntegerGrid GridOf(const TaskSetup& setup, double clip_norm) {
   if (setup.task.secure_aggregation.has_value()) {
     return {length, SecureUpdateOf(setup, round).EncodedNormBound()};
   }
-  // Every value is rounded by half a step at most.
-  return {length, clip_norm * RangeOf(setup.task, round).Scale() +
+  // Every value is rounded by half a step at most; sums of squares are, too,
+  // but by much less than this.
+  constexpr double kSummed = 1 + 0x1p-24;
+  return {length, kSummed * clip_norm * RangeOf(setup.task, round).Scale() +
                       std::sqrt(static_cast<double>(length)) / 2};
 }
 

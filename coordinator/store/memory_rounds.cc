@@ -456,7 +456,7 @@ absl::Status MemoryStore::FailRound(const Lease& lease, int64_t id,
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
   SHOAL_RETURN_IF_ERROR(CheckUnfinished(led.round->row));
   MarkFailed(led.round->row, led.task->row, failure, now);
-  if (!KeepsSegments(failure)) led.round->segments.clear();
+  if (!KeepsSegments(led.task->row, failure)) led.round->segments.clear();
   EndRound(*led.round);
   ForgetOld(*led.task);
   return absl::OkStatus();

@@ -194,7 +194,8 @@ absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
     SHOAL_RETURN_IF_ERROR(guard.GiveUp(db, round));
     SHOAL_RETURN_IF_ERROR(DeleteRowsOf(db, id));
-    return KeepsSegments(failure) ? absl::OkStatus() : DeleteSegments(db, id);
+    return KeepsSegments(task, failure) ? absl::OkStatus()
+                                        : DeleteSegments(db, id);
   };
   return WriteLocked(Durability::kAtOnce, fail);
 }

@@ -412,8 +412,9 @@ absl::Status CheckUnfinished(const RoundRow& round) {
                    ToString(round.state), ": that is final"));
 }
 
-bool KeepsSegments(absl::string_view failure) {
-  return failure == ToString(protocol::RoundFailure::kCorruptRows);
+bool KeepsSegments(const TaskRow& task, absl::string_view failure) {
+  return task.privacy_budget.empty() &&
+         failure == ToString(protocol::RoundFailure::kCorruptRows);
 }
 
 bool HasRoomFor(const RoundRow& round, size_t size) {

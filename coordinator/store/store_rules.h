@@ -115,7 +115,8 @@ absl::Status CheckRevealable(const RoundRow& round);
 absl::Status CheckCommittable(const RoundRow& round);
 absl::Status CheckUnfinished(const RoundRow& round);
 // Are the segments of a round that failed for this reason evidence to keep?
-bool KeepsSegments(absl::string_view failure);
+// With privacy none are: a sum without its noise tells what the noise was.
+bool KeepsSegments(const TaskRow& task, absl::string_view failure);
 // Would `size` more contributions stay within the round's max_accepted()?
 bool HasRoomFor(const RoundRow& round, size_t size);
 

@@ -122,6 +122,11 @@ absl::StatusOr<PrivacyEvent> EventOf(const CorrelatedOptions& options) {
        .sensitivity = sensitivity / Norm(column)});
 }
 
+absl::Status CheckNoise(const CorrelatedOptions& options,
+                        const IntegerGrid& grid) {
+  return NoiseOptions(options, grid).status();
+}
+
 template <Neighbours kNeighbours>
 CorrelatedMechanism<kNeighbours>::CorrelatedMechanism(
     std::unique_ptr<CorrelatedNoise> noise, PrivacyEvent event)

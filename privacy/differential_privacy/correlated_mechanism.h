@@ -32,6 +32,9 @@ struct CorrelatedOptions {
 // noise_multiplier says that rounding costs nothing. INVALID_ARGUMENT, with the
 // value, for options that are out of range.
 absl::StatusOr<PrivacyEvent> EventOf(const CorrelatedOptions& options);
+// Whether there is such noise on that grid: INVALID_ARGUMENT as Create().
+absl::Status CheckNoise(const CorrelatedOptions& options,
+                        const IntegerGrid& grid);
 
 // Thread-compatible.
 template <Neighbours kNeighbours>

@@ -72,7 +72,7 @@ absl::Status CheckOptions(const CorrelatedNoiseOptions& options) {
                      ", expected 1 to ", secure_aggregation::kMaxVectorLength));
   }
   constexpr double kSmallestSigma = 1;
-  constexpr double kLargestSigma = 0x1p32;
+  constexpr double kLargestSigma = 0x1p38;
   if (!(options.sigma >= kSmallestSigma && options.sigma <= kLargestSigma)) {
     return absl::InvalidArgumentError(
         absl::StrCat("correlated noise: sigma is ", options.sigma,

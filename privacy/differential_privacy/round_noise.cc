@@ -220,6 +220,16 @@ absl::StatusOr<PrivacyEvent> ChargeOf(const RoundNoiseOptions& options) {
   return mechanism.event();
 }
 
+absl::Status CheckNoise(const RoundNoiseOptions& options,
+                        const IntegerGrid& grid) {
+  if (const auto* matrix = std::get_if<NoiseMatrix>(&options.kind)) {
+    return CheckNoise(CorrelatedOf(options, *matrix), grid);
+  }
+  const double sigma = SigmaFor(options.noise_multiplier, grid.bound);
+  SHOAL_RETURN_IF_ERROR(GaussianMultiplier(sigma, grid.bound).status());
+  return DiscreteGaussianSampler::Create(sigma).status();
+}
+
 int64_t RoundsPerCharge(const RoundNoiseOptions& options) {
   const auto* fresh = std::get_if<FreshNoise>(&options.kind);
   if (fresh == nullptr) return options.participation.num_rounds;

@@ -51,6 +51,10 @@ struct RoundNoiseOptions {
 // once at most; of correlated noise for all rounds. INVALID_ARGUMENT, with the
 // value, for options that are out of range or do not fit.
 absl::StatusOr<PrivacyEvent> ChargeOf(const RoundNoiseOptions& options);
+// Whether there is such noise on that grid. INVALID_ARGUMENT, with the value,
+// when the grid is too coarse or too fine for it.
+absl::Status CheckNoise(const RoundNoiseOptions& options,
+                        const IntegerGrid& grid);
 // The rounds that it pays for.
 int64_t RoundsPerCharge(const RoundNoiseOptions& options);
 // Of the rounds to come those that noise of that state is paid for.

@@ -26,7 +26,7 @@ namespace {
 
 constexpr int kCoefficientBits = 40;
 constexpr double kCoefficientOne = 0x1p40;
-constexpr int kMaxBuffers = 1024;
+constexpr int kMaxBuffers = 4096;
 // A unit is 2^-kMaxUnitBits of the grid unless sums would be too large.
 constexpr int kMaxUnitBits = 24;
 constexpr double kLargestNumber = 0x1p60;

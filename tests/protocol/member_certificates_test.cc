@@ -148,7 +148,8 @@ TEST_F(MemberCertificatesTest, OperatorsAreNoMembers) {
 
 TEST_F(MemberCertificatesTest, CoordinatorsAreNoMembers) {
   EXPECT_THAT(Verdict(Issued(ca_, Role::kCoordinator)),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("unsuitable certificate purpose")));
 }
 
 TEST_F(MemberCertificatesTest, ASignatureOfAnotherDeviceIsRefused) {

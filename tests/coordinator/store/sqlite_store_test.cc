@@ -55,7 +55,8 @@ class SqliteStoreTest : public ::testing::Test {
         "ALTER TABLE tasks DROP COLUMN privacy_budget; "
         "DROP TABLE privacy_budgets; DROP TABLE privacy_charges; "
         "DROP TABLE mechanism_states; DROP TABLE task_participations; "
-        "DROP TABLE device_faults; DROP TABLE ledger_log");
+        "DROP TABLE device_faults; DROP TABLE group_summaries; "
+        "DROP TABLE ledger_log");
   }
 
   TemporaryFolder folder_;

@@ -84,7 +84,8 @@ std::vector<double> CentralRound(CentralMechanism<kNeighbours>& mechanism,
     votes = AdaptiveClip::Vote(norm > clip.clip_norm());
     sum[0] = std::llround(*update * kSteps);
   }
-  const IntegerGrid grid{1, clip.clip_norm() * kSteps + 0.5};
+  // The same for all clip norms that one run may have.
+  const IntegerGrid grid{1, std::round(clip.clip_norm() * kSteps) + 0.5};
   const auto released =
       Ok(Ok(mechanism.Release(grid, std::move(sum), votes, rng)).Take(kFree));
   return {static_cast<double>(released[0]) / kSteps};
@@ -110,27 +111,31 @@ Audited Central(const Setting& setting) {
           }};
 }
 
-// The noisy value, and what the noisy vote makes of the clip norm.
+// The noisy value, and what the noisy vote makes of the clip norm, which hardly
+// moves: every run is a first round.
 Audited AdaptiveCentral(const Setting& setting) {
+  constexpr double kLearningRate = 1e-12;
   CentralOptions options;
   options.adaptive_clip = AdaptiveClipOptions{.initial_clip_norm = setting.clip,
+                                              .learning_rate = kLearningRate,
                                               .count_stddev = 3 * setting.noise,
                                               .expected_devices = 1};
   options.noise_multiplier = setting.noise / setting.clip;
-  const auto mechanism =
-      Ok(CentralMechanism<kDeviceAddRemove>::Create(options));
-  return {mechanism.event(),
-          [mechanism](bool with, int64_t num_runs, uint64_t seed) {
-            InsecureSeededRng rng(seed);
-            return Repeat(num_runs, [&] {
-              auto round = mechanism;  // every run is the first round
-              std::optional<float> update;
-              if (with) update = 5.0F;
-              auto outcome = CentralRound(round, update, rng);
-              outcome.push_back(std::log(round.clip().clip_norm()));
-              return outcome;
-            });
-          }};
+  const auto created = Ok(CentralMechanism<kDeviceAddRemove>::Create(options));
+  return {
+      created.event(), [created](bool with, int64_t num_runs, uint64_t seed) {
+        InsecureSeededRng rng(seed);
+        auto mechanism = created;
+        return Repeat(num_runs, [&] {
+          const double before = mechanism.clip().clip_norm();
+          std::optional<float> update;
+          if (with) update = 5.0F;
+          auto outcome = CentralRound(mechanism, update, rng);
+          outcome.push_back(std::log(mechanism.clip().clip_norm() / before) /
+                            kLearningRate);
+          return outcome;
+        });
+      }};
 }
 
 // What the coordinator sees when four of five members are left and two of them
