@@ -124,7 +124,7 @@ TEST_P(EveryNoiseTest, NothingOfDevicesLeavesButTheSum) {
   EXPECT_EQ(round.median_norm, 0);
   for (const ContributionRow& row :
        Require(memory_->ListContributions(round.id))) {
-    EXPECT_EQ(row.norm, -1);  // clipped, and no more
+    EXPECT_EQ(row.norm, 0);
   }
 }
 
@@ -204,6 +204,32 @@ TEST_F(PrivacyTest, TheTaskStopsBeforeTheRoundThatWouldOverdraw) {
                              {privacy::kDeviceAddRemove, 1e-5})
                 ->upper,
             5);
+}
+
+TEST_F(PrivacyTest, NoiseThatCannotBeDrawnIsRefusedBeforeThereIsATask) {
+  configuration::Task task = PrivateTask(TreeNoise{}, 200);
+  task.rounds = 1000;
+  CreateTask(task);
+  RunRound();
+  EXPECT_EQ(TaskNamed().rounds_committed, 1);
+  task.name = "louder";
+  task.differential_privacy->noise_multiplier = 900;
+  task.round.cohort = 1;  // whose grid is finer
+  task.round.over_selection = 1;
+  EXPECT_THAT(engine().CreateTask(task, "", now_),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("differential_privacy: correlated noise: "
+                                 "sigma is ")));
+}
+
+TEST_F(PrivacyTest, ANoiseMultiplierIsCalibratedOnce) {
+  configuration::Task task = PrivateTask(CentralNoise{});
+  task.differential_privacy->noise_multiplier.reset();
+  CreateTask(task);
+  const auto stored = Require(configuration::ParseTask(TaskNamed().definition));
+  const auto again = Require(MakeTaskSetup(task));
+  EXPECT_EQ(stored.differential_privacy->noise_multiplier,
+            again->privacy->noise.noise_multiplier);
 }
 
 TEST_F(PrivacyTest, WithoutANoiseMultiplierTheRoundsTakeAllOfTheBudget) {
