@@ -134,6 +134,7 @@ absl::StatusOr<ValidUpdate> ValidateUpdate(absl::string_view bytes,
   }
   SHOAL_RETURN_IF_ERROR(CheckDivisor(update.decoded.report, bounds));
   update.norm = Norm(update.decoded.delta);
+  if (bounds.clipped_later) return update;
   if (!std::isfinite(update.norm)) return NotFinite(update.decoded.delta);
   // Both are bounded: the first is what is summed up, the second what is meant.
   update.norm =

@@ -24,12 +24,16 @@ struct UpdateBounds {
   int64_t predictions_per_example = 1;
   // With FedNova, how devices train; null: updates are not divided by anything.
   const learning::TrainingOptions* divided_steps = nullptr;
+  // Whoever sums the update clips it: its values may be anything.
+  bool clipped_later = false;
 };
 
 struct ValidUpdate {
   learning::DecodedUpdate decoded;  // may point into the validated bytes
   int shape = 0;                    // which of num_parameters it has
-  double norm = 0;                  // L2 of what training has changed
+  // L2 of what training has changed; not finite where a value is not, and those
+  // are clipped later.
+  double norm = 0;
   int64_t weight = 0;               // aggregation weight
 };
 

@@ -219,6 +219,7 @@ absl::Span<const float> AssignedWork::SentValues() const {
 }
 
 learning::UpdateReport AssignedWork::Report() const {
+  if (assignment_.plan.noisy_sums) return {.num_examples = 1};
   return {.num_examples = update_.num_examples,
           .num_steps = update_.num_steps,
           .divisor = update_.divisor,

@@ -11,11 +11,24 @@ function(_shoal_register target)
   set_property(GLOBAL APPEND PROPERTY SHOAL_TARGETS ${target})
 endfunction()
 
-# shoal_library(NAME name SRCS … HDRS … DEPS … [PRIVATE_DEPS …] [EXCEPTIONS])
-# Makes shoal_<name> with the alias shoal::<name>. EXCEPTIONS: it catches those of
-# a library; all others can do without the tables for them.
+# What is built for devices has tables for unwinding in the `sources` alone that
+# catch a library's exceptions. Those are kept out of the optimisation as one
+# program, in which gcc makes the tables for all functions that it compiles beside
+# one that needs them.
+function(_shoal_small_options target)  # [sources …]
+  if(SHOAL_SMALL)
+    target_compile_options(${target} PRIVATE -fno-exceptions
+      -fno-unwind-tables -fno-asynchronous-unwind-tables)
+    set_source_files_properties(${ARGN} PROPERTIES
+      COMPILE_OPTIONS "-fexceptions;-funwind-tables;-fno-lto")
+  endif()
+endfunction()
+
+# shoal_library(NAME name SRCS … HDRS … DEPS … [PRIVATE_DEPS …] [EXCEPTIONS …])
+# Makes shoal_<name> with the alias shoal::<name>. EXCEPTIONS: the sources that
+# catch those of a library.
 function(shoal_library)
-  cmake_parse_arguments(A "EXCEPTIONS" "NAME" "SRCS;HDRS;DEPS;PRIVATE_DEPS"
+  cmake_parse_arguments(A "" "NAME" "SRCS;HDRS;DEPS;PRIVATE_DEPS;EXCEPTIONS"
                         ${ARGN})
   set(target shoal_${A_NAME})
   if(A_SRCS)
@@ -23,10 +36,7 @@ function(shoal_library)
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:shoal_flags>
                           PUBLIC ${A_DEPS} PRIVATE ${A_PRIVATE_DEPS})
-    if(SHOAL_SMALL AND NOT A_EXCEPTIONS)
-      target_compile_options(${target} PRIVATE -fno-exceptions
-        -fno-unwind-tables -fno-asynchronous-unwind-tables)
-    endif()
+    _shoal_small_options(${target} ${A_EXCEPTIONS})
   else()
     add_library(${target} INTERFACE ${A_HDRS})
     set(scope INTERFACE)
@@ -45,6 +55,7 @@ function(shoal_program)
   add_executable(${A_NAME} ${A_SRCS})
   target_link_libraries(${A_NAME} PRIVATE shoal_flags ${A_DEPS})
   target_include_directories(${A_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  _shoal_small_options(${A_NAME})
   _shoal_register(${A_NAME} ${A_DEPS})
 endfunction()
 

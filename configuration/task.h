@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "configuration/differential_privacy.h"
 #include "configuration/server_optimizer.h"
 #include "learning/local_update.h"
 #include "learning/model.h"
@@ -38,7 +39,8 @@ struct RoundPolicy {
   int cohort = 0;               // >= 1: reports that a round wants
   double over_selection = 1.3;  // [1, 10]
   int min_reports = 0;          // [1, cohort]; below it a round fails
-  int min_separation = 0;       // committed rounds between two contributions
+  // Committed rounds from a contribution to the next; 0 and 1: every round.
+  int min_separation = 0;
   absl::Duration deadline = absl::Minutes(10);
   absl::Duration idle_window = absl::Seconds(30);
   Weighting weighting = Weighting::kExamples;
@@ -73,6 +75,7 @@ struct Task {
   UpdateLimits update_limits;
   uint64_t seed = 0;
   std::optional<protocol::SecureAggregation> secure_aggregation = {};
+  std::optional<DifferentialPrivacy> differential_privacy = {};
   friend bool operator==(const Task&, const Task&) = default;
 };
 
@@ -87,6 +90,10 @@ absl::Status CheckAsynchronous(const Task& task);
 // INVALID_ARGUMENT when the task asks for secure aggregation with groups that
 // cannot be, or together with what needs single updates.
 absl::Status CheckSecureAggregation(const Task& task);
+
+// INVALID_ARGUMENT when the task asks for differential privacy, and nobody has
+// analysed that together with the rest of it.
+absl::Status CheckDifferentialPrivacy(const Task& task);
 
 // From and to the serialised shoal.v1.Task that the store keeps and the wire
 // carries. INVALID_ARGUMENT as "path: what is wrong, what was expected".

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "configuration/differential_privacy_proto.h"
 #include "configuration/server_optimizer_proto.h"
 #include "learning/model.h"
 #include "learning/sub_model.h"
@@ -100,7 +101,8 @@ RoundPolicy RoundOf(const v1::Task& task) {
     round.idle_window = protocol::FromProto(proto.idle_window());
   }
   if (proto.has_asynchronous()) round.asynchronous = AsynchronousOf(proto);
-  if (task.algorithm().has_scaffold() || proto.has_asynchronous()) {
+  if (task.algorithm().has_scaffold() || proto.has_asynchronous() ||
+      task.has_differential_privacy()) {
     round.weighting = Weighting::kUniform;
   }
   if (proto.has_weighting()) {
@@ -177,6 +179,36 @@ void CheckGroups(const v1::Task& proto,
   const absl::Status status = CheckSecureAggregation(task);
   if (status.ok()) return;
   violations.push_back({"secure_aggregation", std::string(status.message())});
+}
+
+// What differential privacy asks of the rest of the task.
+void CheckPrivacy(const v1::Task& proto,
+                  std::vector<RuleViolation>& violations) {
+  if (!proto.has_differential_privacy()) return;
+  const auto training = protocol::FromProto(proto.training());
+  // What is wrong by itself has been said, and what is absent is FedAvg.
+  if (!training.ok() || proto.rounds() == 0 ||
+      !protocol::CheckRules(proto.differential_privacy()).empty() ||
+      !protocol::CheckRules(proto.round()).empty() ||
+      !protocol::CheckRules(proto.update_limits()).empty()) {
+    return;
+  }
+  Task task;
+  task.training = *training;
+  const auto algorithm = protocol::FromProto(proto.algorithm());
+  if (algorithm.ok()) task.algorithm = *algorithm;
+  task.round = RoundOf(proto);
+  task.rounds = static_cast<int64_t>(proto.rounds());
+  task.update_limits = UpdateLimitsOf(proto);
+  if (proto.has_secure_aggregation()) {
+    const auto settings = protocol::FromProto(proto.secure_aggregation());
+    if (!settings.ok()) return;
+    task.secure_aggregation = *settings;
+  }
+  task.differential_privacy = FromProto(proto.differential_privacy());
+  const absl::Status status = CheckDifferentialPrivacy(task);
+  if (status.ok()) return;
+  violations.push_back({"differential_privacy", std::string(status.message())});
 }
 
 // What only a model made of the definition shows.
@@ -260,6 +292,7 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
   AddBelow("training", protocol::CheckAsAWhole(proto.training()), violations);
   CheckRounds(proto, violations);
   CheckGroups(proto, violations);
+  CheckPrivacy(proto, violations);
   const auto spec = protocol::FromProto(proto.model());
   if (spec.ok()) CheckModel(*spec, proto, violations);
   return violations;
@@ -288,6 +321,9 @@ Task CheckedTaskFromProto(const v1::Task& proto) {
   if (proto.has_secure_aggregation()) {
     task.secure_aggregation =
         Checked(protocol::FromProto(proto.secure_aggregation()));
+  }
+  if (proto.has_differential_privacy()) {
+    task.differential_privacy = FromProto(proto.differential_privacy());
   }
   return task;
 }
@@ -324,6 +360,9 @@ v1::Task TaskToProto(const Task& task) {
   if (task.secure_aggregation.has_value()) {
     *proto.mutable_secure_aggregation() =
         protocol::ToProto(*task.secure_aggregation);
+  }
+  if (task.differential_privacy.has_value()) {
+    *proto.mutable_differential_privacy() = ToProto(*task.differential_privacy);
   }
   return proto;
 }

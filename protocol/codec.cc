@@ -82,6 +82,7 @@ void WritePlan(const Plan& plan, Message& message) {
         ToSchema(*plan.secure_aggregation);
   }
   Write(message, "uniform_weights", plan.uniform_weights);
+  Write(message, "noisy_sums", plan.noisy_sums);
 }
 
 void WriteSession(const std::optional<Digest>& session, Message& message) {
@@ -147,6 +148,7 @@ absl::StatusOr<Plan> PlanFrom(const Message& message) {
                SecureAggregationFrom(Part(message, "secure_aggregation"))));
   }
   Read(message, "uniform_weights", plan.uniform_weights);
+  Read(message, "noisy_sums", plan.noisy_sums);
   return plan;
 }
 

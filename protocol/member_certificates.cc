@@ -152,7 +152,7 @@ absl::Status CertificateVerifier::CheckChain(X509* certificate) const {
   if (X509_verify_cert(context.get()) == 1) return absl::OkStatus();
   const int error = X509_STORE_CTX_get_error(context.get());
   ERR_clear_error();
-  return absl::InvalidArgumentError(absl::StrCat(
+  return absl::FailedPreconditionError(absl::StrCat(
       "the certificate is not one that the CA has signed for now: ",
       X509_verify_cert_error_string(error)));
 }

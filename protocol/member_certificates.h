@@ -22,10 +22,9 @@ MakeCertificateSigner(const Secret& key_pem, absl::string_view certificate_pem);
 
 // Takes the certificates that the coordinator's port takes of devices: for
 // clients, chained to one of the roots, valid at the moment, with the role of a
-// device. The id is that of protocol::Identity; INVALID_ARGUMENT says what is
-// wrong with certificate or signature. `roots_pem`: certificates of CAs;
-// INVALID_ARGUMENT when there is none, or a damaged one. `clock` must outlive
-// the verifier.
+// device. The id is that of protocol::Identity. `roots_pem`: certificates of
+// CAs; INVALID_ARGUMENT when there is none, or a damaged one. `clock` must
+// outlive the verifier.
 absl::StatusOr<std::unique_ptr<secure_aggregation::MemberVerifier>>
 MakeCertificateVerifier(absl::string_view roots_pem, const Clock& clock);
 

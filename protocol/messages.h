@@ -91,6 +91,9 @@ struct Plan {
   std::optional<SecureAggregation> secure_aggregation = {};
   // Every update counts the same; otherwise by its number of examples.
   bool uniform_weights = false;
+  // Noise is added to the sum: updates come with nothing but their values, as
+  // privacy has no budget for more.
+  bool noisy_sums = false;
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 

@@ -31,6 +31,12 @@ constexpr RoundFailureInfo kFailures[] = {
      "Stop the task, check the store's disk, and restore the store from a "
      "backup or create a new task from the last good model; the coordinator's "
      "log names the damaged rows."},
+    {RoundFailure::kPrivacyBudget, "privacy_budget",
+     "Another task of the population was charged while the round was running, "
+     "and its own charge would be beyond their common budget: nothing of its "
+     "sum was released.",
+     "See `shoalctl privacy spent`: what is spent does not come back; train "
+     "on with devices of another population."},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ enum class RoundFailure {
   kUnmasking,
   kNonFinite,
   kCorruptRows,
+  kPrivacyBudget,
 };
 
 // One row of the table.

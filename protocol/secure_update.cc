@@ -81,14 +81,18 @@ SecureRound SecureRoundOf(const Assignment& assignment, int64_t num_values) {
   round.num_values = num_values;
   round.norm_bound = plan.norm_bound;
   round.max_weight = plan.uniform_weights ? 1 : plan.max_examples;
+  round.noisy_sums = plan.noisy_sums;
   return round;
 }
 
 SecureUpdate::SecureUpdate(const SecureRound& round, const Quantiser& quantiser)
     : max_weight_(round.max_weight),
+      noisy_sums_(round.noisy_sums),
       norm_bound_(round.norm_bound),
       rotation_seed_(
-          Sha256(absl::StrCat("shoal rotation ", RoundName(round))).AsBytes()),
+          Sha256(absl::StrCat("shoal rotation ",
+                              round.noisy_sums ? round.task : RoundName(round)))
+              .AsBytes()),
       quantiser_(quantiser) {}
 
 absl::StatusOr<SecureUpdate> SecureUpdate::Create(const SecureRound& round) {
@@ -127,6 +131,11 @@ absl::StatusOr<std::vector<RingVector>> SecureUpdate::Encode(
       const double norm,
       quantiser_.Quantise(values, weight, {rotation_seed_, rounding_seed},
                           vectors[0]));
+  if (noisy_sums_) {
+    SHOAL_ASSIGN_OR_RETURN(
+        vectors[1], secure_aggregation::EncodeTotals({weight, 0, 0, 0, 0, 0}));
+    return vectors;
+  }
   const absl::int128 divisor = InUnits(report.divisor, kTotalsDivisorUnit);
   SHOAL_ASSIGN_OR_RETURN(
       vectors[1],
@@ -177,6 +186,19 @@ absl::Status SecureUpdate::Mean(absl::Span<const RingVector> total,
                                 absl::Span<double> mean) const {
   return quantiser_.DecodeMean(total[0], TotalsOf(total).weight, rotation_seed_,
                                mean);
+}
+
+absl::Status SecureUpdate::MeanOver(const RingVector& values, int64_t weight,
+                                    absl::Span<double> mean) const {
+  return quantiser_.DecodeMean(values, weight, rotation_seed_, mean);
+}
+
+double SecureUpdate::EncodedNormBound() const {
+  // Rotating in single precision makes a norm longer by much less than this;
+  // rounding moves every coordinate by less than a step.
+  constexpr double kRotated = 1 + 0x1p-16;
+  return norm_bound_ / quantiser_.step() * kRotated +
+         std::sqrt(static_cast<double>(session_.vectors[0].length));
 }
 
 double SecureUpdate::MeanNorm(const SecureTotals& totals,

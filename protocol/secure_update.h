@@ -34,6 +34,10 @@ struct SecureRound {
   int64_t num_values = 0;  // of every update
   double norm_bound = 0;   // that devices scale longer updates down to
   int64_t max_weight = 1;  // 1: every update counts the same
+  // Noise is added to the sums. Of the totals only the weight is told, the
+  // others are zero; the rotation is that of all of the task's rounds, so that
+  // the noise of one can take back that of others.
+  bool noisy_sums = false;
 };
 
 // As a device finds it in its assignment; `num_values` of its update.
@@ -87,6 +91,13 @@ class SecureUpdate {
   // the total weight is 1 or more. REQUIRES: round.num_values values in `mean`.
   absl::Status Mean(absl::Span<const secure_aggregation::RingVector> total,
                     absl::Span<double> mean) const;
+  // The same over a total weight that is fixed in advance, for totals that
+  // noise was added to.
+  absl::Status MeanOver(const secure_aggregation::RingVector& values,
+                        int64_t weight, absl::Span<double> mean) const;
+  // In steps of the quantiser: no vector that Encode() makes with a weight of 1
+  // has a longer L2 norm.
+  double EncodedNormBound() const;
   // The mean of the norms of the updates, each at most the round's bound.
   double MeanNorm(const SecureTotals& totals, int64_t num_updates) const;
 
@@ -95,6 +106,7 @@ class SecureUpdate {
                const secure_aggregation::Quantiser& quantiser);
 
   int64_t max_weight_;
+  bool noisy_sums_;
   double norm_bound_;
   std::string rotation_seed_;
   secure_aggregation::Quantiser quantiser_;

@@ -17,6 +17,7 @@
 #include "protocol/schema/schema.h"
 #include "protocol/wire_schema.h"
 #include "shoal/v1/configuration.pb.h"
+#include "shoal/v1/differential_privacy.pb.h"
 #include "shoal/v1/fleet.pb.h"
 #include "shoal/v1/model.pb.h"
 #include "shoal/v1/secure_aggregation.pb.h"
@@ -167,6 +168,19 @@ std::vector<const FieldDescriptor*> FieldsByNumber(const Descriptor& message) {
   return fields;
 }
 
+// The oneof of which a member must be chosen: not where just one of them has a
+// default. "": there is none.
+std::string RequiredChoice(const Descriptor& message) {
+  SHOAL_CHECK(message.real_oneof_decl_count() <= 1);
+  if (message.real_oneof_decl_count() == 0) return "";
+  const google::protobuf::OneofDescriptor& choice = *message.oneof_decl(0);
+  int defaults = 0;
+  for (int i = 0; i < choice.field_count(); ++i) {
+    if (!RuleOf(*choice.field(i)).default_text().empty()) ++defaults;
+  }
+  return defaults == 1 ? "" : choice.name();
+}
+
 // All tables, filled as the messages are walked over.
 class Tables {
  public:
@@ -221,15 +235,11 @@ class Tables {
   }
 
   void AddMessage(const Descriptor& message) {
-    SHOAL_CHECK(message.real_oneof_decl_count() <= 1);
-    const std::string oneof = message.real_oneof_decl_count() == 1
-                                  ? message.oneof_decl(0)->name()
-                                  : "";
     const schema::Type* form = nullptr;
     types_.push_back(
         absl::StrCat("{", QuotedFor(message.name(), form->name_text), ", ",
-                     QuotedFor(oneof, form->oneof_text), ", ", fields_.size(),
-                     ", ", message.field_count(), "}"));
+                     QuotedFor(RequiredChoice(message), form->oneof_text), ", ",
+                     fields_.size(), ", ", message.field_count(), "}"));
     std::string comment = absl::StrCat("// ", message.name(), "\n    ");
     for (const FieldDescriptor* field : FieldsByNumber(message)) {
       fields_.push_back(std::exchange(comment, "") + FieldRow(*field));
@@ -304,6 +314,7 @@ std::string SchemaTables() {
   tables.AddForDevices(*v1::AgentConfig::descriptor());
   return tables.Text({v1::ModelDefinition::descriptor()->file(),
                       v1::Task::descriptor()->file(),
+                      v1::DifferentialPrivacy::descriptor()->file(),
                       v1::SecureAggregationOffer::descriptor()->file(), &fleet,
                       v1::AgentConfig::descriptor()->file()});
 }

@@ -29,6 +29,9 @@ class CountedGroups final : public secure_aggregation::GroupMaker {
   explicit CountedGroups(secure_aggregation::GroupMaker& groups)
       : groups_(groups) {}
 
+  absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const override {
+    return groups_.ReadKeys(advertise);
+  }
   absl::Status Check(
       const secure_aggregation::SessionPlan& plan,
       const secure_aggregation::Joining& joining,

@@ -91,6 +91,7 @@ class Federation {
       : options_(options),
         rng_(DeriveSeed(options.seed, "coordinator")),
         group_rng_(DeriveSeed(options.seed, "groups")),
+        noise_rng_(DeriveSeed(options.seed, "noise")),
         authority_(DeriveSeed(options.seed, "authority")),
         groups_(options.skip_crypto ? SkippedGroups()
                                     : secure_aggregation::RealGroups()),
@@ -132,6 +133,7 @@ class Federation {
   NullLogger null_log_;
   InsecureSeededRng rng_;  // of keys, tokens and the coordinator's delays
   InsecureSeededRng group_rng_;
+  InsecureSeededRng noise_rng_;
   const SeededAuthority authority_;  // of devices that sign
   CountedGroups groups_;
   const std::unique_ptr<coordinator::RoundStore> store_;
@@ -229,6 +231,7 @@ absl::Status Federation::Start() {
                                                   .group_rng = &group_rng_,
                                                   .verifier = &authority_,
                                                   .group_maker = &groups_};
+  dependencies.noise_rng = &noise_rng_;
   if (RunLog* const run_log = options_.run_log; run_log != nullptr) {
     dependencies.output_of = [run_log](const RoundRow& round,
                                        const auto& compute) {
@@ -495,6 +498,13 @@ absl::StatusOr<FederationResult> Federation::Collect() {
   SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
                          store_->GetTask(options_.task.name));
   result.rounds_failed = row.rounds_failed;
+  if (row.state != coordinator::TaskState::kCompleted) result.note = row.note;
+  if (options_.task.differential_privacy.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(const auto setup,
+                           coordinator::MakeTaskSetup(options_.task));
+    SHOAL_ASSIGN_OR_RETURN(result.privacy,
+                           coordinator::ReportPrivacy(*store_, *setup, row));
+  }
   const coordinator::ModelRow& last = result.models.back();
   SHOAL_ASSIGN_OR_RETURN(result.final_model,
                          store_->ReadModel(last.digest, 0, last.num_bytes));

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "absl/time/time.h"
 #include "base/logging.h"
 #include "configuration/task.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/rows.h"
 #include "learning/parameters.h"
 #include "simulations/counted_groups.h"
@@ -114,7 +116,9 @@ struct FederationResult {
   std::map<int64_t, RoundOutcomes>
       outcomes;  // by round id; of failed ones, too
   TrainingPool::Totals trainings;
-  GroupCounts groups;            // of secure aggregation
+  GroupCounts groups;  // of secure aggregation
+  std::optional<coordinator::PrivacyReport> privacy;
+  std::string note;              // why the task ended before its last round
   PrivateValues private_values;  // at the end
 };
 

@@ -68,6 +68,7 @@ void AppendRound(std::string& out, const coordinator::RoundResult& result) {
   AppendOptional(out, result.train_loss);
   AppendOptional(out, result.train_accuracy);
   AppendF64(out, result.median_norm);
+  AppendSized(out, result.mechanism_state.Reveal());
 }
 
 void AppendValues(std::string& out,
@@ -361,6 +362,7 @@ absl::StatusOr<RoundOutput> RunLog::Output(
   result.train_loss = ReadOptional(in);
   result.train_accuracy = ReadOptional(in);
   result.median_norm = in.F64();
+  result.mechanism_state = Secret(std::string(in.Sized()));
   return output;
 }
 

@@ -115,7 +115,7 @@ absl::StatusOr<std::string> SeededAuthority::Verify(
     return absl::UnauthenticatedError("a certificate of another authority");
   }
   if (!IsSigned(key, message, signature)) {
-    return absl::UnauthenticatedError("a signature that is wrong");
+    return absl::InvalidArgumentError("a signature that is wrong");
   }
   return std::string(device_id);
 }

@@ -164,7 +164,8 @@ void SkippedGroup::AddLostRow(int index, Fault fault,
 
 void SkippedGroup::Lose(int index, Fault fault, absl::string_view reason) {
   members_[index].is_lost = true;
-  lost_.push_back({index, device_id(index), fault, std::string(reason)});
+  lost_.push_back(
+      {index, device_id(index), fault, std::string(reason), phase_});
 }
 
 void SkippedGroup::Burn(absl::string_view reason) {

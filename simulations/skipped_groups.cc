@@ -50,6 +50,10 @@ absl::Status CheckDistinct(const std::vector<Joining>& members) {
 
 class Maker final : public GroupMaker {
  public:
+  absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const override {
+    return Keys{std::string(advertise), {}};
+  }
+
   absl::Status Check(const SessionPlan&, const Joining& joining,
                      const MemberVerifier*) const override {
     SHOAL_ASSIGN_OR_RETURN(const SkippedMessage message,

@@ -1,10 +1,11 @@
 // shoal-agent: takes part in a federation with the data of this machine.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -15,11 +16,11 @@
 #include "client/agent/agent.h"
 #include "client/agent/agent_status.h"
 #include "client/agent/ask_agent.h"
+#include "client/agent/commands.h"
 #include "client/agent/owners_say.h"
 #include "client/agent/share.h"
 #include "client/agent/stop_signals.h"
 #include "client/transport/lean/openssl_memory.h"
-#include "configuration/command_line.h"
 #include "protocol/credentials.h"
 #include "protocol/exit_code.h"
 
@@ -27,6 +28,8 @@ namespace shoal::client {
 namespace {
 
 using protocol::ExitCode;
+
+constexpr bool kRequired = true;
 
 struct RunArguments {
   std::string config;
@@ -213,182 +216,159 @@ ExitCode ForgetThisDevice(const OwnersArguments& arguments) {
   return Fail(answer.status);
 }
 
-void AddProxy(CLI::App& command, std::string& proxy) {
-  command.add_option("--proxy", proxy,
-                     "http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy on the "
-                     "way; as https_proxy and no_proxy say when absent");
+CommandOption Proxy(std::string& proxy) {
+  return {"--proxy", &proxy,
+          "http://[USER:PASSWORD@]HOST:PORT of an HTTP proxy on the way; as "
+          "https_proxy and no_proxy say when absent"};
 }
 
-CLI::App* AddRun(CLI::App& app, RunArguments& arguments) {
-  CLI::App* run = app.add_subcommand("run", "take part until stopped");
-  run->add_option("--config", arguments.config, "YAML file")->required();
-  run->add_option("--sessions", arguments.sessions,
-                  "end after that many sessions")
-      ->check(configuration::WholeNumber(1));
-  run->add_flag("--once", arguments.once, "end after one session");
-  AddProxy(*run, arguments.proxy);
-  run->footer("Example: shoal-agent run --config /etc/shoal/agent.yaml");
-  return run;
+Command RunCommand(RunArguments& arguments) {
+  return {.name = "run",
+          .about = "take part until stopped",
+          .options = {{"--config", &arguments.config, "YAML file", kRequired},
+                      {"--sessions", &arguments.sessions,
+                       "end after that many sessions"},
+                      {"--once", &arguments.once, "end after one session"},
+                      Proxy(arguments.proxy)},
+          .example = "shoal-agent run --config /etc/shoal/agent.yaml",
+          .run = [&] { return Run(arguments); }};
 }
 
-CLI::App* AddEnroll(CLI::App& app, EnrollArguments& arguments) {
-  CLI::App* enroll = app.add_subcommand(
-      "enroll", "make a key and have its certificate signed");
-  enroll->add_option("--coordinator", arguments.coordinator, "HOST:PORT")
-      ->required();
-  enroll->add_option("--ca", arguments.ca, "PEM file of the coordinator's CA")
-      ->required();
-  enroll
-      ->add_option("--invitation", arguments.invitation,
-                   "from `shoalctl device invite`")
-      ->required();
-  enroll->add_option("--state", arguments.state, "the device's folder")
-      ->required();
-  enroll->add_option("--name", arguments.name,
-                     "of the device; the host's when absent");
-  AddProxy(*enroll, arguments.proxy);
-  enroll->footer(
-      "Example: shoal-agent enroll --coordinator fleet.example.org:7600 "
-      "--ca ca.pem --invitation TOKEN --state /var/lib/shoal");
-  return enroll;
+Command EnrollCommand(EnrollArguments& arguments) {
+  return {
+      .name = "enroll",
+      .about = "make a key and have its certificate signed",
+      .options =
+          {{"--coordinator", &arguments.coordinator, "HOST:PORT", kRequired},
+           {"--ca", &arguments.ca, "PEM file of the coordinator's CA",
+            kRequired},
+           {"--invitation", &arguments.invitation,
+            "from `shoalctl device invite`", kRequired},
+           {"--state", &arguments.state, "the device's folder", kRequired},
+           {"--name", &arguments.name, "of the device; the host's when absent"},
+           Proxy(arguments.proxy)},
+      .example =
+          "shoal-agent enroll --coordinator fleet.example.org:7600 --ca ca.pem "
+          "--invitation TOKEN --state /var/lib/shoal",
+      .run = [&] { return EnrollDevice(arguments); }};
 }
 
-CLI::App* AddStatistics(CLI::App& app, StatisticsArguments& arguments) {
-  CLI::App* statistics = app.add_subcommand(
-      "statistics",
-      "write count, mean and deviation of the device's features, from which "
-      "`shoalctl task create --statistics` starts a model that standardises "
-      "or imputes");
-  statistics->add_option("--config", arguments.config, "YAML file")->required();
-  statistics->add_option("--out", arguments.out, "file to write")->required();
-  statistics->footer(
-      "Example: shoal-agent statistics --config /etc/shoal/agent.yaml "
-      "--out device-7.statistics");
-  return statistics;
+Command StatisticsCommand(StatisticsArguments& arguments) {
+  return {.name = "statistics",
+          .about =
+              "write count, mean and deviation of the device's features, from "
+              "which `shoalctl task create --statistics` starts a model that "
+              "standardises or imputes",
+          .options = {{"--config", &arguments.config, "YAML file", kRequired},
+                      {"--out", &arguments.out, "file to write", kRequired}},
+          .example =
+              "shoal-agent statistics --config /etc/shoal/agent.yaml --out "
+              "device-7.statistics",
+          .run = [&] { return Statistics(arguments); }};
 }
 
-void AddAsking(CLI::App& command, AskArguments& arguments) {
-  command
-      .add_option("--socket", arguments.socket, "of an agent that is running")
-      ->required();
-  command
-      .add_option("--features", arguments.features,
-                  "numbers with commas between them; an empty one is missing")
-      ->required();
+CommandOption Socket(AskArguments& arguments) {
+  return {"--socket", &arguments.socket, "of an agent that is running",
+          kRequired};
 }
 
-CLI::App* AddAdd(CLI::App& app, AskArguments& arguments) {
-  CLI::App* add =
-      app.add_subcommand("add", "give an example to the agent that is running");
-  AddAsking(*add, arguments);
-  CLI::Option* label = add->add_option("--label", arguments.outcome,
-                                       "its class; of a sequence with commas");
-  add->add_option("--target", arguments.outcome, "values to predict")
-      ->excludes(label);
-  add->footer(
-      "Example: shoal-agent add --socket /run/shoal/agent.sock --label 3 "
-      "--features 0.5,1.25");
-  return add;
+CommandOption Features(AskArguments& arguments) {
+  return {"--features", &arguments.features,
+          "numbers with commas between them; an empty one is missing",
+          kRequired};
 }
 
-CLI::App* AddPredict(CLI::App& app, AskArguments& arguments) {
-  CLI::App* predict = app.add_subcommand(
-      "predict",
-      "print what the newest model of the agent that is running says: "
-      "probabilities of the classes, or values");
-  AddAsking(*predict, arguments);
-  predict->footer(
-      "Example: shoal-agent predict --socket /run/shoal/agent.sock "
-      "--features 0.5,1.25");
-  return predict;
+Command AddCommand(AskArguments& arguments) {
+  return {
+      .name = "add",
+      .about = "give an example to the agent that is running",
+      .options = {Socket(arguments),
+                  Features(arguments),
+                  {"--label", &arguments.outcome,
+                   "its class; of a sequence with commas"},
+                  {"--target", &arguments.outcome, "values to predict"}},
+      .example =
+          "shoal-agent add --socket /run/shoal/agent.sock --label 3 --features "
+          "0.5,1.25",
+      .run = [&] { return Add(arguments); }};
 }
 
-CLI::App* AddStatus(CLI::App& app, StatusArguments& arguments) {
-  CLI::App* status = app.add_subcommand("status", "how the agent is doing");
-  status->add_option("--state", arguments.state, "the device's folder")
-      ->required();
-  status->add_flag("--json", arguments.json, "as one JSON object");
-  status->footer("Example: shoal-agent status --state /var/lib/shoal");
-  return status;
+Command PredictCommand(AskArguments& arguments) {
+  return {.name = "predict",
+          .about =
+              "print what the newest model of the agent that is running says: "
+              "probabilities of the classes, or values",
+          .options = {Socket(arguments), Features(arguments)},
+          .example =
+              "shoal-agent predict --socket /run/shoal/agent.sock --features "
+              "0.5,1.25",
+          .run = [&] { return Predict(arguments); }};
 }
 
-CLI::App* AddOwners(CLI::App& app, OwnersArguments& arguments,
-                    const std::string& name, const std::string& description) {
-  CLI::App* command = app.add_subcommand(name, description);
-  command->add_option("--config", arguments.config, "the agent's YAML file")
-      ->required();
-  command->add_flag("--json", arguments.json, "as one JSON object");
-  command->footer(absl::StrCat("Example: shoal-agent ", name,
-                               " --config /etc/shoal/agent.yaml"));
-  return command;
+Command StatusCommand(StatusArguments& arguments) {
+  return {.name = "status",
+          .about = "how the agent is doing",
+          .options = {{"--state", &arguments.state, "the device's folder",
+                       kRequired},
+                      {"--json", &arguments.json, "as one JSON object"}},
+          .example = "shoal-agent status --state /var/lib/shoal",
+          .run = [&] { return Status(arguments); }};
 }
 
-CLI::App* AddForget(CLI::App& app, OwnersArguments& arguments) {
-  CLI::App* forget = AddOwners(
-      app, arguments, "forget",
+Command OwnersCommand(OwnersArguments& arguments, const std::string& name,
+                      const std::string& about, std::function<ExitCode()> run) {
+  return {.name = name,
+          .about = about,
+          .options = {{"--config", &arguments.config, "the agent's YAML file",
+                       kRequired},
+                      {"--json", &arguments.json, "as one JSON object"}},
+          .example = absl::StrCat("shoal-agent ", name,
+                                  " --config /etc/shoal/agent.yaml"),
+          .run = std::move(run)};
+}
+
+Command ForgetCommand(OwnersArguments& arguments) {
+  Command forget = OwnersCommand(
+      arguments, "forget",
       "leave the fleet for good: delete what the device holds, have the "
       "coordinator delete what names it, then delete its key. Goes on with a "
-      "forgetting that the coordinator has not confirmed");
-  forget->add_flag("--yes", arguments.yes, "do not ask for confirmation");
-  forget->add_flag("--without-coordinator", arguments.without_coordinator,
-                   "delete the key without asking a coordinator that is gone "
-                   "for good");
-  AddProxy(*forget, arguments.proxy);
+      "forgetting that the coordinator has not confirmed",
+      [&] { return ForgetThisDevice(arguments); });
+  forget.options.push_back(
+      {"--yes", &arguments.yes, "do not ask for confirmation"});
+  forget.options.push_back(
+      {"--without-coordinator", &arguments.without_coordinator,
+       "delete the key without asking a coordinator that is gone for good"});
+  forget.options.push_back(Proxy(arguments.proxy));
   return forget;
 }
 
 ExitCode Main(int argc, char** argv) {
-  CLI::App app(
-      "Takes part in a federation with the data of this machine.\n"
-      "Examples:\n"
-      "  shoal-agent enroll --coordinator fleet.example.org:7600 --ca ca.pem "
-      "--invitation TOKEN --state /var/lib/shoal\n"
-      "  shoal-agent run --config /etc/shoal/agent.yaml\n"
-      "  shoal-agent statistics --config /etc/shoal/agent.yaml "
-      "--out device-7.statistics\n"
-      "  shoal-agent add --socket /run/shoal/agent.sock --label 3 "
-      "--features 0.5,1.25\n"
-      "  shoal-agent predict --socket /run/shoal/agent.sock "
-      "--features 0.5,1.25\n"
-      "  shoal-agent status --state /var/lib/shoal\n"
-      "  shoal-agent opt-out --config /etc/shoal/agent.yaml\n"
-      "  shoal-agent forget --config /etc/shoal/agent.yaml",
-      "shoal-agent");
-  app.set_version_flag("--version", "shoal-agent " + LongVersion());
-  app.require_subcommand(1);
-  RunArguments run_arguments;
-  EnrollArguments enroll_arguments;
-  StatisticsArguments statistics_arguments;
-  StatusArguments status_arguments;
-  OwnersArguments owners_arguments;
-  const CLI::App* run = AddRun(app, run_arguments);
-  const CLI::App* enroll = AddEnroll(app, enroll_arguments);
-  const CLI::App* statistics = AddStatistics(app, statistics_arguments);
-  AskArguments add_arguments;
-  AskArguments predict_arguments;
-  const CLI::App* add = AddAdd(app, add_arguments);
-  const CLI::App* predict = AddPredict(app, predict_arguments);
-  AddStatus(app, status_arguments);
-  const CLI::App* opt_out = AddOwners(
-      app, owners_arguments, "opt-out",
-      "take no part until `opt-in`: a session under way ends before its next "
-      "mini-batch, and nothing is sent any more; models stay");
-  const CLI::App* opt_in = AddOwners(app, owners_arguments, "opt-in",
-                                     "take part again after `opt-out`");
-  const CLI::App* forget = AddForget(app, owners_arguments);
-  if (const auto code = configuration::ParseCommandLine(app, argc, argv);
-      code.has_value()) {
-    return *code;
-  }
-  if (run->parsed()) return Run(run_arguments);
-  if (enroll->parsed()) return EnrollDevice(enroll_arguments);
-  if (statistics->parsed()) return Statistics(statistics_arguments);
-  if (add->parsed()) return Add(add_arguments);
-  if (predict->parsed()) return Predict(predict_arguments);
-  if (opt_out->parsed()) return SetTakesPart(owners_arguments, false);
-  if (opt_in->parsed()) return SetTakesPart(owners_arguments, true);
-  if (forget->parsed()) return ForgetThisDevice(owners_arguments);
-  return Status(status_arguments);
+  RunArguments run;
+  EnrollArguments enroll;
+  StatisticsArguments statistics;
+  AskArguments add;
+  AskArguments predict;
+  StatusArguments status;
+  OwnersArguments owners;
+  return RunCommandLine(
+      {.program = "shoal-agent",
+       .version = "shoal-agent " + LongVersion(),
+       .about = "Takes part in a federation with the data of this machine.",
+       .commands = {RunCommand(run), EnrollCommand(enroll),
+                    StatisticsCommand(statistics), AddCommand(add),
+                    PredictCommand(predict), StatusCommand(status),
+                    OwnersCommand(
+                        owners, "opt-out",
+                        "take no part until `opt-in`: a session under way ends "
+                        "before its next mini-batch, and nothing is sent any "
+                        "more; models stay",
+                        [&] { return SetTakesPart(owners, false); }),
+                    OwnersCommand(owners, "opt-in",
+                                  "take part again after `opt-out`",
+                                  [&] { return SetTakesPart(owners, true); }),
+                    ForgetCommand(owners)}},
+      argc, argv);
 }
 
 }  // namespace

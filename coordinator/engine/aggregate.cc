@@ -125,7 +125,10 @@ absl::StatusOr<RoundOutput> MakeOutput(RoundStore& store,
   const std::unique_ptr<aggregation::ServerAlgorithm> algorithm =
       aggregation::MakeServerAlgorithm(setup.task, setup.num_parameters());
   SHOAL_RETURN_IF_ERROR(algorithm->Restore(state));
-  ShortenTo(round.norm_bound, absl::MakeSpan(mean.values));
+  // (Noise may well be longer than what it is on.)
+  if (!setup.privacy.has_value()) {
+    ShortenTo(round.norm_bound, absl::MakeSpan(mean.values));
+  }
   const int64_t num_updates = mean.totals.num_updates;
   SHOAL_RETURN_IF_ERROR(algorithm->Step({mean.values, num_updates},
                                         absl::MakeSpan(model.parameters),
@@ -152,6 +155,7 @@ absl::StatusOr<RoundOutput> MakeOutput(RoundStore& store,
 absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
                                            const TaskSetup& setup,
                                            const RoundRow& round, RoundSum kept,
+                                           RoundPrivacy* privacy,
                                            absl::Time now) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> contributions,
                          ReadContributions(store, round));
@@ -167,9 +171,27 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
         " updates, expected ", num_updates));
   }
   RoundMean mean;
+  mean.values.resize(setup.num_update_values());
+  if (privacy != nullptr) {
+    // Of all that devices report only the sum under noise leaves.
+    mean.totals.num_updates = num_updates;
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::vector<int64_t> noisy,
+        privacy->Release(round, contributions,
+                         {sum->sums().begin(), sum->sums().end()}));
+    const double unit =
+        1 / (sum->range().Scale() * static_cast<double>(round.cohort));
+    for (size_t i = 0; i < noisy.size(); ++i) {
+      mean.values[i] = static_cast<double>(noisy[i]) * unit;
+    }
+    SHOAL_ASSIGN_OR_RETURN(
+        RoundOutput output,
+        MakeOutput(store, setup, round, std::move(mean), now));
+    output.result.mechanism_state = privacy->State();
+    return output;
+  }
   mean.totals = sum->totals();
   mean.median_norm = MedianNorm(contributions);
-  mean.values.resize(setup.num_update_values());
   sum->Mean(absl::MakeSpan(mean.values), setup.sub_models);
   if (round.asynchronous) {
     const double weight = aggregation::MeanStalenessWeight(sum->totals());

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "aggregation/accumulator.h"
 #include "coordinator/engine/batch.h"
+#include "coordinator/engine/round_privacy.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/task_setup.h"
 
@@ -32,11 +33,13 @@ absl::StatusOr<RoundOutput> MakeOutput(RoundStore& store,
                                        absl::Time now);
 
 // `sum` saves reading the segments when it holds all of the round's updates.
+// `privacy` adds the noise of a task that asks for it; null for others.
 // OUT_OF_RANGE when the model would become non-finite; DATA_LOSS when rows
 // contradict each other; errors of the store.
 absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
                                            const TaskSetup& setup,
                                            const RoundRow& round, RoundSum sum,
+                                           RoundPrivacy* privacy,
                                            absl::Time now);
 
 }  // namespace shoal::coordinator

@@ -1,13 +1,17 @@
 #include "coordinator/engine/batch.h"
 
+#include <cmath>
 #include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "aggregation/staleness.h"
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/failpoints.h"
+#include "privacy/differential_privacy/adaptive_clip.h"
+#include "privacy/differential_privacy/clipping.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -33,6 +37,14 @@ Accumulator NoSum(const TaskSetup& setup, const RoundRow& row) {
                      static_cast<int>(setup.sub_models.size()));
 }
 
+// Updates that cannot be clipped are zeros.
+void Clip(double clip_norm, absl::Span<float> update) {
+  const absl::StatusOr<privacy::ClipRule> rule =
+      privacy::ClipRule::Create(clip_norm);
+  SHOAL_CHECK(rule.ok());  // the round was opened with it
+  rule->Apply(update);
+}
+
 void Fold(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
           ThreadPool* pool, Accumulator& sum) {
   std::vector<aggregation::WeightedUpdate> updates;
@@ -40,6 +52,13 @@ void Fold(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
   std::vector<float> whole;  // the whole model's form of one update at a time
   for (const auto& upload : batch) {
     const aggregation::ValidUpdate& update = upload->update;
+    if (setup.privacy.has_value()) {
+      whole.assign(update.decoded.delta.begin(), update.decoded.delta.end());
+      Clip(row.norm_bound, absl::MakeSpan(whole));
+      // Nothing but the values is summed up, and every update weighs the same.
+      sum.Add({{whole, 1, learning::UpdateReport{}}}, pool);
+      continue;
+    }
     if (update.shape == 0) {
       updates.push_back({update.decoded.delta, WeightOf(setup, row, *upload),
                          update.decoded.report});
@@ -54,6 +73,14 @@ void Fold(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
   sum.Add(updates, pool);
 }
 
+// All that is kept of an update's norm under privacy: what an adaptive clip
+// norm follows, in a sum under noise.
+double VoteOn(const TaskSetup& setup, double clip_norm, double norm) {
+  if (!setup.privacy->options.adaptive_clip.has_value()) return 0;
+  if (!std::isfinite(norm)) return 0;
+  return static_cast<double>(privacy::AdaptiveClip::Vote(norm > clip_norm));
+}
+
 std::vector<ContributionRow> RowsOf(const TaskSetup& setup,
                                     const RoundRow& round,
                                     const Uploads& batch) {
@@ -64,12 +91,14 @@ std::vector<ContributionRow> RowsOf(const TaskSetup& setup,
     row.device_id = upload->device_id;
     row.update_digest = upload->digest;
     row.weight = WeightOf(setup, round, *upload);
-    row.norm = upload->update.norm;
+    row.norm = setup.privacy.has_value()
+                   ? VoteOn(setup, round.norm_bound, upload->update.norm)
+                   : upload->update.norm;
     if (upload->assigned.round_id != round.id) {
       row.earlier_round = upload->assigned.round_id;
     }
     const learning::WorkLimit limit = upload->update.decoded.report.limit;
-    if (limit != learning::WorkLimit::kNone) {
+    if (limit != learning::WorkLimit::kNone && !setup.privacy.has_value()) {
       absl::StrAppend(&row.outcome, ": ", learning::ToString(limit));
     }
     rows.push_back(std::move(row));

@@ -136,9 +136,7 @@ class CheckInCall {
 
   absl::StatusOr<std::variant<protocol::Assignment, RetryAfter>> Answer() {
     SHOAL_RETURN_IF_ERROR(Sight());
-    SHOAL_ASSIGN_OR_RETURN(const Participation participation,
-                           ReadParticipation());
-    Offer offer = ChooseTask(participation);
+    SHOAL_ASSIGN_OR_RETURN(Offer offer, MakeOffer());
     if (Place* place = std::get_if<Place>(&offer)) {
       if (place->reserved) {
         SHOAL_ASSIGN_OR_RETURN(std::optional<RetryAfter> refused,
@@ -170,20 +168,55 @@ class CheckInCall {
     return status.ok() ? status : StoreUnavailable(status);
   }
 
-  absl::StatusOr<Participation> ReadParticipation() {
-    {
+  // Where the device has taken part, when so many rounds of the population's
+  // tasks were committed.
+  struct History {
+    int64_t committed = 0;
+    std::map<std::string, Participation> by_task;  // of those that separate
+  };
+
+  absl::StatusOr<Offer> MakeOffer() {
+    // Rounds that are committed meanwhile are read about again.
+    constexpr int kTries = 5;
+    for (int i = 0; i < kTries; ++i) {
+      SHOAL_ASSIGN_OR_RETURN(const History history, ReadHistory());
       MutexLock lock(core_.mutex);
-      const std::vector<RunningTask*> tasks = TasksOfPopulation();
-      if (absl::c_none_of(tasks, [](const RunningTask* task) {
-            return task->setup->task.round.min_separation > 1;
-          })) {
-        return Participation();
+      if (history.by_task.empty() || CommittedRounds() == history.committed) {
+        return ChooseTask(history);
       }
     }
-    absl::StatusOr<Participation> participation =
-        core_.deps.store.GetParticipation(message_.population, device_.id);
-    if (!participation.ok()) return StoreUnavailable(participation.status());
-    return participation;
+    return Offer(Wait(RefusalCode::kRoundFull, core_.options.min_retry,
+                      "rounds follow each other quickly: ask again"));
+  }
+
+  absl::StatusOr<History> ReadHistory() {
+    History history;
+    {
+      MutexLock lock(core_.mutex);
+      history.committed = CommittedRounds();
+      for (const RunningTask* task : TasksOfPopulation()) {
+        if (task->setup->task.round.min_separation <= 1) continue;
+        history.by_task[task->setup->task.name];
+      }
+    }
+    for (auto& [task, participation] : history.by_task) {
+      absl::StatusOr<Participation> read = core_.deps.store.GetParticipation(
+          message_.population, task, device_.id);
+      if (!read.ok()) return StoreUnavailable(read.status());
+      participation = *std::move(read);
+    }
+    return history;
+  }
+
+  // By all tasks of the population, as far as memory has been told: not before
+  // the store has it.
+  int64_t CommittedRounds() SHOAL_REQUIRES(core_.mutex) {
+    int64_t committed = 0;
+    for (const auto& [name, task] : core_.tasks) {
+      if (task->setup->task.population != message_.population) continue;
+      committed += task->row.rounds_committed;
+    }
+    return committed;
   }
 
   // Those that are not over, the one that needs devices most first.
@@ -203,15 +236,14 @@ class CheckInCall {
     return tasks;
   }
 
-  Offer ChooseTask(const Participation& participation) {
-    MutexLock lock(core_.mutex);
+  Offer ChooseTask(const History& history) SHOAL_REQUIRES(core_.mutex) {
     const std::vector<RunningTask*> tasks = TasksOfPopulation();
     for (RunningTask* task : tasks) {
       if (HoldsAssignment(*task)) return PlaceIn(*task, /*reserve=*/false);
     }
     std::optional<RetryAfter> soonest;
     for (RunningTask* task : tasks) {
-      Offer offer = Admit(*task, tasks, participation);
+      Offer offer = Admit(*task, tasks, history);
       if (std::holds_alternative<Place>(offer)) return offer;
       RetryAfter& wait = std::get<RetryAfter>(offer);
       CountRefusal(*task, *protocol::RefusalCodeFromName(wait.code),
@@ -245,7 +277,7 @@ class CheckInCall {
   }
 
   Offer Admit(RunningTask& task, const std::vector<RunningTask*>& tasks,
-              const Participation& participation) SHOAL_REQUIRES(core_.mutex) {
+              const History& history) SHOAL_REQUIRES(core_.mutex) {
     const std::string& name = task.setup->task.name;
     if (task.row.state == TaskState::kPaused) {
       return Wait(RefusalCode::kTaskPaused, Idle(),
@@ -263,7 +295,7 @@ class CheckInCall {
           absl::StrCat("the device is part of round ", task.round->row().id,
                        " of task '", name, "' already"));
     }
-    if (const int64_t missing = RoundsToSitOut(task, tasks, participation);
+    if (const int64_t missing = RoundsToSitOut(task, tasks, history);
         missing > 0) {
       return Wait(RefusalCode::kMinSeparation,
                   core_.PaceOf(task, missing - 1, now_),
@@ -295,12 +327,12 @@ class CheckInCall {
                         "' has the devices it needs");
   }
 
-  // How many more committed rounds of the population the device has to wait
-  // for, before it may take part in the round after them.
+  // How many more committed rounds of the population, and of the task where it
+  // trains with privacy, the device has to wait for, before it may take part in
+  // the round after them.
   int64_t RoundsToSitOut(const RunningTask& task,
                          const std::vector<RunningTask*>& tasks,
-                         const Participation& participation)
-      SHOAL_REQUIRES(core_.mutex) {
+                         const History& history) SHOAL_REQUIRES(core_.mutex) {
     const int64_t separation = task.setup->task.round.min_separation;
     if (separation <= 1) return 0;
     for (const RunningTask* other : tasks) {
@@ -313,9 +345,19 @@ class CheckInCall {
     if (task.round != nullptr && task.round->HasEarlierUpdateOf(device_.id)) {
       return separation;
     }
-    if (!participation.last_contribution.has_value()) return 0;
-    const int64_t next = participation.committed_rounds + 1;
-    return *participation.last_contribution + separation - next;
+    const auto found = history.by_task.find(task.setup->task.name);
+    if (found == history.by_task.end()) return separation;  // made just now
+    const Participation& participation = found->second;
+    int64_t missing = 0;
+    if (participation.last_contribution.has_value()) {
+      missing = *participation.last_contribution + separation -
+                (participation.committed_rounds + 1);
+    }
+    if (participation.last_version.has_value()) {
+      missing = std::max(missing, *participation.last_version + separation -
+                                      (task.row.rounds_committed + 1));
+    }
+    return missing;
   }
 
   Place PlaceIn(RunningTask& task, bool reserve) SHOAL_REQUIRES(core_.mutex) {

@@ -124,6 +124,9 @@ struct EngineCore {
     return deps.group_maker != nullptr ? *deps.group_maker
                                        : secure_aggregation::RealGroups();
   }
+  SecureRng& noise_rng() const {
+    return deps.noise_rng != nullptr ? *deps.noise_rng : deps.rng;
+  }
   SecureRng& group_rng() const {
     return deps.group_rng != nullptr ? *deps.group_rng : deps.rng;
   }

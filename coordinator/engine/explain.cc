@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "base/human_duration.h"
 #include "base/units.h"
+#include "coordinator/engine/explain_groups.h"
 #include "coordinator/engine/round_store.h"
 #include "protocol/refusal.h"
 #include "protocol/round_failure.h"
@@ -438,6 +439,10 @@ std::string ExplainRound(const RoundStory& story, absl::Time now) {
   const std::vector<Loss> losses = CountLosses(story, now);
   std::vector<std::string> parts = {Balance(story, losses),
                                     Verdict(story, losses, now)};
+  if (std::string groups = ExplainGroups(story.groups, story.faults);
+      !groups.empty()) {
+    parts.insert(parts.begin() + 1, std::move(groups));
+  }
   if (std::string partial = PartialWork(story.assignments); !partial.empty()) {
     parts.insert(parts.begin() + 1, std::move(partial));
   }

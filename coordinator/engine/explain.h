@@ -23,11 +23,14 @@ struct RoundStory {
   const TaskNotices& notices;       // of the round
   // Of an asynchronous one, see RoundSnapshot.
   std::map<int64_t, int64_t> staleness = {};
+  // Of one with secure aggregation.
+  absl::Span<const GroupSummary> groups = {};
+  absl::Span<const FaultRow> faults = {};
 };
 
 // What was needed and what came of those admitted, who did less work than
-// planned if anybody did, the verdict,
-// and what stands in the way, comes next or would help. For example
+// planned if anybody did, what became of groups of secure aggregation, the
+// verdict, and what stands in the way, comes next or would help. For example
 //   Round 7 needed 16 reports, admitted 26 devices, accepted 15: 7 silent, 3
 //   stopped on energy, 1 refused (norm bound). It was sealed with 15 reports
 //   ...

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace shoal::coordinator {
 
 using secure_aggregation::Fault;
@@ -44,6 +46,7 @@ void LiveGroup::Proceed(ThreadPool* pool, absl::Time now) {
 void LiveGroup::BeginPhase(absl::Time now) {
   phase_began_ = now;
   next_look_ = now;
+  told_.clear();
   enough_since_ = absl::InfiniteFuture();
   extended_ = absl::InfinitePast();
 }
@@ -60,13 +63,21 @@ bool LiveGroup::IsPhaseOver(absl::Duration window, absl::Time now) {
       next_look_ = now + std::max(kFirstLook, (now - phase_began_) / 2);
     }
   }
-  end_ = phase_began_ + window;
+  end_ = last_told() + window;
   if (enough_since_ < absl::InfiniteFuture()) {
     end_ = std::min(end_, phase_began_ + kLeastPatience +
                               kPatience * (enough_since_ - phase_began_));
   }
   end_ = std::max(end_, extended_);
   return now >= end_;
+}
+
+absl::Time LiveGroup::last_told() const {
+  absl::Time last = phase_began_;
+  for (const auto& [index, told] : told_) {
+    if (group_->IsPending(index)) last = std::max(last, told);
+  }
+  return last;
 }
 
 absl::Time LiveGroup::SendingEnd(absl::Duration window) const {
@@ -81,7 +92,25 @@ absl::Time LiveGroup::next_look() const {
                                                 : std::min(end_, next_look_);
 }
 
-NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed) {
+GroupSummary LiveGroup::Summary() const {
+  GroupSummary summary;
+  summary.session = id();
+  summary.members = group_->num_members();
+  for (const LostMember& member : group_->lost()) {
+    ++summary.lost[static_cast<size_t>(member.phase)];
+  }
+  summary.burnt = burn_reason_;
+  return summary;
+}
+
+std::string LiveGroup::FaultOf(const LostMember& member) const {
+  return absl::StrCat("in group ", id().ToShortHex(), ", which lost it at ",
+                      kGroupSteps[static_cast<size_t>(member.phase)], ": ",
+                      member.reason);
+}
+
+NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed,
+                                absl::Time now) {
   for (std::string& row : group_->TakeRows()) {
     new_rows_.push_back(std::move(row));
   }
@@ -89,7 +118,14 @@ NewGroupRows LiveGroup::NewRows(int64_t round_id, bool is_sealed) {
     burn_is_row_ = true;
     new_rows_.emplace_back(is_sealed ? kUnrevealedRow : kBurntRow);
   }
-  return {round_id, id(), num_rows_, new_rows_};
+  NewGroupRows rows = {round_id, id(), num_rows_, new_rows_};
+  if (new_rows_.empty()) return rows;
+  rows.summary = Summary();
+  for (const LostMember& member : group_->lost()) {
+    if (member.fault != Fault::kGuilty) continue;
+    rows.faults.push_back({member.device_id, round_id, now, FaultOf(member)});
+  }
+  return rows;
 }
 
 void LiveGroup::RowsWritten(const NewGroupRows& rows) {

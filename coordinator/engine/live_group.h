@@ -55,6 +55,9 @@ class LiveGroup {
   void Proceed(ThreadPool* pool, absl::Time now);
   // The phase begins now: its members have not been told of it before.
   void BeginPhase(absl::Time now);
+  // The member gets the phase's message now. It may not have called before: so
+  // it has the whole window from here on, once.
+  void NoteTold(int index, absl::Time now) { told_.try_emplace(index, now); }
   // Whether the phase has to end: nobody is waited for any more, members have
   // been silent for `window`, or, once enough have answered, the others have
   // had three times as long as these and two seconds.
@@ -69,13 +72,19 @@ class LiveGroup {
 
   // What the store does not know yet, with what says that the group is burnt,
   // in a round that is sealed or not; no rows: nothing. Then, when it does:
-  NewGroupRows NewRows(int64_t round_id, bool is_sealed);
+  NewGroupRows NewRows(int64_t round_id, bool is_sealed, absl::Time now);
   void RowsWritten(const NewGroupRows& rows);
 
   // Members that are lost and were not returned before, or with a lesser fault.
   std::vector<secure_aggregation::LostMember> TakeLost();
+  // What a guilty member has done, for operators: a sentence.
+  std::string FaultOf(const secure_aggregation::LostMember& member) const;
 
  private:
+  GroupSummary Summary() const;
+  // Of the members that are waited for, when the last one was told.
+  absl::Time last_told() const;
+
   std::unique_ptr<secure_aggregation::Group> group_;
   absl::flat_hash_map<std::string, int> index_of_;
   int64_t num_rows_;
@@ -84,6 +93,7 @@ class LiveGroup {
   std::string burn_reason_;
   std::map<int, secure_aggregation::Fault> known_lost_;
   absl::Time phase_began_;
+  std::map<int, absl::Time> told_;  // in this phase, by member
   absl::Time enough_since_ = absl::InfiniteFuture();  // in this phase
   absl::Time next_look_;                   // whether enough have answered
   absl::Time end_ = absl::InfinitePast();  // of the phase, as things are

@@ -57,8 +57,16 @@ class RoundEngineImpl final : public RoundEngine {
     TaskRow row;
     row.name = task.name;
     row.population = task.population;
-    row.definition = configuration::SerializeTask(task);
+    configuration::Task stored = task;
+    if (setup->privacy.has_value()) {
+      // Calibrated once and for all: another program may round otherwise.
+      stored.differential_privacy = setup->privacy->options;
+    }
+    row.definition = configuration::SerializeTask(stored);
     row.rounds = task.rounds;
+    if (task.differential_privacy.has_value()) {
+      row.privacy_budget = BudgetText(*task.differential_privacy);
+    }
     row.current_model = model.digest;
     row.created = now;
     row.updated = now;
@@ -85,6 +93,21 @@ class RoundEngineImpl final : public RoundEngine {
       task->stale = true;
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<PrivacyReport> PrivacyOf(const std::string& name) override {
+    SHOAL_ASSIGN_OR_RETURN(const TaskRow row, core_.deps.store.GetTask(name));
+    std::shared_ptr<const TaskSetup> setup;
+    {
+      MutexLock lock(core_.mutex);
+      const RunningTask* task = core_.FindTask(name);
+      if (task != nullptr) setup = task->setup;
+    }
+    if (setup == nullptr || !setup->privacy.has_value()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "task '", name, "' trains without differential privacy"));
+    }
+    return ReportPrivacy(core_.deps.store, *setup, row);
   }
 
   absl::StatusOr<protocol::CheckInAnswer> CheckIn(

@@ -21,6 +21,7 @@
 #include "base/thread_pool.h"
 #include "configuration/task.h"
 #include "coordinator/engine/notices.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/upload_spool.h"
 #include "privacy/secure_aggregation/group.h"
@@ -72,6 +73,8 @@ struct EngineDependencies {
   // Makes the coordinator's part of groups; null: the real one.
   secure_aggregation::GroupMaker* group_maker = nullptr;
   OutputOf output_of = {};  // empty: computes it
+  // Draws the keys of noise; null: `rng`.
+  SecureRng* noise_rng = nullptr;
 };
 
 // A device as TLS has authenticated it.
@@ -145,6 +148,9 @@ class RoundEngine {
                                   absl::Time now) = 0;
   virtual absl::Status SetTaskState(const std::string& name, TaskState state,
                                     absl::Time now) = 0;
+  // NOT_FOUND; FAILED_PRECONDITION when the task trains without privacy; errors
+  // of ReportPrivacy.
+  virtual absl::StatusOr<PrivacyReport> PrivacyOf(const std::string& task) = 0;
 
   // --- devices -----------------------------------------------------------
   // A device that has been forgotten gets kForgotten from every call that names

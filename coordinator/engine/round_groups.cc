@@ -1,19 +1,16 @@
 #include "coordinator/engine/round_groups.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/failpoints.h"
-#include "coordinator/engine/upload_stream.h"
-#include "protocol/refusal.h"
 
 namespace shoal::coordinator {
 namespace {
 
-using protocol::RefusalCode;
-using protocol::RefusalError;
 using secure_aggregation::Fault;
 using secure_aggregation::GroupPhase;
 using secure_aggregation::LostMember;
@@ -82,6 +79,10 @@ absl::Status RoundGroups::FollowRound(absl::Time now) {
 absl::Status RoundGroups::ReadGroups(absl::Time now) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<GroupRow> rows,
                          core_.deps.store.ReadGroupRows(round_id_));
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::vector<FaultRow> faults,
+      core_.deps.store.ListFaults(/*device_id=*/"", round_id_,
+                                  std::numeric_limits<int>::max()));
   groups_.clear();
   group_of_.clear();
   for (size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
@@ -94,15 +95,29 @@ absl::Status RoundGroups::ReadGroups(absl::Time now) {
     SHOAL_ASSIGN_OR_RETURN(
         auto session, core_.group_maker().Restore(update_->session(), of_group,
                                                   core_.deps.verifier));
+    // Members agree on the session's name only if they agree on its plan.
+    if (session->session() != rows[begin].session) {
+      return absl::DataLossError(
+          absl::StrCat("group ", rows[begin].session.ToShortHex(), " of round ",
+                       round_id_, " was formed for another plan"));
+    }
     LiveGroup group(std::move(session), std::ssize(of_group), now);
     for (int i = 0; i < group.session().num_members(); ++i) {
-      group_of_[group.session().device_id(i)] = group.id();
+      const std::string& device_id = group.session().device_id(i);
+      group_of_[device_id] = group.id();
+      SHOAL_ASSIGN_OR_RETURN(
+          const secure_aggregation::GroupMaker::Keys read,
+          core_.group_maker().ReadKeys(group.session().advertise(i)));
+      for (const std::string& key : read.keys) key_owners_[key] = device_id;
     }
     const Digest id = group.id();
     TouchAll(groups_.emplace(id, std::move(group)).first->second);
   }
   std::erase_if(sums_,
                 [&](const auto& sum) { return !groups_.contains(sum.first); });
+  for (const FaultRow& fault : faults) {
+    if (!guilty_.contains(fault.device_id)) Bar(fault.device_id, fault.what);
+  }
   // A group that was never written is gone, and its members wait for it.
   for (const auto& [device_id, held] : held_) touched_.insert(device_id);
   stale_ = false;
@@ -119,6 +134,7 @@ void RoundGroups::LeaveRound(absl::Time now) {
   groups_.clear();
   group_of_.clear();
   waiting_.clear();
+  key_owners_.clear();
   joins_.clear();
   silent_.clear();
   sums_.clear();
@@ -194,8 +210,8 @@ void RoundGroups::FormGroup(int size, absl::Time now) {
   auto session = core_.group_maker().Create(
       update_->session(), members, core_.deps.verifier, core_.group_rng());
   if (!session.ok()) {
-    // Two of them have the same keys: nobody can tell whose they are. They are
-    // told to begin anew.
+    // Two of them have the same keys, since before we were here: nobody can
+    // tell whose they are. They are told to begin anew.
     core_.deps.log.Warning("no group can be formed",
                            {{"task", task_.setup->task.name},
                             {"round", round_id_},
@@ -217,11 +233,11 @@ void RoundGroups::FormGroup(int size, absl::Time now) {
 absl::Status RoundGroups::EndPhases(absl::Time now) {
   for (auto& [id, group] : groups_) {
     // What its members have said first: it may decide who is waited for.
-    SHOAL_RETURN_IF_ERROR(WriteRows(group));
+    SHOAL_RETURN_IF_ERROR(WriteRows(group, now));
     while (IsPhaseOver(group, now)) {
       group.Proceed(core_.deps.fold_pool, now);
       CheckContributors(group);
-      SHOAL_RETURN_IF_ERROR(WriteRows(group));
+      SHOAL_RETURN_IF_ERROR(WriteRows(group, now));
       TouchAll(group);
     }
   }
@@ -290,9 +306,9 @@ void RoundGroups::CheckContributors(LiveGroup& group) {
   }
 }
 
-absl::Status RoundGroups::WriteRows(LiveGroup& group) {
+absl::Status RoundGroups::WriteRows(LiveGroup& group, absl::Time now) {
   const bool is_sealed = state_ >= RoundState::kSealed;
-  const NewGroupRows rows = group.NewRows(round_id_, is_sealed);
+  const NewGroupRows rows = group.NewRows(round_id_, is_sealed, now);
   if (rows.rows.empty()) {
     NoteLost(group);
     return absl::OkStatus();
@@ -336,11 +352,9 @@ void RoundGroups::NoteLost(LiveGroup& group) {
                          {"group", group.id().ToShortHex()},
                          {"device", member.device_id},
                          {"reason", member.reason}});
-    if (member.fault != Fault::kGuilty) continue;
-    guilty_[member.device_id] = member.reason;
-    waiting_.erase(member.device_id);
-    RefuseUpdate(core_, *round_, round_id_, member.device_id, nullptr,
-                 RefusalError(RefusalCode::kGroupFault, member.reason));
+    if (member.fault == Fault::kGuilty) {
+      Bar(member.device_id, group.FaultOf(member));
+    }
   }
 }
 

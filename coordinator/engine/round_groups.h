@@ -22,6 +22,7 @@
 #include "base/digest.h"
 #include "coordinator/engine/engine_core.h"
 #include "coordinator/engine/live_group.h"
+#include "coordinator/engine/round_privacy.h"
 #include "protocol/secure_update.h"
 
 namespace shoal::coordinator {
@@ -46,7 +47,8 @@ class RoundGroups {
   absl::Status CommitBatch(absl::Time now);
   // From the unmasked sums of a revealed round to the next version. Errors as
   // AggregateRound.
-  absl::StatusOr<RoundOutput> Aggregate(absl::Time now);
+  // `privacy`: as AggregateRound().
+  absl::StatusOr<RoundOutput> Aggregate(RoundPrivacy* privacy, absl::Time now);
   // When Work() has something to do, if nobody says anything.
   absl::Time next_wake() const { return next_wake_; }
   void MakeStale() { stale_ = true; }
@@ -67,8 +69,13 @@ class RoundGroups {
   // What devices say.
   void ReadLetters(bool leads, absl::Time now);
   absl::Status Join(const GroupLetter& letter, absl::Time now);
-  absl::Status RefuseAsGuilty(const std::string& device_id,
-                              absl::string_view why);
+  // Notes, durably, what a device has done on joining; what to tell it.
+  absl::Status Blame(const std::string& device_id, absl::string_view why,
+                     absl::Time now);
+  // A device that broke the protocol is let into no group any more. What it did
+  // is in the store.
+  void Bar(const std::string& device_id, const std::string& what);
+  void RefuseAsGuilty(const std::string& device_id);
   absl::Status Pass(const GroupLetter& letter);
   void NoteLeft(const std::string& device_id);
   void Hold(GroupLetter letter, absl::Time now);
@@ -87,7 +94,7 @@ class RoundGroups {
   bool IsPhaseOver(LiveGroup& group, absl::Time now);
   bool IsSending(const LiveGroup& group);
   void CheckContributors(LiveGroup& group);
-  absl::Status WriteRows(LiveGroup& group);
+  absl::Status WriteRows(LiveGroup& group, absl::Time now);
   void NoteLost(LiveGroup& group);
   void SetStanding();
 
@@ -136,9 +143,17 @@ class RoundGroups {
   std::map<Digest, LiveGroup> groups_;
   std::map<std::string, Digest> group_of_;      // the newest, by device
   std::map<std::string, std::string> waiting_;  // their keys, by device
-  // Of what, by device: for as long as this process lives.
+  // Who was the first with a public key: devices make fresh ones for every
+  // group, and nobody else learns them before it is formed.
+  std::map<std::string, std::string> key_owners_;
+  // Of what, by device: those of this round, as the store has them, and those
+  // of earlier rounds that this process has found.
   std::map<std::string, std::string> guilty_;
-  std::map<std::string, int> joins_;  // by device
+  struct Joins {
+    int all = 0;
+    int unasked = 0;  // with other keys, while the first were good
+  };
+  std::map<std::string, Joins> joins_;  // by device
   // Devices that their groups have lost and that have not joined again: they
   // have assignments, but it is not waited for them.
   std::set<std::string> silent_;

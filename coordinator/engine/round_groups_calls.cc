@@ -11,8 +11,15 @@
 namespace shoal::coordinator {
 namespace {
 
-// Of one device in a round.
+// Of one device in a round: all, and those without a reason that we know. A
+// device of ours gives up long before.
 constexpr int kMaxJoins = 20;
+constexpr int kMaxUnaskedJoins = 10;
+
+bool IsLost(const secure_aggregation::Group& session, int index) {
+  return std::any_of(session.lost().begin(), session.lost().end(),
+                     [&](const auto& lost) { return lost.index == index; });
+}
 
 }  // namespace
 
@@ -58,7 +65,8 @@ void RoundGroups::ReadLetters(bool leads, absl::Time now) {
 absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
   const std::string& device_id = letter.device_id;
   if (const auto guilty = guilty_.find(device_id); guilty != guilty_.end()) {
-    return RefuseAsGuilty(device_id, guilty->second);
+    RefuseAsGuilty(device_id);
+    return RefusalError(RefusalCode::kGroupFault, guilty->second);
   }
   LiveGroup* group = GroupOf(device_id, std::nullopt);
   bool is_counted = false;
@@ -72,39 +80,82 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
                     now < round_->row().deadline;
   }
   if (is_counted) return absl::OkStatus();
+  absl::StatusOr<secure_aggregation::GroupMaker::Keys> read =
+      core_.group_maker().ReadKeys(letter.request.message);
+  if (!read.ok()) return Blame(device_id, read.status().message(), now);
+  for (const std::string& key : read->keys) {
+    const auto owner = key_owners_.find(key);
+    if (owner != key_owners_.end() && owner->second != device_id) {
+      return Blame(device_id, "it has a key of another device", now);
+    }
+  }
+  const std::string& keys = read->advertise;
+  bool is_unasked = false;
   if (group != nullptr && !group->is_burnt()) {
     const int index = *group->IndexOf(device_id);
-    if (group->session().advertise(index) == letter.request.message) {
-      return absl::OkStatus();
-    }
-    // It lost its secrets, and begins anew.
+    if (group->session().advertise(index) == keys) return absl::OkStatus();
+    // Whom the group has lost is told to begin anew; another one has lost its
+    // secrets.
+    is_unasked = !IsLost(group->session(), index);
     group->session().Leave(index, "it joined with other keys");
   }
   if (!takes_reports) return RoundOver(round_id_);
   const auto known = waiting_.find(device_id);
-  if (known != waiting_.end() && known->second == letter.request.message) {
-    return absl::OkStatus();  // it only asks again
+  if (known != waiting_.end()) {
+    if (known->second == keys) return absl::OkStatus();  // it asks again
+    is_unasked = true;
   }
-  if (++joins_[device_id] > kMaxJoins) {
-    return RefuseAsGuilty(device_id, "it joins groups again and again");
+  Joins& joins = joins_[device_id];
+  joins.unasked += is_unasked;
+  if (joins.unasked > kMaxUnaskedJoins) {
+    return Blame(device_id, "it joins again and again, with other keys", now);
   }
-  const absl::Status keys = core_.group_maker().Check(
-      update_->session(), {device_id, letter.request.message},
-      core_.deps.verifier);
-  if (!keys.ok()) {
-    guilty_[device_id] = std::string(keys.message());
-    return RefuseAsGuilty(device_id, keys.message());
+  if (++joins.all > kMaxJoins) {
+    return RefusalError(
+        RefusalCode::kRoundOver,
+        absl::StrCat("round ", round_id_, " lets a device join ", kMaxJoins,
+                     " times, and no more"));
   }
-  waiting_[device_id] = letter.request.message;
+  const absl::Status checked = core_.group_maker().Check(
+      update_->session(), {device_id, keys}, core_.deps.verifier);
+  if (absl::IsInvalidArgument(checked)) {
+    return Blame(device_id, checked.message(), now);
+  }
+  if (!checked.ok()) {
+    // No lie: its certificate may have expired since it connected.
+    const absl::Status why =
+        RefusalError(RefusalCode::kUnauthenticated, checked.message());
+    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, why);
+    return why;
+  }
+  for (const std::string& key : read->keys) key_owners_[key] = device_id;
+  waiting_[device_id] = keys;
   silent_.erase(device_id);
   return absl::OkStatus();
 }
 
-absl::Status RoundGroups::RefuseAsGuilty(const std::string& device_id,
-                                         absl::string_view why) {
-  const absl::Status fault = RefusalError(RefusalCode::kGroupFault, why);
-  RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, fault);
-  return fault;
+absl::Status RoundGroups::Blame(const std::string& device_id,
+                                absl::string_view why, absl::Time now) {
+  const FaultRow fault = {device_id, round_id_, now,
+                          absl::StrCat("on joining a group: ", why)};
+  const absl::Status recorded =
+      core_.Noted(core_.deps.store.RecordFault(fault));
+  // It is found out again when it comes back.
+  if (!recorded.ok()) return StoreUnavailable(recorded);
+  Bar(device_id, fault.what);
+  return RefusalError(RefusalCode::kGroupFault, fault.what);
+}
+
+void RoundGroups::Bar(const std::string& device_id, const std::string& what) {
+  guilty_.try_emplace(device_id, what);
+  // Its newest group may be another than the one that has found it out.
+  NoteLeft(device_id);
+  RefuseAsGuilty(device_id);
+}
+
+void RoundGroups::RefuseAsGuilty(const std::string& device_id) {
+  RefuseUpdate(core_, *round_, round_id_, device_id, nullptr,
+               RefusalError(RefusalCode::kGroupFault, guilty_.at(device_id)));
 }
 
 absl::Status RoundGroups::Pass(const GroupLetter& letter) {
@@ -122,10 +173,10 @@ absl::Status RoundGroups::Pass(const GroupLetter& letter) {
                         "message: masked input goes with its vectors, in an "
                         "upload");
   }
+  // What comes of it, also a refusal, is said when it is durable.
   const int index = *group->IndexOf(letter.device_id);
-  const absl::Status taken = group->session().OnMessage(index, bytes);
-  if (!absl::IsInvalidArgument(taken)) return absl::OkStatus();
-  return RefusalError(RefusalCode::kGroupFault, taken.message());
+  group->session().OnMessage(index, bytes).IgnoreError();
+  return absl::OkStatus();
 }
 
 void RoundGroups::NoteLeft(const std::string& device_id) {
@@ -254,6 +305,7 @@ std::optional<RoundGroups::Answer> RoundGroups::AnswerMember(LiveGroup& group,
   if (session.IsPending(index)) {
     const std::optional<std::string> message = session.MessageFor(index);
     if (!message.has_value()) return std::nullopt;
+    group.NoteTold(index, now);
     return AggregateAnswer{group.id(), protocol::GroupMessage{*message}};
   }
   if (!group.is_settled()) {

@@ -27,6 +27,20 @@ void Add(const RingVector& vector, RingVector& sum) {
   }
 }
 
+std::vector<int64_t> SignedValues(const RingVector& vector) {
+  std::vector<int64_t> values(vector.length());
+  for (int64_t i = 0; i < vector.length(); ++i) {
+    values[i] = vector.GetSigned(i);
+  }
+  return values;
+}
+
+void SetSigned(absl::Span<const int64_t> values, RingVector& vector) {
+  for (int64_t i = 0; i < vector.length(); ++i) {
+    vector.Set(i, static_cast<uint64_t>(values[i]));
+  }
+}
+
 // Of a number that devices claim, what counts.
 int64_t Bounded(absl::int128 number) {
   return static_cast<int64_t>(
@@ -63,7 +77,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
   LiveGroup* group = found != groups_.end() ? &found->second : nullptr;
   Uploads members = TakeMembers(group, uploads);
   if (members.empty()) {
-    return group != nullptr ? WriteRows(*group) : absl::OkStatus();
+    return group != nullptr ? WriteRows(*group, now) : absl::OkStatus();
   }
   std::vector<RingVector> sums = update_->NoSum();
   std::vector<ContributionRow> rows;
@@ -83,7 +97,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
     bytes = protocol::EncodeMaskedUpload(session, "", sums);
   }
   segment.sum = bytes;
-  segment.group = group->NewRows(round_id_, false);
+  segment.group = group->NewRows(round_id_, false, now);
   Failpoint("before_commit_segment");
   const absl::StatusOr<SegmentResult> result =
       core_.deps.store.CommitSegment(segment, rows);
@@ -189,7 +203,8 @@ absl::StatusOr<std::vector<RingVector>> RoundGroups::SumsOf(
   return sums;
 }
 
-absl::StatusOr<RoundOutput> RoundGroups::Aggregate(absl::Time now) {
+absl::StatusOr<RoundOutput> RoundGroups::Aggregate(RoundPrivacy* privacy,
+                                                   absl::Time now) {
   RoundStore& store = core_.deps.store;
   const RoundRow row = Row();
   SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> contributions,
@@ -223,6 +238,20 @@ absl::StatusOr<RoundOutput> RoundGroups::Aggregate(absl::Time now) {
   RoundMean mean;
   const protocol::SecureTotals totals = update_->TotalsOf(total);
   mean.totals.num_updates = std::ssize(contributions);
+  if (privacy != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::vector<int64_t> noisy,
+        privacy->Release(row, contributions, SignedValues(total[0])));
+    SetSigned(noisy, total[0]);
+    mean.values.resize(noisy.size());
+    SHOAL_RETURN_IF_ERROR(
+        update_->MeanOver(total[0], row.cohort, absl::MakeSpan(mean.values)));
+    SHOAL_ASSIGN_OR_RETURN(
+        RoundOutput output,
+        MakeOutput(store, *task_.setup, row, std::move(mean), now));
+    output.result.mechanism_state = privacy->State();
+    return output;
+  }
   mean.totals.weight = Bounded(totals.weight);
   mean.totals.num_examples = Bounded(totals.num_examples);
   mean.totals.base_num_correct = Bounded(totals.base_num_correct);

@@ -49,7 +49,11 @@ class RoundStore {
                                              absl::Duration duration) = 0;
 
   // --- tasks and models --------------------------------------------------
-  // Inserts the task and its initial model (version 0). ALREADY_EXISTS.
+  // Inserts the task and its initial model (version 0). ALREADY_EXISTS. The
+  // first task of a population with a privacy budget sets it, for good.
+  // FAILED_PRECONDITION when the population has another budget than the task's,
+  // or has none and a task without privacy that has committed rounds or may
+  // still do so.
   virtual absl::Status CreateTask(const TaskRow& task, const ModelRow& model,
                                   absl::string_view model_bytes) = 0;
   virtual absl::StatusOr<TaskRow> GetTask(const std::string& name) = 0;
@@ -130,7 +134,8 @@ class RoundStore {
   virtual absl::StatusOr<std::vector<SegmentRow>> ReadSegments(
       int64_t round_id) = 0;
 
-  // Adds rows to a group, or makes it. ABORTED when the group has other rows
+  // Adds rows to a group, or makes it, with its summary and the faults of its
+  // members. ABORTED when the group has other rows
   // than `first` says: read them again. FAILED_PRECONDITION when the round is
   // over, INVALID_ARGUMENT when the session is none.
   virtual absl::Status AppendGroupRows(const NewGroupRows& rows) = 0;
@@ -140,31 +145,39 @@ class RoundStore {
   // AppendGroupRows; FAILED_PRECONDITION also when the round is sealed.
   virtual absl::Status BurnGroup(const NewGroupRows& rows) = 0;
   // Of all groups of the round: those of a group in their order, groups in that
-  // of their making. Deleted when the round ends.
+  // of their making. Deleted when the round ends, but for their summaries.
   virtual absl::StatusOr<std::vector<GroupRow>> ReadGroupRows(
       int64_t round_id) = 0;
 
   // COLLECTING -> SEALED: freezes the contributor set and stores its digest
   // (ContributorsDigest below). FAILED_PRECONDITION when the round is not
-  // collecting or has fewer than `min_reports` contributions.
-  virtual absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
-                                             int min_reports,
-                                             absl::Time now) = 0;
+  // collecting or has fewer than `min_reports` contributions. With a charge:
+  // adds it to the ledger of the task's population, and stores the state of new
+  // noise; ABORTED, with nothing changed, when the ledger has other charges
+  // than `known` says: read them again.
+  virtual absl::StatusOr<RoundRow> SealRound(
+      const Lease& lease, int64_t id, int min_reports,
+      const std::optional<NewCharge>& charge, absl::Time now) = 0;
   // SEALED -> REVEALED: from here on the sum of a round whose updates are
   // masked may be unmasked. At most once. A round of plain sums, which every
   // replica knows from its segments, goes without.
   virtual absl::Status RevealRound(const Lease& lease, int64_t id,
                                    absl::Time now) = 0;
   // SEALED or REVEALED -> COMMITTED: the model version, the optimiser's state,
-  // the round, the task's counters and (for minimum separation) the
-  // contributors' last participation, in one transaction; completes the task
-  // after its last round. Segments of the round are deleted.
+  // the noise's state, the round, the task's counters and (for minimum
+  // separation) the contributors' last participation, in one transaction;
+  // completes the task after its last round. Segments of the round are deleted.
+  // What the ledger of its population has by now is safe from restored backups
+  // before the model can be read. DATA_LOSS when the round may have been
+  // released as another model: before a crash, or in what a backup has undone.
   virtual absl::Status CommitRound(const Lease& lease,
                                    const RoundResult& result,
                                    absl::string_view model_bytes,
                                    absl::Time now) = 0;
   // Any unfinished state -> FAILED. Segments of the round are deleted, unless
   // it fails as corrupt_rows: then they are kept for whoever looks into it.
+  // When the round may have been released all the same, the state of its task's
+  // noise is deleted.
   virtual absl::Status FailRound(const Lease& lease, int64_t id,
                                  const std::string& failure,
                                  absl::Time now) = 0;
@@ -172,6 +185,22 @@ class RoundStore {
   // before the first.
   virtual absl::StatusOr<std::string> GetOptimizerState(
       const std::string& task) = 0;
+
+  // --- privacy -----------------------------------------------------------
+  // Outlive the tasks that made them. A store that finds out that it was
+  // restored from a backup gets back what was charged since, and has no state
+  // of any noise: rounds that it does not know may have released what that
+  // would draw.
+  //
+  // "": the population has no budget.
+  virtual absl::StatusOr<std::string> GetPrivacyBudget(
+      const std::string& population) = 0;
+  // Oldest first.
+  virtual absl::StatusOr<std::vector<ChargeRow>> ListCharges(
+      const std::string& population) = 0;
+  // Of the task's noise after its last committed round, or after the seal that
+  // has charged it; empty: there is none.
+  virtual absl::StatusOr<Secret> GetMechanismState(const std::string& task) = 0;
 
   // --- devices -----------------------------------------------------------
   // Inserts, or replaces name and certificate expiry. FAILED_PRECONDITION when
@@ -190,9 +219,17 @@ class RoundStore {
       int limit, const std::string& after_id) = 0;
   virtual absl::StatusOr<int64_t> CountDevices(absl::Time seen_since) = 0;
   // The population's counter of committed rounds, and its value when the
-  // device last contributed (nothing: never).
+  // device last contributed (nothing: never); the same of the task's versions.
   virtual absl::StatusOr<Participation> GetParticipation(
-      const std::string& population, const std::string& device_id) = 0;
+      const std::string& population, const std::string& task,
+      const std::string& device_id) = 0;
+  // Of a device the first fault in a round stays; its assignment there gets the
+  // outcome kBarred, if it has none. Nothing happens when the device has been
+  // forgotten.
+  virtual absl::Status RecordFault(const FaultRow& fault) = 0;
+  // Newest first: of that device ("": any), in that round (0: any).
+  virtual absl::StatusOr<std::vector<FaultRow>> ListFaults(
+      const std::string& device_id, int64_t round_id, int limit) = 0;
   // Deletes what names the device and keeps its fingerprint
   // (ForgottenFingerprint below), so that no row names it again. What it has
   // added to sums stays in them, and counters stay as they are. Its rows in a
@@ -230,6 +267,8 @@ Digest ForgottenFingerprint(absl::string_view device_id);
 
 // The outcome of an assignment whose device was forgotten before it reported.
 inline constexpr absl::string_view kWithdrawn = "abandoned: withdrawal";
+// That of one whose device broke the protocol of secure aggregation.
+inline constexpr absl::string_view kBarred = "refused: group_fault";
 
 }  // namespace shoal::coordinator
 

@@ -3,6 +3,7 @@
 #ifndef SHOAL_COORDINATOR_ENGINE_ROWS_H_
 #define SHOAL_COORDINATOR_ENGINE_ROWS_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -51,6 +52,8 @@ struct TaskRow {
   absl::Time created = absl::InfinitePast();
   absl::Time updated = absl::InfinitePast();
   std::string note;  // why it stands still, when it does
+  // The budget that its population must have; "": it trains without privacy.
+  std::string privacy_budget = "";
 };
 
 struct ModelRow {
@@ -127,6 +130,28 @@ struct OpenAssignmentRow {
   AssignmentRow assignment;
 };
 
+// The steps of a group of secure aggregation.
+inline constexpr std::array<absl::string_view, 4> kGroupSteps = {
+    "sharing", "masking", "consistency", "unmasking"};
+
+// What has become of a group. Stays when its rows are deleted, and names no
+// device.
+struct GroupSummary {
+  Digest session;
+  int members = 0;
+  // Those that it has lost, by the step at which it did.
+  std::array<int, kGroupSteps.size()> lost = {};
+  std::string burnt;  // why it was; "": it was not
+};
+
+// A device has broken the protocol of secure aggregation.
+struct FaultRow {
+  std::string device_id;
+  int64_t round_id = 0;
+  absl::Time at = absl::InfinitePast();
+  std::string what;  // a sentence
+};
+
 // A round and all its assignments, as they were at one moment.
 struct RoundSnapshot {
   RoundRow round;
@@ -134,6 +159,7 @@ struct RoundSnapshot {
   // Of an asynchronous round: how many of the updates in its sum are so many
   // versions behind.
   std::map<int64_t, int64_t> staleness = {};
+  std::vector<GroupSummary> groups = {};  // in the order of their making
 };
 
 // Rows of one group of secure aggregation: what has happened to it, in order;
@@ -145,6 +171,10 @@ struct NewGroupRows {
   // else has written, and nothing is.
   int64_t first = 0;
   std::vector<std::string> rows;
+  // With rows: what has become of the group by now, and which of its members
+  // have broken the protocol: of each its first fault in the round stays.
+  GroupSummary summary = {};
+  std::vector<FaultRow> faults = {};
 };
 
 struct GroupRow {
@@ -199,6 +229,8 @@ struct RoundResult {
   int64_t round_id = 0;
   ModelRow model;
   std::string optimizer_state;
+  // Of the task's noise after this round; empty: it has none.
+  Secret mechanism_state = {};
   int64_t total_examples = 0;
   std::optional<double> train_loss;
   std::optional<double> train_accuracy;
@@ -235,6 +267,30 @@ struct DeviceSighting {
 struct Participation {
   int64_t committed_rounds = 0;
   std::optional<int64_t> last_contribution;
+  // Of the asked task, where it trains with privacy: the newest version that
+  // the device has contributed to.
+  std::optional<int64_t> last_version = {};
+};
+
+// What a round has cost its population, for good.
+struct ChargeRow {
+  int64_t id = 0;  // of all charges, in their order
+  std::string population;
+  std::string task;
+  int64_t round_id = 0;
+  std::string event;  // privacy::PrivacyEvent::Serialize(); opaque to stores
+  absl::Time charged = absl::InfinitePast();
+};
+
+// A charge to be made with the seal of a round.
+struct NewCharge {
+  std::string event;
+  // How many charges of the population its writer knows. When there are others,
+  // someone else has charged it, and nothing is sealed.
+  int64_t known = 0;
+  // The state of new noise that is charged here, for all of its rounds; empty:
+  // there is none, or it has one.
+  Secret mechanism_state = {};
 };
 
 struct InvitationRow {

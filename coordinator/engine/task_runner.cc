@@ -304,15 +304,40 @@ absl::Status TaskRunner::KeepLease(absl::Time now) {
     return Refresh(now);
   }
   SHOAL_RETURN_IF_ERROR(core_.Noted(lease.status()));
+  const bool is_new = !lease_.has_value() || lease_->epoch != lease->epoch;
   lease_ = *std::move(lease);
   lease_taken_ = now;
+  if (!is_new) return absl::OkStatus();
+  // Whoever led before has written what memory does not know.
+  if (groups_.has_value()) groups_->MakeStale();
+  if (privacy_.has_value()) privacy_->MakeStale();
   return absl::OkStatus();
 }
 
 // --- steps ------------------------------------------------------------------
 
+absl::Status TaskRunner::Stop(const absl::Status& why, absl::Time now) {
+  const std::string& name = task_.setup->task.name;
+  SHOAL_RETURN_IF_ERROR(core_.Noted(core_.deps.store.SetTaskState(
+      name, TaskState::kStopped, std::string(why.message()), now)));
+  core_.deps.log.Warning("task stopped",
+                         {{"task", name}, {"why", why.message()}});
+  MutexLock lock(core_.mutex);
+  task_.stale = true;
+  return absl::OkStatus();
+}
+
 absl::Status TaskRunner::Open(absl::Time now) {
   NewRound round;
+  std::optional<double> clip_norm;
+  if (privacy_.has_value()) {
+    const absl::Status within = privacy_->CheckNextRound();
+    if (absl::IsOutOfRange(within) || absl::IsFailedPrecondition(within)) {
+      return Stop(within, now);
+    }
+    SHOAL_RETURN_IF_ERROR(within);
+    SHOAL_ASSIGN_OR_RETURN(clip_norm, privacy_->NextClipNorm());
+  }
   {
     MutexLock lock(core_.mutex);
     const configuration::Task& task = task_.setup->task;
@@ -322,7 +347,9 @@ absl::Status TaskRunner::Open(absl::Time now) {
     round.cohort = task.round.cohort;
     round.min_reports = task.round.min_reports;
     round.max_assigned = task.round.max_assigned();
-    round.norm_bound = NormBound(task, task_.last_median_norm);
+    round.norm_bound = clip_norm.has_value()
+                           ? *clip_norm
+                           : NormBound(task, task_.last_median_norm);
     round.opened = now;
     round.asynchronous = asynchronous().has_value();
     if (task_.round != nullptr && task_.round->at_work() > 0) {
@@ -379,9 +406,19 @@ void TaskRunner::TellEnded(const std::vector<EndedAssignment>& ended) {
 
 absl::Status TaskRunner::Seal(absl::Time now) {
   const Current current = CurrentRound();
+  std::optional<NewCharge> charge;
+  if (privacy_.has_value()) {
+    absl::StatusOr<std::optional<NewCharge>> due =
+        privacy_->ChargeFor(current.row);
+    if (absl::IsOutOfRange(due.status())) {
+      return Fail(RoundFailure::kPrivacyBudget, now);
+    }
+    SHOAL_RETURN_IF_ERROR(due.status());
+    charge = *std::move(due);
+  }
   Failpoint("before_seal");
   const absl::StatusOr<RoundRow> row = core_.deps.store.SealRound(
-      *lease_, current.row.id, current.row.min_reports, now);
+      *lease_, current.row.id, current.row.min_reports, charge, now);
   if (const absl::Status status = core_.Noted(row.status()); !status.ok()) {
     return FailHopeless(status, now);
   }
@@ -411,6 +448,8 @@ absl::Status TaskRunner::Fail(RoundFailure failure, absl::Time now) {
   core_.deps.log.Warning(
       "round failed",
       {{"task", row.task}, {"round", row.id}, {"reason", reason}});
+  // The store may have made the noise begin anew.
+  if (privacy_.has_value()) privacy_->MakeStale();
   MutexLock lock(core_.mutex);
   task_.stale = true;
   return absl::OkStatus();
@@ -449,18 +488,24 @@ absl::Status TaskRunner::Commit(absl::Time now) {
     SHOAL_RETURN_IF_ERROR(Reveal(row, now));
   }
   const auto compute = [&]() -> absl::StatusOr<RoundOutput> {
-    if (groups_.has_value()) return groups_->Aggregate(now);
+    RoundPrivacy* const privacy = privacy_.has_value() ? &*privacy_ : nullptr;
+    if (groups_.has_value()) return groups_->Aggregate(privacy, now);
     return AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_),
-                          now);
+                          privacy, now);
   };
   absl::StatusOr<RoundOutput> output =
       core_.deps.output_of ? core_.deps.output_of(row, compute) : compute();
   sum_ = RoundSum();
   if (!output.ok()) return FailHopeless(output.status(), now);
   Failpoint("before_commit_round");
-  SHOAL_RETURN_IF_ERROR(core_.Noted(core_.deps.store.CommitRound(
-      *lease_, output->result, output->model_bytes, now)));
+  if (const absl::Status committed = core_.Noted(core_.deps.store.CommitRound(
+          *lease_, output->result, output->model_bytes, now));
+      !committed.ok()) {
+    // (The ledger's log may have the round with another model.)
+    return FailHopeless(committed, now);
+  }
   Failpoint("after_commit_round");
+  if (privacy_.has_value()) privacy_->Committed(output->result.mechanism_state);
   core_.deps.log.Info("round committed",
                       {{"task", row.task},
                        {"round", row.id},
@@ -493,6 +538,7 @@ void TaskRunner::OnError(const absl::Status& status, absl::Time now) {
   }
   knows_assignments_ = false;
   if (groups_.has_value()) groups_->MakeStale();
+  if (privacy_.has_value()) privacy_->MakeStale();
   {
     MutexLock lock(core_.mutex);
     task_.stale = true;

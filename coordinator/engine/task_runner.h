@@ -12,6 +12,7 @@
 #include "coordinator/engine/batch.h"
 #include "coordinator/engine/engine_core.h"
 #include "coordinator/engine/round_groups.h"
+#include "coordinator/engine/round_privacy.h"
 #include "protocol/round_failure.h"
 
 namespace shoal::coordinator {
@@ -26,6 +27,7 @@ class TaskRunner {
     if (task.setup->task.secure_aggregation.has_value()) {
       groups_.emplace(core, task);
     }
+    if (task.setup->privacy.has_value()) privacy_.emplace(core, task);
   }
 
   // Reads the rows of the task.
@@ -68,6 +70,8 @@ class TaskRunner {
   absl::Status KeepLease(absl::Time now);
 
   absl::Status Open(absl::Time now);
+  // The task's budget is spent: it ends here, and says so.
+  absl::Status Stop(const absl::Status& why, absl::Time now);
   // Memory goes on with the round that was opened.
   void Follow(const RoundRow& row);
   // Ends the assignments of asynchronous rounds that are too late.
@@ -106,7 +110,8 @@ class TaskRunner {
   EngineCore& core_;
   RunningTask& task_;
   RoundSum sum_;
-  std::optional<RoundGroups> groups_;  // of tasks that aggregate securely
+  std::optional<RoundGroups> groups_;    // of tasks that aggregate securely
+  std::optional<RoundPrivacy> privacy_;  // of tasks that ask for it
   std::optional<Lease> lease_;
   absl::Time lease_taken_ = absl::InfinitePast();
   absl::Time last_failure_ = absl::InfinitePast();  // newest round, if failed

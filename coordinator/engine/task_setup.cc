@@ -19,6 +19,9 @@ namespace {
 constexpr double kSmallestNormBound = 1000;
 constexpr double kMedianNorms = 100;
 constexpr double kLeastSecureBound = 1e-6;
+// Of sums under noise: 2^62 over 2^27 steps.
+constexpr int64_t kPrivateRange = int64_t{1} << 35;
+constexpr int64_t kLargestPrivateWeight = int64_t{1} << 32;
 
 int64_t MaxWeight(const configuration::Task& task) {
   if (task.round.asynchronous.has_value()) return aggregation::kFreshWeight;
@@ -142,8 +145,17 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     return absl::InvalidArgumentError(
         absl::StrCat("secure_aggregation: ", groups.message()));
   }
+  if (const absl::Status privacy =
+          configuration::CheckDifferentialPrivacy(task);
+      !privacy.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("differential_privacy: ", privacy.message()));
+  }
   if (task.secure_aggregation.has_value()) {
     SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
+  }
+  if (task.differential_privacy.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(setup->privacy, aggregation::PlanTaskPrivacy(task));
   }
   setup->task = task;
   setup->layout = model->layout();
@@ -152,6 +164,15 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   SHOAL_ASSIGN_OR_RETURN(setup->sub_models,
                          learning::MakeSubModels(*model, task.training));
   setup->update_values.push_back(setup->num_update_values());
+  if (setup->privacy.has_value()) {
+    if (const absl::Status noise = privacy::CheckNoise(
+            setup->privacy->noise,
+            GridOf(*setup, setup->privacy->options.clip_norm));
+        !noise.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("differential_privacy: ", noise.message()));
+    }
+  }
   for (const auto& sub_model : setup->sub_models) {
     setup->update_values.push_back(sub_model->num_values());
   }
@@ -218,6 +239,7 @@ protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
   plan.idle_window = task.round.idle_window;
   plan.uniform_weights =
       task.round.weighting == configuration::Weighting::kUniform;
+  plan.noisy_sums = task.differential_privacy.has_value();
   if (task.secure_aggregation.has_value()) {
     plan.secure_aggregation = SecureSettingsOf(task);
   }
@@ -242,10 +264,26 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   secure.num_values = setup.num_update_values();
   secure.norm_bound = round.norm_bound;
   secure.max_weight = MaxWeight(setup.task);
+  secure.noisy_sums = setup.task.differential_privacy.has_value();
   absl::StatusOr<protocol::SecureUpdate> update =
       protocol::SecureUpdate::Create(secure);
   SHOAL_CHECK(update.ok());  // MakeTaskSetup has tried it
   return *std::move(update);
+}
+
+privacy::IntegerGrid GridOf(const TaskSetup& setup, double clip_norm) {
+  RoundRow round;
+  round.norm_bound = clip_norm;
+  round.max_assigned = setup.task.round.max_assigned();
+  const int64_t length = setup.num_update_values();
+  if (setup.task.secure_aggregation.has_value()) {
+    return {length, SecureUpdateOf(setup, round).EncodedNormBound()};
+  }
+  // Every value is rounded by half a step at most; sums of squares are, too,
+  // but by much less than this.
+  constexpr double kSummed = 1 + 0x1p-24;
+  return {length, kSummed * clip_norm * RangeOf(setup.task, round).Scale() +
+                      std::sqrt(static_cast<double>(length)) / 2};
 }
 
 aggregation::FixedPointRange RangeOf(const configuration::Task& task,
@@ -254,6 +292,12 @@ aggregation::FixedPointRange RangeOf(const configuration::Task& task,
   range.norm_bound = round.norm_bound;
   range.max_weight = MaxWeight(task);
   range.max_updates = round.max_accepted();
+  if (task.differential_privacy.has_value()) {
+    // Updates all weigh 1, on a grid that is as coarse as if they could weigh
+    // more: it has 2^26 steps or more in a norm, and noise fits 64 bits.
+    range.max_weight = std::clamp<int64_t>(kPrivateRange / range.max_updates, 1,
+                                           kLargestPrivateWeight);
+  }
   return range;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "aggregation/accumulator.h"
+#include "aggregation/task_privacy.h"
 #include "configuration/task.h"
 #include "coordinator/engine/rows.h"
 #include "learning/model.h"
 #include "learning/parameters.h"
 #include "learning/sub_model.h"
+#include "privacy/differential_privacy/integer_grid.h"
 #include "protocol/messages.h"
 #include "protocol/secure_update.h"
 
@@ -31,6 +34,8 @@ struct TaskSetup {
   // The least with which a device can train, the smallest sub-model if it has
   // to be, if it has a mini-batch of examples or more.
   int64_t least_memory_bytes = 0;
+  // Of a task that asks for privacy.
+  std::optional<aggregation::TaskPrivacy> privacy;
   bool has_classes = false;  // so that there is an accuracy
   int64_t predictions_per_example = 1;
 
@@ -80,6 +85,10 @@ protocol::Plan PlanOf(const configuration::Task& task, double norm_bound);
 protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task);
 protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
                                       const RoundRow& round);
+
+// The integers that updates of a task with privacy become when they are clipped
+// to that norm. REQUIRES: the task asks for privacy.
+privacy::IntegerGrid GridOf(const TaskSetup& setup, double clip_norm);
 
 // What bounds the sum of a round.
 aggregation::FixedPointRange RangeOf(const configuration::Task& task,

@@ -101,6 +101,7 @@ class Stream final : public UploadStream {
     const configuration::Task& task = target_.setup->task;
     bounds.uniform_weights =
         task.round.weighting == configuration::Weighting::kUniform;
+    bounds.clipped_later = task.differential_privacy.has_value();
     if (std::holds_alternative<learning::FedNovaLocal>(task.algorithm)) {
       bounds.divided_steps = &task.training;
     }

@@ -117,8 +117,10 @@ absl::Status ServeUntilSignal(const CoordinatorConfig& config,
   SystemRng rng;
   SHOAL_RETURN_IF_ERROR(MakeFolders(config.data, 0700));
   // The store is locked before anything of another coordinator's is touched.
+  std::string warning;
   SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<RoundStore> store,
-                         OpenSqliteStore(config.data + "/shoal.db"));
+                         OpenSqliteStore(config.data + "/shoal.db", &warning));
+  if (!warning.empty()) log.Warning(warning);
   EndpointsFile endpoints(config.data);
   SHOAL_ASSIGN_OR_RETURN(
       const std::unique_ptr<CoordinatorServer> server,

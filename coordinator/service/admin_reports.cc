@@ -7,11 +7,15 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "configuration/task_proto.h"
+#include "coordinator/engine/explain_groups.h"
 #include "learning/expand_model.h"
 #include "protocol/wire.h"
 
 namespace shoal::coordinator {
 namespace {
+
+// Of one device, or of one round.
+constexpr int kMostFaults = 100;
 
 std::string BytesOf(const Digest& digest) {
   return digest.empty() ? std::string() : std::string(digest.AsBytes());
@@ -72,6 +76,24 @@ void AddOutcomes(absl::Span<const AssignmentRow> assignments,
   }
 }
 
+void AddGroups(absl::Span<const GroupSummary> groups, v1::RoundReport& report) {
+  if (groups.empty()) return;
+  const GroupTotals totals = TotalsOf(groups);
+  v1::GroupsReport& out = *report.mutable_groups();
+  out.set_formed(totals.formed);
+  out.set_members(totals.members);
+  out.set_burnt(totals.burnt);
+  for (size_t i = 0; i < kGroupSteps.size(); ++i) {
+    if (totals.lost[i] == 0) continue;
+    v1::StepLoss& loss = *out.add_lost();
+    loss.set_step(std::string(kGroupSteps[i]));
+    loss.set_devices(totals.lost[i]);
+  }
+  for (const std::string& reason : totals.burn_reasons) {
+    out.add_burn_reasons(reason);
+  }
+}
+
 absl::StatusOr<configuration::Task> Definition(const TaskRow& row) {
   absl::StatusOr<configuration::Task> task =
       configuration::ParseTask(row.definition);
@@ -111,6 +133,15 @@ v1::DeviceReport ToReport(const DeviceRow& row) {
   return report;
 }
 
+v1::DeviceFault ToReport(const FaultRow& row) {
+  v1::DeviceFault report;
+  report.set_device(row.device_id);
+  report.set_round_id(row.round_id);
+  SHOAL_SET_TIME(report, at, row.at);
+  report.set_what(row.what);
+  return report;
+}
+
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
   SHOAL_ASSIGN_OR_RETURN(const configuration::Task task, Definition(row));
   v1::TaskReport report;
@@ -123,6 +154,35 @@ absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row) {
   report.set_note(row.note);
   report.set_rounds_failed_in_a_row(row.rounds_failed_in_a_row);
   return report;
+}
+
+v1::PrivacyReport ToReport(const TaskRow& row, const PrivacyReport& report) {
+  v1::PrivacyReport out;
+  const aggregation::TaskPrivacy& plan = report.plan;
+  out.set_task(row.name);
+  out.set_population(row.population);
+  out.set_budget_epsilon(plan.options.epsilon);
+  out.set_delta(plan.query.delta);
+  out.set_adjacency(
+      std::string(privacy::AdjacencyName(plan.query.neighbours.adjacency)));
+  out.set_accountant(
+      std::string(privacy::AccountantName(plan.query.accountant)));
+  out.set_noise(configuration::NoiseName(plan.options.noise));
+  out.set_noise_multiplier(plan.noise.noise_multiplier);
+  out.set_spent_epsilon(report.spent.upper);
+  out.set_spent_epsilon_lower(report.spent.lower);
+  for (const PrivacySpending& one : report.spending) {
+    v1::PrivacySpending& spending = *out.add_spending();
+    spending.set_task(one.task);
+    spending.set_event(one.event);
+    spending.set_charges(static_cast<uint64_t>(one.num_charges));
+  }
+  out.set_rounds(static_cast<uint64_t>(row.rounds));
+  out.set_rounds_committed(static_cast<uint64_t>(report.rounds_committed));
+  out.set_projected_rounds(static_cast<uint64_t>(report.projected_rounds));
+  out.set_projected_epsilon(report.projected.upper);
+  out.set_guarantee(report.guarantee);
+  return out;
 }
 
 v1::RoundReport ToReport(const RoundRow& row,
@@ -156,6 +216,18 @@ v1::RoundReport ToReport(const RoundRow& row,
   return report;
 }
 
+absl::StatusOr<v1::DeviceReport> ReportReader::Device(
+    const DeviceRow& row) const {
+  SHOAL_ASSIGN_OR_RETURN(
+      const std::vector<FaultRow> faults,
+      store_.ListFaults(row.id, /*round_id=*/0, kMostFaults));
+  v1::DeviceReport report = ToReport(row);
+  for (const FaultRow& fault : faults) {
+    *report.add_faults() = ToReport(fault);
+  }
+  return report;
+}
+
 absl::StatusOr<v1::RoundReport> ReportReader::Round(const RoundRow& row) const {
   SHOAL_ASSIGN_OR_RETURN(const TaskRow task_row, store_.GetTask(row.task));
   SHOAL_ASSIGN_OR_RETURN(const Told told, Tell(row, task_row));
@@ -172,6 +244,11 @@ absl::StatusOr<ReportReader::Told> ReportReader::Tell(
   told.round = std::move(snapshot.round);
   told.assignments = std::move(snapshot.assignments);
   told.staleness = std::move(snapshot.staleness);
+  told.groups = std::move(snapshot.groups);
+  if (told.task.secure_aggregation.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(
+        told.faults, store_.ListFaults(/*device_id=*/"", row.id, kMostFaults));
+  }
   told.notices = notices_of_(row.task, row.id);
   return told;
 }
@@ -183,6 +260,10 @@ v1::RoundReport ReportReader::Report(const Told& told) const {
     v1::StalenessCount& count = *report.add_staleness();
     count.set_versions_behind(behind);
     count.set_updates(updates);
+  }
+  AddGroups(told.groups, report);
+  for (const FaultRow& fault : told.faults) {
+    *report.add_faults() = ToReport(fault);
   }
   // The numbers of the wire are those of learning/model_spec.h.
   report.set_loss(

@@ -15,6 +15,7 @@
 #include "configuration/task.h"
 #include "coordinator/engine/explain.h"
 #include "coordinator/engine/notices.h"
+#include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/rows.h"
 #include "shoal/v1/admin.pb.h"
@@ -24,9 +25,11 @@ namespace shoal::coordinator {
 // Times that have not happened and digests that are empty stay unset.
 v1::ModelReport ToReport(const ModelRow& row);
 v1::DeviceReport ToReport(const DeviceRow& row);
+v1::DeviceFault ToReport(const FaultRow& row);
 // Without its newest round and its trouble. DATA_LOSS when the definition does
 // not parse.
 absl::StatusOr<v1::TaskReport> ToReport(const TaskRow& row);
+v1::PrivacyReport ToReport(const TaskRow& row, const PrivacyReport& report);
 // `explanation`: of ExplainRound. Without the loss of its model.
 v1::RoundReport ToReport(const RoundRow& row,
                          absl::Span<const AssignmentRow> assignments,
@@ -45,6 +48,8 @@ class ReportReader {
       : store_(store), clock_(clock), notices_of_(std::move(notices_of)) {}
 
   absl::StatusOr<v1::RoundReport> Round(const RoundRow& row) const;
+  // With its faults.
+  absl::StatusOr<v1::DeviceReport> Device(const DeviceRow& row) const;
   // All of one task.
   absl::StatusOr<std::vector<v1::RoundReport>> Rounds(
       const std::string& task, absl::Span<const RoundRow> rows) const;
@@ -64,9 +69,12 @@ class ReportReader {
     TaskRow task_row;
     configuration::Task task;
     TaskNotices notices;
+    std::vector<GroupSummary> groups;
+    std::vector<FaultRow> faults;
 
     RoundStory story() const {
-      return {round, assignments, task_row, task, notices, staleness};
+      return {round,   assignments, task_row, task,
+              notices, staleness,   groups,   faults};
     }
   };
   absl::StatusOr<Told> Tell(const RoundRow& row, const TaskRow& task_row) const;

@@ -195,6 +195,19 @@ grpc::ServerUnaryReactor* AdminService::GetTask(
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::GetPrivacy(
+    grpc::CallbackServerContext* context, const v1::GetPrivacyRequest* request,
+    v1::PrivacyReport* response) {
+  return Answer(context, [&](const std::string&) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(const TaskRow row,
+                           d_.reports.store().GetTask(request->task()));
+    SHOAL_ASSIGN_OR_RETURN(const PrivacyReport report,
+                           d_.engine.PrivacyOf(request->task()));
+    *response = ToReport(row, report);
+    return absl::OkStatus();
+  });
+}
+
 grpc::ServerUnaryReactor* AdminService::SetTaskState(
     grpc::CallbackServerContext* context,
     const v1::SetTaskStateRequest* request, v1::TaskReport* response) {
@@ -251,7 +264,7 @@ grpc::ServerUnaryReactor* AdminService::GetDevice(
   return Answer(context, [&](const std::string&) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(const DeviceRow row,
                            d_.reports.store().FindDevice(request->id()));
-    *response = ToReport(row);
+    SHOAL_ASSIGN_OR_RETURN(*response, d_.reports.Device(row));
     return absl::OkStatus();
   });
 }

@@ -55,6 +55,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* SetTaskState(grpc::CallbackServerContext* context,
                                          const v1::SetTaskStateRequest* request,
                                          v1::TaskReport* response) override;
+  grpc::ServerUnaryReactor* GetPrivacy(grpc::CallbackServerContext* context,
+                                       const v1::GetPrivacyRequest* request,
+                                       v1::PrivacyReport* response) override;
   grpc::ServerUnaryReactor* ListRounds(
       grpc::CallbackServerContext* context,
       const v1::ListRoundsRequest* request,

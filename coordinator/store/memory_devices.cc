@@ -39,6 +39,10 @@ void MemoryDevices::ForgetDevice(const std::string& device_id) {
   for (auto& [name, population] : populations_) {
     population.last_contributions.erase(device_id);
   }
+  for (auto& [task, versions] : last_versions_) versions.erase(device_id);
+  std::erase_if(faults_, [&](const auto& entry) {
+    return entry.second.device_id == device_id;
+  });
   std::erase_if(invitation_uses_,
                 [&](const auto& use) { return use.second == device_id; });
 }
@@ -88,8 +92,16 @@ int64_t MemoryDevices::CountDevices(absl::Time seen_since) const {
 }
 
 Participation MemoryDevices::GetParticipation(
-    const std::string& population, const std::string& device_id) const {
+    const std::string& population, const std::string& task,
+    const std::string& device_id) const {
   Participation result;
+  if (const auto versions = last_versions_.find(task);
+      versions != last_versions_.end()) {
+    const auto version = versions->second.find(device_id);
+    if (version != versions->second.end()) {
+      result.last_version = version->second;
+    }
+  }
   const auto place = populations_.find(population);
   if (place == populations_.end()) return result;
   result.committed_rounds = place->second.committed_rounds;
@@ -101,17 +113,40 @@ Participation MemoryDevices::GetParticipation(
 }
 
 void MemoryDevices::RecordParticipation(
-    const std::string& population,
+    const TaskRow& task, int64_t version,
     absl::Span<const ContributionRow> contributions) {
-  Population& row = populations_[population];
+  Population& row = populations_[task.population];
   ++row.committed_rounds;
   for (const ContributionRow& contribution : contributions) {
     if (IsForgotten(contribution.device_id)) continue;
     row.last_contributions[contribution.device_id] = row.committed_rounds;
+    if (!task.privacy_budget.empty()) {
+      last_versions_[task.name][contribution.device_id] = version;
+    }
     DeviceRow& device = devices_[contribution.device_id];
     device.id = contribution.device_id;
     ++device.contributions;
   }
+}
+
+void MemoryDevices::RecordFault(const FaultRow& fault) {
+  faults_.emplace(std::pair(fault.device_id, fault.round_id), fault);
+}
+
+std::vector<FaultRow> MemoryDevices::ListFaults(const std::string& device_id,
+                                                int64_t round_id,
+                                                int limit) const {
+  std::vector<FaultRow> rows;
+  for (const auto& [key, row] : faults_) {
+    if (!device_id.empty() && row.device_id != device_id) continue;
+    if (round_id != 0 && row.round_id != round_id) continue;
+    rows.push_back(row);
+  }
+  absl::c_stable_sort(rows, [](const FaultRow& a, const FaultRow& b) {
+    return a.at != b.at ? a.at > b.at : a.round_id > b.round_id;
+  });
+  if (static_cast<int>(rows.size()) > limit) rows.resize(std::max(limit, 0));
+  return rows;
 }
 
 absl::Status MemoryDevices::CreateInvitation(const InvitationRow& row) {

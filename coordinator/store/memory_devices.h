@@ -32,11 +32,16 @@ class MemoryDevices {
   int64_t CountDevices(absl::Time seen_since) const;
 
   Participation GetParticipation(const std::string& population,
+                                 const std::string& task,
                                  const std::string& device_id) const;
-  // One more round of the population is committed, with these contributors;
-  // those that have been forgotten leave no trace.
-  void RecordParticipation(const std::string& population,
+  // The task has committed this version, with these contributors; those that
+  // have been forgotten leave no trace.
+  void RecordParticipation(const TaskRow& task, int64_t version,
                            absl::Span<const ContributionRow> contributions);
+  // The device is not forgotten.
+  void RecordFault(const FaultRow& fault);
+  std::vector<FaultRow> ListFaults(const std::string& device_id,
+                                   int64_t round_id, int limit) const;
   void ForgetDevice(const std::string& device_id);
   bool IsForgotten(absl::string_view device_id) const;
 
@@ -59,6 +64,10 @@ class MemoryDevices {
   absl::flat_hash_map<std::string, DeviceRow> devices_;
   std::set<Digest> forgotten_;  // fingerprints
   std::map<std::string, Population> populations_;
+  // Of tasks with privacy, by device id: the newest version it is in.
+  std::map<std::string, absl::flat_hash_map<std::string, int64_t>>
+      last_versions_;
+  std::map<std::pair<std::string, int64_t>, FaultRow> faults_;  // device, round
   std::map<Digest, InvitationRow> invitations_;
   std::set<std::pair<Digest, std::string>> invitation_uses_;  // by device id
   std::map<int64_t, TokenKeyRow> token_keys_;

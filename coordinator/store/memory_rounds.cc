@@ -82,9 +82,26 @@ absl::Status MemoryStore::AddGroupRows(Round& round, const NewGroupRows& rows) {
       CheckGroupRows(round.row, rows, is_new ? 0 : std::ssize(group->second)));
   // A group begins with its first row.
   if (rows.rows.empty()) return absl::OkStatus();
-  if (is_new) group = round.groups.insert(group, {rows.session, {}});
+  if (is_new) {
+    group = round.groups.insert(group, {rows.session, {}});
+    round.summaries.emplace_back();
+  }
   group->second.insert(group->second.end(), rows.rows.begin(), rows.rows.end());
+  GroupSummary& summary = round.summaries[group - round.groups.begin()];
+  summary = rows.summary;
+  summary.session = rows.session;
   return absl::OkStatus();
+}
+
+void MemoryStore::AddFault(const FaultRow& fault) {
+  if (devices_.IsForgotten(fault.device_id)) return;
+  devices_.RecordFault(fault);
+  const auto round = rounds_.find(fault.round_id);
+  if (round == rounds_.end()) return;
+  const auto assignment = round->second.assignments.find(fault.device_id);
+  if (assignment == round->second.assignments.end()) return;
+  if (!assignment->second.outcome.empty()) return;
+  assignment->second.outcome = std::string(kBarred);
 }
 
 void MemoryStore::ForgetOld(Task& task) {
@@ -96,6 +113,7 @@ void MemoryStore::ForgetOld(Task& task) {
     round.contributions.clear();
     round.counted_later.clear();
     round.segments.clear();
+    round.summaries.clear();
   }
   if (task.models.size() > keep) {
     const Digest old = task.models[task.models.size() - keep - 1].digest;
@@ -200,6 +218,7 @@ absl::StatusOr<RoundSnapshot> MemoryStore::ReadRound(int64_t round_id) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Round* round, FindRound(round_id));
   RoundSnapshot snapshot{round->row, ValuesOf(round->assignments)};
+  snapshot.groups = round->summaries;
   if (!round->row.asynchronous) return snapshot;
   for (const auto& [key, row] : round->contributions) {
     const int64_t number = row.earlier_round == 0
@@ -297,6 +316,9 @@ absl::StatusOr<SegmentResult> MemoryStore::CommitSegment(
   }
   round->row.accepted += static_cast<int>(contributions.size());
   round->row.bytes_up += segment.bytes_up;
+  if (segment.group.has_value()) {
+    for (const FaultRow& fault : segment.group->faults) AddFault(fault);
+  }
   result.accepted = round->row.accepted;
   return result;
 }
@@ -326,7 +348,9 @@ absl::StatusOr<std::vector<SegmentRow>> MemoryStore::ReadSegments(
 absl::Status MemoryStore::AppendGroupRows(const NewGroupRows& rows) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(Round * round, FindRound(rows.round_id));
-  return AddGroupRows(*round, rows);
+  SHOAL_RETURN_IF_ERROR(AddGroupRows(*round, rows));
+  for (const FaultRow& fault : rows.faults) AddFault(fault);
+  return absl::OkStatus();
 }
 
 absl::Status MemoryStore::BurnGroup(const NewGroupRows& rows) {
@@ -355,6 +379,7 @@ absl::Status MemoryStore::BurnGroup(const NewGroupRows& rows) {
     return true;
   });
   MarkBurnt(round->row, contributions, bytes_up);
+  for (const FaultRow& fault : rows.faults) AddFault(fault);
   return absl::OkStatus();
 }
 
@@ -369,13 +394,23 @@ absl::StatusOr<std::vector<GroupRow>> MemoryStore::ReadGroupRows(
   return rows;
 }
 
-absl::StatusOr<RoundRow> MemoryStore::SealRound(const Lease& lease, int64_t id,
-                                                int min_reports,
-                                                absl::Time now) {
+absl::StatusOr<RoundRow> MemoryStore::SealRound(
+    const Lease& lease, int64_t id, int min_reports,
+    const std::optional<NewCharge>& charge, absl::Time now) {
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
   RoundRow& row = led.round->row;
   SHOAL_RETURN_IF_ERROR(CheckSealable(row, min_reports));
+  if (charge.has_value()) {
+    const TaskRow& task = led.task->row;
+    SHOAL_RETURN_IF_ERROR(CheckNewCharge(task, *charge));
+    SHOAL_RETURN_IF_ERROR(CheckCharge(task.population, *charge,
+                                      ledger_.CountCharges(task.population)));
+    ledger_.AddCharge({0, task.population, task.name, id, charge->event, now});
+    if (!charge->mechanism_state.empty()) {
+      ledger_.SetState(task.name, charge->mechanism_state);
+    }
+  }
   row.state = RoundState::kSealed;
   row.contributors = ContributorsDigest(ValuesOf(led.round->contributions));
   return row;
@@ -397,14 +432,16 @@ absl::Status MemoryStore::CommitRound(const Lease& lease,
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, result.round_id));
   SHOAL_RETURN_IF_ERROR(CheckCommittable(led.round->row));
-  SHOAL_RETURN_IF_ERROR(CheckRoundResult(led.round->row, result));
+  SHOAL_RETURN_IF_ERROR(
+      CheckRoundResult(led.round->row, led.task->row, result));
   SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
   models_.emplace(result.model.digest,
                   Model{result.model, std::string(model_bytes)});
   led.task->models.push_back(result.model);
   led.task->optimizer_state = result.optimizer_state;
+  ledger_.SetState(led.task->row.name, result.mechanism_state);
   MarkCommitted(led.round->row, led.task->row, result, now);
-  devices_.RecordParticipation(led.task->row.population,
+  devices_.RecordParticipation(led.task->row, led.round->row.number,
                                ValuesOf(led.round->contributions));
   led.round->segments.clear();
   EndRound(*led.round);
@@ -419,7 +456,7 @@ absl::Status MemoryStore::FailRound(const Lease& lease, int64_t id,
   SHOAL_ASSIGN_OR_RETURN(const Led led, FindLed(lease, id));
   SHOAL_RETURN_IF_ERROR(CheckUnfinished(led.round->row));
   MarkFailed(led.round->row, led.task->row, failure, now);
-  if (!KeepsSegments(failure)) led.round->segments.clear();
+  if (!KeepsSegments(led.task->row, failure)) led.round->segments.clear();
   EndRound(*led.round);
   ForgetOld(*led.task);
   return absl::OkStatus();

@@ -47,9 +47,22 @@ absl::StatusOr<int64_t> MemoryStore::CountDevices(absl::Time seen_since) {
 }
 
 absl::StatusOr<Participation> MemoryStore::GetParticipation(
-    const std::string& population, const std::string& device_id) {
+    const std::string& population, const std::string& task,
+    const std::string& device_id) {
   MutexLock lock(mutex_);
-  return devices_.GetParticipation(population, device_id);
+  return devices_.GetParticipation(population, task, device_id);
+}
+
+absl::Status MemoryStore::RecordFault(const FaultRow& fault) {
+  MutexLock lock(mutex_);
+  AddFault(fault);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<FaultRow>> MemoryStore::ListFaults(
+    const std::string& device_id, int64_t round_id, int limit) {
+  MutexLock lock(mutex_);
+  return devices_.ListFaults(device_id, round_id, limit);
 }
 
 absl::Status MemoryStore::ForgetDevice(const std::string& device_id) {

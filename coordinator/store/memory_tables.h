@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/store/memory_devices.h"
+#include "coordinator/store/memory_ledger.h"
 #include "coordinator/store/memory_store.h"
 #include "coordinator/store/store_rules.h"
 
@@ -51,7 +52,8 @@ class MemoryStore final : public RoundStore {
     std::vector<SegmentRow> segments;
     std::map<int64_t, int64_t> segment_bytes;  // that were sent, by id
     std::vector<std::pair<Digest, std::vector<std::string>>> groups;
-    std::set<std::string> withdrawn;  // forgotten devices; until it is over
+    std::vector<GroupSummary> summaries;  // of groups, in that order
+    std::set<std::string> withdrawn;      // forgotten devices; until it is over
   };
   struct Model {
     ModelRow row;  // of the first version with these bytes
@@ -61,6 +63,7 @@ class MemoryStore final : public RoundStore {
   absl::StatusOr<Task*> FindTask(const std::string& name)
       SHOAL_REQUIRES(mutex_);
   absl::StatusOr<Round*> FindRound(int64_t id) SHOAL_REQUIRES(mutex_);
+  std::vector<TaskRow> TaskRows() SHOAL_REQUIRES(mutex_);
   Round* UnfinishedRound(const Task& task) SHOAL_REQUIRES(mutex_);
   std::optional<RoundRow> UnfinishedRow(const Task& task)
       SHOAL_REQUIRES(mutex_);
@@ -72,8 +75,9 @@ class MemoryStore final : public RoundStore {
   // How an assignment that is counted has ended.
   void CountAssignment(Round& round, ContributionRow& row, int64_t sum_round)
       SHOAL_REQUIRES(mutex_);
-  // Adds the rows, or changes nothing.
+  // Adds the rows and their summary, or changes nothing.
   static absl::Status AddGroupRows(Round& round, const NewGroupRows& rows);
+  void AddFault(const FaultRow& fault) SHOAL_REQUIRES(mutex_);
   // Deletes what only a round that is not over needs.
   static void EndRound(Round& round);
   // Lets go of what the options do not ask to keep, after the task's newest
@@ -95,6 +99,7 @@ class MemoryStore final : public RoundStore {
   std::map<Digest, Model> models_ SHOAL_GUARDED_BY(mutex_);
   int64_t last_segment_ SHOAL_GUARDED_BY(mutex_) = 0;
   MemoryDevices devices_ SHOAL_GUARDED_BY(mutex_);
+  MemoryLedger ledger_ SHOAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::coordinator

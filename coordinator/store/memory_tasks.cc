@@ -14,6 +14,12 @@ absl::StatusOr<MemoryStore::Task*> MemoryStore::FindTask(
   return &task->second;
 }
 
+std::vector<TaskRow> MemoryStore::TaskRows() {
+  std::vector<TaskRow> rows;
+  for (const auto& [name, task] : tasks_) rows.push_back(task.row);
+  return rows;
+}
+
 absl::StatusOr<Lease> MemoryStore::AcquireLease(const std::string& task,
                                                 const std::string& holder,
                                                 absl::Time now,
@@ -31,6 +37,11 @@ absl::Status MemoryStore::CreateTask(const TaskRow& task, const ModelRow& model,
   SHOAL_RETURN_IF_ERROR(CheckModelBytes(model, model_bytes));
   MutexLock lock(mutex_);
   if (tasks_.count(task.name) > 0) return TaskExists(task.name);
+  SHOAL_RETURN_IF_ERROR(
+      CheckPrivacyBudget(task, ledger_.BudgetOf(task.population), TaskRows()));
+  if (!task.privacy_budget.empty()) {
+    ledger_.SetBudget(task.population, task.privacy_budget);
+  }
   models_.emplace(model.digest, Model{model, std::string(model_bytes)});
   Task& created = tasks_[task.name];
   created.row = task;
@@ -46,9 +57,7 @@ absl::StatusOr<TaskRow> MemoryStore::GetTask(const std::string& name) {
 
 absl::StatusOr<std::vector<TaskRow>> MemoryStore::ListTasks() {
   MutexLock lock(mutex_);
-  std::vector<TaskRow> rows;
-  for (const auto& [name, task] : tasks_) rows.push_back(task.row);
-  return rows;
+  return TaskRows();
 }
 
 absl::Status MemoryStore::SetTaskState(const std::string& name, TaskState state,
@@ -107,6 +116,24 @@ absl::StatusOr<std::string> MemoryStore::GetOptimizerState(
   MutexLock lock(mutex_);
   SHOAL_ASSIGN_OR_RETURN(const Task* found, FindTask(task));
   return found->optimizer_state;
+}
+
+absl::StatusOr<std::string> MemoryStore::GetPrivacyBudget(
+    const std::string& population) {
+  MutexLock lock(mutex_);
+  return ledger_.BudgetOf(population);
+}
+
+absl::StatusOr<std::vector<ChargeRow>> MemoryStore::ListCharges(
+    const std::string& population) {
+  MutexLock lock(mutex_);
+  return ledger_.ChargesOf(population);
+}
+
+absl::StatusOr<Secret> MemoryStore::GetMechanismState(const std::string& task) {
+  MutexLock lock(mutex_);
+  SHOAL_RETURN_IF_ERROR(FindTask(task).status());
+  return ledger_.StateOf(task);
 }
 
 }  // namespace shoal::coordinator

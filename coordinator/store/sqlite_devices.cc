@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_groups.h"
 #include "coordinator/store/sqlite_tables.h"
 #include "coordinator/store/store_rules.h"
 
@@ -134,19 +135,47 @@ absl::StatusOr<int64_t> SqliteStore::CountDevices(absl::Time seen_since) {
 }
 
 absl::StatusOr<Participation> SqliteStore::GetParticipation(
-    const std::string& population, const std::string& device_id) {
+    const std::string& population, const std::string& task,
+    const std::string& device_id) {
   return Read([&](SqliteDatabase& db) -> absl::StatusOr<Participation> {
     Participation row;
     SqliteQuery query = db.Query(
-        "SELECT p.committed_rounds, d.last_contribution FROM populations p "
-        "LEFT JOIN participations d ON d.population = p.name AND d.device = ? "
-        "WHERE p.name = ?",
-        device_id, population);
+        "SELECT p.committed_rounds, d.last_contribution, t.last_version "
+        "FROM populations p LEFT JOIN participations d "
+        "ON d.population = p.name AND d.device = ?1 "
+        "LEFT JOIN task_participations t ON t.task = ?3 AND t.device = ?1 "
+        "WHERE p.name = ?2",
+        device_id, population, task);
     while (query.Next()) {
-      query.Read(row.committed_rounds, row.last_contribution);
+      query.Read(row.committed_rounds, row.last_contribution, row.last_version);
     }
     SHOAL_RETURN_IF_ERROR(query.status());
     return row;
+  });
+}
+
+absl::Status SqliteStore::RecordFault(const FaultRow& fault) {
+  return Write(Durability::kAtOnce,
+               [&](SqliteDatabase& db) { return InsertFault(db, fault); });
+}
+
+absl::StatusOr<std::vector<FaultRow>> SqliteStore::ListFaults(
+    const std::string& device_id, int64_t round_id, int limit) {
+  // One text for each case, so that each finds its index.
+  const std::string sql =
+      absl::StrCat("SELECT device, round, at, what FROM device_faults WHERE ",
+                   device_id.empty() ? "?1 = ''" : "device = ?1", " AND ",
+                   round_id == 0 ? "?2 = 0" : "round = ?2",
+                   " ORDER BY at DESC, round DESC, device LIMIT max(?3, 0)");
+  return Read([&](SqliteDatabase& db) -> absl::StatusOr<std::vector<FaultRow>> {
+    std::vector<FaultRow> rows;
+    SqliteQuery query = db.Query(sql, device_id, round_id, limit);
+    while (query.Next()) {
+      FaultRow& row = rows.emplace_back();
+      query.Read(row.device_id, row.round_id, row.at, row.what);
+    }
+    SHOAL_RETURN_IF_ERROR(query.status());
+    return rows;
   });
 }
 

@@ -8,13 +8,16 @@
 namespace shoal::coordinator {
 namespace {
 
-// Keys begin with the round, the population or the invitation: one lookup for
-// each of these finds the device's rows without an index of their own, which
-// every round would pay for.
+// Keys begin with the round, the population, the task or the invitation: one
+// lookup for each of these finds the device's rows without an index of their
+// own, which every round would pay for.
 constexpr absl::string_view kDeletions[] = {
     "DELETE FROM devices WHERE id = ?",
     "DELETE FROM participations WHERE device = ? "
     "AND population IN (SELECT name FROM populations)",
+    "DELETE FROM task_participations WHERE device = ? "
+    "AND task IN (SELECT name FROM tasks)",
+    "DELETE FROM device_faults WHERE device = ?",
     "DELETE FROM invitation_uses WHERE device = ? "
     "AND token_hash IN (SELECT token_hash FROM invitations)",
     "DELETE FROM assignments WHERE device = ? "

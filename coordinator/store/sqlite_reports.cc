@@ -7,6 +7,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_groups.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
 #include "coordinator/store/store_rules.h"
@@ -67,26 +68,6 @@ absl::Status InsertContribution(SqliteDatabase& db, int64_t round_id,
       row.outcome, AssignedIn(round_id, row), row.device_id);
 }
 
-absl::Status InsertGroupRows(SqliteDatabase& db, const RoundRow& round,
-                             const NewGroupRows& rows) {
-  int64_t known = 0;
-  {
-    SqliteQuery query = db.Query(
-        "SELECT count(*) FROM group_rows WHERE round = ? AND session = ?",
-        round.id, rows.session);
-    while (query.Next()) query.Read(known);
-    SHOAL_RETURN_IF_ERROR(query.status());
-  }
-  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round, rows, known));
-  for (const std::string& row : rows.rows) {
-    SHOAL_RETURN_IF_ERROR(
-        db.Run("INSERT INTO group_rows (round, session, place, row) "
-               "VALUES (?, ?, ?, ?)",
-               round.id, rows.session, known++, Blob{row}));
-  }
-  return absl::OkStatus();
-}
-
 // What the members of a group have added to the round. A device that was
 // forgotten since does not begin anew.
 absl::Status DeleteContributionsOf(SqliteDatabase& db, RoundRow round,
@@ -136,6 +117,7 @@ absl::StatusOr<SegmentResult> InsertSegment(
   result.segment_id = db.last_insert_id();
   if (segment.group.has_value()) {
     SHOAL_RETURN_IF_ERROR(InsertGroupRows(db, round, *segment.group));
+    SHOAL_RETURN_IF_ERROR(InsertGroupFaults(db, *segment.group));
   }
   for (const ContributionRow& row : batch) {
     SHOAL_RETURN_IF_ERROR(
@@ -204,6 +186,7 @@ absl::StatusOr<RoundSnapshot> LoadSnapshot(SqliteDatabase& db,
     query.Read(row.device_id, row.assigned, row.outcome);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
+  SHOAL_ASSIGN_OR_RETURN(snapshot.groups, LoadGroupSummaries(db, round_id));
   if (snapshot.round.asynchronous) {
     SHOAL_ASSIGN_OR_RETURN(snapshot.staleness,
                            LoadStaleness(db, snapshot.round));
@@ -335,7 +318,8 @@ absl::StatusOr<SegmentResult> SqliteStore::CommitSegment(
 absl::Status SqliteStore::AppendGroupRows(const NewGroupRows& rows) {
   return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(const RoundRow round, LoadRound(db, rows.round_id));
-    return InsertGroupRows(db, round, rows);
+    SHOAL_RETURN_IF_ERROR(InsertGroupRows(db, round, rows));
+    return InsertGroupFaults(db, rows);
   });
 }
 
@@ -344,7 +328,8 @@ absl::Status SqliteStore::BurnGroup(const NewGroupRows& rows) {
     SHOAL_ASSIGN_OR_RETURN(const RoundRow round, LoadRound(db, rows.round_id));
     SHOAL_RETURN_IF_ERROR(CheckBurnable(round));
     SHOAL_RETURN_IF_ERROR(InsertGroupRows(db, round, rows));
-    return DeleteContributionsOf(db, round, rows.session);
+    SHOAL_RETURN_IF_ERROR(DeleteContributionsOf(db, round, rows.session));
+    return InsertGroupFaults(db, rows);
   });
 }
 

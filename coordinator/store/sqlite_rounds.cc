@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_ledger.h"
 #include "coordinator/store/sqlite_models.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
@@ -23,16 +24,16 @@ absl::StatusOr<RoundRow> LoadLedRound(SqliteDatabase& db, const Lease& lease,
   return round;
 }
 
-// One more round of the population is committed, with these contributors; those
-// that have been forgotten leave no trace.
-absl::Status RecordParticipation(SqliteDatabase& db,
-                                 const std::string& population,
+// The task has committed this version, with these contributors; those that have
+// been forgotten leave no trace.
+absl::Status RecordParticipation(SqliteDatabase& db, const TaskRow& task,
+                                 int64_t version,
                                  absl::Span<const ContributionRow> rows) {
   SHOAL_RETURN_IF_ERROR(
       db.Run("INSERT INTO populations (name, committed_rounds) VALUES (?, 1) "
              "ON CONFLICT (name) DO UPDATE SET "
              "committed_rounds = committed_rounds + 1",
-             population));
+             task.population));
   for (const ContributionRow& row : rows) {
     SHOAL_ASSIGN_OR_RETURN(const bool forgotten,
                            LoadForgotten(db, row.device_id));
@@ -43,7 +44,14 @@ absl::Status RecordParticipation(SqliteDatabase& db,
                "FROM populations WHERE name = ? "
                "ON CONFLICT (population, device) DO UPDATE SET "
                "last_contribution = excluded.last_contribution",
-               row.device_id, population));
+               row.device_id, task.population));
+    if (!task.privacy_budget.empty()) {
+      SHOAL_RETURN_IF_ERROR(
+          db.Run("INSERT INTO task_participations (task, device, last_version) "
+                 "VALUES (?, ?, ?) ON CONFLICT (task, device) DO UPDATE SET "
+                 "last_version = excluded.last_version",
+                 task.name, row.device_id, version));
+    }
     SHOAL_RETURN_IF_ERROR(
         db.Run("INSERT INTO devices (id, contributions) VALUES (?, 1) "
                "ON CONFLICT (id) DO UPDATE SET "
@@ -51,6 +59,12 @@ absl::Status RecordParticipation(SqliteDatabase& db,
                row.device_id));
   }
   return absl::OkStatus();
+}
+
+// What only a round that is not over needs, but for its sums.
+absl::Status DeleteRowsOf(SqliteDatabase& db, int64_t round_id) {
+  SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round_id));
+  return DeleteGroupRows(db, round_id);
 }
 
 absl::Status StoreOptimizerState(SqliteDatabase& db, const std::string& task,
@@ -97,20 +111,27 @@ absl::StatusOr<std::optional<RoundRow>> SqliteStore::GetUnfinishedRound(
       [&](SqliteDatabase& db) { return LoadUnfinishedRound(db, task); });
 }
 
-absl::StatusOr<RoundRow> SqliteStore::SealRound(const Lease& lease, int64_t id,
-                                                int min_reports,
-                                                absl::Time now) {
+absl::StatusOr<RoundRow> SqliteStore::SealRound(
+    const Lease& lease, int64_t id, int min_reports,
+    const std::optional<NewCharge>& charge, absl::Time now) {
   RoundRow round;
-  SHOAL_RETURN_IF_ERROR(
-      Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
-        SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
-        SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
-        SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
-                               LoadContributions(db, id));
-        const RoundState from = std::exchange(round.state, RoundState::kSealed);
-        round.contributors = ContributorsDigest(rows);
-        return UpdateRound(db, round, from);
-      }));
+  MutexLock lock(write_mutex_);
+  RestoreGuard& guard = *guard_;
+  const auto seal = [&](SqliteDatabase& db) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
+    SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
+    if (charge.has_value()) {
+      SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
+      SHOAL_RETURN_IF_ERROR(Charge(db, task, id, *charge, now));
+      SHOAL_RETURN_IF_ERROR(guard.Begin(db));
+    }
+    SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
+                           LoadContributions(db, id));
+    const RoundState from = std::exchange(round.state, RoundState::kSealed);
+    round.contributors = ContributorsDigest(rows);
+    return UpdateRound(db, round, from);
+  };
+  SHOAL_RETURN_IF_ERROR(WriteLocked(Durability::kAtOnce, seal));
   return round;
 }
 
@@ -128,13 +149,15 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
                                       const RoundResult& result,
                                       absl::string_view model_bytes,
                                       absl::Time now) {
-  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+  MutexLock lock(write_mutex_);
+  RestoreGuard& guard = *guard_;
+  const auto commit = [&](SqliteDatabase& db) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(RoundRow round,
                            LoadLedRound(db, lease, result.round_id));
     SHOAL_RETURN_IF_ERROR(CheckCommittable(round));
-    SHOAL_RETURN_IF_ERROR(CheckRoundResult(round, result));
-    SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
     SHOAL_ASSIGN_OR_RETURN(TaskRow task, LoadTask(db, round.task));
+    SHOAL_RETURN_IF_ERROR(CheckRoundResult(round, task, result));
+    SHOAL_RETURN_IF_ERROR(CheckModelBytes(result.model, model_bytes));
     SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
                            LoadContributions(db, round.id));
     const RoundState round_from = round.state;
@@ -145,17 +168,23 @@ absl::Status SqliteStore::CommitRound(const Lease& lease,
         StoreOptimizerState(db, task.name, result.optimizer_state));
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, round_from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task_from));
-    SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task.population, rows));
-    SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, round.id));
-    SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, round.id));
-    return DeleteSegments(db, round.id);
-  });
+    SHOAL_RETURN_IF_ERROR(RecordParticipation(db, task, round.number, rows));
+    SHOAL_RETURN_IF_ERROR(DeleteRowsOf(db, round.id));
+    SHOAL_RETURN_IF_ERROR(DeleteSegments(db, round.id));
+    if (task.privacy_budget.empty()) return absl::OkStatus();
+    SHOAL_RETURN_IF_ERROR(
+        StoreMechanismState(db, task.name, result.mechanism_state));
+    return guard.Release(db, {task.name, round.id, result.model.digest});
+  };
+  return WriteLocked(Durability::kAtOnce, commit);
 }
 
 absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
                                     const std::string& failure,
                                     absl::Time now) {
-  return Write(Durability::kAtOnce, [&](SqliteDatabase& db) -> absl::Status {
+  MutexLock lock(write_mutex_);
+  RestoreGuard& guard = *guard_;
+  const auto fail = [&](SqliteDatabase& db) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(RoundRow round, LoadLedRound(db, lease, id));
     SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
     SHOAL_ASSIGN_OR_RETURN(TaskRow task, LoadTask(db, round.task));
@@ -163,10 +192,12 @@ absl::Status SqliteStore::FailRound(const Lease& lease, int64_t id,
     MarkFailed(round, task, failure, now);
     SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
     SHOAL_RETURN_IF_ERROR(UpdateTask(db, task, task.state));
-    SHOAL_RETURN_IF_ERROR(DeleteWithdrawn(db, id));
-    SHOAL_RETURN_IF_ERROR(DeleteGroupRows(db, id));
-    return KeepsSegments(failure) ? absl::OkStatus() : DeleteSegments(db, id);
-  });
+    SHOAL_RETURN_IF_ERROR(guard.GiveUp(db, round));
+    SHOAL_RETURN_IF_ERROR(DeleteRowsOf(db, id));
+    return KeepsSegments(task, failure) ? absl::OkStatus()
+                                        : DeleteSegments(db, id);
+  };
+  return WriteLocked(Durability::kAtOnce, fail);
 }
 
 }  // namespace shoal::coordinator

@@ -11,7 +11,7 @@ namespace {
 constexpr absl::string_view kSelectTask =
     "SELECT name, population, definition, state, rounds, rounds_committed, "
     "rounds_failed, rounds_failed_in_a_row, current_model, created, updated, "
-    "note FROM tasks ";
+    "note, privacy_budget FROM tasks ";
 
 constexpr absl::string_view kSelectRound =
     "SELECT id, task, number, state, failure, base_model, cohort, min_reports, "
@@ -26,7 +26,7 @@ absl::StatusOr<std::vector<TaskRow>> ReadTasks(SqliteQuery query) {
     query.Read(row.name, row.population, row.definition, row.state, row.rounds,
                row.rounds_committed, row.rounds_failed,
                row.rounds_failed_in_a_row, row.current_model, row.created,
-               row.updated, row.note);
+               row.updated, row.note, row.privacy_budget);
   }
   SHOAL_RETURN_IF_ERROR(query.status());
   return rows;
@@ -73,12 +73,12 @@ absl::Status InsertTask(SqliteDatabase& db, const TaskRow& task) {
   return db.Run(
       "INSERT INTO tasks (name, population, definition, state, rounds, "
       "rounds_committed, rounds_failed, rounds_failed_in_a_row, "
-      "current_model, created, updated, note) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "current_model, created, updated, note, privacy_budget) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       task.name, task.population, Blob{task.definition}, task.state,
       task.rounds, task.rounds_committed, task.rounds_failed,
       task.rounds_failed_in_a_row, task.current_model, task.created,
-      task.updated, task.note);
+      task.updated, task.note, task.privacy_budget);
 }
 
 absl::Status UpdateTask(SqliteDatabase& db, const TaskRow& task,

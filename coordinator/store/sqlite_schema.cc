@@ -202,9 +202,73 @@ ALTER TABLE segments ADD COLUMN session BLOB;
 ALTER TABLE segments ADD COLUMN bytes_up INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Privacy, and faults of devices. A charge has its name in every copy of the
+// database and in the ledger's log; its id is the order of this one. Only tasks
+// with a privacy_budget have task_participations.
+constexpr char kVersion6[] = R"sql(
+ALTER TABLE tasks ADD COLUMN privacy_budget TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE privacy_budgets (
+  population TEXT NOT NULL PRIMARY KEY,
+  budget TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE privacy_charges (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  population TEXT NOT NULL,
+  task TEXT NOT NULL,
+  round INTEGER NOT NULL,
+  event BLOB NOT NULL,
+  charged INTEGER
+) STRICT;
+CREATE INDEX privacy_charges_by_population ON privacy_charges (population);
+
+CREATE TABLE mechanism_states (
+  task TEXT NOT NULL PRIMARY KEY,
+  state BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE ledger_log (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  database TEXT NOT NULL,
+  position BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE task_participations (
+  task TEXT NOT NULL,
+  device TEXT NOT NULL,
+  last_version INTEGER NOT NULL,
+  PRIMARY KEY (task, device)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device_faults (
+  device TEXT NOT NULL,
+  round INTEGER NOT NULL,
+  at INTEGER,
+  what TEXT NOT NULL,
+  PRIMARY KEY (device, round)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_faults_by_round ON device_faults (round);
+CREATE INDEX device_faults_by_time ON device_faults (at);
+
+CREATE TABLE group_summaries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  round INTEGER NOT NULL,
+  session BLOB NOT NULL,
+  members INTEGER NOT NULL,
+  lost_sharing INTEGER NOT NULL,
+  lost_masking INTEGER NOT NULL,
+  lost_consistency INTEGER NOT NULL,
+  lost_unmasking INTEGER NOT NULL,
+  burnt TEXT NOT NULL,
+  UNIQUE (round, session)
+) STRICT;
+)sql";
+
 // Row n turns version n into version n + 1; rows are never changed.
 constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3,
-                                       kVersion4, kVersion5};
+                                       kVersion4, kVersion5, kVersion6};
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase& database,
                                    absl::string_view sql) {

@@ -73,12 +73,12 @@ absl::Status UpsertSighting(SqliteDatabase& db, const DeviceSighting& row) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RoundStore>> OpenSqliteStore(
-    const std::string& path) {
-  return SqliteStore::Open(path);
+    const std::string& path, std::string* warning) {
+  return SqliteStore::Open(path, warning);
 }
 
 absl::StatusOr<std::unique_ptr<RoundStore>> SqliteStore::Open(
-    const std::string& path) {
+    const std::string& path, std::string* warning) {
   SHOAL_ASSIGN_OR_RETURN(const std::string absolute, AbsolutePath(path));
   SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
                          FileLock::Acquire(absolute));
@@ -88,22 +88,29 @@ absl::StatusOr<std::unique_ptr<RoundStore>> SqliteStore::Open(
   SHOAL_RETURN_IF_ERROR(PrepareSchema(*writer, absolute));
   SHOAL_RETURN_IF_ERROR(UseWriteAheadLog(*writer, absolute));
   SHOAL_RETURN_IF_ERROR(writer->Execute(kWriterSettings));
+  SHOAL_ASSIGN_OR_RETURN(
+      std::unique_ptr<RestoreGuard> guard,
+      RestoreGuard::Open(*writer, absl::StrCat(absolute, ".ledger")));
+  if (warning != nullptr) *warning = guard->warning();
   std::vector<std::unique_ptr<SqliteDatabase>> readers;
   for (int i = 0; i < kReaders; ++i) {
     SHOAL_ASSIGN_OR_RETURN(readers.emplace_back(),
                            SqliteDatabase::Open(absolute));
     SHOAL_RETURN_IF_ERROR(readers.back()->Execute("PRAGMA query_only = ON"));
   }
-  return std::unique_ptr<RoundStore>(new SqliteStore(
-      absolute, std::move(lock), std::move(writer), std::move(readers)));
+  return std::unique_ptr<RoundStore>(
+      new SqliteStore(absolute, std::move(lock), std::move(writer),
+                      std::move(guard), std::move(readers)));
 }
 
 SqliteStore::SqliteStore(std::string path, std::unique_ptr<FileLock> lock,
                          std::unique_ptr<SqliteDatabase> writer,
+                         std::unique_ptr<RestoreGuard> guard,
                          std::vector<std::unique_ptr<SqliteDatabase>> readers)
     : path_(std::move(path)),
       lock_(std::move(lock)),
       writer_(std::move(writer)),
+      guard_(std::move(guard)),
       idle_readers_(std::move(readers)) {}
 
 // Sightings may be lost: when they were last seen matters to nobody's rights.

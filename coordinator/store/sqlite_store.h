@@ -15,9 +15,14 @@ namespace shoal::coordinator {
 // exist) and keeps everybody else from opening it as a store.
 // FAILED_PRECONDITION when another process or store has it open, when its
 // schema is newer than this program, or when it is another program's;
-// DATA_LOSS when it is corrupt or no database.
+// DATA_LOSS when it is corrupt or no database. The same two when the log of the
+// ledger, `path`.ledger, is another database's, or is damaged.
+//
+// `warning` becomes what an operator must be told, otherwise "": that the
+// database was restored from a backup, or that the log is missing, and what
+// follows from it.
 absl::StatusOr<std::unique_ptr<RoundStore>> OpenSqliteStore(
-    const std::string& path);
+    const std::string& path, std::string* warning = nullptr);
 
 }  // namespace shoal::coordinator
 

@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/store/file_lock.h"
+#include "coordinator/store/restore_guard.h"
 #include "coordinator/store/sqlite_database.h"
 
 namespace shoal::coordinator {
@@ -24,7 +25,7 @@ namespace shoal::coordinator {
 class SqliteStore final : public RoundStore {
  public:
   static absl::StatusOr<std::unique_ptr<RoundStore>> Open(
-      const std::string& path);
+      const std::string& path, std::string* warning);
   ~SqliteStore() override;
 
 #include "coordinator/store/store_methods.inc.h"
@@ -35,6 +36,7 @@ class SqliteStore final : public RoundStore {
 
   SqliteStore(std::string path, std::unique_ptr<FileLock> lock,
               std::unique_ptr<SqliteDatabase> writer,
+              std::unique_ptr<RestoreGuard> guard,
               std::vector<std::unique_ptr<SqliteDatabase>> readers);
 
   // Runs `body` in one transaction of the writing connection, after the
@@ -66,6 +68,7 @@ class SqliteStore final : public RoundStore {
 
   Mutex write_mutex_;
   const std::unique_ptr<SqliteDatabase> writer_ SHOAL_GUARDED_BY(write_mutex_);
+  const std::unique_ptr<RestoreGuard> guard_ SHOAL_GUARDED_BY(write_mutex_);
 
   Mutex readers_mutex_;
   CondVar reader_returned_;

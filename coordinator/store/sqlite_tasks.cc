@@ -5,12 +5,26 @@
 
 #include "base/status_macros.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_ledger.h"
 #include "coordinator/store/sqlite_models.h"
 #include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/sqlite_tables.h"
 #include "coordinator/store/store_rules.h"
 
 namespace shoal::coordinator {
+namespace {
+
+// That of the task's population: it has the task's from here on.
+absl::Status SettlePrivacyBudget(SqliteDatabase& db, const TaskRow& task) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string budget,
+                         LoadPrivacyBudget(db, task.population));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<TaskRow> others, LoadTasks(db));
+  SHOAL_RETURN_IF_ERROR(CheckPrivacyBudget(task, budget, others));
+  if (task.privacy_budget.empty()) return absl::OkStatus();
+  return InsertPrivacyBudget(db, task.population, task.privacy_budget);
+}
+
+}  // namespace
 
 absl::StatusOr<Lease> SqliteStore::AcquireLease(const std::string& task,
                                                 const std::string& holder,
@@ -43,6 +57,7 @@ absl::Status SqliteStore::CreateTask(const TaskRow& task, const ModelRow& model,
     const absl::Status found = LoadTask(db, task.name).status();
     if (found.ok()) return TaskExists(task.name);
     if (!absl::IsNotFound(found)) return found;
+    SHOAL_RETURN_IF_ERROR(SettlePrivacyBudget(db, task));
     SHOAL_RETURN_IF_ERROR(InsertTask(db, task));
     return InsertModel(db, model, model_bytes);
   });
@@ -106,6 +121,24 @@ absl::StatusOr<std::string> SqliteStore::GetOptimizerState(
     while (query.Next()) query.Read(state);
     SHOAL_RETURN_IF_ERROR(query.status());
     return state;
+  });
+}
+
+absl::StatusOr<std::string> SqliteStore::GetPrivacyBudget(
+    const std::string& population) {
+  return Read(
+      [&](SqliteDatabase& db) { return LoadPrivacyBudget(db, population); });
+}
+
+absl::StatusOr<std::vector<ChargeRow>> SqliteStore::ListCharges(
+    const std::string& population) {
+  return Read([&](SqliteDatabase& db) { return LoadCharges(db, population); });
+}
+
+absl::StatusOr<Secret> SqliteStore::GetMechanismState(const std::string& task) {
+  return Read([&](SqliteDatabase& db) -> absl::StatusOr<Secret> {
+    SHOAL_RETURN_IF_ERROR(LoadTask(db, task).status());
+    return LoadMechanismState(db, task);
   });
 }
 

@@ -46,7 +46,9 @@ absl::StatusOr<std::vector<ContributionRow>> ListContributions(
     int64_t round_id) override;
 absl::StatusOr<std::vector<SegmentRow>> ReadSegments(int64_t round_id) override;
 absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
-                                   int min_reports, absl::Time now) override;
+                                   int min_reports,
+                                   const std::optional<NewCharge>& charge,
+                                   absl::Time now) override;
 absl::Status RevealRound(const Lease& lease, int64_t id,
                          absl::Time now) override;
 absl::Status CommitRound(const Lease& lease, const RoundResult& result,
@@ -56,6 +58,12 @@ absl::Status FailRound(const Lease& lease, int64_t id,
                        const std::string& failure, absl::Time now) override;
 absl::StatusOr<std::string> GetOptimizerState(const std::string& task) override;
 
+absl::StatusOr<std::string> GetPrivacyBudget(
+    const std::string& population) override;
+absl::StatusOr<std::vector<ChargeRow>> ListCharges(
+    const std::string& population) override;
+absl::StatusOr<Secret> GetMechanismState(const std::string& task) override;
+
 absl::Status UpsertDevice(const DeviceRow& device) override;
 absl::Status TouchDevice(const DeviceSighting& sighting) override;
 absl::StatusOr<DeviceRow> GetDevice(const std::string& id) override;
@@ -64,7 +72,12 @@ absl::StatusOr<std::vector<DeviceRow>> ListDevices(
     int limit, const std::string& after_id) override;
 absl::StatusOr<int64_t> CountDevices(absl::Time seen_since) override;
 absl::StatusOr<Participation> GetParticipation(
-    const std::string& population, const std::string& device_id) override;
+    const std::string& population, const std::string& task,
+    const std::string& device_id) override;
+absl::Status RecordFault(const FaultRow& fault) override;
+absl::StatusOr<std::vector<FaultRow>> ListFaults(const std::string& device_id,
+                                                 int64_t round_id,
+                                                 int limit) override;
 absl::Status ForgetDevice(const std::string& device_id) override;
 absl::StatusOr<bool> IsForgotten(const std::string& device_id) override;
 absl::Status CreateInvitation(const InvitationRow& row) override;

@@ -113,6 +113,19 @@ absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model) {
   return absl::OkStatus();
 }
 
+absl::Status CheckNewCharge(const TaskRow& task, const NewCharge& charge) {
+  if (task.privacy_budget.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("task '", task.name,
+                     "' trains without privacy: nothing is to be charged"));
+  }
+  if (charge.event.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a charge of task '", task.name, "' has to say what it is for"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes) {
   if (model.num_bytes == static_cast<int64_t>(bytes.size())) {
     return absl::OkStatus();
@@ -167,7 +180,7 @@ absl::Status CheckEarlierRounds(
   return absl::OkStatus();
 }
 
-absl::Status CheckRoundResult(const RoundRow& round,
+absl::Status CheckRoundResult(const RoundRow& round, const TaskRow& task,
                               const RoundResult& result) {
   if (result.model.task != round.task || result.model.version != round.number) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -178,6 +191,11 @@ absl::Status CheckRoundResult(const RoundRow& round,
   if (std::isnan(result.median_norm)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the median norm of round ", round.id, " is not a number"));
+  }
+  if (task.privacy_budget.empty() && !result.mechanism_state.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("round ", round.id, " has added noise, but task '",
+                     task.name, "' trains without privacy"));
   }
   return absl::OkStatus();
 }
@@ -237,6 +255,31 @@ absl::Status CheckLease(const Lease& lease, absl::string_view task,
       held.has_value() ? absl::StrCat(": '", held->holder, "' with epoch ",
                                       held->epoch, " does")
                        : ""));
+}
+
+absl::Status CheckPrivacyBudget(const TaskRow& task, absl::string_view budget,
+                                absl::Span<const TaskRow> others) {
+  if (task.privacy_budget == budget) return absl::OkStatus();
+  if (!budget.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "population '", task.population, "' has the privacy budget '", budget,
+        "', for good; task '", task.name, "' ",
+        task.privacy_budget.empty()
+            ? "trains without privacy"
+            : absl::StrCat("states '", task.privacy_budget, "'")));
+  }
+  for (const TaskRow& other : others) {
+    if (other.population != task.population ||
+        (IsFinal(other.state) && other.rounds_committed == 0)) {
+      continue;
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat("population '", task.population,
+                     "' cannot get a privacy budget: task '", other.name,
+                     "' trains it without privacy, is ", ToString(other.state),
+                     " and has committed ", other.rounds_committed, " rounds"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckTaskState(const TaskRow& task,
@@ -341,6 +384,14 @@ absl::Status CheckSealable(const RoundRow& round, int min_reports) {
   return absl::OkStatus();
 }
 
+absl::Status CheckCharge(absl::string_view population, const NewCharge& charge,
+                         int64_t known) {
+  if (charge.known == known) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(
+      "the ledger of population '", population, "' has ", known,
+      " charges, expected ", charge.known, ": somebody else has made some"));
+}
+
 absl::Status CheckRevealable(const RoundRow& round) {
   return round.state == RoundState::kSealed
              ? absl::OkStatus()
@@ -361,8 +412,9 @@ absl::Status CheckUnfinished(const RoundRow& round) {
                    ToString(round.state), ": that is final"));
 }
 
-bool KeepsSegments(absl::string_view failure) {
-  return failure == ToString(protocol::RoundFailure::kCorruptRows);
+bool KeepsSegments(const TaskRow& task, absl::string_view failure) {
+  return task.privacy_budget.empty() &&
+         failure == ToString(protocol::RoundFailure::kCorruptRows);
 }
 
 bool HasRoomFor(const RoundRow& round, size_t size) {

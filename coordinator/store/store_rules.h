@@ -40,6 +40,8 @@ absl::Status TokenKeyExists(int64_t id);
 // --- what is passed in: INVALID_ARGUMENT -----------------------------------
 // The model is version 0 of the task and the task's current model.
 absl::Status CheckNewTask(const TaskRow& task, const ModelRow& model);
+// The charge says what it is for, and its task trains with privacy.
+absl::Status CheckNewCharge(const TaskRow& task, const NewCharge& charge);
 // The row's size is that of the bytes.
 absl::Status CheckModelBytes(const ModelRow& model, absl::string_view bytes);
 // At least one contribution, no device twice, no norm that is not a number. A
@@ -50,8 +52,10 @@ absl::Status CheckNewSegment(const NewSegment& segment,
 // asynchronous rounds alone.
 absl::Status CheckEarlierRounds(
     const RoundRow& round, absl::Span<const ContributionRow> contributions);
-// The model is what the round was to make.
-absl::Status CheckRoundResult(const RoundRow& round, const RoundResult& result);
+// The model is what the round was to make; noise is that of a task with
+// privacy.
+absl::Status CheckRoundResult(const RoundRow& round, const TaskRow& task,
+                              const RoundResult& result);
 absl::Status CheckNewInvitation(const InvitationRow& row);
 // `offset` and `size` are not negative; OUT_OF_RANGE beyond `num_bytes`.
 absl::Status CheckModelRange(const Digest& digest, int64_t num_bytes,
@@ -79,6 +83,9 @@ absl::Status CheckLease(const Lease& lease, absl::string_view task,
                         const std::optional<HeldLease>& held);
 
 // --- states: FAILED_PRECONDITION -------------------------------------------
+// May a population with this budget ("": none) and these tasks get the task?
+absl::Status CheckPrivacyBudget(const TaskRow& task, absl::string_view budget,
+                                absl::Span<const TaskRow> others);
 // May the task get this state while its unfinished round, if any, is there?
 absl::Status CheckTaskState(const TaskRow& task,
                             const std::optional<RoundRow>& unfinished,
@@ -100,11 +107,16 @@ absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
                             int64_t known);
 absl::Status CheckBurnable(const RoundRow& round);
 absl::Status CheckSealable(const RoundRow& round, int min_reports);
+// May a population with `known` charges be charged? ABORTED when it has others
+// than the charge's writer knows.
+absl::Status CheckCharge(absl::string_view population, const NewCharge& charge,
+                         int64_t known);
 absl::Status CheckRevealable(const RoundRow& round);
 absl::Status CheckCommittable(const RoundRow& round);
 absl::Status CheckUnfinished(const RoundRow& round);
 // Are the segments of a round that failed for this reason evidence to keep?
-bool KeepsSegments(absl::string_view failure);
+// With privacy none are: a sum without its noise tells what the noise was.
+bool KeepsSegments(const TaskRow& task, absl::string_view failure);
 // Would `size` more contributions stay within the round's max_accepted()?
 bool HasRoomFor(const RoundRow& round, size_t size);
 

@@ -151,6 +151,7 @@ std::string EventTerm::ToString() const {
     std::string operator()(const DiscreteGaussianEvent&) const {
       return "discrete_gaussian";
     }
+    std::string operator()(const SkellamEvent&) const { return "skellam"; }
     std::string operator()(const RandomisedResponseEvent&) const {
       return "randomised_response";
     }

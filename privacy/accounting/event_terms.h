@@ -16,7 +16,7 @@ namespace shoal::privacy {
 // Normal noise beside the L2 norm of one contribution.
 using Mechanism =
     std::variant<GaussianEvent, LaplaceEvent, DiscreteGaussianEvent,
-                 RandomisedResponseEvent, EpsilonDeltaEvent>;
+                 SkellamEvent, RandomisedResponseEvent, EpsilonDeltaEvent>;
 
 enum class Sampling { kNone, kPoisson, kFixedSize };
 

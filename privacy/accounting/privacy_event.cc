@@ -72,6 +72,10 @@ struct Describe {
     return absl::StrCat("discrete_gaussian(", e.sigma, ", bound ", e.bound,
                         ", coordinates ", e.num_coordinates, ")");
   }
+  std::string operator()(const SkellamEvent& e) const {
+    return absl::StrCat("skellam(variance ", e.variance, ", l2 ", e.l2_bound,
+                        ", l1 ", e.l1_bound, ")");
+  }
   std::string operator()(const RandomisedResponseEvent& e) const {
     return absl::StrCat("randomised_response(", e.num_values, " values, ",
                         e.noise_probability, ")");
@@ -145,6 +149,20 @@ absl::StatusOr<PrivacyEvent> PrivacyEvent::DiscreteGaussian(
   valid.Update(CheckPositive("bound", static_cast<double>(event.bound)));
   valid.Update(CheckPositive("num_coordinates",
                              static_cast<double>(event.num_coordinates)));
+  if (!valid.ok()) return valid;
+  return PrivacyEvent(event);
+}
+
+absl::StatusOr<PrivacyEvent> PrivacyEvent::Skellam(SkellamEvent event) {
+  absl::Status valid = CheckPositive("variance", event.variance);
+  valid.Update(CheckPositive("l2_bound", event.l2_bound));
+  valid.Update(CheckPositive("l1_bound", event.l1_bound));
+  if (event.l1_bound < event.l2_bound) {
+    valid.Update(absl::InvalidArgumentError(
+        absl::StrCat("privacy event: l1_bound is ", event.l1_bound,
+                     ", expected at least the l2_bound of ", event.l2_bound,
+                     ": no vector has a smaller L1 norm")));
+  }
   if (!valid.ok()) return valid;
   return PrivacyEvent(event);
 }

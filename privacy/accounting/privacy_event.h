@@ -70,6 +70,15 @@ struct DiscreteGaussianEvent {
   int64_t num_coordinates = 1;
   bool operator==(const DiscreteGaussianEvent&) const = default;
 };
+// A sum of integer vectors of L2 norm at most l2_bound and L1 norm at most
+// l1_bound, plus the difference of two Poisson variables of mean variance / 2
+// in every coordinate.
+struct SkellamEvent {
+  double variance = 0;
+  double l2_bound = 0;
+  double l1_bound = 0;
+  bool operator==(const SkellamEvent&) const = default;
+};
 // One of num_values values, told by each device itself: with probability
 // noise_probability a uniform one, otherwise the true one.
 struct RandomisedResponseEvent {
@@ -108,6 +117,7 @@ class PrivacyEvent {
   static absl::StatusOr<PrivacyEvent> Laplace(double scale);
   static absl::StatusOr<PrivacyEvent> DiscreteGaussian(
       DiscreteGaussianEvent event);
+  static absl::StatusOr<PrivacyEvent> Skellam(SkellamEvent event);
   static absl::StatusOr<PrivacyEvent> RandomisedResponse(
       int64_t num_values, double noise_probability);
   static absl::StatusOr<PrivacyEvent> EpsilonDelta(double epsilon, double delta,
@@ -161,7 +171,7 @@ struct PrivacyEventKind
     : std::variant<GaussianEvent, LaplaceEvent, DiscreteGaussianEvent,
                    RandomisedResponseEvent, EpsilonDeltaEvent,
                    MatrixGaussianEvent, ComposedEvent, SelfComposedEvent,
-                   PoissonSampledEvent, FixedSizeSampledEvent> {
+                   PoissonSampledEvent, FixedSizeSampledEvent, SkellamEvent> {
   using variant::variant;
 };
 

@@ -37,6 +37,7 @@ enum EventKind : int64_t {
   kSelfComposed = 8,
   kPoissonSampled = 9,
   kFixedSizeSampled = 10,
+  kSkellam = 11,
 };
 
 struct Write {
@@ -62,6 +63,9 @@ struct Write {
   }
   std::string operator()(const DiscreteGaussianEvent& e) const {
     return Message(kDiscreteGaussian, {e.sigma}, {e.bound, e.num_coordinates});
+  }
+  std::string operator()(const SkellamEvent& e) const {
+    return Message(kSkellam, {e.variance, e.l2_bound, e.l1_bound}, {});
   }
   std::string operator()(const RandomisedResponseEvent& e) const {
     return Message(kRandomisedResponse, {e.noise_probability}, {e.num_values});
@@ -164,9 +168,11 @@ absl::StatusOr<Shape> ShapeOf(int64_t kind) {
       return Shape{.numbers = 1, .events = 1};
     case kFixedSizeSampled:
       return Shape{.integers = 2, .events = 1};
+    case kSkellam:
+      return Shape{.numbers = 3};
     default:
       return absl::UnimplementedError(absl::StrCat(
-          "privacy event: unknown kind ", kind, ", expected 1 to 10"));
+          "privacy event: unknown kind ", kind, ", expected 1 to 11"));
   }
 }
 
@@ -186,6 +192,8 @@ absl::StatusOr<PrivacyEvent> FromFields(Fields fields) {
     case kDiscreteGaussian:
       return PrivacyEvent::DiscreteGaussian(
           {numbers[0], integers[0], integers[1]});
+    case kSkellam:
+      return PrivacyEvent::Skellam({numbers[0], numbers[1], numbers[2]});
     case kRandomisedResponse:
       return PrivacyEvent::RandomisedResponse(integers[0], numbers[0]);
     case kEpsilonDelta:

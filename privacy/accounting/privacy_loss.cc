@@ -135,6 +135,12 @@ struct LossMaker {
     return DiscreteGaussianLoss(e.sigma, shift, term.rate, direction);
   }
 
+  // Which way to spread a norm over coordinates is the worst is not known.
+  absl::StatusOr<PrivacyLoss> operator()(const SkellamEvent&) const {
+    return Unsupported(term,
+                       "no dominating pair is known; account for it with rdp");
+  }
+
   absl::StatusOr<PrivacyLoss> operator()(
       const RandomisedResponseEvent& e) const {
     if (sampled()) return Unsupported(term, "expected it not to be sampled");

@@ -63,6 +63,25 @@ struct TermDivergence {
     const double bound = static_cast<double>(e.bound) * (replaces() ? 2 : 1);
     return RenyiGaussian(order, e.sigma / bound);
   }
+  absl::StatusOr<double> operator()(const SkellamEvent& e) const {
+    const double factor = replaces() ? 2 : 1;
+    const auto divergence = [&](double at) {
+      return RenyiSkellam(at, e.variance, factor * e.l2_bound,
+                          factor * e.l1_bound);
+    };
+    switch (term.sampling) {
+      case Sampling::kPoisson:
+        if (replaces()) {
+          return Unsupported(term, "expected the adjacency add_remove");
+        }
+        return RenyiPoissonSampled(order, term.rate, divergence);
+      case Sampling::kFixedSize:
+        return Unsupported(term, "expected poisson sampling, or none");
+      case Sampling::kNone:
+        break;
+    }
+    return divergence(order);
+  }
   absl::StatusOr<double> operator()(const RandomisedResponseEvent& e) const {
     SHOAL_RETURN_IF_ERROR(CheckNotSampled());
     return RenyiRandomisedResponse(order, e.num_values, e.noise_probability);
@@ -132,7 +151,17 @@ double BestOrder(const Function& epsilon) {
     }
   }
   const double refined = 1 + std::exp(0.5 * (low + high));
-  return epsilon(refined) < least ? refined : 1 + best;
+  // Divergences that are known at whole orders have their kinks there.
+  double order = 1 + best;
+  for (const double candidate :
+       {refined, std::max(2.0, std::floor(refined)), std::ceil(refined)}) {
+    const double value = epsilon(candidate);
+    if (value < least) {
+      least = value;
+      order = candidate;
+    }
+  }
+  return order;
 }
 
 }  // namespace
@@ -186,6 +215,11 @@ absl::StatusOr<double> ZcdpOf(const PrivacyEvent& event, Adjacency adjacency) {
     const auto* stated = std::get_if<EpsilonDeltaEvent>(&term.mechanism);
     if (stated != nullptr && stated->delta > 0) {
       return Unsupported(term, "it has a delta of its own");
+    }
+    if (std::holds_alternative<SkellamEvent>(term.mechanism)) {
+      return Unsupported(term,
+                         "they are known at whole orders, and are not "
+                         "within rho × order between them");
     }
     const double sensitivity = adjacency == Adjacency::kReplaceOne ? 2 : 1;
     if (const auto* g = std::get_if<GaussianEvent>(&term.mechanism)) {

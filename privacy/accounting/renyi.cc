@@ -129,6 +129,49 @@ double FixedSizeCumulant(int64_t order, double sigma, double rate) {
   return LogSum(logs);
 }
 
+double SkellamCumulant(double order, double variance, double l2_norm,
+                       double l1_norm) {
+  const double squared = l2_norm * l2_norm;
+  const double excess =
+      std::min(((2 * order - 1) * squared + 6 * l1_norm) / (4 * variance),
+               1.5 * l1_norm);
+  return (order - 1) * (0.5 * order * squared + excess) / variance;
+}
+
+// (order - 1) times the divergence of theorem 5, for a whole order. The first
+// term of the theorem is 1 less the binomial probabilities of the others, which
+// leaves 1 plus a sum that has all its digits.
+double PoissonCumulant(double order, double rate,
+                       absl::FunctionRef<double(double)> divergence) {
+  if (order == 1) return 0;
+  const double without = (order - 1) * divergence(order);
+  if (order > kMaxSummedOrder) return without;
+  std::vector<double> logs;
+  for (double l = 2; l <= order; ++l) {
+    const double cumulant = (l - 1) * divergence(l);
+    const double factor = l == 2 ? 1 : 3;
+    const double log_excess =
+        cumulant < 30 ? std::log(factor * std::expm1(cumulant) + (factor - 1))
+                      : std::log(factor) + cumulant;
+    logs.push_back(LogChoose(order, l) + l * std::log(rate) +
+                   (order - l) * std::log1p(-rate) + log_excess);
+  }
+  const double gap = LogSum(logs);
+  return std::min(gap < 0 ? std::log1p(std::exp(gap)) : LogAdd(0, gap),
+                  without);
+}
+
+// A divergence at any order from its cumulant, (order - 1) times it, at whole
+// orders: the cumulant is convex. Wang, Balle, Kasiviswanathan, corollary 10.
+template <typename Cumulant>
+double Interpolated(double order, const Cumulant& cumulant) {
+  const double floor = std::floor(order);
+  const double low = cumulant(floor);
+  if (floor == order) return low / (order - 1);
+  const double t = order - floor;
+  return ((1 - t) * low + t * cumulant(floor + 1)) / (order - 1);
+}
+
 }  // namespace
 
 double RenyiGaussian(double order, double sigma) {
@@ -182,13 +225,25 @@ double RenyiPoissonGaussian(double order, double sigma, double rate) {
 double RenyiFixedSizeGaussian(double order, double sigma, double rate) {
   SHOAL_CHECK(order > 1 && rate > 0 && rate <= 1);
   if (rate == 1) return RenyiGaussian(order, sigma);
-  const double floor = std::floor(order);
-  const int64_t below = static_cast<int64_t>(floor);
-  const double low = FixedSizeCumulant(below, sigma, rate);
-  if (floor == order) return low / (order - 1);
-  const double high = FixedSizeCumulant(below + 1, sigma, rate);
-  const double t = order - floor;
-  return ((1 - t) * low + t * high) / (order - 1);
+  return Interpolated(order, [&](double whole) {
+    return FixedSizeCumulant(static_cast<int64_t>(whole), sigma, rate);
+  });
+}
+
+double RenyiSkellam(double order, double variance, double l2_norm,
+                    double l1_norm) {
+  SHOAL_CHECK(order > 1);
+  return Interpolated(order, [&](double whole) {
+    return SkellamCumulant(whole, variance, l2_norm, l1_norm);
+  });
+}
+
+double RenyiPoissonSampled(double order, double rate,
+                           absl::FunctionRef<double(double)> divergence) {
+  SHOAL_CHECK(order > 1 && rate > 0 && rate < 1);
+  return Interpolated(order, [&](double whole) {
+    return PoissonCumulant(whole, rate, divergence);
+  });
 }
 
 double EpsilonOfRenyi(double order, double divergence, double delta) {

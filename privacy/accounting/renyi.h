@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
+
 namespace shoal::privacy {
 
 // alpha / (2 σ²). Here and below σ is the noise over the sensitivity.
@@ -38,6 +40,23 @@ double RenyiPoissonGaussian(double order, double sigma, double rate);
 // AISTATS 2019, theorem 27; its corollary 10 for orders that are no integers.
 // An upper bound, about four times the truth where that is small.
 double RenyiFixedSizeGaussian(double order, double sigma, double rate);
+
+// Skellam noise of this variance in every coordinate, beside the same noise
+// around an integer vector of these norms. Agarwal, Kairouz, Liu, "The Skellam
+// Mechanism for Differentially Private Federated Learning", NeurIPS 2021,
+// theorem 3.5 and corollary 3.6, for whole orders, where it is
+//   order l2² / (2 v) + min(((2 order - 1) l2² + 6 l1) / (4 v²), 3 l1 / (2 v));
+// between these (order - 1) times it is convex. An upper bound.
+double RenyiSkellam(double order, double variance, double l2_norm,
+                    double l1_norm);
+
+// Every contributor drawn with probability `rate`; add-remove. Of any mechanism
+// whose divergence, in both directions, is at most `divergence` at whole
+// orders: Zhu, Wang, "Poisson Subsampled Rényi Differential Privacy", ICML
+// 2019, theorem 5; convex as above. Never more than without sampling, and that
+// where the sum would have more than some thousand terms. An upper bound.
+double RenyiPoissonSampled(double order, double rate,
+                           absl::FunctionRef<double(double)> divergence);
 
 // The smallest epsilon such that an (order, divergence)-private mechanism is
 // (epsilon, delta)-private: Canonne, Kamath, Steinke, NeurIPS 2020, proposition

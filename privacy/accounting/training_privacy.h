@@ -51,7 +51,7 @@ struct TrainingPrivacy {
 // is split into as many groups as there are bands, which take turns, and that
 // the rate is within a group: Choquette-Choo et al., "(Amplified) Banded Matrix
 // Factorization: A unified approach to private training", NeurIPS 2023,
-// theorem 4.
+// theorems 1 and 5.
 absl::StatusOr<PrivacyEvent> EventOf(const TrainingPrivacy& training);
 
 }  // namespace shoal::privacy

@@ -39,6 +39,11 @@ double RoundedNormBound(double scaled_norm, int64_t length, double beta) {
   return std::min(always, std::sqrt(likely));
 }
 
+double IntegerL1Bound(double l2_bound, int64_t length) {
+  const double root = std::sqrt(static_cast<double>(length));
+  return l2_bound * std::max(1.0, std::min(root, l2_bound));
+}
+
 absl::uint128 SquaredNorm(const RingVector& vector) {
   absl::uint128 sum = 0;
   for (int64_t i = 0; i < vector.length(); ++i) {

@@ -20,8 +20,13 @@ namespace shoal::privacy {
 // always for a beta of 0: the root of
 // min((c + sqrt(d))^2, c^2 + d/4 + sqrt(2 log(1/beta)) (c + sqrt(d)/2)).
 // Kairouz, Liu, Steinke, "The Distributed Discrete Gaussian Mechanism for
-// Federated Learning with Secure Aggregation", ICML 2021, algorithm 1.
+// Federated Learning with Secure Aggregation", ICML 2021, algorithm 1 and
+// theorem 1.
 double RoundedNormBound(double scaled_norm, int64_t length, double beta);
+
+// A bound on the L1 norm of integer vectors of that L2 norm: by Cauchy and
+// Schwarz, and as no integer is above its square. At least `l2_bound`.
+double IntegerL1Bound(double l2_bound, int64_t length);
 
 // Sum of the squares of the elements. They lie in [-2^31, 2^31).
 absl::uint128 SquaredNorm(const secure_aggregation::RingVector& vector);

@@ -9,18 +9,9 @@
 #include "base/status_macros.h"
 
 namespace shoal::privacy {
-
-using secure_aggregation::Quantiser;
-using secure_aggregation::RingVector;
-
 namespace {
 
 constexpr uint32_t kVersion = 1;
-// Of conditional rounding: two tries in three are kept.
-const double kBeta = std::exp(-0.5);
-
-// Integers as large as these fit easily; only their sums matter.
-constexpr int kRingBits = 32;
 
 absl::Status CheckOptions(const CentralOptions& options) {
   const int ways = (options.clip_norm.has_value() ? 1 : 0) +
@@ -32,41 +23,22 @@ absl::Status CheckOptions(const CentralOptions& options) {
                      " ways, expected one of clip_norm, layers and "
                      "adaptive_clip"));
   }
-  int64_t length = 0;
-  for (const LayerClip& layer : options.layers) length += layer.length;
-  if (!options.layers.empty() && length != options.length) {
-    return absl::InvalidArgumentError(absl::StrCat("central noise: layers of ",
-                                                   length, " values, expected ",
-                                                   options.length));
-  }
   if (!(options.noise_multiplier > 0 &&
         std::isfinite(options.noise_multiplier))) {
     return absl::InvalidArgumentError(
         absl::StrCat("central noise: the noise multiplier is ",
                      options.noise_multiplier, ", expected a positive number"));
   }
-  if (options.expected_devices < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("central noise: ", options.expected_devices,
-                     " expected devices, expected 1 or more"));
-  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<BoundedRounding> MakeRounding(const CentralOptions& options,
-                                             double clip_norm) {
-  SHOAL_ASSIGN_OR_RETURN(const Quantiser quantiser,
-                         Quantiser::Create({.norm_bound = clip_norm,
-                                            .coordinate_bound = clip_norm,
-                                            .bits = options.bits}));
-  return BoundedRounding::Create(quantiser, options.length, kBeta);
-}
-
-double ClipNormOf(const CentralOptions& options,
-                  const std::optional<AdaptiveClip>& clip) {
-  if (clip.has_value()) return clip->clip_norm();
-  if (options.clip_norm.has_value()) return *options.clip_norm;
-  return JointClipNorm(options.layers);
+absl::StatusOr<ClipRule> RuleOf(const CentralOptions& options,
+                                const std::optional<AdaptiveClip>& clip) {
+  if (clip.has_value()) return ClipRule::Create(clip->clip_norm());
+  if (options.clip_norm.has_value()) {
+    return ClipRule::Create(*options.clip_norm);
+  }
+  return ClipRule::Create(options.layers);
 }
 
 // Everything a round releases about its devices, of one draw or of all.
@@ -94,41 +66,14 @@ absl::StatusOr<PrivacyEvent> RoundEvent(const CentralOptions& options,
 
 }  // namespace
 
-CentralSum::CentralSum(BoundedRounding rounding, std::vector<LayerClip> layers,
-                       bool votes, int64_t round)
-    : rounding_(std::move(rounding)),
-      layers_(std::move(layers)),
-      votes_(votes),
-      round_(round),
-      sum_(rounding_.length()),
-      rounded_(rounding_.length(), kRingBits) {}
-
-void CentralSum::Add(absl::Span<float> update, SecureRng& rng) {
-  SHOAL_CHECK(static_cast<int64_t>(update.size()) == rounding_.length());
-  if (!layers_.empty() &&
-      !ClipLayersL2(update, absl::MakeConstSpan(layers_)).ok()) {
-    return;  // not finite: zeros
-  }
-  const auto rounded = rounding_.Round(update, "", rng, rounded_);
-  if (!rounded.ok()) return;  // not finite: zeros, and no vote
-  for (size_t i = 0; i < sum_.size(); ++i) {
-    sum_[i] += rounded_.GetSigned(static_cast<int64_t>(i));
-  }
-  if (votes_) {
-    const double clip_norm = rounding_.quantiser().options().norm_bound;
-    vote_sum_ += AdaptiveClip::Vote(rounded->norm > clip_norm);
-  }
-}
-
 template <Neighbours kNeighbours>
 CentralMechanism<kNeighbours>::CentralMechanism(
-    CentralOptions options, PrivacyEvent event,
-    DiscreteGaussianSampler value_noise,
+    CentralOptions options, double value_multiplier, PrivacyEvent event,
     std::optional<DiscreteGaussianSampler> vote_noise,
     std::optional<AdaptiveClip> clip)
     : options_(std::move(options)),
+      value_multiplier_(value_multiplier),
       event_(std::move(event)),
-      value_noise_(std::move(value_noise)),
       vote_noise_(std::move(vote_noise)),
       clip_(std::move(clip)) {}
 
@@ -150,18 +95,12 @@ CentralMechanism<kNeighbours>::Create(const CentralOptions& options) {
     SHOAL_ASSIGN_OR_RETURN(vote_noise, DiscreteGaussianSampler::Create(sigma));
     SHOAL_ASSIGN_OR_RETURN(vote_multiplier, GaussianMultiplier(sigma, 1));
   }
-  SHOAL_ASSIGN_OR_RETURN(const BoundedRounding rounding,
-                         MakeRounding(options, ClipNormOf(options, clip)));
-  const double sigma = SigmaFor(value_multiplier, rounding.bound());
-  SHOAL_ASSIGN_OR_RETURN(DiscreteGaussianSampler value_noise,
-                         DiscreteGaussianSampler::Create(sigma));
-  SHOAL_ASSIGN_OR_RETURN(value_multiplier,
-                         GaussianMultiplier(sigma, rounding.bound()));
+  SHOAL_RETURN_IF_ERROR(RuleOf(options, clip).status());
   SHOAL_ASSIGN_OR_RETURN(
       PrivacyEvent event,
       RoundEvent(options, value_multiplier, vote_multiplier));
   SHOAL_RETURN_IF_ERROR(CheckSupported(event, kNeighbours, options.accountant));
-  return CentralMechanism(options, std::move(event), std::move(value_noise),
+  return CentralMechanism(options, value_multiplier, std::move(event),
                           std::move(vote_noise), std::move(clip));
 }
 
@@ -172,15 +111,14 @@ CentralMechanism<kNeighbours>::Restore(const CentralOptions& options,
   SHOAL_ASSIGN_OR_RETURN(CentralMechanism mechanism, Create(options));
   ByteReader reader(state);
   const uint32_t version = reader.U32();
-  const uint64_t round = reader.U64();
-  const absl::string_view clip = reader.Sized();
-  if (!reader.ok() || !reader.rest().empty()) {
-    return absl::DataLossError("central noise: the bytes are no state");
-  }
-  if (version != kVersion) {
+  if (reader.ok() && version != kVersion) {
     return absl::UnimplementedError(
         absl::StrCat("central noise: the state has version ", version,
                      ", expected ", kVersion));
+  }
+  const absl::string_view clip = reader.Sized();
+  if (!reader.ok() || !reader.rest().empty()) {
+    return absl::DataLossError("central noise: the bytes are no state");
   }
   if (clip.empty() == options.adaptive_clip.has_value()) {
     return absl::InvalidArgumentError(
@@ -190,7 +128,6 @@ CentralMechanism<kNeighbours>::Restore(const CentralOptions& options,
     SHOAL_ASSIGN_OR_RETURN(mechanism.clip_,
                            AdaptiveClip::Restore(*options.adaptive_clip, clip));
   }
-  mechanism.round_ = static_cast<int64_t>(round);
   return mechanism;
 }
 
@@ -198,47 +135,32 @@ template <Neighbours kNeighbours>
 std::string CentralMechanism<kNeighbours>::State() const {
   std::string state;
   AppendU32(state, kVersion);
-  AppendU64(state, static_cast<uint64_t>(round_));
   AppendSized(state, clip_.has_value() ? clip_->Serialize() : "");
   return state;
 }
 
 template <Neighbours kNeighbours>
-double CentralMechanism<kNeighbours>::clip_norm() const {
-  return ClipNormOf(options_, clip_);
+ClipRule CentralMechanism<kNeighbours>::clip() const {
+  return *RuleOf(options_, clip_);  // as at creation
 }
 
 template <Neighbours kNeighbours>
-BoundedRounding CentralMechanism<kNeighbours>::Rounding() const {
-  return *MakeRounding(options_, clip_norm());  // as at creation
-}
-
-template <Neighbours kNeighbours>
-CentralSum CentralMechanism<kNeighbours>::StartSum() const {
-  return CentralSum(Rounding(), options_.layers, clip_.has_value(), round_);
-}
-
-template <Neighbours kNeighbours>
-auto CentralMechanism<kNeighbours>::Release(CentralSum sum, SecureRng& rng)
-    -> absl::StatusOr<Mean> {
-  if (sum.round_ != round_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("central noise: a sum of round ", sum.round_,
-                     ", expected one of round ", round_));
+auto CentralMechanism<kNeighbours>::Release(const IntegerGrid& grid,
+                                            std::vector<int64_t> sum,
+                                            int64_t votes, SecureRng& rng)
+    -> absl::StatusOr<Sum> {
+  SHOAL_CHECK(static_cast<int64_t>(sum.size()) == grid.length);
+  // The event's multiplier on whatever grid.
+  const double sigma = SigmaFor(value_multiplier_, grid.bound);
+  SHOAL_RETURN_IF_ERROR(GaussianMultiplier(sigma, grid.bound).status());
+  if (!value_noise_.has_value() || value_noise_->sigma() != sigma) {
+    SHOAL_ASSIGN_OR_RETURN(value_noise_,
+                           DiscreteGaussianSampler::Create(sigma));
   }
-  const double unit = Rounding().quantiser().step() /
-                      static_cast<double>(options_.expected_devices);
   RandomWords words(rng);
-  std::vector<double> mean(sum.sum_.size());
-  for (size_t i = 0; i < mean.size(); ++i) {
-    mean[i] =
-        static_cast<double>(sum.sum_[i] + value_noise_.Draw(words)) * unit;
-  }
-  if (clip_.has_value()) {
-    clip_->Update(sum.vote_sum_ + vote_noise_->Draw(words));
-  }
-  ++round_;
-  return Mean(std::move(mean), event_);
+  for (int64_t& value : sum) value += value_noise_->Draw(words);
+  if (clip_.has_value()) clip_->Update(votes + vote_noise_->Draw(words));
+  return Sum(std::move(sum), event_);
 }
 
 template class CentralMechanism<kDeviceAddRemove>;

@@ -1,10 +1,13 @@
 #include "privacy/differential_privacy/clipping.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
 
 namespace shoal::privacy {
 namespace {
@@ -103,6 +106,37 @@ absl::StatusOr<std::vector<double>> ClipLayersL2(
     values.remove_prefix(layer.length);
   }
   return norms;
+}
+
+absl::StatusOr<ClipRule> ClipRule::Create(double clip_norm) {
+  SHOAL_RETURN_IF_ERROR(CheckClipNorm(clip_norm));
+  return ClipRule(clip_norm, {});
+}
+
+absl::StatusOr<ClipRule> ClipRule::Create(std::vector<LayerClip> layers) {
+  for (const LayerClip& layer : layers) {
+    SHOAL_RETURN_IF_ERROR(CheckClipNorm(layer.clip_norm));
+  }
+  const double joint = JointClipNorm(layers);
+  SHOAL_RETURN_IF_ERROR(CheckClipNorm(joint));
+  return ClipRule(joint, std::move(layers));
+}
+
+std::optional<double> ClipRule::Apply(absl::Span<float> values) const {
+  if (layers_.empty()) {
+    const absl::StatusOr<double> norm = ClipL2(values, clip_norm_);
+    if (norm.ok()) return *norm;
+  } else {
+    SHOAL_CHECK(CheckLayers(values, layers_).ok());
+    const auto norms = ClipLayersL2(values, layers_);
+    if (norms.ok()) {
+      double squares = 0;
+      for (const double norm : *norms) squares += norm * norm;
+      return std::sqrt(squares);
+    }
+  }
+  std::fill(values.begin(), values.end(), 0.0f);
+  return std::nullopt;
 }
 
 }  // namespace shoal::privacy

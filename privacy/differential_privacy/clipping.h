@@ -7,6 +7,8 @@
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CLIPPING_H_
 
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,7 +32,7 @@ double NormL2(absl::Span<const float> values);
 absl::StatusOr<double> ClipL2(absl::Span<float> values, double clip_norm);
 
 // A part of an update, such as the parameters of one layer, with a norm of its
-// own: McMahan et al. 2018, section 3.
+// own: McMahan et al. 2018, "per-layer clipping".
 struct LayerClip {
   int64_t length = 0;
   double clip_norm = 0;
@@ -46,6 +48,27 @@ double JointClipNorm(absl::Span<const LayerClip> layers);
 // as ClipL2.
 absl::StatusOr<std::vector<double>> ClipLayersL2(
     absl::Span<float> values, absl::Span<const LayerClip> layers);
+
+// How a mechanism bounds updates, as one norm that noise is sized for. A value
+// type; thread-safe.
+class ClipRule {
+ public:
+  // INVALID_ARGUMENT unless norms are finite and at least kMinClipNorm.
+  static absl::StatusOr<ClipRule> Create(double clip_norm);
+  static absl::StatusOr<ClipRule> Create(std::vector<LayerClip> layers);
+
+  double clip_norm() const { return clip_norm_; }  // of all layers together
+  // Clips, and returns the L2 norm of before. Values of which one is not finite
+  // become zeros, and there is no norm. REQUIRES: as many values as layers say.
+  std::optional<double> Apply(absl::Span<float> values) const;
+
+ private:
+  ClipRule(double clip_norm, std::vector<LayerClip> layers)
+      : clip_norm_(clip_norm), layers_(std::move(layers)) {}
+
+  double clip_norm_;
+  std::vector<LayerClip> layers_;  // empty: the update is one
+};
 
 }  // namespace shoal::privacy
 

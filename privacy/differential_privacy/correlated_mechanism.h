@@ -12,8 +12,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/random.h"
-#include "privacy/differential_privacy/bounded_rounding.h"
 #include "privacy/differential_privacy/correlated_noise.h"
+#include "privacy/differential_privacy/integer_grid.h"
 #include "privacy/differential_privacy/mechanism.h"
 #include "privacy/matrix_mechanisms/participation.h"
 
@@ -25,9 +25,16 @@ struct CorrelatedOptions {
   Participation participation;
   // Of columns of norm 1 for banded and buffered matrices, of nodes for trees.
   double noise_multiplier = 0;
-  int64_t expected_devices = 0;  // of a round, public
   Accountant accountant = Accountant::kPld;
 };
+
+// What all rounds cost, on any grid: the noise is so much larger than
+// noise_multiplier says that rounding costs nothing. INVALID_ARGUMENT, with the
+// value, for options that are out of range.
+absl::StatusOr<PrivacyEvent> EventOf(const CorrelatedOptions& options);
+// Whether there is such noise on that grid: INVALID_ARGUMENT as Create().
+absl::Status CheckNoise(const CorrelatedOptions& options,
+                        const IntegerGrid& grid);
 
 // Thread-compatible.
 template <Neighbours kNeighbours>
@@ -36,15 +43,16 @@ class CorrelatedMechanism {
   // A mechanism whose event is yet to be charged: nothing can be drawn from it.
   using Uncharged = Noised<kNeighbours, CorrelatedMechanism>;
 
-  // INVALID_ARGUMENT, with the value, for options that are out of range; the
-  // accountant's error for an event it cannot account for.
+  // INVALID_ARGUMENT, with the value, for options that are out of range or a
+  // grid that is too fine for them; the accountant's error for an event it
+  // cannot account for.
   static absl::StatusOr<Uncharged> Create(const CorrelatedOptions& options,
-                                          const BoundedRounding& rounding,
+                                          const IntegerGrid& grid,
                                           SecureRng& rng);
   // Goes on from State(); its event has been charged. Errors of
   // CorrelatedNoise::Restore() too.
   static absl::StatusOr<CorrelatedMechanism> Restore(
-      const CorrelatedOptions& options, const BoundedRounding& rounding,
+      const CorrelatedOptions& options, const IntegerGrid& grid,
       absl::string_view state);
   // A secret; stored with every round's result, before that leaves.
   Secret State() const { return noise_->Serialize(); }
@@ -52,18 +60,16 @@ class CorrelatedMechanism {
   const PrivacyEvent& event() const { return event_; }
   int64_t rounds_drawn() const { return noise_->rounds_drawn(); }
 
-  // The next round's sum of integer vectors of BoundedRounding, under noise,
-  // over expected_devices. RESOURCE_EXHAUSTED after the last round.
-  // REQUIRES: rounding.length() values.
-  absl::StatusOr<std::vector<double>> Release(absl::Span<const int64_t> sum);
+  // Adds the next round's noise to a sum of vectors on the grid.
+  // RESOURCE_EXHAUSTED after the last round. REQUIRES: grid.length values.
+  absl::Status Release(absl::Span<int64_t> sum);
 
  private:
   CorrelatedMechanism(std::unique_ptr<CorrelatedNoise> noise,
-                      PrivacyEvent event, double unit);
+                      PrivacyEvent event);
 
   std::unique_ptr<CorrelatedNoise> noise_;
   PrivacyEvent event_;
-  double unit_;  // a step of the grid over expected_devices
 };
 
 }  // namespace shoal::privacy

@@ -1,5 +1,6 @@
 #include "privacy/differential_privacy/correlated_noise.h"
 
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,12 +9,12 @@
 #include "base/digest.h"
 #include "base/status_macros.h"
 #include "privacy/differential_privacy/noise_matrices.h"
+#include "privacy/differential_privacy/stream_rng.h"
 #include "privacy/secure_aggregation/keystream.h"
 #include "privacy/secure_aggregation/ring_vector.h"
 
 namespace shoal::privacy {
 
-using secure_aggregation::Keystream;
 using secure_aggregation::kSeedBytes;
 
 namespace {
@@ -23,18 +24,6 @@ constexpr int kMaxParts = 64;
 // Version, options, rounds, key.
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kStateBytes = 4 + kDigestBytes + 8 + kSeedBytes;
-
-// One stream of a key. Used by one thread, within one call.
-class StreamRng final : public SecureRng {
- public:
-  StreamRng(absl::string_view key, uint64_t stream) {
-    keystream_.Start(key, stream);
-  }
-  void Fill(absl::Span<uint8_t> out) override { keystream_.Read(out); }
-
- private:
-  Keystream keystream_;
-};
 
 struct AppendMatrix {
   void operator()(const TreeMatrix& tree) const {
@@ -83,7 +72,7 @@ absl::Status CheckOptions(const CorrelatedNoiseOptions& options) {
                      ", expected 1 to ", secure_aggregation::kMaxVectorLength));
   }
   constexpr double kSmallestSigma = 1;
-  constexpr double kLargestSigma = 0x1p32;
+  constexpr double kLargestSigma = 0x1p38;
   if (!(options.sigma >= kSmallestSigma && options.sigma <= kLargestSigma)) {
     return absl::InvalidArgumentError(
         absl::StrCat("correlated noise: sigma is ", options.sigma,
@@ -151,11 +140,19 @@ absl::StatusOr<std::unique_ptr<CorrelatedNoise>> CorrelatedNoise::Restore(
   }
   SHOAL_ASSIGN_OR_RETURN(auto noise, std::visit(Make{options}, options.matrix));
   noise->key_ = Secret(std::string(state.substr(4 + kDigestBytes + 8)));
-  std::vector<int64_t> unused(options.length);
-  while (noise->rounds_drawn_ < rounds) {
-    SHOAL_RETURN_IF_ERROR(noise->Next(absl::MakeSpan(unused)));
-  }
+  noise->rounds_drawn_ = rounds;
   return noise;
+}
+
+absl::StatusOr<CorrelatedNoise::RoundedMatrix> CorrelatedNoise::RoundedBy(
+    CorrelatedNoiseOptions options) {
+  SHOAL_RETURN_IF_ERROR(CheckOptions(options));
+  // Of a single value: it needs no memory.
+  const double root = std::sqrt(static_cast<double>(options.length));
+  options.length = 1;
+  SHOAL_ASSIGN_OR_RETURN(const auto noise,
+                         std::visit(Make{options}, options.matrix));
+  return RoundedMatrix{noise->column(), root * noise->rounding_sensitivity()};
 }
 
 absl::Status CorrelatedNoise::Next(absl::Span<int64_t> noise) {
@@ -165,8 +162,8 @@ absl::Status CorrelatedNoise::Next(absl::Span<int64_t> noise) {
         absl::StrCat("correlated noise: all ", options_.num_rounds,
                      " rounds are drawn; a new mechanism is a new charge"));
   }
-  NextRound(rounds_drawn_, noise);
   ++rounds_drawn_;
+  while (rounds_made_ < rounds_drawn_) NextRound(rounds_made_++, noise);
   return absl::OkStatus();
 }
 

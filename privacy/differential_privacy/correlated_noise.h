@@ -4,7 +4,7 @@
 // Thakurta, Xu, "Practical and Private (Deep) Learning without Sampling or
 // Shuffling", ICML 2021; Choquette-Choo et al., "(Amplified) Banded Matrix
 // Factorization", NeurIPS 2023; McMahan, Xu, Zhang, "A Hassle-free Algorithm
-// for Private Learning in Practice", EMNLP 2024.
+// for Strong Differential Privacy in Federated Learning Systems", EMNLP 2024.
 #ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CORRELATED_NOISE_H_
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_CORRELATED_NOISE_H_
 
@@ -83,11 +83,20 @@ class CorrelatedNoise {
   // INVALID_ARGUMENT, with the value, when an option is out of its range.
   static absl::StatusOr<std::unique_ptr<CorrelatedNoise>> Create(
       const CorrelatedNoiseOptions& options, SecureRng& rng);
-  // Takes as long as all the rounds before took. INVALID_ARGUMENT as Create(),
+  // The vectors of the rounds before are made again by the first Next(), which
+  // takes as long as all of these took. INVALID_ARGUMENT as Create(),
   // or when the state is of other options; DATA_LOSS for bytes that are no
   // state, UNIMPLEMENTED for those of another version.
   static absl::StatusOr<std::unique_ptr<CorrelatedNoise>> Restore(
       const CorrelatedNoiseOptions& options, absl::string_view state);
+
+  // What rounding makes of a matrix of coefficients, in steps of the grid.
+  struct RoundedMatrix {
+    std::vector<double> column;  // empty for trees
+    double sensitivity = 0;      // that it adds
+  };
+  static absl::StatusOr<RoundedMatrix> RoundedBy(
+      CorrelatedNoiseOptions options);
 
   // The noise of the next round. RESOURCE_EXHAUSTED after num_rounds of them.
   // REQUIRES: length values.
@@ -99,6 +108,7 @@ class CorrelatedNoise {
 
   // By how much, in steps of the grid, the rounding of buffers adds at most to
   // the sensitivity of C x: 0 for trees, whose arithmetic is exact.
+  // Grows with the root of the length.
   virtual double rounding_sensitivity() const = 0;
   // The column of C that is drawn for: coefficients as they are rounded. Empty
   // for trees.
@@ -119,6 +129,7 @@ class CorrelatedNoise {
   DiscreteGaussianSampler sampler_;
   Secret key_;
   int64_t rounds_drawn_ = 0;
+  int64_t rounds_made_ = 0;  // that the vectors are of; at most those drawn
 };
 
 }  // namespace shoal::privacy

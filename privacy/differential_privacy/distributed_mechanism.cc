@@ -2,29 +2,62 @@
 
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "privacy/accounting/calibration.h"
 
 namespace shoal::privacy {
 namespace {
 
-absl::StatusOr<PrivacyEvent> EventOf(const DistributedNoise& noise,
-                                     const DistributedOptions& options) {
-  if (noise.options().kind != NoiseKind::kDiscreteGaussian) {
-    return absl::UnimplementedError(
-        "no accountant for Skellam noise, expected discrete Gaussian noise");
+// What honest members add together: noise of `stddev` on vectors of norm
+// `bound`, in steps of the grid.
+absl::StatusOr<PrivacyEvent> ReleaseOf(NoiseKind kind, double stddev,
+                                       double bound, int64_t length) {
+  if (kind == NoiseKind::kSkellam) {
+    return PrivacyEvent::Skellam({.variance = stddev * stddev,
+                                  .l2_bound = bound,
+                                  .l1_bound = IntegerL1Bound(bound, length)});
   }
-  // What honest members add is one discrete Gaussian but for the gap that
-  // DistributedNoise has made sure is small.
-  SHOAL_ASSIGN_OR_RETURN(
-      const double multiplier,
-      GaussianMultiplier(noise.guaranteed_stddev(), noise.rounding().bound()));
-  SHOAL_ASSIGN_OR_RETURN(PrivacyEvent release,
-                         PrivacyEvent::Gaussian(multiplier));
-  if (!options.poisson_rate.has_value()) return release;
-  PoissonDraw draw(*options.poisson_rate);
+  // One discrete Gaussian but for the gap that DistributedNoise has made sure
+  // is small.
+  SHOAL_ASSIGN_OR_RETURN(const double multiplier,
+                         GaussianMultiplier(stddev, bound));
+  return PrivacyEvent::Gaussian(multiplier);
+}
+
+absl::StatusOr<PrivacyEvent> Drawn(PrivacyEvent release,
+                                   std::optional<double> poisson_rate) {
+  if (!poisson_rate.has_value()) return release;
+  PoissonDraw draw(*poisson_rate);
   SHOAL_RETURN_IF_ERROR(draw.Release(std::move(release)));
   return std::move(draw).Finish();
+}
+
+absl::StatusOr<PrivacyEvent> EventOf(const DistributedNoise& noise,
+                                     const DistributedOptions& options) {
+  SHOAL_ASSIGN_OR_RETURN(
+      PrivacyEvent release,
+      ReleaseOf(noise.options().kind, noise.guaranteed_stddev(),
+                noise.rounding().bound(), noise.rounding().length()));
+  return Drawn(std::move(release), options.poisson_rate);
+}
+
+// The smallest multiplier whose rounds, each with the release that it leads to,
+// keep within the budget.
+absl::StatusOr<double> Calibrated(
+    const DistributedBudget& budget,
+    absl::FunctionRef<absl::StatusOr<PrivacyEvent>(double)> release) {
+  const EventOfNoise rounds =
+      [&](double multiplier) -> absl::StatusOr<PrivacyEvent> {
+    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent one, release(multiplier));
+    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent round,
+                           Drawn(std::move(one), budget.poisson_rate));
+    return PrivacyEvent::Repeat(std::move(round), budget.rounds);
+  };
+  SHOAL_ASSIGN_OR_RETURN(const CalibratedNoise found,
+                         CalibrateNoise(rounds, budget.query, budget.epsilon));
+  return found.noise_multiplier;
 }
 
 }  // namespace
@@ -72,6 +105,24 @@ auto DistributedMechanism<kNeighbours>::Open(
   SHOAL_RETURN_IF_ERROR(noise_.rounding().quantiser().DecodeMean(
       sum, options_.expected_devices, rotation_seed, absl::MakeSpan(mean)));
   return Mean(std::move(mean), event_);
+}
+
+absl::StatusOr<DistributedNoise> FitBudgetToRing(
+    const RingFitOptions& options, const DistributedBudget& budget) {
+  if (options.kind == NoiseKind::kSkellam) {
+    return FitToRing(options, [&](double bound) {
+      return Calibrated(budget, [&](double multiplier) {
+        return ReleaseOf(options.kind, multiplier * bound, bound,
+                         options.length);
+      });
+    });
+  }
+  // The same on every grid, but for three steps of noise.
+  SHOAL_ASSIGN_OR_RETURN(const double gaussian,
+                         Calibrated(budget, PrivacyEvent::Gaussian));
+  return FitToRing(options, [&](double bound) -> absl::StatusOr<double> {
+    return SigmaFor(gaussian, bound) / bound;
+  });
 }
 
 template class DistributedMechanism<kDeviceAddRemove>;

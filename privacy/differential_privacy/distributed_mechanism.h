@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "privacy/differential_privacy/distributed_grid.h"
 #include "privacy/differential_privacy/distributed_noise.h"
 #include "privacy/differential_privacy/mechanism.h"
 
@@ -21,6 +22,20 @@ struct DistributedOptions {
   Accountant accountant = Accountant::kPld;
 };
 
+// What the rounds of a task may cost together.
+struct DistributedBudget {
+  double epsilon = 0;
+  EpsilonQuery query;  // neighbours, delta, accountant
+  int64_t rounds = 1;
+  std::optional<double> poisson_rate = std::nullopt;  // as DistributedOptions'
+};
+
+// The noise of FitToRing() that keeps within the budget: a DistributedMechanism
+// of it has an event whose rounds do. Its errors, and the calibration's and the
+// accountant's: Skellam noise needs kRdp.
+absl::StatusOr<DistributedNoise> FitBudgetToRing(
+    const RingFitOptions& options, const DistributedBudget& budget);
+
 // A value type; thread-safe.
 template <Neighbours kNeighbours>
 class DistributedMechanism {
@@ -28,8 +43,7 @@ class DistributedMechanism {
   using Mean = Noised<kNeighbours, std::vector<double>>;
 
   // INVALID_ARGUMENT for options that are out of range, the accountant's error
-  // for an event it cannot account for. UNIMPLEMENTED for Skellam noise, of
-  // which no accountant here has an event.
+  // for an event it cannot account for: Skellam noise needs kRdp.
   static absl::StatusOr<DistributedMechanism> Create(
       const DistributedNoise& noise, const DistributedOptions& options);
 

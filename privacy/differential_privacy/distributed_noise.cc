@@ -24,7 +24,56 @@ absl::Status OutOfRange(absl::string_view name, double value,
       "distributed noise: ", name, " is ", value, ", expected ", expected));
 }
 
-absl::Status CheckOptions(const DistributedNoiseOptions& options) {
+absl::Status CheckGap(int64_t shares, double stddev, int64_t length) {
+  const double gap =
+      DiscreteGaussianSumGap(shares, stddev) * static_cast<double>(length);
+  if (gap <= kLargestGap) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "distributed noise: a member's noise is ", stddev,
+      " steps of the grid, so that the sum is no discrete Gaussian: expected "
+      "about 4 steps or more; take a finer grid or Skellam noise"));
+}
+
+template <typename Lanes>
+void AddTo(Lanes& lanes, size_t i, int64_t noise) {
+  using Lane = typename Lanes::value_type;
+  lanes[i] = static_cast<Lane>(lanes[i] + static_cast<Lane>(noise));
+}
+
+// The ring that holds every sum of updates, and noise but for the stated
+// probability.
+absl::StatusOr<int> LargeEnoughRing(const BoundedRounding& rounding,
+                                    const DistributedNoiseOptions& options,
+                                    double stddev) {
+  const double tail = NoiseSumTail(
+      options.num_members, stddev,
+      options.wrap_probability / static_cast<double>(rounding.length()));
+  if (!(tail < 0x1p62)) {
+    return OutOfRange("a sum's noise", tail, "less than 2^62 steps");
+  }
+  return rounding.quantiser().RingBits(options.num_members,
+                                       static_cast<uint64_t>(std::ceil(tail)));
+}
+
+absl::StatusOr<int> RingBits(const BoundedRounding& rounding,
+                             const DistributedNoiseOptions& options,
+                             double stddev) {
+  if (!options.ring_bits.has_value()) {
+    return LargeEnoughRing(rounding, options, stddev);
+  }
+  const int least = rounding.quantiser().options().bits;
+  if (*options.ring_bits < least ||
+      *options.ring_bits > secure_aggregation::kMaxRingBits) {
+    return OutOfRange("the number of ring bits", *options.ring_bits,
+                      absl::StrCat(least, " (an update's) to ",
+                                   secure_aggregation::kMaxRingBits));
+  }
+  return *options.ring_bits;
+}
+
+}  // namespace
+
+absl::Status CheckNoiseOptions(const DistributedNoiseOptions& options) {
   if (!(options.noise_multiplier > 0 &&
         std::isfinite(options.noise_multiplier))) {
     return OutOfRange("the noise multiplier", options.noise_multiplier,
@@ -48,6 +97,12 @@ absl::Status CheckOptions(const DistributedNoiseOptions& options) {
     return OutOfRange("the probability of wrapping around",
                       options.wrap_probability, "more than 0, below 1");
   }
+  if (const int64_t shares = HonestShares(options); shares < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "distributed noise: ", options.colluding_fraction, " of ",
+        options.num_members, " members collude, which leaves ", shares, " of ",
+        options.min_survivors, " survivors, expected 1 or more"));
+  }
   return absl::OkStatus();
 }
 
@@ -59,24 +114,6 @@ int64_t HonestShares(const DistributedNoiseOptions& options) {
   return options.min_survivors -
          static_cast<int64_t>(std::ceil(colluding - 1e-9));
 }
-
-absl::Status CheckGap(int64_t shares, double stddev, int64_t length) {
-  const double gap =
-      DiscreteGaussianSumGap(shares, stddev) * static_cast<double>(length);
-  if (gap <= kLargestGap) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "distributed noise: a member's noise is ", stddev,
-      " steps of the grid, so that the sum is no discrete Gaussian: expected "
-      "about 4 steps or more; take a finer grid or Skellam noise"));
-}
-
-template <typename Lanes>
-void AddTo(Lanes& lanes, size_t i, int64_t noise) {
-  using Lane = typename Lanes::value_type;
-  lanes[i] = static_cast<Lane>(lanes[i] + static_cast<Lane>(noise));
-}
-
-}  // namespace
 
 double DiscreteGaussianSumGap(int64_t num_shares, double sigma) {
   const double exponent =
@@ -128,26 +165,12 @@ DistributedNoise::DistributedNoise(const BoundedRounding& rounding,
 
 absl::StatusOr<DistributedNoise> DistributedNoise::Create(
     const BoundedRounding& rounding, const DistributedNoiseOptions& options) {
-  SHOAL_RETURN_IF_ERROR(CheckOptions(options));
+  SHOAL_RETURN_IF_ERROR(CheckNoiseOptions(options));
   const int64_t shares = HonestShares(options);
-  if (shares < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "distributed noise: ", options.colluding_fraction, " of ",
-        options.num_members, " members collude, which leaves ", shares, " of ",
-        options.min_survivors, " survivors, expected 1 or more"));
-  }
   const double stddev = options.noise_multiplier * rounding.bound() /
                         std::sqrt(static_cast<double>(shares));
-  const double tail = NoiseSumTail(
-      options.num_members, stddev,
-      options.wrap_probability / static_cast<double>(rounding.length()));
-  if (!(tail < 0x1p62)) {
-    return OutOfRange("a sum's noise", tail, "less than 2^62 steps");
-  }
-  SHOAL_ASSIGN_OR_RETURN(
-      const int ring_bits,
-      rounding.quantiser().RingBits(options.num_members,
-                                    static_cast<uint64_t>(std::ceil(tail))));
+  SHOAL_ASSIGN_OR_RETURN(const int ring_bits,
+                         RingBits(rounding, options, stddev));
   if (options.kind == NoiseKind::kSkellam) {
     SHOAL_ASSIGN_OR_RETURN(Sampler sampler,
                            SkellamSampler::Create(stddev * stddev));

@@ -5,13 +5,16 @@
 // 2021.
 //
 // Deviations: the rotation is in blocks, so that nothing is padded; the ring is
-// large enough for every sum of updates, so that only noise could wrap around.
+// large enough for every sum of updates, so that only noise could wrap around,
+// unless it is given.
 #ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_DISTRIBUTED_NOISE_H_
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_DISTRIBUTED_NOISE_H_
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -38,8 +41,20 @@ struct DistributedNoiseOptions {
   double colluding_fraction = 0;
   // That a coordinate of any one sum wraps around because of its noise.
   double wrap_probability = 1e-9;
+  // Instead of the smallest ring that holds every sum of updates, and noise but
+  // for that probability: this one, and sums wrap around as often as they do
+  // (FitToRing()). Not smaller than the quantiser's bits.
+  std::optional<int> ring_bits = std::nullopt;
   bool operator==(const DistributedNoiseOptions&) const = default;
 };
+
+// INVALID_ARGUMENT, with the value, when an option is out of its range or no
+// honest member may survive.
+absl::Status CheckNoiseOptions(const DistributedNoiseOptions& options);
+
+// Members whose noise counts: survivors at the threshold less the colluding.
+// REQUIRES: valid options.
+int64_t HonestShares(const DistributedNoiseOptions& options);
 
 // What the members of one group agree upon, and a member's part of it. A value
 // type; thread-safe.
@@ -53,7 +68,6 @@ class DistributedNoise {
 
   const BoundedRounding& rounding() const { return rounding_; }
   const DistributedNoiseOptions& options() const { return options_; }
-  // Members whose noise counts: survivors at the threshold less the colluding.
   int64_t num_honest_shares() const { return num_honest_shares_; }
   // Standard deviations in steps of the grid: of a member's noise, and of what
   // honest ones add together at least.

@@ -9,6 +9,9 @@
 #include "base/status_macros.h"
 
 namespace shoal::privacy {
+
+using secure_aggregation::RingVector;
+
 namespace {
 
 constexpr double kScaleSteps = 0x1p16;
@@ -111,6 +114,52 @@ std::vector<double> LocalResponse::Estimate(
     estimates.push_back((static_cast<double>(count) - uniform) / (1 - noise));
   }
   return estimates;
+}
+
+absl::StatusOr<LocalGaussian> LocalGaussian::Create(
+    const BoundedRounding& rounding, double noise_multiplier) {
+  if (!(noise_multiplier > 0 && std::isfinite(noise_multiplier))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("local noise: the noise multiplier is ", noise_multiplier,
+                     ", expected a positive number"));
+  }
+  const double sigma = SigmaFor(noise_multiplier, rounding.bound());
+  SHOAL_ASSIGN_OR_RETURN(const double multiplier,
+                         GaussianMultiplier(sigma, rounding.bound()));
+  SHOAL_ASSIGN_OR_RETURN(DiscreteGaussianSampler noise,
+                         DiscreteGaussianSampler::Create(sigma));
+  SHOAL_ASSIGN_OR_RETURN(PrivacyEvent event,
+                         PrivacyEvent::Gaussian(multiplier));
+  return LocalGaussian(rounding, std::move(noise), std::move(event));
+}
+
+LocalGaussian::Told LocalGaussian::Tell(absl::Span<float> values,
+                                        absl::string_view rotation_seed,
+                                        SecureRng& rng) const {
+  constexpr int kRingBits = 32;  // integers are much smaller
+  RingVector rounded(rounding_.length(), kRingBits);
+  // Not OK: zeros, which is what such a vector counts as.
+  rounding_.Round(values, rotation_seed, rng, rounded).IgnoreError();
+  std::vector<int64_t> told(values.size());
+  noise_.Fill(rng, absl::MakeSpan(told));
+  for (size_t i = 0; i < told.size(); ++i) {
+    told[i] += rounded.GetSigned(static_cast<int64_t>(i));
+  }
+  return Told(std::move(told), event_);
+}
+
+absl::StatusOr<std::vector<double>> LocalGaussian::Mean(
+    absl::Span<const int64_t> told_sum, int64_t num_devices,
+    absl::string_view rotation_seed) const {
+  SHOAL_CHECK(static_cast<int64_t>(told_sum.size()) == rounding_.length());
+  RingVector sum(rounding_.length(), secure_aggregation::kMaxRingBits);
+  for (size_t i = 0; i < told_sum.size(); ++i) {
+    sum.Set(static_cast<int64_t>(i), static_cast<uint64_t>(told_sum[i]));
+  }
+  std::vector<double> mean(told_sum.size());
+  SHOAL_RETURN_IF_ERROR(rounding_.quantiser().DecodeMean(
+      sum, num_devices, rotation_seed, absl::MakeSpan(mean)));
+  return mean;
 }
 
 }  // namespace shoal::privacy

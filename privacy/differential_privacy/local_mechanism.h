@@ -1,17 +1,21 @@
-// Noise on each device's own value before it is sent, for counters and
-// histograms: what protects a device from everybody else, the coordinator
+// Noise on each device's own value before it is sent, for counters, histograms
+// and vectors: what protects a device from everybody else, the coordinator
 // included. Neighbours are kDeviceReplaceOne: what a device told is hidden, not
 // that it told something.
 #ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_LOCAL_MECHANISM_H_
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_LOCAL_MECHANISM_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/random.h"
+#include "privacy/differential_privacy/bounded_rounding.h"
 #include "privacy/differential_privacy/exact_samplers.h"
+#include "privacy/differential_privacy/integer_noise.h"
 #include "privacy/differential_privacy/mechanism.h"
 
 namespace shoal::privacy {
@@ -67,6 +71,51 @@ class LocalResponse {
 
   int64_t num_values_;
   Ratio noise_;
+  PrivacyEvent event_;
+};
+
+// A vector as integers of a bounded norm, plus discrete Gaussian noise in every
+// value: Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential
+// Privacy", NeurIPS 2020, here as a rounded Gaussian (GaussianMultiplier). Two
+// vectors differ by up to twice the bound, which the accountant knows. A value
+// type; thread-safe.
+class LocalGaussian {
+ public:
+  // In steps of the rounding's grid, in its rotated coordinates.
+  using Told = Noised<kDeviceReplaceOne, std::vector<int64_t>>;
+
+  // The noise is `noise_multiplier` times rounding.bound(), and a little more.
+  // INVALID_ARGUMENT unless the multiplier is positive and its noise is 4 steps
+  // or more, up to what samplers draw.
+  static absl::StatusOr<LocalGaussian> Create(const BoundedRounding& rounding,
+                                              double noise_multiplier);
+
+  const PrivacyEvent& event() const { return event_; }
+  // Standard deviation of the noise, in steps of the grid.
+  double sigma() const { return noise_.sigma(); }
+
+  // Clips, rotates and rounds `values`, which are working space. A vector that
+  // is not finite counts as zeros, with the same noise. REQUIRES:
+  // rounding.length() values; a rotation seed as the rounding's.
+  Told Tell(absl::Span<float> values, absl::string_view rotation_seed,
+            SecureRng& rng) const;
+
+  // The mean of `num_devices` vectors from the sum of what they told.
+  // INVALID_ARGUMENT unless there is a device. REQUIRES: rounding.length()
+  // values.
+  absl::StatusOr<std::vector<double>> Mean(
+      absl::Span<const int64_t> told_sum, int64_t num_devices,
+      absl::string_view rotation_seed) const;
+
+ private:
+  LocalGaussian(const BoundedRounding& rounding, DiscreteGaussianSampler noise,
+                PrivacyEvent event)
+      : rounding_(rounding),
+        noise_(std::move(noise)),
+        event_(std::move(event)) {}
+
+  BoundedRounding rounding_;
+  DiscreteGaussianSampler noise_;
   PrivacyEvent event_;
 };
 

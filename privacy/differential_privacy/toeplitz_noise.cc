@@ -26,7 +26,7 @@ namespace {
 
 constexpr int kCoefficientBits = 40;
 constexpr double kCoefficientOne = 0x1p40;
-constexpr int kMaxBuffers = 1024;
+constexpr int kMaxBuffers = 4096;
 // A unit is 2^-kMaxUnitBits of the grid unless sums would be too large.
 constexpr int kMaxUnitBits = 24;
 constexpr double kLargestNumber = 0x1p60;
@@ -222,7 +222,7 @@ absl::StatusOr<std::unique_ptr<CorrelatedNoise>> MakeBufferedNoise(
     const double decay = matrix.buffers.buffer_decay[i];
     const double scale = matrix.buffers.output_scale[i];
     // Of a decay nearer to 1 its rounding would lose too much.
-    if (!(decay <= 1 - 0x1p-30 && scale <= 1)) {
+    if (!(decay <= kLargestDecay && scale <= 1)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "correlated noise: decay ", decay, " and scale ", scale,
           ", expected a decay of at most 1 - 2^-30 and a scale of at most 1"));

@@ -21,14 +21,14 @@ BufferedToeplitz FromPoint(const Point& point) {
   BufferedToeplitz matrix;
   const size_t buffers = point.size() / 2;
   for (size_t i = 0; i < buffers; ++i) {
-    matrix.buffer_decay.push_back(-std::expm1(-std::exp(point[i])));
+    matrix.buffer_decay.push_back(
+        std::min(-std::expm1(-std::exp(point[i])), kLargestDecay));
     matrix.output_scale.push_back(std::exp(point[buffers + i]));
   }
   return matrix;
 }
 
-// How large error × sensitivity are. C^-1 z by its buffers takes
-// O(rounds × buffers).
+// How large error × sensitivity are.
 double Loss(const BufferedToeplitz& matrix,
             const Participation& participation) {
   const auto column = BufferedColumn(matrix, participation.num_rounds);
@@ -36,20 +36,7 @@ double Loss(const BufferedToeplitz& matrix,
   const auto sensitivity = ToeplitzSensitivitySquared(*column, participation);
   // The second coefficient may be larger than the first.
   if (!sensitivity.ok()) return INFINITY;
-  std::vector<double> buffers(matrix.buffer_decay.size());
-  double prefix = 0;
-  double error = 0;
-  for (int64_t t = 0; t < participation.num_rounds; ++t) {
-    double value = t == 0 ? 1 : 0;
-    for (size_t i = 0; i < buffers.size(); ++i) {
-      value -= matrix.output_scale[i] * buffers[i];
-    }
-    for (size_t i = 0; i < buffers.size(); ++i) {
-      buffers[i] = matrix.buffer_decay[i] * buffers[i] + value;
-    }
-    prefix += value;
-    error += prefix * prefix;
-  }
+  const double error = BufferedPrefixError(matrix, participation.num_rounds);
   return 0.5 * std::log(error * *sensitivity);
 }
 

@@ -53,17 +53,20 @@ absl::StatusOr<double> ToeplitzSensitivitySquared(
         absl::StrCat("Toeplitz matrix: coefficient ", k, " is ", column[k],
                      ", expected at least 0 and at most the one before"));
   }
-  const int64_t count = PossibleParticipations(participation);
+  const int64_t rounds = participation.num_rounds;
   const int64_t separation = participation.min_separation;
-  std::vector<double> sum(participation.num_rounds);
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t begin = i * separation;
-    const int64_t end =
-        std::min<int64_t>(participation.num_rounds, begin + column.size());
-    for (int64_t t = begin; t < end; ++t) sum[t] += column[t - begin];
-  }
+  const auto size = static_cast<int64_t>(column.size());
+  // Of the columns 0, B, 2B, … however many there are; then without those that
+  // are too many.
+  const int64_t too_many = PossibleParticipations(participation) * separation;
+  std::vector<double> sum(rounds);
   double squares = 0;
-  for (const double value : sum) squares += value * value;
+  for (int64_t t = 0; t < rounds; ++t) {
+    sum[t] = (t < size ? column[t] : 0) +
+             (t >= separation ? sum[t - separation] : 0);
+    const double value = sum[t] - (t >= too_many ? sum[t - too_many] : 0);
+    squares += value * value;
+  }
   return squares;
 }
 
@@ -104,6 +107,24 @@ absl::StatusOr<std::vector<double>> BufferedColumn(
     }
   }
   return column;
+}
+
+double BufferedPrefixError(const BufferedToeplitz& matrix, int64_t num_rounds) {
+  std::vector<double> buffers(matrix.buffer_decay.size());
+  double prefix = 0;
+  double error = 0;
+  for (int64_t t = 0; t < num_rounds; ++t) {
+    double value = t == 0 ? 1 : 0;
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      value -= matrix.output_scale[i] * buffers[i];
+    }
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      buffers[i] = matrix.buffer_decay[i] * buffers[i] + value;
+    }
+    prefix += value;
+    error += prefix * prefix;
+  }
+  return error;
 }
 
 }  // namespace shoal::privacy

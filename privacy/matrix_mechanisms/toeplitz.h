@@ -46,9 +46,10 @@ PrefixError ToeplitzPrefixError(absl::Span<const double> column,
 
 // A buffered linear Toeplitz matrix: c_0 = 1, c_k = Σ_i output_scale_i ×
 // buffer_decay_i^(k - 1). C^-1 z needs one buffer of the model's size for each
-// i. McMahan, Xu, Zhang, "A Hassle-free Algorithm for Private Learning in
-// Practice: Don't Use Tree Aggregation, Use BLTs", EMNLP 2024; Dvijotham et
-// al., FOCS 2024.
+// i. McMahan, Xu, Zhang, "A Hassle-free Algorithm for Strong Differential
+// Privacy in Federated Learning Systems", EMNLP 2024; Dvijotham, McMahan,
+// Pillutla, Steinke, Thakurta, "Efficient and Near-Optimal Noise Generation for
+// Streaming Differential Privacy", FOCS 2024.
 struct BufferedToeplitz {
   std::vector<double> buffer_decay;  // in [0, 1)
   std::vector<double> output_scale;  // >= 0
@@ -58,9 +59,18 @@ struct BufferedToeplitz {
 absl::StatusOr<std::vector<double>> BufferedColumn(
     const BufferedToeplitz& matrix, int64_t num_coefficients);
 
+// ToeplitzPrefixError's largest_squared of such a matrix, in O(rounds ×
+// buffers).
+double BufferedPrefixError(const BufferedToeplitz& matrix, int64_t num_rounds);
+
+// Nearer to 1 a coefficient of fixed point cannot be kept.
+inline constexpr double kLargestDecay = 1 - 0x1p-30;
+
 // The buffers of the smallest largest error × sensitivity that is found for
 // this participation, by a simplex search from a fixed start: the same every
-// time. INVALID_ARGUMENT when num_buffers is not 1 to 8.
+// time. Decays are kLargestDecay at most, and scales add up to no more than
+// 1. INVALID_ARGUMENT when
+// num_buffers is not 1 to 8.
 absl::StatusOr<BufferedToeplitz> OptimisedBuffers(
     int64_t num_buffers, const Participation& participation);
 

@@ -172,4 +172,19 @@ absl::StatusOr<int64_t> TreeSensitivitySquared(
   return *std::max_element(total.begin(), total.end());
 }
 
+double TreeTotalVariance(int64_t num_rounds, int64_t restart_every) {
+  const auto of_one_tree = [](int64_t rounds) {
+    double total = 0;
+    double node = 1;  // a leaf's
+    for (; rounds > 0; rounds >>= 1) {
+      if ((rounds & 1) != 0) total += node;
+      node = 2 * node / (1 + 2 * node);
+    }
+    return total;
+  };
+  const int64_t every = restart_every == 0 ? num_rounds : restart_every;
+  return static_cast<double>(num_rounds / every) * of_one_tree(every) +
+         of_one_tree(num_rounds % every);
+}
+
 }  // namespace shoal::privacy

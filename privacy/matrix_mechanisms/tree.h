@@ -32,6 +32,12 @@ struct TreeOptions {
 absl::StatusOr<int64_t> TreeSensitivitySquared(
     const Participation& participation, const TreeOptions& options = {});
 
+// Variance of the sum over all rounds with noise of variance 1 on every node,
+// where a node is estimated from its own noise and its children's with the
+// smallest variance (Honaker 2015, bottom-up). REQUIRES: num_rounds >= 1,
+// restart_every >= 0.
+double TreeTotalVariance(int64_t num_rounds, int64_t restart_every);
+
 }  // namespace shoal::privacy
 
 #endif  // SHOAL_PRIVACY_MATRIX_MECHANISMS_TREE_H_

@@ -42,6 +42,7 @@ struct LostMember {
   std::string device_id;
   Fault fault = Fault::kNone;
   std::string reason;
+  GroupPhase phase = GroupPhase::kSharing;  // in which it was lost
 };
 
 // The coordinator's part of one session. Driven by its caller, who has the
@@ -57,9 +58,11 @@ class Group {
   virtual std::vector<std::string> TakeRows() = 0;
 
   // A message of a member, known by its connection. The same again is fine.
-  // INVALID_ARGUMENT: it breaks the protocol, and the member is lost, guilty;
+  // INVALID_ARGUMENT: it breaks the protocol, and the member is lost, guilty.
   // FAILED_PRECONDITION: out of turn, too late, or after another message, and
-  // nothing changes. A MaskedInput counts when the vectors are there as well.
+  // nothing changes; any other error: it cannot be checked any more, such as
+  // one whose certificate has expired, and the member is lost without blame. A
+  // MaskedInput counts when the vectors are there as well.
   virtual absl::Status OnMessage(int index, absl::string_view bytes) = 0;
   // Whether it is what goes with a member's vectors, and without them nothing.
   virtual bool IsMaskedInput(absl::string_view bytes) const = 0;
@@ -110,9 +113,18 @@ struct Joining {
 class GroupMaker {
  public:
   virtual ~GroupMaker() = default;
+  struct Keys {
+    // The message, as Group::advertise() gives it: without what we do not know
+    // of it.
+    std::string advertise;
+    // Its public keys, which nobody else may have.
+    std::vector<std::string> keys;
+  };
+  // Of the message with which a device joins. INVALID_ARGUMENT when it is none.
+  virtual absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const = 0;
   // INVALID_ARGUMENT for keys that no group may have: of low order, not signed
-  // by that device where they have to be. `verifier` is not needed where
-  // nothing is signed.
+  // by that device where they have to be; any other error as
+  // MemberVerifier::Verify. `verifier` is not needed where nothing is signed.
   virtual absl::Status Check(const SessionPlan& plan, const Joining& joining,
                              const MemberVerifier* verifier) const = 0;
   // Of those that Check() has passed. Errors as GroupSession::Create.

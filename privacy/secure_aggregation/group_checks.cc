@@ -47,6 +47,21 @@ const HolderShares& GroupSession::SharesOf(int dealer, int holder) const {
   return *found;
 }
 
+// Its certificate was good when it joined: that it is not any more is no lie.
+absl::Status GroupSession::CheckSigned(const Member& member,
+                                       absl::string_view text,
+                                       absl::string_view signature,
+                                       absl::string_view lie) const {
+  const absl::StatusOr<std::string> signer =
+      verifier_->Verify(member.advertise.certificate, text, signature);
+  if (signer.ok()) {
+    return *signer == member.device_id ? absl::OkStatus() : Refuse(lie);
+  }
+  if (absl::IsInvalidArgument(signer.status())) return Refuse(lie);
+  return absl::UnavailableError(absl::StrCat(
+      "its signature cannot be checked: ", signer.status().message()));
+}
+
 absl::Status GroupSession::Check(int index, const Shares& message) const {
   const std::vector<int> holders = Holders(index);
   if (message.holders.size() != holders.size()) {
@@ -72,15 +87,11 @@ absl::Status GroupSession::Check(int index, const Shares& message) const {
                : Refuse("signed shares, where nothing is signed");
   }
   const Member& member = members_[index];
-  const absl::StatusOr<std::string> signer =
-      verifier_->Verify(member.advertise.certificate,
-                        SharesText(plan_.round, session_, TransportParty(index),
-                                   MerkleTree(std::move(leaves)).root()),
-                        message.signature);
-  if (!signer.ok() || *signer != member.device_id) {
-    return Refuse("shares without the signature of their dealer");
-  }
-  return absl::OkStatus();
+  return CheckSigned(member,
+                     SharesText(plan_.round, session_, TransportParty(index),
+                                MerkleTree(std::move(leaves)).root()),
+                     message.signature,
+                     "shares without the signature of their dealer");
 }
 
 absl::Status GroupSession::Check(int index, const MaskedInput& message) const {
@@ -97,16 +108,11 @@ absl::Status GroupSession::Check(int index, const MaskedInput& message) const {
 absl::Status GroupSession::Check(int index,
                                  const ContributorsSigned& message) const {
   const Member& member = members_[index];
-  const absl::StatusOr<std::string> signer =
-      verifier_->Verify(member.advertise.certificate,
-                        ContributorsText(plan_.round, session_,
-                                         {index, member.advertise.mask_key},
-                                         PackMembers(contributors_)),
-                        message.signature);
-  if (!signer.ok() || *signer != member.device_id) {
-    return Refuse("contributors without its signature");
-  }
-  return absl::OkStatus();
+  return CheckSigned(member,
+                     ContributorsText(plan_.round, session_,
+                                      {index, member.advertise.mask_key},
+                                      PackMembers(contributors_)),
+                     message.signature, "contributors without its signature");
 }
 
 absl::Status GroupSession::Check(int index, const RevealedShare& share) const {

@@ -90,9 +90,7 @@ absl::Status CheckCandidate(const SessionPlan& plan, const Candidate& candidate,
           AdvertiseText(plan.round, candidate.device_id, advertise),
           advertise.signature));
   if (signer != candidate.device_id) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("keys of device ", candidate.device_id, " that device ",
-                     signer, " signed"));
+    return absl::InvalidArgumentError("keys that another device signed");
   }
   return absl::OkStatus();
 }
@@ -240,7 +238,8 @@ absl::Status GroupSession::OnMessage(int index, absl::string_view bytes) {
     status = CheckMessage(index, *message);
   }
   if (!status.ok()) {
-    Exclude(index, status.message());
+    const bool is_lie = absl::IsInvalidArgument(status);
+    AddLostRow(index, is_lie ? Fault::kGuilty : Fault::kNone, status.message());
     return status;
   }
   std::string row;
@@ -335,16 +334,17 @@ void GroupSession::AddLostRow(int index, Fault fault,
 }
 
 void GroupSession::Lose(int index, Fault fault, absl::string_view reason) {
-  LostMember lost = {index, members_[index].device_id, fault,
-                     std::string(reason)};
   if (!members_[index].is_lost) {
     members_[index].is_lost = true;
-    lost_.push_back(std::move(lost));
+    lost_.push_back(
+        {index, members_[index].device_id, fault, std::string(reason), phase_});
     return;
   }
   // It had left; what it did before may come out later.
   for (LostMember& known : lost_) {
-    if (known.index == index && fault > known.fault) known = lost;
+    if (known.index != index || fault <= known.fault) continue;
+    known.fault = fault;
+    known.reason = std::string(reason);
   }
 }
 

@@ -32,7 +32,8 @@ struct Candidate {
 };
 
 // INVALID_ARGUMENT for keys that no group may have: of low order, not signed by
-// that device where they have to be. `verifier` is not needed where nothing is.
+// that device where they have to be; any other error as MemberVerifier::Verify.
+// `verifier` is not needed where nothing is signed.
 absl::Status CheckCandidate(const SessionPlan& plan, const Candidate& candidate,
                             const MemberVerifier* verifier);
 
@@ -106,6 +107,11 @@ class GroupSession final : public Group {
   absl::Status Check(int index, const ContributorsSigned& message) const;
   absl::Status Check(int index, const UnmaskAnswer& message) const;
   absl::Status Check(int index, const RevealedShare& share) const;
+  // INVALID_ARGUMENT with `lie`: the member has not signed the text.
+  // UNAVAILABLE: nobody can tell.
+  absl::Status CheckSigned(const Member& member, absl::string_view text,
+                           absl::string_view signature,
+                           absl::string_view lie) const;
   absl::Status CheckMessage(int index, const DeviceMessage& message) const;
   absl::Status CheckTurn(int index, const DeviceMessage& message) const;
   void Apply(int index, const DeviceMessage& message, const Digest& digest);

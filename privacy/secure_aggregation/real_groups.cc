@@ -19,6 +19,19 @@ absl::StatusOr<Candidate> CandidateFrom(const Joining& joining) {
 
 class Maker final : public GroupMaker {
  public:
+  absl::StatusOr<Keys> ReadKeys(absl::string_view advertise) const override {
+    SHOAL_ASSIGN_OR_RETURN(
+        Candidate candidate,
+        CandidateFrom({/*device_id=*/"", std::string(advertise)}));
+    Keys read;
+    for (const PublicKey& key :
+         {candidate.advertise.mask_key, candidate.advertise.transport_key}) {
+      read.keys.emplace_back(key.AsBytes());
+    }
+    read.advertise = Encode(DeviceMessage(std::move(candidate.advertise)));
+    return read;
+  }
+
   absl::Status Check(const SessionPlan& plan, const Joining& joining,
                      const MemberVerifier* verifier) const override {
     SHOAL_ASSIGN_OR_RETURN(const Candidate candidate, CandidateFrom(joining));

@@ -30,7 +30,9 @@ class MemberVerifier {
  public:
   virtual ~MemberVerifier() = default;
   // The id of the device whose valid certificate it is, when it signed the
-  // message; otherwise an error that says what is wrong.
+  // message. INVALID_ARGUMENT: no honest device says this. Any other error is
+  // not its doing: FAILED_PRECONDITION when the certificate is not one of our
+  // CAs for now, because it has expired, or the CA is another.
   virtual absl::StatusOr<std::string> Verify(
       absl::string_view certificate, absl::string_view message,
       absl::string_view signature) const = 0;

@@ -56,12 +56,12 @@ struct Field {
 // A message. Its fields are in the order of their numbers.
 struct Type {
   char name_text[28];   // "CheckInRequest"
-  char oneof_text[13];  // name of its oneof; "": none
+  char oneof_text[13];  // name of the oneof of which one is needed; "": none
   uint16_t first_field;
   uint16_t num_fields;
 
   absl::string_view name() const { return name_text; }
-  // "" when it has no oneof. One that has needs one of its members.
+  // "" when it has no oneof, or one with a default. Others need a member.
   absl::string_view oneof() const { return oneof_text; }
 };
 

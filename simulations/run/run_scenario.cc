@@ -16,6 +16,7 @@
 #include "base/program_error.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "learning/data/partition_skew.h"
 #include "learning/model.h"
@@ -181,9 +182,10 @@ absl::StatusOr<RunSummary> Run::TrainAndConclude() {
   if (!unreadable.ok() && crew_ != nullptr) return unreadable;
   absl::Status end = unreadable.ok() ? result.status() : unreadable;
   if (end.ok() && progress_.rounds_done < progress_.rounds) {
-    end = absl::AbortedError(absl::StrCat("the task ended after ",
-                                          progress_.rounds_done, " of ",
-                                          progress_.rounds, " rounds"));
+    end = absl::AbortedError(
+        absl::StrCat("the task ended after ", progress_.rounds_done, " of ",
+                     progress_.rounds, " rounds",
+                     result->note.empty() ? "" : ": ", result->note));
   }
   const bool is_over = end.ok() || !unreadable.ok() || result.ok() ||
                        absl::IsDeadlineExceeded(end);
@@ -283,6 +285,15 @@ absl::Status Run::Announce() {
         SkipsCrypto(in_->scenario)
             ? "secure aggregation, simulated: keys and masks are skipped"
             : "secure aggregation: devices mask their updates");
+  }
+  if (const auto& privacy = in_->scenario.task.differential_privacy;
+      privacy.has_value()) {
+    environment_.display.Say(absl::StrCat(
+        "differential privacy, simulated: ",
+        configuration::NoiseName(privacy->noise),
+        " noise from a seeded generator, clip norm ",
+        NumberText(privacy->clip_norm), ", a budget of epsilon ",
+        NumberText(privacy->epsilon), " at delta ", privacy->delta));
   }
   if (in_->scenario.task.round.cohort > in_->scenario.devices) {
     environment_.display.Say(absl::StrCat(
@@ -536,6 +547,10 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result,
   summary.joules = result.joules;
   if (in_->scenario.task.secure_aggregation.has_value()) {
     summary.groups = {SkipsCrypto(in_->scenario), result.groups};
+  }
+  if (result.privacy.has_value()) {
+    summary.privacy = {*in_->scenario.task.differential_privacy,
+                       *result.privacy};
   }
   summary.seed = in_->scenario.seed;
   summary.devices = in_->scenario.devices;

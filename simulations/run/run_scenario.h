@@ -69,6 +69,12 @@ struct GroupsSummary {
   GroupCounts counts;
 };
 
+// What differential privacy has cost; the noise is from a seeded generator.
+struct PrivacySummary {
+  configuration::DifferentialPrivacy options;
+  coordinator::PrivacyReport report;
+};
+
 struct RunSummary {
   std::string name;  // of the task
   std::string model;
@@ -90,6 +96,7 @@ struct RunSummary {
   int64_t bytes_down = 0;
   double joules = 0;
   std::optional<GroupsSummary> groups;
+  std::optional<PrivacySummary> privacy;
   uint64_t seed = 0;
   int64_t devices = 0;
   int64_t devices_seen = 0;     // that had a session

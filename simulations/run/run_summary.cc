@@ -38,6 +38,18 @@ nlohmann::ordered_json GroupsJson(const GroupsSummary& groups) {
   return json;
 }
 
+nlohmann::ordered_json PrivacyJson(const PrivacySummary& privacy) {
+  const coordinator::PrivacyReport& report = privacy.report;
+  return {{"noise", configuration::NoiseName(privacy.options.noise)},
+          {"epsilon", report.spent.upper},
+          {"epsilon_lower_bound", report.spent.lower},
+          {"delta", privacy.options.delta},
+          {"budget", privacy.options.epsilon},
+          {"charges", report.num_charges},
+          {"guarantee", report.guarantee},
+          {"simulated", true}};
+}
+
 // "12 groups, sums of at least 8 devices".
 std::string GroupsText(const GroupCounts& counts) {
   std::string text =
@@ -156,6 +168,11 @@ std::string RunSummaryJson(const RunSummary& summary) {
   json["bytes_down"] = summary.bytes_down;
   json["energy_joules"] = summary.joules;
   json["epsilon"] = nullptr;
+  json["differential_privacy"] = nullptr;
+  if (summary.privacy.has_value()) {
+    json["epsilon"] = summary.privacy->report.spent.upper;
+    json["differential_privacy"] = PrivacyJson(*summary.privacy);
+  }
   json["secure_aggregation"] = nullptr;
   if (summary.groups.has_value()) {
     json["secure_aggregation"] = GroupsJson(*summary.groups);
@@ -238,6 +255,14 @@ std::string RunSummaryText(const RunSummary& summary) {
     if (summary.groups->skipped_crypto) {
       row("", "simulated: keys and masks skipped");
     }
+  }
+  if (summary.privacy.has_value()) {
+    const PrivacySummary& privacy = *summary.privacy;
+    row("privacy",
+        absl::StrFormat("epsilon %.4g of %g spent, delta %g",
+                        privacy.report.spent.upper, privacy.options.epsilon,
+                        privacy.options.delta));
+    row("", "simulated: noise from a seeded generator");
   }
   row("traffic",
       absl::StrFormat("%.1f MB up, %.1f MB down", summary.bytes_up / 1e6,

@@ -452,6 +452,13 @@ std::vector<std::string> NotesOf(const Json& summary) {
         "layers have their initial values; accuracy on each device is with "
         "the device's own.");
   }
+  const auto privacy = summary.find("differential_privacy");
+  if (privacy != summary.end() && privacy->is_object()) {
+    notes.push_back(absl::StrCat(
+        "Differential privacy is simulated: noise is from a seeded generator. "
+        "Of a real run with the same noise it could be said: ",
+        TextOf(*privacy, "guarantee")));
+  }
   const auto groups = summary.find("secure_aggregation");
   if (groups == summary.end() || !groups->is_object()) return notes;
   const double burnt = NumberOf(*groups, "groups_burnt");

@@ -78,7 +78,7 @@ TEST(GroupCredentialsTest, TheCaOfTheDemandsTakesThePlaceOfTheFolders) {
       MakeGroupCredentials(EnrolledBy(coordinators), {}, clock));
   EXPECT_THAT(Verdict(device, friendly), IsOk());
   EXPECT_THAT(Verdict(device, made_up),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+              StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST(GroupCredentialsTest, ACaThatDidNotSignTheDeviceItselfIsRefused) {

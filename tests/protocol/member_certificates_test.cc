@@ -115,21 +115,21 @@ TEST_F(MemberCertificatesTest, AnExpiredCertificateIsRefused) {
   clock_.Advance(kYear - absl::Seconds(1));
   EXPECT_THAT(Verdict(leaf), IsOk());
   clock_.Advance(absl::Seconds(1));
-  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kInvalidArgument,
+  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kFailedPrecondition,
                                       HasSubstr("expired")));
 }
 
 TEST_F(MemberCertificatesTest, ACertificateOfTheFutureIsRefused) {
   const KeyAndCertificate leaf = Issued(ca_);
   clock_.JumpWallClock(-absl::Hours(1));
-  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kInvalidArgument,
+  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kFailedPrecondition,
                                       HasSubstr("not yet valid")));
 }
 
 TEST_F(MemberCertificatesTest, ACertificateOfAnotherCaIsRefused) {
   // Of the same name, and so with a chain that looks right.
   EXPECT_THAT(Verdict(Issued(Ca())),
-              StatusIs(absl::StatusCode::kInvalidArgument,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
                        HasSubstr("not one that the CA has signed")));
 }
 
@@ -148,7 +148,8 @@ TEST_F(MemberCertificatesTest, OperatorsAreNoMembers) {
 
 TEST_F(MemberCertificatesTest, CoordinatorsAreNoMembers) {
   EXPECT_THAT(Verdict(Issued(ca_, Role::kCoordinator)),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("unsuitable certificate purpose")));
 }
 
 TEST_F(MemberCertificatesTest, ASignatureOfAnotherDeviceIsRefused) {
@@ -266,7 +267,7 @@ TEST_F(MemberCertificatesTest, ACertificateForServersIsRefused) {
       const KeyAndCertificate leaf,
       SignedElsewhere(ca_, KeyHandle(EVP_EC_gen("P-256")), NID_ext_key_usage,
                       "serverAuth"));
-  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kInvalidArgument,
+  EXPECT_THAT(Verdict(leaf), StatusIs(absl::StatusCode::kFailedPrecondition,
                                       HasSubstr("purpose")));
 }
 

@@ -160,7 +160,7 @@ TEST_P(MemberGroupTest, TheCoordinatorRefusesADeviceOfAnotherCa) {
   const Device own = Enrolled(ca_, ca_);
   EXPECT_THAT(
       RealGroups().Check(plan_, JoiningOf(stranger), own.verifier.get()),
-      StatusIs(absl::StatusCode::kInvalidArgument));
+      StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST_P(MemberGroupTest, TheCoordinatorRefusesKeysThatAnotherDeviceSigned) {

@@ -91,6 +91,10 @@ class GroupEngine final : public coordinator::RoundEngine {
                             absl::Time) override {
     return Unasked();
   }
+  absl::StatusOr<coordinator::PrivacyReport> PrivacyOf(
+      const std::string&) override {
+    return Unasked();
+  }
   absl::StatusOr<protocol::CheckInAnswer> CheckIn(
       const coordinator::DeviceIdentity&, const protocol::CheckIn&,
       absl::Time) override {

@@ -109,8 +109,9 @@ class FaultyStore final : public coordinator::RoundStore {
                 ReadGroupRows, (int64_t round_id), (round_id))
   SHOAL_FORWARD(absl::StatusOr<coordinator::RoundRow>, SealRound,
                 (const coordinator::Lease& lease, int64_t id, int min_reports,
+                 const std::optional<coordinator::NewCharge>& charge,
                  absl::Time now),
-                (lease, id, min_reports, now))
+                (lease, id, min_reports, charge, now))
   SHOAL_FORWARD(absl::Status, RevealRound,
                 (const coordinator::Lease& lease, int64_t id, absl::Time now),
                 (lease, id, now))
@@ -124,6 +125,12 @@ class FaultyStore final : public coordinator::RoundStore {
                  const std::string& failure, absl::Time now),
                 (lease, id, failure, now))
   SHOAL_FORWARD(absl::StatusOr<std::string>, GetOptimizerState,
+                (const std::string& task), (task))
+  SHOAL_FORWARD(absl::StatusOr<std::string>, GetPrivacyBudget,
+                (const std::string& population), (population))
+  SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::ChargeRow>>,
+                ListCharges, (const std::string& population), (population))
+  SHOAL_FORWARD(absl::StatusOr<Secret>, GetMechanismState,
                 (const std::string& task), (task))
   SHOAL_FORWARD(absl::Status, UpsertDevice,
                 (const coordinator::DeviceRow& device), (device))
@@ -139,8 +146,14 @@ class FaultyStore final : public coordinator::RoundStore {
   SHOAL_FORWARD(absl::StatusOr<int64_t>, CountDevices, (absl::Time seen_since),
                 (seen_since))
   SHOAL_FORWARD(absl::StatusOr<coordinator::Participation>, GetParticipation,
-                (const std::string& population, const std::string& device_id),
-                (population, device_id))
+                (const std::string& population, const std::string& task,
+                 const std::string& device_id),
+                (population, task, device_id))
+  SHOAL_FORWARD(absl::Status, RecordFault, (const coordinator::FaultRow& fault),
+                (fault))
+  SHOAL_FORWARD(absl::StatusOr<std::vector<coordinator::FaultRow>>, ListFaults,
+                (const std::string& device_id, int64_t round_id, int limit),
+                (device_id, round_id, limit))
   SHOAL_FORWARD(absl::Status, ForgetDevice, (const std::string& device_id),
                 (device_id))
   SHOAL_FORWARD(absl::StatusOr<bool>, IsForgotten,

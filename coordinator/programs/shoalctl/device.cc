@@ -47,17 +47,23 @@ std::string DevicesTable(const v1::ListDevicesResponse& list) {
 
 std::string DeviceFields(const v1::DeviceReport& device) {
   const absl::Time now = absl::Now();
-  return FieldsText(
-      {{"id", device.id()},
-       {"name", OrDash(device.name())},
-       {"population", OrDash(device.population())},
-       {"enrolled", Exact(device.has_enrolled(), device.enrolled(), now)},
-       {"last seen", Exact(device.has_last_seen(), device.last_seen(), now)},
-       {"certificate expires", Exact(device.has_certificate_expires(),
-                                     device.certificate_expires(), now)},
-       {"contributions", absl::StrCat(device.contributions())},
-       {"examples", absl::StrCat(device.num_examples())},
-       {"sdk", OrDash(device.sdk_version())}});
+  Fields fields = {
+      {"id", device.id()},
+      {"name", OrDash(device.name())},
+      {"population", OrDash(device.population())},
+      {"enrolled", Exact(device.has_enrolled(), device.enrolled(), now)},
+      {"last seen", Exact(device.has_last_seen(), device.last_seen(), now)},
+      {"certificate expires", Exact(device.has_certificate_expires(),
+                                    device.certificate_expires(), now)},
+      {"contributions", absl::StrCat(device.contributions())},
+      {"examples", absl::StrCat(device.num_examples())},
+      {"sdk", OrDash(device.sdk_version())}};
+  for (const v1::DeviceFault& fault : device.faults()) {
+    fields.push_back({absl::StrCat("fault in round ", fault.round_id()),
+                      absl::StrCat(Exact(fault.has_at(), fault.at(), now), ": ",
+                                   fault.what())});
+  }
+  return FieldsText(fields);
 }
 
 absl::Status List(Shell& shell, const Options& options) {

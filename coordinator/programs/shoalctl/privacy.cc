@@ -1,4 +1,5 @@
-// shoalctl privacy: epsilon, noise. Works without a coordinator.
+// shoalctl privacy: epsilon, noise, which work without a coordinator; the other
+// verbs have files of their own.
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -226,6 +227,8 @@ void AddPrivacyCommands(CLI::App& app, Shell& shell) {
   noise->add_option("--epsilon", options->epsilon, "what must be kept")
       ->required();
   AddSharedOptions(*noise, *options);
+  AddPrivacyPlan(*noun, shell);
+  AddPrivacySpent(*noun, shell);
 }
 
 }  // namespace shoal::shoalctl

@@ -88,6 +88,38 @@ std::string Staleness(const v1::RoundReport& round) {
   return text.empty() ? "none" : text;
 }
 
+// "3 of 24 devices, 1 burnt".
+std::string Groups(const v1::GroupsReport& groups) {
+  return absl::StrCat(groups.formed(), " of ", groups.members(), " devices, ",
+                      groups.burnt(), " burnt");
+}
+
+// "5: 2 at sharing, 3 at masking".
+std::string LostByGroups(const v1::GroupsReport& groups) {
+  uint64_t all = 0;
+  std::vector<std::string> parts;
+  for (const v1::StepLoss& loss : groups.lost()) {
+    all += loss.devices();
+    parts.push_back(absl::StrCat(loss.devices(), " at ", loss.step()));
+  }
+  if (parts.empty()) return "none";
+  return absl::StrCat(all, ": ", absl::StrJoin(parts, ", "));
+}
+
+void AddGroups(const v1::RoundReport& round, Fields& fields) {
+  if (round.has_groups()) {
+    fields.push_back({"groups", Groups(round.groups())});
+    fields.push_back({"lost by groups", LostByGroups(round.groups())});
+    for (const std::string& reason : round.groups().burn_reasons()) {
+      fields.push_back({"burnt", reason});
+    }
+  }
+  for (const v1::DeviceFault& fault : round.faults()) {
+    fields.push_back(
+        {"fault", absl::StrCat("device ", fault.device(), " ", fault.what())});
+  }
+}
+
 }  // namespace
 
 std::string RoundsTable(const v1::ListRoundsResponse& list, absl::Time now) {
@@ -117,6 +149,7 @@ std::string RoundFields(const v1::RoundReport& round, absl::Time now) {
       {"opened", Exact(round.has_opened(), round.opened(), now)},
       End(round, now)};
   if (round.asynchronous()) fields.push_back({"staleness", Staleness(round)});
+  AddGroups(round, fields);
   AddScore(round, fields);
   fields.insert(fields.end(),
                 {{"examples", absl::StrCat(round.total_examples())},

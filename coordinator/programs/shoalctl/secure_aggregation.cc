@@ -15,6 +15,10 @@ using secure_aggregation::CoordinatorTrust;
 using secure_aggregation::GraphParameters;
 using secure_aggregation::GroupAssumptions;
 
+// As secure_aggregation.min_group of a task: in a group of two each device
+// would know the other's update.
+constexpr int kFewestDevices = 3;
+
 struct Options {
   GroupAssumptions assumptions;
   std::string coordinator = "honest";
@@ -47,6 +51,12 @@ std::string ParametersText(const GraphParameters& parameters) {
 absl::Status PrintParameters(Shell& shell, Options options) {
   SHOAL_ASSIGN_OR_RETURN(options.assumptions.coordinator,
                          TrustOf(options.coordinator));
+  if (options.assumptions.num_devices < kFewestDevices) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--devices ", options.assumptions.num_devices, ", expected at least ",
+        kFewestDevices,
+        ": tasks have no smaller groups (secure_aggregation.min_group)"));
+  }
   SHOAL_ASSIGN_OR_RETURN(
       const GraphParameters parameters,
       secure_aggregation::FindGraphParameters(options.assumptions));

@@ -48,7 +48,8 @@ class ExplainTest : public ::testing::Test {
     notices_.refused.push_back({code, count, sentence});
   }
   RoundStory Story() const {
-    return {round_, assignments_, task_row_, task_, notices_, staleness_};
+    return {round_,   assignments_, task_row_, task_,
+            notices_, staleness_,   groups_,   faults_};
   }
   std::string Explain() const { return ExplainRound(Story(), now_); }
 
@@ -58,6 +59,8 @@ class ExplainTest : public ::testing::Test {
   RoundRow round_;
   std::vector<AssignmentRow> assignments_;
   std::map<int64_t, int64_t> staleness_;
+  std::vector<GroupSummary> groups_;
+  std::vector<FaultRow> faults_;
   absl::Time now_ = kStart + absl::Seconds(21);
 };
 
@@ -88,6 +91,44 @@ TEST_F(ExplainTest, ContributorsThatDidLessAreCountedByWhatTheyLacked) {
               HasSubstr("accepted 16. Of those accepted, 6 did less work than "
                         "planned: 2 for lack of conditions that allow work, 4 "
                         "for lack of energy. It committed"));
+}
+
+TEST_F(ExplainTest, GroupsAreCountedWithWhatTheyLostAndWhyTheyWereBurnt) {
+  round_.state = RoundState::kCommitted;
+  Add(16, "contributed");
+  groups_ = {{Sha256("a"), 9, {0, 5, 0, 0}, "only 4 members sent masked input"},
+             {Sha256("b"), 8, {1, 0, 0, 0}, ""},
+             {Sha256("c"), 8, {0, 0, 0, 2}, ""}};
+  EXPECT_THAT(
+      Explain(),
+      HasSubstr("accepted 16. It formed 3 groups of 25 devices in all, of "
+                "which 1 was burnt (only 4 members sent masked input). They "
+                "lost 8 devices: 1 at sharing, 5 at masking, 2 at unmasking. "
+                "It committed"));
+  groups_ = {{Sha256("b"), 8, {}, ""}};
+  EXPECT_THAT(Explain(),
+              HasSubstr("It formed 1 group of 8 devices in all. It committed"));
+}
+
+TEST_F(ExplainTest, OnlyTheLastReasonsOfBurntGroupsAreNamed) {
+  round_.state = RoundState::kFailed;
+  for (const char* why : {"one", "two", "three", "four"}) {
+    groups_.push_back({Sha256(why), 4, {}, why});
+  }
+  EXPECT_THAT(Explain(), HasSubstr("4 were burnt (two; three; four)."));
+}
+
+TEST_F(ExplainTest, WhoBrokeTheProtocolIsNamed) {
+  round_.state = RoundState::kCommitted;
+  Add(16, "contributed");
+  faults_ = {{"d3", 7, kStart, "on joining a group: one key for two"}};
+  EXPECT_THAT(Explain(),
+              HasSubstr("accepted 16. 1 device broke the protocol of secure "
+                        "aggregation: device d3 on joining a group: one key "
+                        "for two. It committed"));
+  faults_.assign(6, faults_[0]);
+  EXPECT_THAT(Explain(), HasSubstr("6 devices broke the protocol"));
+  EXPECT_THAT(Explain(), HasSubstr("for two; and others. It committed"));
 }
 
 TEST_F(ExplainTest, LastRoundSaysSo) {

@@ -172,7 +172,7 @@ TEST_F(GroupCommitTest, RoundSealedElsewhereTellsTheDevices) {
   const auto late = SendOf(2);
   const Lease lease = Require(
       memory_->AcquireLease("task", options_.replica, now_, absl::Hours(1)));
-  Require(memory_->SealRound(lease, Round().id, 1, now_));
+  Require(memory_->SealRound(lease, Round().id, 1, std::nullopt, now_));
   Advance();
   EXPECT_THAT(late->receipt, IsRefusal(RefusalCode::kRoundOver));
   EXPECT_EQ(TaskNamed().rounds_committed, 1) << "and the round went on";

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "coordinator/store/sqlite_store.h"
+#include "privacy/secure_aggregation/messages.h"
 #include "tests/coordinator/engine/round_groups_fixture.h"
 
 namespace shoal::coordinator {
@@ -37,6 +38,8 @@ class CrashingRound : public Place, public RoundGroupsFixture {
     std::map<int, GroupStep> leave;
     std::vector<int> counted;
     int num_afresh = 0;
+    int liar = -1;       // none
+    bool deals = false;  // it lies with its shares to one holder, not to us
   };
   // One leaves before it masks, one before it is asked to unmask.
   Story Borne() {
@@ -51,6 +54,20 @@ class CrashingRound : public Place, public RoundGroupsFixture {
         1};
   }
 
+  // A liar is found out on arrival.
+  Story Lied() {
+    Story story = {{{5, GroupStep::kUnmask}}, AllBut(8, {2}), 0};
+    story.liar = 2;
+    return story;
+  }
+  // A liar is found out after its vectors were added: the group is burnt.
+  Story DealtBadShares() {
+    Story story = {{}, AllBut(8, {2}), 1};
+    story.liar = 2;
+    story.deals = true;
+    return story;
+  }
+
   // With a crash at the n-th change. False when there are fewer.
   bool Run(const Story& story, int n, testing::StoreFault fault) {
     int changes = 0;
@@ -58,10 +75,11 @@ class CrashingRound : public Place, public RoundGroupsFixture {
     store_.SetError(absl::UnavailableError("the process is dead"));
     store_.SetFaults([&](absl::string_view method) {
       if (crashed) return testing::StoreFault::kBefore;
-      const bool is_change = method == "AppendGroupRows" ||
-                             method == "CommitSegment" ||
-                             method == "BurnGroup" || method == "SealRound" ||
-                             method == "RevealRound" || method == "CommitRound";
+      const bool is_change =
+          method == "AppendGroupRows" || method == "CommitSegment" ||
+          method == "BurnGroup" || method == "SealRound" ||
+          method == "RevealRound" || method == "RecordFault" ||
+          method == "RecordOutcome" || method == "CommitRound";
       if (!is_change || ++changes != n) return testing::StoreFault::kNone;
       crashed = true;
       return fault;
@@ -73,6 +91,7 @@ class CrashingRound : public Place, public RoundGroupsFixture {
     if (coordinator_ != CoordinatorTrust::kHonest) Certify();
     Begin(task);
     Train(8, story.leave);
+    if (story.liar >= 0) MakeLie(*devices_[story.liar], story.deals);
     for (int i = 0; i < 170 && !crashed; ++i) {
       Exchange();
       if (IsFinal(First().state)) break;
@@ -95,10 +114,46 @@ class CrashingRound : public Place, public RoundGroupsFixture {
           << i << ": " << devices_[i]->refusal();
       EXPECT_EQ(devices_[i]->num_afresh(), story.num_afresh);
     }
+    ExpectBlame(story);
     return did_crash;
   }
 
  private:
+  static void MakeLie(GroupDevice& device, bool deals) {
+    device.ChangeMessages([deals](GroupStep step, std::string message) {
+      if (step != GroupStep::kShares) return message;
+      if (!deals) return std::string("nonsense");
+      auto said = Require(secure_aggregation::DecodeDeviceMessage(message));
+      auto& shares = std::get<secure_aggregation::Shares>(said);
+      for (auto& holder : shares.holders) {
+        if (holder.sealed.empty()) continue;  // itself
+        // Whoever that is finds that it got something else.
+        holder.key_share_hash = Sha256("another share");
+        break;
+      }
+      return secure_aggregation::Encode(said);
+    });
+  }
+  // Whoever lied, and nobody else, in rows that stay.
+  void ExpectBlame(const Story& story) {
+    const std::vector<FaultRow> faults =
+        Require(memory_->ListFaults("", First().id, 100));
+    if (story.liar < 0) {
+      EXPECT_THAT(faults, ::testing::IsEmpty());
+      return;
+    }
+    ASSERT_THAT(faults, ::testing::SizeIs(1));
+    EXPECT_EQ(faults[0].device_id, Device(story.liar).id);
+    EXPECT_THAT(
+        faults[0].what,
+        ::testing::HasSubstr(story.deals ? "lost it at masking: what it dealt"
+                                         : "lost it at sharing: "));
+    EXPECT_EQ(OutcomeOf(story.liar, First().id), "refused: group_fault");
+    const auto groups = Require(memory_->ReadRound(First().id)).groups;
+    ASSERT_THAT(groups, ::testing::SizeIs(story.deals ? 2 : 1));
+    EXPECT_EQ(groups[0].burnt.empty(), !story.deals);
+  }
+
   const CoordinatorTrust coordinator_;
 };
 
@@ -137,6 +192,18 @@ TEST_P(GroupCrashesTest, SoDoesOneWhoseGroupIsBurnt) {
   CrashAtEveryChange([](CrashingRound& round) { return round.Burnt(); });
 }
 
+TEST_P(GroupCrashesTest, ALiarIsNamedOnceAndNobodyElseIs) {
+  CrashAtEveryChange([](CrashingRound& round) { return round.Lied(); });
+}
+
+// Where shares are signed, they would give it away on arrival.
+class UnsignedGroupCrashesTest : public GroupCrashesTest {};
+
+TEST_P(UnsignedGroupCrashesTest, SoIsALiarThatBurnsItsGroup) {
+  CrashAtEveryChange(
+      [](CrashingRound& round) { return round.DealtBadShares(); });
+}
+
 std::vector<Setting> AllSettings() {
   return {{true, CoordinatorTrust::kHonest},
           {true, CoordinatorTrust::kSemiMalicious},
@@ -154,6 +221,11 @@ std::string NameOf(const ::testing::TestParamInfo<Setting>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Stores, GroupCrashesTest,
                          ::testing::ValuesIn(AllSettings()), NameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Stores, UnsignedGroupCrashesTest,
+    ::testing::Values(Setting{true, CoordinatorTrust::kHonest},
+                      Setting{false, CoordinatorTrust::kHonest}),
+    NameOf);
 
 }  // namespace
 }  // namespace shoal::coordinator

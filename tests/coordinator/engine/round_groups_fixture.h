@@ -6,9 +6,11 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/coordinator/engine/group_devices.h"
 #include "tests/privacy/secure_aggregation/test_ca.h"
 
@@ -77,6 +79,18 @@ class RoundGroupsFixture : public EngineTest {
       Advance();
     }
   }
+  // "3: in group …: …" of each device that is to blame in the round, in the
+  // order of devices.
+  std::vector<std::string> Faults(int64_t round = 1) {
+    std::vector<std::string> faults;
+    for (int i = 0; i < std::ssize(devices_); ++i) {
+      for (const FaultRow& row :
+           Require(memory_->ListFaults(Device(i).id, round, 10))) {
+        faults.push_back(absl::StrCat(i, ": ", row.what));
+      }
+    }
+    return faults;
+  }
   RoundRow First() { return Require(memory_->GetRound(1)); }
 
   // What the model must be after the first round, to within the rounding.
@@ -108,7 +122,7 @@ class RoundGroupsFixture : public EngineTest {
     return devices;
   }
 
-  const testing::TestCa ca_{testing::TestSignatures::kHmac};
+  testing::TestCa ca_{testing::TestSignatures::kHmac};
   std::vector<std::unique_ptr<testing::TestSigner>> signers_;
   std::vector<std::unique_ptr<GroupDevice>> devices_;
   std::vector<float> initial_;

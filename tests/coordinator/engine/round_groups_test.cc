@@ -1,5 +1,6 @@
 // Rounds with secure aggregation, from check-in to model, with real members.
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "tests/coordinator/engine/round_groups_fixture.h"
@@ -8,6 +9,14 @@ namespace shoal::coordinator {
 namespace {
 
 using protocol::RefusalCode;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 using RoundGroupsTest = RoundGroupsFixture;
 
@@ -153,13 +162,248 @@ TEST_F(RoundGroupsTest, ADeviceMayWaitForAGroupAsLongAsTheRoundLasts) {
 TEST_F(RoundGroupsTest, WhoeverJoinsAgainAndAgainIsRefused) {
   Begin(SecureTask(8));
   Train(1);
-  for (int i = 0; i < 21; ++i) {
+  for (int i = 0; i < 12; ++i) {
     EXPECT_TRUE(devices_[0]->refusal().ok()) << i;
     devices_[0]->LoseSecrets();
     devices_[0]->Act(engine(), now_);
     Advance();
   }
   EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_THAT(Faults(), ElementsAre(HasSubstr("0: on joining a group: it joins "
+                                              "again and again")));
+  EXPECT_EQ(OutcomeOf(0, 1), "refused: group_fault");
+}
+
+TEST_F(RoundGroupsTest, WhoeverHasToJoinAgainBecauseOfOthersIsNot) {
+  Begin(SecureTask(8));
+  Train(8);
+  // The others burn each group of device 0 by beginning anew.
+  for (int i = 0; i < 12; ++i) {
+    for (int other = 1; other < 8; ++other) {
+      devices_[other]->LoseSecrets();
+      devices_[other]->Act(engine(), now_);
+    }
+    Advance();
+    for (int call = 0; call < 3; ++call) {
+      devices_[0]->Act(engine(), now_);
+      Advance();
+    }
+  }
+  EXPECT_GE(devices_[0]->num_afresh(), 4);
+  EXPECT_TRUE(devices_[0]->refusal().ok()) << devices_[0]->refusal();
+  EXPECT_THAT(Faults(), SizeIs(7));
+  EXPECT_THAT(Faults(), Not(Contains(StartsWith("0: "))));
+}
+
+TEST_F(RoundGroupsTest, KeysThatAreNoneAreAFault) {
+  Begin(SecureTask(8));
+  Train(8);
+  devices_[2]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kJoin ? "nonsense" : message;
+  });
+  RunToEnd();
+  EXPECT_THAT(devices_[2]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_THAT(Faults(), ElementsAre(StartsWith("2: on joining a group: ")));
+  EXPECT_EQ(OutcomeOf(2, 1), "refused: group_fault");
+  ExpectMeanOf(AllBut(8, {2}));
+}
+
+TEST_F(RoundGroupsTest, NobodyIsToldOfAFaultThatIsNotDurable) {
+  Begin(SecureTask(8));
+  Train(1);
+  devices_[0]->ChangeMessages(
+      [](GroupStep, std::string) { return "nonsense"; });
+  store_.SetError(absl::UnavailableError("for a moment"));
+  store_.SetFaults([](absl::string_view method) {
+    return method == "RecordFault" ? testing::StoreFault::kBefore
+                                   : testing::StoreFault::kNone;
+  });
+  Exchange();
+  EXPECT_TRUE(devices_[0]->refusal().ok());
+  EXPECT_THAT(Faults(), IsEmpty());
+  store_.SetFaults(nullptr);
+  devices_[0]->Reconnect();
+  Exchange();
+  EXPECT_THAT(devices_[0]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_THAT(Faults(), SizeIs(1));
+}
+
+TEST_F(RoundGroupsTest, ACertificateThatExpiresIsNoFault) {
+  configuration::Task task = SecureTask(8);
+  task.secure_aggregation->coordinator =
+      secure_aggregation::CoordinatorTrust::kSemiMalicious;
+  Certify();
+  Begin(task);
+  Train(8);
+  ca_.Expire(Device(1).id);  // before it joins
+  for (auto& device : devices_) device->Act(engine(), now_);
+  Advance();
+  EXPECT_THAT(devices_[1]->refusal(), IsRefusal(RefusalCode::kUnauthenticated));
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(OutcomeOf(1, 1), "refused: unauthenticated");
+  EXPECT_THAT(Faults(), IsEmpty());
+  ExpectMeanOf(AllBut(8, {1}));
+}
+
+TEST_F(RoundGroupsTest, NorIsOneThatExpiresInAGroup) {
+  configuration::Task task = SecureTask(8);
+  task.secure_aggregation->coordinator =
+      secure_aggregation::CoordinatorTrust::kSemiMalicious;
+  Certify();
+  Begin(task);
+  Train(8);
+  for (auto& device : devices_) device->Act(engine(), now_);
+  Advance();
+  ASSERT_EQ(devices_[1]->step(), GroupStep::kShares);
+  ca_.Expire(Device(1).id);
+  // The others' view of it is theirs: here they have its keys already.
+  devices_[1]->Act(engine(), now_);
+  Advance();
+  EXPECT_THAT(Faults(), IsEmpty());
+  EXPECT_THAT(devices_[1]->afresh_reasons(),
+              ElementsAre(HasSubstr("cannot be checked")));
+}
+
+TEST_F(RoundGroupsTest, WhatIsNotKnownOfAMessageChangesNoKeys) {
+  Begin(SecureTask(8));
+  Train(8);
+  // A later device's message has one field more.
+  devices_[0]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kJoin ? message + "\xf8\x07\x01" : message;
+  });
+  devices_[0]->Act(engine(), now_);
+  Advance();
+  Pass(absl::Seconds(11));
+  Advance();
+  ASSERT_FALSE(devices_[0]->is_waiting());
+  for (int i = 1; i < 8; ++i) devices_[i]->Act(engine(), now_);
+  Advance();  // the group is formed while device 0 does not listen
+  ASSERT_EQ(devices_[1]->step(), GroupStep::kShares);
+  RunToEnd();
+  EXPECT_EQ(devices_[0]->num_afresh(), 0);
+  EXPECT_EQ(First().accepted, 8);
+  ExpectMeanOf(AllBut(8, {}));
+}
+
+TEST_F(RoundGroupsTest, WhoeverIsToldLateHasAllOfTheWindowOnce) {
+  for (const bool answers : {true, false}) {
+    SCOPED_TRACE(answers);
+    devices_.clear();
+    if (answers) Begin(SecureTask(8));
+    const int64_t committed = TaskNamed().rounds_committed;
+    Train(8);
+    const int64_t id = Round().id;
+    for (int i = 0; i < 20; ++i) {
+      for (auto& device : devices_) {
+        if (!device->has_uploaded()) device->Act(engine(), now_);
+      }
+      Advance();
+    }
+    ASSERT_EQ(Round().state, RoundState::kSealed);
+    // The window is 20 s. Their calls are on their way, and so are the
+    // coordinator's questions after them.
+    Pass(absl::Seconds(15));
+    Advance();
+    for (auto& device : devices_) device->Act(engine(), now_);
+    Advance();
+    ASSERT_EQ(devices_[7]->step(), GroupStep::kUnmask);
+    Pass(absl::Seconds(15));
+    Advance();
+    EXPECT_EQ(Round().state, RoundState::kSealed);
+    if (answers) {
+      Exchange();
+      EXPECT_EQ(TaskNamed().rounds_committed, committed + 1);
+      Pass(absl::Minutes(1));
+      Advance();
+    } else {
+      Pass(absl::Seconds(6));
+      Advance();
+      EXPECT_EQ(Require(memory_->GetRound(id)).state, RoundState::kFailed);
+    }
+  }
+}
+
+TEST_F(RoundGroupsTest, AFaultBarsItsDeviceAfterARestartToo) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kUnmask}});
+  devices_[3]->ChangeMessages([](GroupStep step, std::string message) {
+    return step == GroupStep::kUnmask ? "nonsense" : message;
+  });
+  Exchange();
+  ASSERT_EQ(First().state, RoundState::kSealed);
+  ASSERT_THAT(devices_[3]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  const std::vector<std::string> faults = Faults();
+  EXPECT_THAT(faults,
+              ElementsAre(AllOf(StartsWith("3: in group "),
+                                HasSubstr("which lost it at unmasking: "))));
+  EXPECT_EQ(OutcomeOf(3, 1), "contributed");
+
+  Restart();
+  absl::Status told;
+  SHOAL_ASSERT_OK(engine().Aggregate(
+      Device(3), {devices_[3]->token(), std::nullopt, "keys"}, now_,
+      [&](const absl::StatusOr<protocol::AggregateAnswer>& answer) {
+        told = answer.status();
+      }));
+  Advance();
+  EXPECT_THAT(told, IsRefusal(RefusalCode::kGroupFault));
+  for (auto& device : devices_) device->Reconnect();
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(Faults(), faults);
+}
+
+TEST_F(RoundGroupsTest, AGroupOfAnotherPlanIsNotGoneOnWith) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kShares}});
+  Exchange();
+  const std::vector<GroupRow> rows = Require(memory_->ReadGroupRows(1));
+  ASSERT_FALSE(rows.empty());
+  SHOAL_ASSERT_OK(memory_->AppendGroupRows(
+      {1, Sha256("as another version names it"), 0, {rows[0].row}}));
+  Restart();
+  Advance();
+  EXPECT_EQ(First().failure, "corrupt_rows");
+  EXPECT_THAT(Faults(), IsEmpty());
+}
+
+TEST_F(RoundGroupsTest, WhatBecameOfGroupsOutlivesTheRound) {
+  configuration::Task task = SecureTask(8);
+  task.round.min_reports = 5;
+  Begin(task);
+  Train(8,
+        {{1, GroupStep::kMask}, {2, GroupStep::kMask}, {3, GroupStep::kMask}});
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted);
+  const std::vector<GroupSummary> groups =
+      Require(memory_->ReadRound(1)).groups;
+  ASSERT_THAT(groups, SizeIs(2));
+  EXPECT_EQ(groups[0].members, 8);
+  EXPECT_EQ(groups[0].lost, (std::array<int, 4>{0, 3, 0, 0}));
+  EXPECT_THAT(groups[0].burnt, HasSubstr("only 5 members sent masked input"));
+  EXPECT_EQ(groups[1].members, 5);
+  EXPECT_EQ(groups[1].lost, (std::array<int, 4>{}));
+  EXPECT_EQ(groups[1].burnt, "");
+  EXPECT_THAT(Faults(), IsEmpty());
+}
+
+TEST_F(RoundGroupsTest, WhoeverComesWithKeysOfAnotherIsRefusedAlone) {
+  Begin(SecureTask(8));
+  Train(8);
+  std::string keys;
+  devices_[0]->ChangeMessages([&](GroupStep step, std::string message) {
+    if (step == GroupStep::kJoin) keys = message;
+    return message;
+  });
+  devices_[1]->ChangeMessages([&](GroupStep step, std::string message) {
+    return step == GroupStep::kJoin ? keys : message;
+  });
+  RunToEnd();
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_THAT(devices_[1]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  ExpectMeanOf(AllBut(8, {1}));
+  EXPECT_THAT(Faults(), ElementsAre(HasSubstr("a key of another device")));
 }
 
 TEST_F(RoundGroupsTest, AMemberThatLeavesAfterItHasMaskedStaysInTheSum) {

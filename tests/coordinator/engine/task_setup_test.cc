@@ -52,6 +52,15 @@ TEST(TaskSetupTest, UpdatesAreOfTheModelOrOfItsSubModels) {
                           4 * 2 + 2 + 2 * 2 + 2));
 }
 
+TEST(TaskSetupTest, PrivacyThatNobodyHasAnalysedIsRefused) {
+  configuration::Task task = SmallTask();
+  task.differential_privacy.emplace();
+  task.round.weighting = configuration::Weighting::kExamples;
+  EXPECT_THAT(MakeTaskSetup(task),
+              StatusIs(kInvalid, HasSubstr("differential_privacy: needs "
+                                           "round.weighting uniform")));
+}
+
 TEST(TaskSetupTest, ImpossibleModelIsRefused) {
   configuration::Task task = SmallTask();
   task.model = learning::ModelSpec{learning::LogisticSpec{0, 2}};

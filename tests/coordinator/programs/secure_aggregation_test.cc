@@ -49,6 +49,15 @@ TEST(SecureAggregationCommandTest, ImpossibleFractionsAreRefusedInWords) {
   EXPECT_THAT(result.output, HasSubstr("only 40 stay"));
 }
 
+TEST(SecureAggregationCommandTest, GroupsThatNoTaskMayHaveAreRefused) {
+  const ProgramResult result = RunParameters("2", "0.1", "honest");
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("--devices 2, expected at least 3"),
+                    HasSubstr("secure_aggregation.min_group")));
+  EXPECT_EQ(RunParameters("3", "0.1", "honest").exit_code, 0);
+}
+
 TEST(SecureAggregationCommandTest, UnknownTrustIsRefused) {
   const ProgramResult result = RunParameters("100", "0.1", "evil");
   EXPECT_NE(result.exit_code, 0);

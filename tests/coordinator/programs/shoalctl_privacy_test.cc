@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/coordinator/programs/program_run.h"
@@ -101,6 +102,137 @@ TEST(ShoalctlPrivacyTest, WrongQuestionsGetASentence) {
                "--sampling", "poisson"});
   EXPECT_EQ(rate.exit_code, 2);
   EXPECT_THAT(rate.output, HasSubstr("expected --sampling-rate"));
+}
+
+// --- plan --------------------------------------------------------------------
+
+constexpr char kTask[] =
+    "name: private\n"
+    "population: writers\n"
+    "model: {logistic: {inputs: 10, outputs: 10}}\n"
+    "training: {learning_rate: 0.1}\n"
+    "round: {cohort: 20, min_separation: 10}\n"
+    "rounds: 100\n";
+
+class PrivacyPlanTest : public ::testing::Test {
+ protected:
+  std::string Path(const std::string& name) const {
+    return folder_.path() + "/" + name;
+  }
+  // The arguments of a plan for kTask with these lines at its end.
+  std::vector<std::string> PlanOf(const std::string& lines) {
+    const std::string path = Path("task.yaml");
+    EXPECT_TRUE(WriteFileAtomically(path, kTask + lines).ok());
+    return {"plan", path};
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+constexpr char kCentral[] =
+    "differential_privacy: {central: {noise_multiplier: 4}, clip_norm: 1,\n"
+    "                       budget: {epsilon: 8, delta: 1e-5}}\n";
+
+// Ten charges of a Gaussian with 4 are one with 4 / sqrt(10) = 1.26491…; the
+// tables are tested in privacy_forecast_test.
+TEST_F(PrivacyPlanTest, IsOneObjectForScripts) {
+  const json plan = PrivacyJson(PlanOf(kCentral));
+  const json epsilon = PrivacyJson({"epsilon", "--noise-multiplier",
+                                    "1.2649110640673518", "--delta", "1e-5"});
+  EXPECT_NEAR(plan.at("epsilon").get<double>(),
+              epsilon.at("epsilon").get<double>(), 1e-9);
+  EXPECT_EQ(plan.at("upper_bound"), plan.at("epsilon"));
+  EXPECT_LE(plan.at("lower_bound"), plan.at("upper_bound"));
+  EXPECT_EQ(plan.at("mechanism"), "central");
+  EXPECT_EQ(plan.at("noise_multiplier"), 4);
+  EXPECT_EQ(plan.at("delta"), 1e-5);
+  EXPECT_EQ(plan.at("budget"), 8);
+  EXPECT_EQ(plan.at("accountant"), "pld");
+  EXPECT_EQ(plan.at("adjacency"), "add_remove");
+  EXPECT_EQ(plan.at("sampling"), "none");
+  EXPECT_EQ(plan.at("rounds"), 100);
+  EXPECT_EQ(plan.at("affordable_rounds"), 100);
+  EXPECT_EQ(plan.at("charges"), 10);
+  EXPECT_EQ(plan.at("rounds_per_charge"), 10);
+  EXPECT_EQ(plan.at("by_rounds").at(4).at("rounds"), 100);
+  EXPECT_EQ(plan.at("by_rounds").at(4).at("epsilon"), plan.at("epsilon"));
+  EXPECT_EQ(plan.at("by_noise").at(4).at("noise_multiplier"), 4);
+  EXPECT_EQ(plan.at("by_cohort").at(2).at("cohort"), 20);
+  EXPECT_NEAR(plan.at("by_cohort").at(2).at("value_noise").get<double>(), 0.2,
+              1e-15);
+  EXPECT_THAT(plan.at("guarantee").get<std::string>(),
+              HasSubstr("(mechanism: central), with a noise multiplier of 4."));
+}
+
+TEST_F(PrivacyPlanTest, TellsPeopleWhatTheNoiseIs) {
+  const ProgramResult result = Privacy(
+      PlanOf("differential_privacy: {clip_norm: 1, budget: {epsilon: 8, "
+             "delta: 1e-5}}\n"));
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(
+      result.output,
+      ::testing::AllOf(HasSubstr("private, of the population writers"),
+                       HasSubstr("the least that keeps the budget"),
+                       HasSubstr("after 100 rounds, of a budget of 8"),
+                       HasSubstr("for all 100 rounds"),
+                       HasSubstr("one for all 100 rounds, before the first"),
+                       HasSubstr("\nWith epsilon 8 and delta 1e-05 spent, "),
+                       HasSubstr("this task\n"), HasSubstr("over budget\n"),
+                       HasSubstr("all 110 values")));
+}
+
+TEST_F(PrivacyPlanTest, ABudgetThatDoesNotLastIsSaid) {
+  const ProgramResult result = Privacy(
+      PlanOf("differential_privacy: {central: {noise_multiplier: 1.5},\n"
+             "  clip_norm: 1, budget: {epsilon: 8, delta: 1e-5}}\n"));
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(result.output,
+              ::testing::ContainsRegex("for [1-9]0 of 100 rounds: then the "
+                                       "task stops"));
+  EXPECT_THAT(result.output, HasSubstr("this task, over budget\n"));
+}
+
+TEST_F(PrivacyPlanTest, DrawsAPicture) {
+  std::vector<std::string> arguments = PlanOf(kCentral);
+  arguments.insert(arguments.end(), {"--plot", Path("plan.svg")});
+  EXPECT_EQ(Privacy(arguments).exit_code, 0);
+  const auto svg = ReadFile(Path("plan.svg"));
+  ASSERT_TRUE(svg.ok());
+  EXPECT_THAT(*svg,
+              ::testing::AllOf(HasSubstr("private: central, noise multiplier 4,"
+                                         " 100 rounds, cohort 20"),
+                               HasSubstr(">Epsilon against rounds</text>"),
+                               HasSubstr(">Epsilon against noise</text>"),
+                               HasSubstr(">Noise against the cohort</text>"),
+                               HasSubstr(">budget 8</text>")));
+}
+
+TEST_F(PrivacyPlanTest, WhatCannotBePlannedGetsASentence) {
+  const ProgramResult none = Privacy(PlanOf(""));
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.output,
+              HasSubstr("task.yaml: the task has no differential_privacy, "
+                        "expected a clip_norm and a budget in it"));
+  const ProgramResult sampled =
+      Privacy(PlanOf("differential_privacy: {central: {sampling_rate: 0.1},\n"
+                     "  clip_norm: 1, budget: {epsilon: 8, delta: 1e-5}}\n"));
+  EXPECT_EQ(sampled.exit_code, 2);
+  EXPECT_THAT(sampled.output,
+              HasSubstr("task.yaml:7: differential_privacy: "
+                        "central.sampling_rate is 0.1, but the coordinator "
+                        "does not draw devices at random"));
+  const ProgramResult little =
+      Privacy(PlanOf("differential_privacy: {blt: {noise_multiplier: 0.1},\n"
+                     "  clip_norm: 1, budget: {epsilon: 8, delta: 1e-5}}\n"));
+  EXPECT_EQ(little.exit_code, 2);
+  EXPECT_THAT(little.output,
+              HasSubstr("differential_privacy: a noise multiplier of 0.1 costs "
+                        "epsilon"));
+  const ProgramResult unwritable =
+      Privacy({"plan", PlanOf(kCentral)[1], "--plot", Path("none/plan.svg")});
+  EXPECT_NE(unwritable.exit_code, 0);
+  EXPECT_THAT(unwritable.output, HasSubstr("none/plan.svg"));
 }
 
 }  // namespace

@@ -114,6 +114,33 @@ TEST(RoundTextTest, AsynchronousRoundTellsHowFarBehindItsUpdatesAre) {
               ContainsRegex("staleness +0 versions behind: 3, 2: 1"));
 }
 
+TEST(RoundTextTest, GroupsAndFaultsAreTold) {
+  v1::RoundReport round;
+  EXPECT_THAT(RoundFields(round, kNow), Not(HasSubstr("groups")));
+  v1::GroupsReport& groups = *round.mutable_groups();
+  groups.set_formed(3);
+  groups.set_members(24);
+  EXPECT_THAT(RoundFields(round, kNow),
+              AllOf(ContainsRegex("groups +3 of 24 devices, 0 burnt"),
+                    ContainsRegex("lost by groups +none")));
+  groups.set_burnt(1);
+  for (const char* step : {"sharing", "masking"}) {
+    v1::StepLoss& loss = *groups.add_lost();
+    loss.set_step(step);
+    loss.set_devices(2);
+  }
+  groups.add_burn_reasons("only 4 are left");
+  v1::DeviceFault& fault = *round.add_faults();
+  fault.set_device("09f3");
+  fault.set_what("in group 77ab: it lied");
+  EXPECT_THAT(
+      RoundFields(round, kNow),
+      AllOf(ContainsRegex("groups +3 of 24 devices, 1 burnt"),
+            ContainsRegex("lost by groups +4: 2 at sharing, 2 at masking"),
+            ContainsRegex("burnt +only 4 are left"),
+            ContainsRegex("fault +device 09f3 in group 77ab: it lied")));
+}
+
 TEST(RoundTextTest, FailureIsNamed) {
   v1::RoundReport round;
   round.set_state(v1::ROUND_STATE_FAILED);

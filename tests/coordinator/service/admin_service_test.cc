@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -322,6 +323,67 @@ TEST_F(AdminServiceTest, DevicesAreListedInPagesAndShown) {
   SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::GetDevice, get, device));
   EXPECT_EQ(device.num_examples(), 10u);
   EXPECT_EQ(device.population(), "phones");
+}
+
+TEST_F(AdminServiceTest, FaultsAreShownWithTheirDevice) {
+  v1::CheckInResponse response;
+  RawDevice device = Device("phone-x");
+  SHOAL_ASSERT_OK(FromGrpc(device.CheckIn(RawDevice::Greeting(), response)));
+  v1::GetDeviceRequest get;
+  get.set_id("phone-x");
+  v1::DeviceReport report;
+  SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::GetDevice, get, report));
+  EXPECT_EQ(report.faults_size(), 0);
+  for (const int round : {7, 9}) {
+    SHOAL_ASSERT_OK(coordinator_.store().RecordFault(
+        {report.id(), round, absl::FromUnixSeconds(1000 + round),
+         absl::StrCat("lie ", round)}));
+  }
+
+  SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::GetDevice, get, report));
+
+  ASSERT_EQ(report.faults_size(), 2);
+  EXPECT_EQ(report.faults(0).device(), report.id());
+  EXPECT_EQ(report.faults(0).round_id(), 9u);
+  EXPECT_EQ(report.faults(0).at().seconds(), 1009);
+  EXPECT_EQ(report.faults(0).what(), "lie 9");
+  EXPECT_EQ(report.faults(1).what(), "lie 7");
+}
+
+TEST_F(AdminServiceTest, GroupsAreShownWithTheirRound) {
+  v1::CreateTaskRequest create;
+  *create.mutable_task() = SmallTask("grouped", 2, 1);
+  v1::TaskReport task;
+  SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::CreateTask, create, task));
+  v1::GetTaskRequest get;
+  get.set_name("grouped");
+  while (!task.has_newest_round()) {
+    SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::GetTask, get, task));
+  }
+  EXPECT_FALSE(task.newest_round().has_groups());
+  const auto id = static_cast<int64_t>(task.newest_round().id());
+  for (const std::string why : {"", "too few are left"}) {
+    NewGroupRows rows = {id, Sha256(why), 0, {"row"}};
+    rows.summary = {Sha256(why), 8, {1, 0, 0, 2}, why};
+    SHOAL_ASSERT_OK(coordinator_.store().AppendGroupRows(rows));
+  }
+
+  SHOAL_ASSERT_OK(Call(&v1::Admin::Stub::GetTask, get, task));
+
+  const v1::GroupsReport& groups = task.newest_round().groups();
+  EXPECT_EQ(groups.formed(), 2u);
+  EXPECT_EQ(groups.members(), 16u);
+  EXPECT_EQ(groups.burnt(), 1u);
+  ASSERT_EQ(groups.lost_size(), 2);
+  EXPECT_EQ(groups.lost(0).step(), "sharing");
+  EXPECT_EQ(groups.lost(0).devices(), 2u);
+  EXPECT_EQ(groups.lost(1).step(), "unmasking");
+  EXPECT_EQ(groups.lost(1).devices(), 4u);
+  ASSERT_EQ(groups.burn_reasons_size(), 1);
+  EXPECT_EQ(groups.burn_reasons(0), "too few are left");
+  EXPECT_THAT(task.newest_round().explanation(),
+              HasSubstr("It formed 2 groups of 16 devices in all, of which 1 "
+                        "was burnt (too few are left)."));
 }
 
 TEST_F(AdminServiceTest, EndlessInvitationIsRefused) {

@@ -21,6 +21,9 @@ class CountingEngine final : public RoundEngine {
                             absl::Time) override {
     return absl::OkStatus();
   }
+  absl::StatusOr<PrivacyReport> PrivacyOf(const std::string&) override {
+    return absl::UnavailableError("not part of this test");
+  }
   absl::StatusOr<protocol::CheckInAnswer> CheckIn(const DeviceIdentity&,
                                                   const protocol::CheckIn&,
                                                   absl::Time) override {

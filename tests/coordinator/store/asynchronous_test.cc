@@ -45,7 +45,8 @@ class AsynchronousStoreTest : public StoreTest {
     return store().CommitSegment(segment, {row});
   }
   void Commit(const RoundRow& round) {
-    SHOAL_ASSERT_OK(store().SealRound(lease(), round.id, 1, Now()));
+    SHOAL_ASSERT_OK(
+        store().SealRound(lease(), round.id, 1, std::nullopt, Now()));
     const std::string model = absl::StrCat("model of round ", round.id);
     SHOAL_ASSERT_OK(store().CommitRound(
         lease(), MakeResult(driver_.Round(round.id), model), model, Now()));
@@ -168,7 +169,7 @@ TEST_P(AsynchronousStoreTest, DeviceMayBeInASumTwiceWithTwoAssignments) {
   EXPECT_EQ(driver_.Round(second_.id).contributors,
             ContributorsDigest(counted));
   EXPECT_EQ(Require(store().GetDevice(DeviceId(2))).contributions, 2);
-  EXPECT_EQ(Require(store().GetParticipation("writers", DeviceId(2)))
+  EXPECT_EQ(Require(store().GetParticipation("writers", "digits", DeviceId(2)))
                 .last_contribution,
             2);
 }

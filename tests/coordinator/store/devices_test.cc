@@ -160,8 +160,9 @@ TEST_P(StoreTest, DeviceIsFoundByIdPrefixOrName) {
 // --- participation -----------------------------------------------------------
 
 TEST_P(StoreTest, NobodyHasParticipatedAtFirst) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(const Participation none,
-                             store().GetParticipation("writers", DeviceId(1)));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const Participation none,
+      store().GetParticipation("writers", "digits", DeviceId(1)));
   EXPECT_EQ(none.committed_rounds, 0);
   EXPECT_FALSE(none.last_contribution.has_value());
 }
@@ -174,14 +175,14 @@ TEST_P(StoreTest, ParticipationCountsCommittedRoundsOfThePopulation) {
   RoundRow round = driver_.RoundIn(RoundState::kCollecting, "letters");
   const Lease lease = driver_.TakeLease("letters");
   driver_.Commit(round.id, {2});
-  SHOAL_ASSERT_OK(store().SealRound(lease, round.id, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(lease, round.id, 1, std::nullopt, Now()));
   SHOAL_ASSERT_OK(store().RevealRound(lease, round.id, Now()));
   SHOAL_ASSERT_OK(
       store().CommitRound(lease, MakeResult(round, "m"), "m", Now()));
 
   const auto last = [&](const std::string& population, int device) {
     const Participation row =
-        *store().GetParticipation(population, DeviceId(device));
+        *store().GetParticipation(population, "digits", DeviceId(device));
     return std::make_pair(row.committed_rounds, row.last_contribution);
   };
   using Pair = std::pair<int64_t, std::optional<int64_t>>;

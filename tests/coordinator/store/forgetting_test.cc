@@ -48,7 +48,8 @@ class ForgettingTest : public StoreTest {
   void Commit(const RoundRow& round) {
     const Lease lease = driver_.TakeLease(round.task);
     if (round.state == RoundState::kCollecting) {
-      SHOAL_ASSERT_OK(store().SealRound(lease, round.id, 1, Now()));
+      SHOAL_ASSERT_OK(
+          store().SealRound(lease, round.id, 1, std::nullopt, Now()));
     }
     SHOAL_ASSERT_OK(store().CommitRound(
         lease, MakeResult(driver_.Round(round.id), "model"), "model", Now()));
@@ -139,7 +140,8 @@ TEST_P(ForgettingTest, RoundsThatAreOverDoNotNameAForgottenDevice) {
   EXPECT_THAT(AssignedTo(round.id), ElementsAre("2 "));
   EXPECT_THAT(*store().ListContributions(round.id), IsEmpty());
   EXPECT_EQ(Text(driver_.Round(round.id)), Text(before));
-  const Participation kept = *store().GetParticipation("writers", DeviceId(1));
+  const Participation kept =
+      *store().GetParticipation("writers", "digits", DeviceId(1));
   EXPECT_EQ(kept.committed_rounds, 1);
   EXPECT_EQ(kept.last_contribution, std::nullopt);
 }
@@ -169,9 +171,13 @@ TEST_P(ForgettingTest, ContributionOfARunningRoundCountsAndGoesWithTheRound) {
   EXPECT_EQ(driver_.Round(round.id).accepted, 2);
   EXPECT_THAT(*store().ListContributions(round.id), SizeIs(1));
   EXPECT_THAT(store().GetDevice(DeviceId(1)), StatusIs(kNotFound));
-  EXPECT_EQ(store().GetParticipation("writers", DeviceId(1))->last_contribution,
+  EXPECT_EQ(store()
+                .GetParticipation("writers", "digits", DeviceId(1))
+                ->last_contribution,
             std::nullopt);
-  EXPECT_EQ(store().GetParticipation("writers", DeviceId(2))->last_contribution,
+  EXPECT_EQ(store()
+                .GetParticipation("writers", "digits", DeviceId(2))
+                ->last_contribution,
             1);
 }
 

@@ -1,5 +1,6 @@
 // What stores keep of groups of secure aggregation: rows in their order, masked
 // sums, and nothing of a group that is burnt or of a round that is over.
+#include <array>
 #include <string>
 #include <vector>
 
@@ -182,6 +183,73 @@ TEST_P(GroupsTest, RowsNeedARoundAndAGroup) {
   EXPECT_EQ(State(), before);
 }
 
+// --- summaries and faults ----------------------------------------------------
+
+TEST_P(GroupsTest, TheNewestSummaryOfEachGroupStays) {
+  NewGroupRows rows = Rows('b', 0, {"one"});
+  rows.summary = {SessionOf('b'), 5, {1, 0, 0, 0}, ""};
+  SHOAL_ASSERT_OK(store().AppendGroupRows(rows));
+  NewGroupRows other = Rows('a', 0, {"one"});
+  other.summary.members = 4;
+  ASSERT_TRUE(CommitMasked(other, {1}).ok());
+  rows = Rows('b', 1, {"two"});
+  rows.summary = {SessionOf('b'), 5, {1, 2, 3, 4}, "too few are left"};
+  SHOAL_ASSERT_OK(store().BurnGroup(rows));
+  // Rows that are refused, or none, change nothing.
+  rows.summary.burnt = "never";
+  EXPECT_THAT(store().AppendGroupRows(rows), StatusIs(kAborted));
+  SHOAL_ASSERT_OK(store().AppendGroupRows(Rows('b', 2, {})));
+
+  SHOAL_ASSERT_OK(store().FailRound(driver_.TakeLease("digits"), round_,
+                                    "min_reports", Now()));
+
+  const auto groups = Require(store().ReadRound(round_)).groups;
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[0].session, SessionOf('b'));
+  EXPECT_EQ(groups[0].members, 5);
+  EXPECT_EQ(groups[0].lost, (std::array<int, 4>{1, 2, 3, 4}));
+  EXPECT_EQ(groups[0].burnt, "too few are left");
+  EXPECT_EQ(groups[1].session, SessionOf('a'));
+  EXPECT_EQ(groups[1].members, 4);
+  EXPECT_EQ(groups[1].burnt, "");
+}
+
+TEST_P(GroupsTest, FaultsComeWithTheirRowsAndEndAssignments) {
+  for (const int device : {2, 3}) Assign(device);
+  const auto faulty = [&](NewGroupRows rows, int device) {
+    rows.faults = {{DeviceId(device), round_, Now(), "a lie"}};
+    return rows;
+  };
+  ASSERT_TRUE(CommitMasked(faulty(Rows('a', 0, {"masked"}), 2), {1, 3}).ok());
+  EXPECT_THAT(Outcomes(), ElementsAre("contributed", "refused: group_fault",
+                                      "contributed"));
+  // Of a member whose vectors are taken back, and of one that is named already.
+  NewGroupRows burnt = faulty(Rows('a', 1, {"burnt"}), 3);
+  burnt.faults.push_back({DeviceId(2), round_, Now(), "another lie"});
+  SHOAL_ASSERT_OK(store().BurnGroup(burnt));
+  EXPECT_THAT(Outcomes(),
+              ElementsAre("", "refused: group_fault", "refused: group_fault"));
+  EXPECT_THAT(store().AppendGroupRows(faulty(Rows('a', 0, {"lost"}), 1)),
+              StatusIs(kAborted));
+
+  std::vector<std::string> faults;
+  for (const FaultRow& row : Require(store().ListFaults("", round_, 10))) {
+    faults.push_back(absl::StrCat(row.device_id, " ", row.what));
+  }
+  EXPECT_THAT(faults, ::testing::UnorderedElementsAre(DeviceId(2) + " a lie",
+                                                      DeviceId(3) + " a lie"));
+}
+
+TEST_P(GroupsTest, ForgottenDevicesGetNoFault) {
+  Assign(2);
+  SHOAL_ASSERT_OK(store().ForgetDevice(DeviceId(2)));
+  NewGroupRows rows = Rows('a', 0, {"one"});
+  rows.faults = {{DeviceId(2), round_, Now(), "a lie"}};
+  SHOAL_ASSERT_OK(store().AppendGroupRows(rows));
+  EXPECT_TRUE(Require(store().ListFaults("", round_, 10)).empty());
+  EXPECT_THAT(Outcomes(), ElementsAre("", "abandoned: withdrawal"));
+}
+
 // --- masked sums -------------------------------------------------------------
 
 TEST_P(GroupsTest, MaskedSumIsWrittenWithItsRowsAndContributions) {
@@ -230,8 +298,8 @@ TEST_P(GroupsTest, MaskedSumThatTheRoundHasNoRoomForIsNotWritten) {
             SegmentResult::kClosed);
   EXPECT_EQ(State(), before);
 
-  SHOAL_ASSERT_OK(
-      store().SealRound(driver_.TakeLease("digits"), round_, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(driver_.TakeLease("digits"), round_, 1,
+                                    std::nullopt, Now()));
   const std::string sealed = State();
   EXPECT_EQ(Require(CommitMasked(Rows('a', 0, {"masked"}), {4})).kind,
             SegmentResult::kClosed);
@@ -310,7 +378,7 @@ TEST_P(GroupsTest, GroupIsNotBurntByWhoDoesNotKnowItsRows) {
 TEST_P(GroupsTest, GroupOfASealedRoundDoesNotBurn) {
   ASSERT_TRUE(CommitMasked(Rows('a', 0, {"masked"}), {1, 2}).ok());
   const Lease lease = driver_.TakeLease("digits");
-  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, std::nullopt, Now()));
   const std::string sealed = State();
   EXPECT_THAT(store().BurnGroup(Rows('a', 1, {"burnt"})),
               StatusIs(kFailedPrecondition, HasSubstr("sealed")));
@@ -328,7 +396,7 @@ TEST_P(GroupsTest, GroupOfASealedRoundDoesNotBurn) {
 TEST_P(GroupsTest, RowsGoWhenTheRoundCommits) {
   ASSERT_TRUE(CommitMasked(Rows('a', 0, {"masked"}), {1}).ok());
   const Lease lease = driver_.TakeLease("digits");
-  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, Now()));
+  SHOAL_ASSERT_OK(store().SealRound(lease, round_, 1, std::nullopt, Now()));
   SHOAL_ASSERT_OK(store().CommitRound(
       lease, MakeResult(driver_.Round(round_), "model"), "model", Now()));
 

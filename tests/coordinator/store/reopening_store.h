@@ -106,8 +106,10 @@ class ReopeningStore final : public RoundStore {
     return Open()->ReadGroupRows(round_id);
   }
   absl::StatusOr<RoundRow> SealRound(const Lease& lease, int64_t id,
-                                     int min_reports, absl::Time now) override {
-    return Open()->SealRound(lease, id, min_reports, now);
+                                     int min_reports,
+                                     const std::optional<NewCharge>& charge,
+                                     absl::Time now) override {
+    return Open()->SealRound(lease, id, min_reports, charge, now);
   }
   absl::Status RevealRound(const Lease& lease, int64_t id,
                            absl::Time now) override {
@@ -125,6 +127,17 @@ class ReopeningStore final : public RoundStore {
   absl::StatusOr<std::string> GetOptimizerState(
       const std::string& task) override {
     return Open()->GetOptimizerState(task);
+  }
+  absl::StatusOr<std::string> GetPrivacyBudget(
+      const std::string& population) override {
+    return Open()->GetPrivacyBudget(population);
+  }
+  absl::StatusOr<std::vector<ChargeRow>> ListCharges(
+      const std::string& population) override {
+    return Open()->ListCharges(population);
+  }
+  absl::StatusOr<Secret> GetMechanismState(const std::string& task) override {
+    return Open()->GetMechanismState(task);
   }
   absl::Status UpsertDevice(const DeviceRow& device) override {
     return Open()->UpsertDevice(device);
@@ -146,8 +159,17 @@ class ReopeningStore final : public RoundStore {
     return Open()->CountDevices(seen_since);
   }
   absl::StatusOr<Participation> GetParticipation(
-      const std::string& population, const std::string& device_id) override {
-    return Open()->GetParticipation(population, device_id);
+      const std::string& population, const std::string& task,
+      const std::string& device_id) override {
+    return Open()->GetParticipation(population, task, device_id);
+  }
+  absl::Status RecordFault(const FaultRow& fault) override {
+    return Open()->RecordFault(fault);
+  }
+  absl::StatusOr<std::vector<FaultRow>> ListFaults(const std::string& device_id,
+                                                   int64_t round_id,
+                                                   int limit) override {
+    return Open()->ListFaults(device_id, round_id, limit);
   }
   absl::Status ForgetDevice(const std::string& device_id) override {
     return Open()->ForgetDevice(device_id);

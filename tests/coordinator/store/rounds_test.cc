@@ -119,7 +119,8 @@ TEST_P(StoreTest, UnknownRoundIsNotFound) {
   EXPECT_THAT(store().GetContribution(99, DeviceId(1)), StatusIs(kNotFound));
   EXPECT_THAT(store().ListContributions(99), StatusIs(kNotFound));
   EXPECT_THAT(store().ReadSegments(99), StatusIs(kNotFound));
-  EXPECT_THAT(store().SealRound(lease, 99, 0, Now()), StatusIs(kNotFound));
+  EXPECT_THAT(store().SealRound(lease, 99, 0, std::nullopt, Now()),
+              StatusIs(kNotFound));
   EXPECT_THAT(store().RevealRound(lease, 99, Now()), StatusIs(kNotFound));
   EXPECT_THAT(store().CommitRound(lease, MakeResult(ghost, "m"), "m", Now()),
               StatusIs(kNotFound));
@@ -134,9 +135,9 @@ TEST_P(StoreTest, SealFreezesTheContributors) {
   driver_.Commit(id, {3, 1});
   driver_.Commit(id, {2});
 
-  SHOAL_ASSERT_OK_AND_ASSIGN(
-      const RoundRow sealed,
-      store().SealRound(driver_.TakeLease("digits"), id, 3, Now()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const RoundRow sealed,
+                             store().SealRound(driver_.TakeLease("digits"), id,
+                                               3, std::nullopt, Now()));
 
   EXPECT_EQ(sealed.state, RoundState::kSealed);
   EXPECT_EQ(sealed.contributors,
@@ -150,7 +151,8 @@ TEST_P(StoreTest, SealNeedsTheMinimumOfReports) {
   const int64_t id = driver_.RoundIn(RoundState::kCollecting, "digits").id;
   driver_.Commit(id, {1});
 
-  EXPECT_THAT(store().SealRound(driver_.TakeLease("digits"), id, 2, Now()),
+  EXPECT_THAT(store().SealRound(driver_.TakeLease("digits"), id, 2,
+                                std::nullopt, Now()),
               StatusIs(kFailedPrecondition, HasSubstr("1 contributions, 2")));
   EXPECT_EQ(driver_.Round(id).state, RoundState::kCollecting);
 }

@@ -2,7 +2,6 @@
 #include "coordinator/store/sqlite_store.h"
 
 #include <sqlite3.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,12 +20,14 @@
 #include "coordinator/store/sqlite_schema.h"
 #include "gmock/gmock.h"
 #include "tests/coordinator/store/store_fixture.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::coordinator {
 namespace {
 
 using ::shoal::testing::IsOk;
+using ::shoal::testing::SmallDisk;
 using ::shoal::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -46,6 +47,16 @@ class SqliteStoreTest : public ::testing::Test {
               SQLITE_OK)
         << sqlite3_errmsg(handle);
     sqlite3_close(handle);
+  }
+
+  // What version 6 of the schema has added.
+  void DropPrivacy() {
+    Execute(
+        "ALTER TABLE tasks DROP COLUMN privacy_budget; "
+        "DROP TABLE privacy_budgets; DROP TABLE privacy_charges; "
+        "DROP TABLE mechanism_states; DROP TABLE task_participations; "
+        "DROP TABLE device_faults; DROP TABLE group_summaries; "
+        "DROP TABLE ledger_log");
   }
 
   TemporaryFolder folder_;
@@ -142,6 +153,7 @@ TEST_F(SqliteStoreTest, NewerSchemaIsRefusedWithBothVersions) {
 
 TEST_F(SqliteStoreTest, DatabaseOfTheFirstSchemaIsBroughtUpToDate) {
   SHOAL_ASSERT_OK(OpenSqliteStore(path_));
+  DropPrivacy();
   Execute(
       "DROP TABLE invitation_uses; DROP TABLE forgotten_devices; "
       "DROP TABLE withdrawals; DROP INDEX rounds_by_number; "
@@ -177,6 +189,7 @@ TEST_F(SqliteStoreTest, DatabaseWithoutGroupsIsBroughtUpToDate) {
     SHOAL_ASSERT_OK(store->CommitSegment({round.id, "us", "sum", 7},
                                          {MakeContribution(1)}));
   }
+  DropPrivacy();
   Execute(
       "DROP TABLE group_rows; ALTER TABLE segments DROP COLUMN session; "
       "ALTER TABLE segments DROP COLUMN bytes_up; PRAGMA user_version = 4");
@@ -411,28 +424,6 @@ TEST_F(SqliteStoreTest, CrashWhileAGroupBurnsLeavesTheStateBefore) {
 }
 
 // --- disk full ---------------------------------------------------------------
-
-// A file system of 8 MiB, when the test may mount one.
-class SmallDisk {
- public:
-  SmallDisk()
-      : mounted_(mount("shoal", folder_.path().c_str(), "tmpfs", 0,
-                       "size=8m") == 0) {}
-  ~SmallDisk() {
-    if (mounted_) umount2(folder_.path().c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-  const std::string& path() const { return folder_.path(); }
-
- private:
-  TemporaryFolder folder_;
-  const bool mounted_;
-};
-
-#define SHOAL_SKIP_UNLESS_MOUNTED(disk)                             \
-  if (!(disk).mounted()) {                                          \
-    GTEST_SKIP() << "needs the right to mount a small file system"; \
-  }
 
 TEST_F(SqliteStoreTest, FullDiskRefusesAndLeavesNothingHalfWritten) {
   SmallDisk disk;

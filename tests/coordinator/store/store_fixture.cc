@@ -103,7 +103,7 @@ std::string Text(const TaskRow& row) {
       ToString(row.state), "|", row.rounds, "|", row.rounds_committed, "|",
       row.rounds_failed, "|", row.rounds_failed_in_a_row, "|",
       row.current_model.ToHex(), "|", absl::FormatTime(row.created), "|",
-      absl::FormatTime(row.updated), "|", row.note);
+      absl::FormatTime(row.updated), "|", row.note, "|", row.privacy_budget);
 }
 
 std::string Text(const ModelRow& row) {
@@ -184,7 +184,7 @@ RoundRow StoreDriver::RoundIn(RoundState state, const std::string& task) {
                                            Now() + absl::Minutes(1)));
   if (state == RoundState::kCollecting) return Round(id);
   EXPECT_EQ(Commit(id, {1}).kind, SegmentResult::kCommitted);
-  EXPECT_THAT(store().SealRound(lease, id, 1, Now()), IsOk());
+  EXPECT_THAT(store().SealRound(lease, id, 1, std::nullopt, Now()), IsOk());
   if (state == RoundState::kSealed) return Round(id);
   SHOAL_EXPECT_OK(store().RevealRound(lease, id, Now()));
   if (state == RoundState::kRevealed) return Round(id);

@@ -74,7 +74,7 @@ std::vector<Operation> Operations() {
       {"seal", "-+----", true,
        [](Scene& s) {
          return s.driver.store()
-             .SealRound(s.lease, s.round.id, 0, Now())
+             .SealRound(s.lease, s.round.id, 0, std::nullopt, Now())
              .status();
        }},
       {"reveal", "--+---", true,

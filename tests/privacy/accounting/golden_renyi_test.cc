@@ -82,12 +82,62 @@ TEST(GoldenRenyiTest, FixedSizeEpsilonsFollowTheReference) {
     const auto found =
         EpsilonByRdp(*all, Adjacency::kReplaceOne, row.number("delta"));
     SHOAL_ASSERT_OK(found);
-    // The best order is an integer, where the bound has a kink: the search ends
-    // beside it.
     const double peer = row.number("eps_rdp_wor_nm_sigma_over_2clip");
-    EXPECT_LE(found->epsilon, peer * (1 + 1e-4)) << row.ToString();
+    EXPECT_LE(found->epsilon, peer * (1 + 1e-9)) << row.ToString();
     EXPECT_GT(found->epsilon, peer * 0.97) << row.ToString();
   }
+}
+
+// The closed form, and the best of all whole orders: the peer's orders are
+// whole ones, too, up to 128.
+TEST(GoldenRenyiTest, SkellamFollowsTheReference) {
+  SHOAL_SKIP_WITHOUT(File("skellam"));
+  const ReferenceTable table(File("skellam"));
+  for (const ReferenceRow& row : table.rows()) {
+    const double scale = row.number("scale");
+    const auto one = PrivacyEvent::Skellam(
+        {.variance = std::pow(scale * row.number("central_stddev"), 2),
+         .l2_bound = scale * row.number("rounded_l2_norm_bound"),
+         .l1_bound = scale * row.number("rounded_l1_norm_bound")});
+    SHOAL_ASSERT_OK(one);
+    for (const int order : {2, 8, 32}) {
+      const auto divergence = RdpOf(*one, Adjacency::kAddRemove, order);
+      SHOAL_ASSERT_OK(divergence);
+      ExpectRelative(*divergence,
+                     row.number("rdp_at_order_" + std::to_string(order)), 1e-12,
+                     row);
+    }
+    const auto found = EpsilonByRdp(
+        *PrivacyEvent::Repeat(Sampled(row.number("sampling_rate"), *one),
+                              row.integer("steps")),
+        Adjacency::kAddRemove, row.number("delta"));
+    SHOAL_ASSERT_OK(found);
+    const double peer = row.number("epsilon_peer");
+    EXPECT_LE(found->epsilon, peer * (1 + 1e-9)) << row.ToString();
+    EXPECT_GE(found->epsilon, peer * (1 - 1e-9)) << row.ToString();
+    EXPECT_EQ(found->order, row.number("rdp_order")) << row.ToString();
+  }
+}
+
+TEST(GoldenRenyiTest, LaplaceFollowsTheReference) {
+  SHOAL_SKIP_WITHOUT(File("laplace"));
+  const ReferenceTable table(File("laplace"));
+  int checked = 0;
+  for (const ReferenceRow& row : table.rows()) {
+    if (row.number("sampling_rate") < 1) continue;  // no divergence here
+    const auto all = PrivacyEvent::Repeat(
+        *PrivacyEvent::Laplace(row.number("scale_b")), row.integer("count"));
+    const auto found =
+        EpsilonByRdp(*all, Adjacency::kAddRemove, row.number("delta"));
+    SHOAL_ASSERT_OK(found);
+    EXPECT_LE(found->epsilon, row.number("eps_rdp_dense") * (1 + 1e-9))
+        << row.ToString();
+    // The peer's grid is above the truth by up to 1e-8 of it.
+    EXPECT_GE(found->epsilon, row.number("eps_pld") * (1 - 1e-7))
+        << row.ToString();
+    ++checked;
+  }
+  EXPECT_GT(checked, 5);
 }
 
 TEST(GoldenRenyiTest, RandomisedResponseFollowsTheReference) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "privacy/accounting/calibration.h"
 #include "privacy/accounting/epsilon.h"
 #include "privacy/accounting/rdp_accountant.h"
 #include "privacy/accounting/training_privacy.h"
@@ -107,6 +108,17 @@ TEST(GoldenTrainingTest, PublishedClaimsAreReproduced) {
     EXPECT_LE(values[i], peer * (1 + 2e-5)) << i;
     EXPECT_GT(values[i], peer * (1 - 5e-4)) << i;
   }
+  // "calibrate z: eps=1 delta=1e-6 q=0.1 T=512": 9.66.
+  const auto calibrated = CalibrateNoise(
+      [](double noise) {
+        return EventOf({.noise_multiplier = noise,
+                        .num_rounds = 512,
+                        .sampling = Sampling::kPoisson,
+                        .sampling_rate = 0.1});
+      },
+      {kNeighbours, 1e-6}, 1);
+  SHOAL_ASSERT_OK(calibrated);
+  EXPECT_NEAR(calibrated->noise_multiplier, 9.66182933629578, 1e-4 * 9.66);
   // Google's Gboard model: rho 0.81 and (8.9, 1e-10).
   const auto gboard = EventOf({.mechanism = TrainingMechanism::kTree,
                                .noise_multiplier = 7,

@@ -151,6 +151,8 @@ TEST(PldAccountantTest, WhatItCannotDoItSays) {
   EXPECT_THAT(
       PldEpsilon(Sampled(0.1, *PrivacyEvent::Laplace(1)), kReplaceOne, 1e-6),
       StatusIs(unimplemented, HasSubstr("add_remove")));
+  EXPECT_THAT(PldEpsilon(*PrivacyEvent::Skellam({50, 3, 8}), kAddRemove, 1e-6),
+              StatusIs(unimplemented, HasSubstr("account for it with rdp")));
   EXPECT_THAT(PldEpsilon(SampledGaussian(0.5, 0.01, 1), kAddRemove, 1e-6),
               StatusIs(unimplemented, HasSubstr("loses up to")));
 }

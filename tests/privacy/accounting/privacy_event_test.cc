@@ -31,6 +31,7 @@ std::vector<PrivacyEvent> OneOfEachKind() {
           *PrivacyEvent::Laplace(0.25),
           *PrivacyEvent::DiscreteGaussian(
               {.sigma = 12.5, .bound = 3, .num_coordinates = 100}),
+          *PrivacyEvent::Skellam({.variance = 2, .l2_bound = 3, .l1_bound = 9}),
           *PrivacyEvent::RandomisedResponse(4, 0.5),
           *PrivacyEvent::EpsilonDelta(0.5, 1e-7, Adjacency::kReplaceOne),
           *PrivacyEvent::MatrixGaussian({"tree", 7, 8.5}),
@@ -51,6 +52,21 @@ TEST(PrivacyEventTest, BytesOfVersionOneDoNotChange) {
   EXPECT_EQ(
       PrivacyEvent::Gaussian(1)->Serialize(),
       std::string("\x08\x01\x12\x0c\x08\x01\x12\x08\0\0\0\0\0\0\xf0\x3f", 16));
+}
+
+TEST(PrivacyEventTest, SkellamSaysItsVarianceAndNorms) {
+  const auto event =
+      PrivacyEvent::Skellam({.variance = 1, .l2_bound = 2, .l1_bound = 2});
+  SHOAL_ASSERT_OK(event);
+  EXPECT_EQ(event->ToString(), "skellam(variance 1, l2 2, l1 2)");
+  EXPECT_EQ(event->Serialize(),
+            std::string("\x08\x01\x12\x1c\x08\x0b\x12\x18\0\0\0\0\0\0\xf0\x3f"
+                        "\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\x40",
+                        32));
+  std::string bytes = event->Serialize();
+  bytes.back() = '\x3f';  // an L1 norm far below 1
+  EXPECT_THAT(PrivacyEvent::Parse(bytes),
+              StatusIs(kInvalid, HasSubstr("at least the l2_bound of 2")));
 }
 
 TEST(PrivacyEventTest, BytesThatAreCutOffAreNoEvent) {
@@ -94,6 +110,11 @@ TEST(PrivacyEventTest, ImpossibleMechanismsAreRefused) {
   EXPECT_THAT(PrivacyEvent::Laplace(-1), StatusIs(kInvalid));
   EXPECT_THAT(PrivacyEvent::DiscreteGaussian({.sigma = 1, .bound = 0}),
               StatusIs(kInvalid));
+  for (const SkellamEvent& event :
+       {SkellamEvent{0, 1, 1}, SkellamEvent{1, -1, 1}, SkellamEvent{1, 1, nan},
+        SkellamEvent{1, 2, 1}}) {
+    EXPECT_THAT(PrivacyEvent::Skellam(event), StatusIs(kInvalid));
+  }
   EXPECT_THAT(PrivacyEvent::RandomisedResponse(1, 0.5), StatusIs(kInvalid));
   EXPECT_THAT(PrivacyEvent::EpsilonDelta(1, 2, Adjacency::kAddRemove),
               StatusIs(kInvalid));

@@ -67,6 +67,22 @@ TEST(BoundedRoundingTest, BoundsAreThoseOfTheReference) {
   }
 }
 
+TEST(BoundedRoundingTest, NormsOfSkellamVectorsAreThoseOfTheReference) {
+  SHOAL_SKIP_WITHOUT(File("skellam"));
+  const ReferenceTable table(File("skellam"));
+  for (const ReferenceRow& row : table.rows()) {
+    const double scale = row.number("scale");
+    const double bound = RoundedNormBound(
+        row.number("l2_clip") * scale, row.integer("dim"), row.number("beta"));
+    EXPECT_NEAR(bound / scale, row.number("rounded_l2_norm_bound"),
+                1e-12 * bound / scale)
+        << row.ToString();
+    const double l1 = IntegerL1Bound(bound, row.integer("dim")) / scale;
+    EXPECT_NEAR(l1, row.number("rounded_l1_norm_bound"), 1e-12 * l1)
+        << row.ToString();
+  }
+}
+
 // 4096 values that are half a step each: a norm of 32 steps, and a bound of the
 // root of 1024 + 4096 / 4 and next to nothing. Every try is above it with a
 // probability of about a half.

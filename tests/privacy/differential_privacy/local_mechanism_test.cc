@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "privacy/accounting/epsilon.h"
 #include "tests/privacy/differential_privacy/histogram.h"
 #include "tests/support/external_data.h"
 #include "tests/support/insecure_rng.h"
@@ -103,7 +104,97 @@ TEST(LocalLaplaceTest, ValuesOutOfTheRangeBecomeItsEnds) {
   EXPECT_EQ(*laplace->Tell(-99, rng).Take(kFree), 0);
 }
 
+BoundedRounding VectorRounding(int64_t length, bool rotate, int bits = 16) {
+  const auto quantiser = secure_aggregation::Quantiser::Create(
+      {.norm_bound = 1, .coordinate_bound = 1, .bits = bits, .rotate = rotate});
+  EXPECT_TRUE(quantiser.ok()) << quantiser.status();
+  return *BoundedRounding::Create(*quantiser, length, std::exp(-0.5));
+}
+
+// Two vectors of the bound's norm may point in opposite directions: the
+// multiplier over the difference of 2 is 1.
+TEST(LocalGaussianTest, TheEventIsThatOfTheNoiseBesideTwiceTheNorm) {
+  const BoundedRounding rounding = VectorRounding(8, false);
+  const auto gaussian = LocalGaussian::Create(rounding, 2);
+  SHOAL_ASSERT_OK(gaussian);
+  EXPECT_NEAR(gaussian->sigma(), 2 * rounding.bound(), 1e-3);
+  EXPECT_GT(gaussian->sigma(), 2 * rounding.bound());
+  const auto bounds = Epsilon(gaussian->event(), {kDeviceReplaceOne, 1e-5});
+  SHOAL_ASSERT_OK(bounds);
+  EXPECT_NEAR(bounds->upper, 4.37717809568122, 1e-9);
+}
+
+TEST(LocalGaussianTest, NoiseIsADiscreteGaussianAroundTheClippedVector) {
+  const auto gaussian = LocalGaussian::Create(VectorRounding(2, false, 4), 0.5);
+  SHOAL_ASSERT_OK(gaussian);
+  InsecureSeededRng rng(4);
+  double total = 0;
+  const auto weight = [&](double k) {
+    return std::exp(-0.5 * std::pow(k / gaussian->sigma(), 2));
+  };
+  for (int k = -100; k <= 100; ++k) total += weight(k);
+  // 30 is clipped to 1, which is 7 steps exactly.
+  ExpectDistribution(
+      [&] {
+        std::vector<float> values = {30, 0};
+        return (
+            *gaussian->Tell(absl::MakeSpan(values), "", rng).Take(kFree))[0];
+      },
+      [&](int64_t k) { return weight(static_cast<double>(k) - 7) / total; },
+      3000, 40'000);
+}
+
+TEST(LocalGaussianTest, MeansComeBackThroughTheRotation) {
+  constexpr int kDevices = 2000;
+  constexpr int kLength = 600;
+  const std::string seed(32, 's');
+  const auto gaussian = LocalGaussian::Create(VectorRounding(kLength, true), 1);
+  SHOAL_ASSERT_OK(gaussian);
+  InsecureSeededRng rng(5);
+  std::vector<int64_t> sum(kLength);
+  for (int device = 0; device < kDevices; ++device) {
+    std::vector<float> values(kLength);
+    values[7] = 0.5F;
+    values[599] = -0.25F;
+    const auto told =
+        *gaussian->Tell(absl::MakeSpan(values), seed, rng).Take(kFree);
+    for (int i = 0; i < kLength; ++i) sum[i] += told[i];
+  }
+  const auto mean = gaussian->Mean(sum, kDevices, seed);
+  SHOAL_ASSERT_OK(mean);
+  // Noise of 1 over the root of 2000 in every value: 5.5 deviations, 600 times.
+  const double spread = 5.5 / std::sqrt(kDevices);
+  double squares = 0;
+  for (int i = 0; i < kLength; ++i) {
+    const double truth = i == 7 ? 0.5 : i == 599 ? -0.25 : 0;
+    EXPECT_NEAR((*mean)[i], truth, spread) << i;
+    squares += std::pow((*mean)[i] - truth, 2);
+  }
+  EXPECT_NEAR(squares * kDevices / kLength, 1, 5.5 * std::sqrt(2.0 / kLength));
+  EXPECT_FALSE(gaussian->Mean(sum, 0, seed).ok());
+}
+
+TEST(LocalGaussianTest, VectorsThatAreNotFiniteAreNoiseAlone) {
+  const auto gaussian = LocalGaussian::Create(VectorRounding(3, false), 1);
+  SHOAL_ASSERT_OK(gaussian);
+  InsecureSeededRng rng(6), same(6);
+  std::vector<float> broken = {1, NAN, 0};
+  const auto told =
+      *gaussian->Tell(absl::MakeSpan(broken), "", rng).Take(kFree);
+  std::vector<int64_t> noise(3);
+  DiscreteGaussianSampler::Create(gaussian->sigma())
+      ->Fill(same, absl::MakeSpan(noise));
+  EXPECT_EQ(told, noise);
+}
+
 TEST(LocalMechanismTest, WhatCannotBeIsRefused) {
+  for (const double multiplier : {0.0, -1.0, double{NAN}, double{INFINITY}}) {
+    EXPECT_FALSE(
+        LocalGaussian::Create(VectorRounding(2, false), multiplier).ok());
+  }
+  // 7 steps of norm: 0.1 of them, and 3 beside, are below 4.
+  EXPECT_FALSE(LocalGaussian::Create(VectorRounding(2, false, 4), 0.1).ok());
+
   EXPECT_FALSE(LocalLaplace::Create(0, 1).ok());
   EXPECT_FALSE(LocalLaplace::Create(1, 0).ok());
   EXPECT_FALSE(LocalLaplace::Create(1 << 20, 0.1).ok());

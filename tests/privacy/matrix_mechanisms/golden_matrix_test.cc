@@ -165,6 +165,69 @@ TEST(GoldenMatrixTest, OptimisedBuffersAreAsGoodAsThePeers) {
   EXPECT_GT(checked, 15);
 }
 
+// Rows that say all of their coefficients: four bands, columns of norm 1.
+TEST(GoldenMatrixTest, BandedMatricesAgree) {
+  SHOAL_SKIP_WITHOUT(File("mf_error_single_participation"));
+  const ReferenceTable table(File("mf_error_single_participation"));
+  int checked = 0;
+  for (const ReferenceRow& row : table.rows()) {
+    if (row.text("mechanism") != "banded Toeplitz optimal (mean), b=4") {
+      continue;
+    }
+    const int64_t n = row.integer("n");
+    const std::vector<double> column =
+        Numbers(row.text("note").substr(std::string("coefs ").size()));
+    ASSERT_EQ(column.size(), 4);
+    const auto squared = ToeplitzSensitivitySquared(column, {n, n, 1});
+    SHOAL_ASSERT_OK(squared);
+    EXPECT_NEAR(*squared, 1, 1e-12);
+    const PrefixError error = ToeplitzPrefixError(column, n);
+    const double largest = row.number("rmse_max_at_sens1 = sens*sqrt(max err)");
+    EXPECT_NEAR(std::sqrt(error.largest_squared), largest, 1e-9 * largest)
+        << row.ToString();
+    const double mean = row.number("rmse_mean_at_sens1 = sens*sqrt(mean err)");
+    EXPECT_NEAR(std::sqrt(error.mean_squared), mean, 1e-9 * mean)
+        << row.ToString();
+    ++checked;
+  }
+  EXPECT_EQ(checked, 5);
+}
+
+// "theta=0.9;0.2 omega=0.3;0.4", with 12 digits: whatever they were chosen for.
+TEST(GoldenMatrixTest, BuffersOfManyParticipationsAgree) {
+  SHOAL_SKIP_WITHOUT(File("mf_error_multi_participation"));
+  const ReferenceTable table(File("mf_error_multi_participation"));
+  int checked = 0;
+  for (const ReferenceRow& row : table.rows()) {
+    if (row.text("mechanism").find("BLT") != 0) continue;
+    const std::vector<std::string> parts =
+        absl::StrSplit(row.text("params"), absl::ByAnyChar(" ="));
+    ASSERT_EQ(parts.size(), 4);
+    const Participation participation = {row.integer("n"),
+                                         row.integer("min_sep"),
+                                         row.integer("max_participations")};
+    const auto column = BufferedColumn({Numbers(parts[1]), Numbers(parts[3])},
+                                       participation.num_rounds);
+    SHOAL_ASSERT_OK(column);
+    const auto squared = ToeplitzSensitivitySquared(*column, participation);
+    SHOAL_ASSERT_OK(squared);
+    const double sensitivity = std::sqrt(*squared);
+    EXPECT_NEAR(sensitivity, row.number("sensitivity"), 1e-9 * sensitivity)
+        << row.ToString();
+    const PrefixError error =
+        ToeplitzPrefixError(*column, participation.num_rounds);
+    const double largest = row.number("rmse_max_times_sens");
+    EXPECT_NEAR(sensitivity * std::sqrt(error.largest_squared), largest,
+                1e-9 * largest)
+        << row.ToString();
+    const double mean = row.number("rmse_mean_times_sens");
+    EXPECT_NEAR(sensitivity * std::sqrt(error.mean_squared), mean, 1e-9 * mean)
+        << row.ToString();
+    ++checked;
+  }
+  EXPECT_EQ(checked, 12);
+}
+
 TEST(GoldenMatrixTest, ManyParticipationsAgree) {
   SHOAL_SKIP_WITHOUT(File("mf_error_multi_participation"));
   const ReferenceTable table(File("mf_error_multi_participation"));

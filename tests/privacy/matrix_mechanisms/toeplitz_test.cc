@@ -107,6 +107,13 @@ TEST(BufferedToeplitzTest, ImpossibleBuffersAreRefused) {
                        HasSubstr("1 decays and 0 scales")));
 }
 
+TEST(BufferedToeplitzTest, BuffersHaveTheErrorOfTheirColumn) {
+  const BufferedToeplitz matrix = {{0.9, 0.25}, {0.3, 0.2}};
+  const std::vector<double> column = *BufferedColumn(matrix, 50);
+  EXPECT_NEAR(BufferedPrefixError(matrix, 50),
+              ToeplitzPrefixError(column, 50).largest_squared, 1e-13);
+}
+
 TEST(BufferedToeplitzTest, MoreBuffersAreNoWorse) {
   const Participation participation = {256, 32, 8};
   double before = INFINITY;

@@ -1,6 +1,7 @@
 #include "privacy/matrix_mechanisms/tree.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -76,6 +77,25 @@ TEST(TreeTest, CompletionAddsANodeToAllTreesButTheLast) {
       TreeSensitivitySquared(
           participation, {.restart_every = 5, .complete_before_restart = true}),
       IsOkAndHolds(7));
+}
+
+TEST(TreeTest, NodesAreEstimatedFromTheirChildrenToo) {
+  EXPECT_EQ(TreeTotalVariance(1, 0), 1);
+  // A node of 2: 1 and, from its leaves, 2. Of 4: 1 and 2 × 2/3.
+  EXPECT_DOUBLE_EQ(TreeTotalVariance(2, 0), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(TreeTotalVariance(4, 0), 4.0 / 7);
+  EXPECT_DOUBLE_EQ(TreeTotalVariance(7, 0), 1 + 2.0 / 3 + 4.0 / 7);
+  // Published for 64 and 2048 rounds, times the sensitivity.
+  EXPECT_NEAR(std::sqrt(7 * TreeTotalVariance(63, 0)), 5.154460086309914,
+              1e-12);
+  EXPECT_NEAR(std::sqrt(12 * TreeTotalVariance(2047, 0)), 8.697, 5e-4);
+}
+
+TEST(TreeTest, TreesAddUp) {
+  EXPECT_DOUBLE_EQ(TreeTotalVariance(10, 1), 10);
+  EXPECT_DOUBLE_EQ(TreeTotalVariance(11, 4),
+                   2 * 4.0 / 7 + TreeTotalVariance(3, 0));
+  EXPECT_EQ(TreeTotalVariance(11, 11), TreeTotalVariance(11, 0));
 }
 
 TEST(TreeTest, NumbersBelowOneAreRefused) {

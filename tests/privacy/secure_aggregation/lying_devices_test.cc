@@ -90,7 +90,7 @@ TEST_F(LyingDevicesTest, KeysOfAnotherDeviceAreRefused) {
     if (i == kLiar) advertise = first;
   });
   EXPECT_THAT(signed_group_.Form(),
-              StatusIs(absl::StatusCode::kUnauthenticated));
+              StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(LyingDevicesTest, KeysOfAnotherRoundAreRefused) {
@@ -100,7 +100,7 @@ TEST_F(LyingDevicesTest, KeysOfAnotherRoundAreRefused) {
   SHOAL_ASSERT_OK(before.Form());
   EXPECT_THAT(CheckCandidate(signed_group_.plan(), before.candidates()[0],
                              &before.ca()),
-              StatusIs(absl::StatusCode::kUnauthenticated));
+              StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 // ---- Messages that are none, or come at the wrong time.

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,14 +88,19 @@ class TestCa final : public secure_aggregation::MemberVerifier {
         HmacKey(secret_).Of(parts[0] + " " + parts[1]).ToHex() != parts[2]) {
       return absl::UnauthenticatedError("a certificate of another CA");
     }
+    if (expired_.contains(parts[0])) {
+      return absl::FailedPreconditionError("the certificate has expired");
+    }
     const std::string key = absl::HexStringToBytes(parts[1]);
     const bool valid =
         kind_ == TestSignatures::kHmac
             ? ConstantTimeEquals(HmacKey(key).Of(message).AsBytes(), signature)
             : IsSigned(key, message, signature);
-    if (!valid) return absl::UnauthenticatedError("a signature that is wrong");
+    if (!valid) return absl::InvalidArgumentError("a signature that is wrong");
     return parts[0];
   }
+  // The device's certificate is not valid any more.
+  void Expire(const std::string& device_id) { expired_.insert(device_id); }
 
  private:
   static std::string Public(const std::string& private_key) {
@@ -134,6 +140,7 @@ class TestCa final : public secure_aggregation::MemberVerifier {
 
   const TestSignatures kind_;
   const std::string secret_;
+  std::set<std::string> expired_;  // device ids
 };
 
 }  // namespace shoal::testing

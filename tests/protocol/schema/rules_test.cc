@@ -97,6 +97,14 @@ TEST(RulesTest, AChoiceMustBeMade) {
               ::testing::Contains(HasSubstr("model: none is chosen")));
 }
 
+TEST(RulesTest, AChoiceWithADefaultNeedNotBeMade) {
+  v1::DifferentialPrivacy privacy;
+  privacy.set_clip_norm(1);
+  privacy.mutable_budget()->set_epsilon(1);
+  privacy.mutable_budget()->set_delta(1e-6);
+  EXPECT_THAT(Problems(privacy), IsEmpty());
+}
+
 TEST(RulesTest, ARequiredListMustNotBeEmpty) {
   v1::AutoencoderModel model;
   model.set_inputs(4);

@@ -1,0 +1,146 @@
+#include "aggregation/task_privacy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "privacy/accounting/calibration.h"
+#include "privacy/matrix_mechanisms/toeplitz.h"
+
+namespace shoal::aggregation {
+namespace {
+
+using configuration::BandedNoise;
+using configuration::BltNoise;
+using configuration::CentralNoise;
+using configuration::DifferentialPrivacy;
+using configuration::DistributedNoise;
+using configuration::TreeNoise;
+using privacy::PrivacyEvent;
+
+// The schema's.
+constexpr double kMaxNoiseMultiplier = 1000;
+
+privacy::Participation ParticipationOf(const configuration::Task& task) {
+  return {.num_rounds = task.rounds,
+          .min_separation = std::max(1, task.round.min_separation),
+          .max_participations = task.rounds};
+}
+
+std::optional<privacy::AdaptiveClipOptions> AdaptiveClipOf(
+    const configuration::Task& task) {
+  const DifferentialPrivacy& options = *task.differential_privacy;
+  if (!options.adaptive_clip.has_value()) return std::nullopt;
+  const configuration::AdaptiveClipping& clip = *options.adaptive_clip;
+  return privacy::AdaptiveClipOptions{
+      .initial_clip_norm = options.clip_norm,
+      .target_quantile = clip.target_quantile,
+      .learning_rate = clip.learning_rate,
+      .count_stddev = configuration::CountStddev(clip, task.round.cohort),
+      .expected_devices = task.round.cohort};
+}
+
+struct KindOf {
+  using Kind = decltype(privacy::RoundNoiseOptions::kind);
+  const configuration::Task& task;
+  privacy::Participation participation;
+
+  absl::StatusOr<Kind> operator()(const CentralNoise& noise) const {
+    return privacy::FreshNoise{.poisson_rate = noise.sampling_rate,
+                               .adaptive_clip = AdaptiveClipOf(task)};
+  }
+  absl::StatusOr<Kind> operator()(const DistributedNoise&) const {
+    return absl::InvalidArgumentError(
+        "the coordinator adds no distributed noise");
+  }
+  absl::StatusOr<Kind> operator()(const TreeNoise& noise) const {
+    return privacy::NoiseMatrix(
+        privacy::TreeMatrix{.restart_every = noise.restart_every});
+  }
+  absl::StatusOr<Kind> operator()(const BandedNoise& noise) const {
+    const int64_t bands =
+        noise.bands > 0 ? noise.bands : participation.min_separation;
+    return privacy::NoiseMatrix(privacy::BandedMatrix{
+        privacy::SquareRootColumn(std::min(bands, participation.num_rounds))});
+  }
+  absl::StatusOr<Kind> operator()(const BltNoise& noise) const {
+    SHOAL_ASSIGN_OR_RETURN(
+        privacy::BufferedToeplitz buffers,
+        privacy::OptimisedBuffers(noise.buffers, participation));
+    return privacy::NoiseMatrix(privacy::BufferedMatrix{std::move(buffers)});
+  }
+};
+
+absl::StatusOr<PrivacyEvent> EventOf(privacy::RoundNoiseOptions noise,
+                                     double noise_multiplier,
+                                     int64_t num_charges) {
+  noise.noise_multiplier = noise_multiplier;
+  SHOAL_ASSIGN_OR_RETURN(PrivacyEvent charge, privacy::ChargeOf(noise));
+  return PrivacyEvent::Repeat(std::move(charge), num_charges);
+}
+
+absl::StatusOr<double> NoiseMultiplier(const DifferentialPrivacy& options,
+                                       const TaskPrivacy& plan,
+                                       int64_t num_charges) {
+  if (options.noise_multiplier.has_value()) return *options.noise_multiplier;
+  const auto event = [&](double multiplier) {
+    return EventOf(plan.noise, multiplier, num_charges);
+  };
+  SHOAL_ASSIGN_OR_RETURN(
+      const privacy::CalibratedNoise calibrated,
+      privacy::CalibrateNoise(event, plan.query, options.epsilon));
+  return calibrated.noise_multiplier;
+}
+
+absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
+  TaskPrivacy plan;
+  plan.options = *task.differential_privacy;
+  const DifferentialPrivacy& options = plan.options;
+  plan.query = {
+      .neighbours = {privacy::PrivacyUnit::kDevice, options.adjacency},
+      .delta = options.delta,
+      .accountant = options.accountant};
+  privacy::RoundNoiseOptions& noise = plan.noise;
+  noise.participation = ParticipationOf(task);
+  SHOAL_ASSIGN_OR_RETURN(
+      noise.kind, std::visit(KindOf{task, noise.participation}, options.noise));
+  noise.clip_norm = options.clip_norm;
+  noise.neighbours = plan.query.neighbours;
+  noise.accountant = options.accountant;
+  plan.rounds_per_charge = privacy::RoundsPerCharge(noise);
+  SHOAL_ASSIGN_OR_RETURN(
+      noise.noise_multiplier,
+      NoiseMultiplier(options, plan, plan.ChargesFor(task.rounds)));
+  plan.options.noise_multiplier = noise.noise_multiplier;
+  if (noise.noise_multiplier > kMaxNoiseMultiplier) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the budget needs a noise multiplier of ", noise.noise_multiplier,
+        ", expected at most ", kMaxNoiseMultiplier,
+        ": fewer rounds, a larger min_separation or a larger budget"));
+  }
+  SHOAL_ASSIGN_OR_RETURN(plan.charge, privacy::ChargeOf(noise));
+  SHOAL_ASSIGN_OR_RETURN(const privacy::CertifiedBounds first,
+                         privacy::Epsilon(plan.charge, plan.query));
+  // (Another machine may have computed the noise, and round otherwise.)
+  constexpr double kRounding = 1 + 1e-6;
+  if (first.upper <= options.epsilon * kRounding) return plan;
+  return absl::InvalidArgumentError(
+      absl::StrCat("a noise multiplier of ", noise.noise_multiplier,
+                   " costs epsilon ", first.upper, " before ",
+                   plan.rounds_per_charge == task.rounds ? "the task ends"
+                                                         : "its second charge",
+                   ", expected at most the budget's ", options.epsilon));
+}
+
+}  // namespace
+
+absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task) {
+  absl::StatusOr<TaskPrivacy> plan = Plan(task);
+  if (plan.ok() || !absl::IsInvalidArgument(plan.status())) return plan;
+  return absl::InvalidArgumentError(
+      absl::StrCat("differential_privacy: ", plan.status().message()));
+}
+
+}  // namespace shoal::aggregation

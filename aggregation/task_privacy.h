@@ -1,0 +1,48 @@
+// What a task's `differential_privacy` comes to: how much noise, what it costs,
+// and what may be said about it.
+#ifndef SHOAL_AGGREGATION_TASK_PRIVACY_H_
+#define SHOAL_AGGREGATION_TASK_PRIVACY_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "configuration/task.h"
+#include "privacy/accounting/epsilon.h"
+#include "privacy/accounting/pld_accountant.h"
+#include "privacy/accounting/privacy_event.h"
+#include "privacy/differential_privacy/round_noise.h"
+
+namespace shoal::aggregation {
+
+struct TaskPrivacy {
+  configuration::DifferentialPrivacy options;  // with its noise multiplier
+  privacy::EpsilonQuery query;
+  privacy::RoundNoiseOptions noise;
+  // One charge, and the committed rounds that it pays for.
+  privacy::PrivacyEvent charge = privacy::PrivacyEvent::Compose({});
+  int64_t rounds_per_charge = 1;
+
+  // Charges of that many rounds, none of which fails after its seal.
+  int64_t ChargesFor(int64_t rounds) const {
+    return (rounds + rounds_per_charge - 1) / rounds_per_charge;
+  }
+};
+
+// Without a noise multiplier of its own a task gets the smallest with which all
+// its rounds keep its budget. INVALID_ARGUMENT as "differential_privacy: what
+// is wrong, what was expected", also when the first charge costs more than the
+// budget. REQUIRES: the task asks for privacy, and passes
+// configuration::CheckDifferentialPrivacy.
+absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task);
+
+// What may be said when this much has been spent: one or more whole sentences
+// that name unit, adjacency, mechanism, assumptions, epsilon, delta,
+// accountant, and what is not covered.
+std::string GuaranteeOf(const configuration::Task& task,
+                        const TaskPrivacy& privacy,
+                        const privacy::CertifiedBounds& spent);
+
+}  // namespace shoal::aggregation
+
+#endif  // SHOAL_AGGREGATION_TASK_PRIVACY_H_

@@ -1,0 +1,96 @@
+#include "coordinator/engine/privacy_report.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "privacy/accounting/calibration.h"
+#include "privacy/differential_privacy/round_noise.h"
+
+namespace shoal::coordinator {
+
+using privacy::PrivacyEvent;
+
+namespace {
+
+absl::StatusOr<std::vector<PrivacySpending>> SpendingOf(
+    absl::Span<const ChargeRow> charges) {
+  std::vector<PrivacySpending> spending;
+  std::map<std::pair<std::string, std::string>, size_t> places;
+  for (const ChargeRow& row : charges) {
+    const auto [place, is_new] =
+        places.try_emplace({row.task, row.event}, spending.size());
+    if (is_new) {
+      SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent event,
+                             PrivacyEvent::Parse(row.event));
+      spending.push_back({row.task, event.ToString(), 0});
+    }
+    ++spending[place->second].num_charges;
+  }
+  return spending;
+}
+
+}  // namespace
+
+absl::StatusOr<PrivacyEvent> EventOf(absl::Span<const ChargeRow> charges) {
+  std::map<std::string, int64_t> counts;  // by event
+  for (const ChargeRow& row : charges) ++counts[row.event];
+  std::vector<PrivacyEvent> events;
+  for (const auto& [bytes, count] : counts) {
+    absl::StatusOr<PrivacyEvent> event = PrivacyEvent::Parse(bytes);
+    if (event.ok()) event = PrivacyEvent::Repeat(*std::move(event), count);
+    if (!event.ok()) {
+      return absl::DataLossError(absl::StrCat("a charge of population '",
+                                              charges[0].population,
+                                              "': ", event.status().message()));
+    }
+    events.push_back(*std::move(event));
+  }
+  return PrivacyEvent::Compose(std::move(events));
+}
+
+absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
+                                            const TaskSetup& setup,
+                                            const TaskRow& row) {
+  const aggregation::TaskPrivacy& plan = *setup.privacy;
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<ChargeRow> charges,
+                         store.ListCharges(row.population));
+  SHOAL_ASSIGN_OR_RETURN(const Secret state, store.GetMechanismState(row.name));
+  SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges));
+  PrivacyReport report;
+  report.plan = plan;
+  report.num_charges = std::ssize(charges);
+  SHOAL_ASSIGN_OR_RETURN(report.spending, SpendingOf(charges));
+  report.rounds_committed = row.rounds_committed;
+  SHOAL_ASSIGN_OR_RETURN(report.spent, privacy::Epsilon(spent, plan.query));
+  report.guarantee = aggregation::GuaranteeOf(setup.task, plan, report.spent);
+  report.projected = report.spent;
+  report.projected_rounds = row.rounds_committed;
+  if (IsFinal(row.state)) return report;
+
+  const int64_t paid = privacy::RoundsPaid(plan.noise, state.Reveal());
+  const int64_t unpaid =
+      std::max<int64_t>(0, row.rounds - row.rounds_committed - paid);
+  const int64_t wanted = plan.ChargesFor(unpaid);
+  int64_t affordable = 0;
+  if (wanted > 0) {
+    const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
+      SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
+                             PrivacyEvent::Repeat(plan.charge, more));
+      return PrivacyEvent::Compose({spent, std::move(repeated)});
+    };
+    SHOAL_ASSIGN_OR_RETURN(const privacy::CalibratedRounds rounds,
+                           privacy::CalibrateRounds(
+                               with, plan.query, plan.options.epsilon, wanted));
+    affordable = rounds.rounds;
+    if (affordable > 0) report.projected = rounds.epsilon;
+  }
+  report.projected_rounds =
+      std::min(row.rounds, row.rounds_committed + paid +
+                               affordable * plan.rounds_per_charge);
+  return report;
+}
+
+}  // namespace shoal::coordinator

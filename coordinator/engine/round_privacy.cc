@@ -1,0 +1,158 @@
+#include "coordinator/engine/round_privacy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "coordinator/engine/privacy_report.h"
+#include "coordinator/engine/task_setup.h"
+#include "privacy/accounting/calibration.h"
+#include "privacy/differential_privacy/adaptive_clip.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using privacy::PrivacyEvent;
+
+// Of votes and of those who have none: kept as the norm of a contribution.
+int64_t VotesOf(absl::Span<const ContributionRow> contributions) {
+  int64_t votes = 0;
+  for (const ContributionRow& row : contributions) {
+    votes += std::llround(row.norm);
+  }
+  return votes;
+}
+
+}  // namespace
+
+RoundPrivacy::RoundPrivacy(EngineCore& core, RunningTask& task)
+    : core_(core), task_(task) {}
+
+absl::Status RoundPrivacy::Load() {
+  if (noise_ != nullptr) return absl::OkStatus();
+  RoundStore& store = core_.deps.store;
+  SHOAL_ASSIGN_OR_RETURN(charges_, store.ListCharges(population()));
+  SHOAL_ASSIGN_OR_RETURN(const Secret state,
+                         store.GetMechanismState(task_.setup->task.name));
+  absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> noise =
+      privacy::RoundNoise::Create(
+          plan().noise, GridOf(*task_.setup, plan().options.clip_norm),
+          state.Reveal(), core_.noise_rng());
+  if (!noise.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the noise of task '", task_.setup->task.name,
+                     "' cannot go on: ", noise.status().message()));
+  }
+  noise_ = *std::move(noise);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> RoundPrivacy::NextClipNorm() {
+  SHOAL_RETURN_IF_ERROR(Load());
+  return noise_->clip().clip_norm();
+}
+
+absl::Status RoundPrivacy::CheckNextRound() {
+  SHOAL_RETURN_IF_ERROR(Load());
+  const std::optional<PrivacyEvent> due = noise_->Due();
+  return due.has_value() ? CheckCharge(*due) : absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> RoundPrivacy::ChargesLeft(const PrivacyEvent& due) {
+  const auto known = std::ssize(charges_);
+  if (allowance_.has_value() && allowance_->charges == known &&
+      allowance_->left > 0) {
+    return allowance_->left;
+  }
+  SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges_));
+  const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
+    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
+                           PrivacyEvent::Repeat(due, more));
+    return PrivacyEvent::Compose({spent, std::move(repeated)});
+  };
+  SHOAL_ASSIGN_OR_RETURN(
+      const privacy::CalibratedRounds rounds,
+      privacy::CalibrateRounds(with, plan().query, plan().options.epsilon,
+                               plan().ChargesFor(task_.setup->task.rounds)));
+  allowance_ = {known, rounds.rounds};
+  return rounds.rounds;
+}
+
+absl::Status RoundPrivacy::CheckCharge(const PrivacyEvent& due) {
+  SHOAL_ASSIGN_OR_RETURN(const int64_t left, ChargesLeft(due));
+  return left > 0 ? absl::OkStatus() : Spent(due);
+}
+
+absl::Status RoundPrivacy::Spent(const PrivacyEvent& due) {
+  SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges_));
+  SHOAL_ASSIGN_OR_RETURN(const privacy::CertifiedBounds before,
+                         privacy::Epsilon(spent, plan().query));
+  SHOAL_ASSIGN_OR_RETURN(
+      const privacy::CertifiedBounds after,
+      privacy::Epsilon(PrivacyEvent::Compose({spent, due}), plan().query));
+  return absl::OutOfRangeError(absl::StrFormat(
+      "the privacy budget of population '%s' is spent: epsilon %.4g of %g at "
+      "delta %g; a further charge would make it %.4g",
+      population(), before.upper, plan().options.epsilon, plan().options.delta,
+      after.upper));
+}
+
+absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::ChargeFor(
+    const RoundRow& /*round*/) {
+  SHOAL_RETURN_IF_ERROR(Load());
+  // Of other tasks, too: they may have been charged since the round opened.
+  SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
+  const std::optional<PrivacyEvent> due = noise_->Due();
+  if (!due.has_value()) return std::nullopt;
+  SHOAL_RETURN_IF_ERROR(CheckCharge(*due));
+  NewCharge charge;
+  charge.event = due->Serialize();
+  charge.known = std::ssize(charges_);
+  charge.mechanism_state = noise_->State();
+  return charge;
+}
+
+absl::StatusOr<std::vector<int64_t>> RoundPrivacy::Release(
+    const RoundRow& round, absl::Span<const ContributionRow> contributions,
+    std::vector<int64_t> sum) {
+  // What the seal has stored, or an earlier round.
+  SHOAL_ASSIGN_OR_RETURN(const Secret state, core_.deps.store.GetMechanismState(
+                                                 task_.setup->task.name));
+  if (state.empty()) {
+    MakeStale();
+    return absl::DataLossError(
+        absl::StrCat("the noise of round ", round.id,
+                     " is gone: the database was restored from a backup"));
+  }
+  if (noise_ != nullptr && noise_->State().Reveal() != state.Reveal()) {
+    MakeStale();
+  }
+  if (const absl::Status loaded = Load(); !loaded.ok()) {
+    return absl::IsFailedPrecondition(loaded)
+               ? absl::DataLossError(loaded.message())
+               : loaded;
+  }
+  SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
+  std::optional<PrivacyEvent> charged;
+  for (const ChargeRow& row : charges_) {
+    if (row.round_id != round.id) continue;
+    SHOAL_ASSIGN_OR_RETURN(charged, PrivacyEvent::Parse(row.event));
+  }
+  absl::StatusOr<std::vector<int64_t>> noisy =
+      noise_->Release(GridOf(*task_.setup, round.norm_bound), charged,
+                      std::move(sum), VotesOf(contributions));
+  if (noisy.ok()) return noisy;
+  return absl::DataLossError(absl::StrCat("the noise of round ", round.id, ": ",
+                                          noisy.status().message()));
+}
+
+void RoundPrivacy::Committed(const Secret& state) {
+  if (noise_ != nullptr && noise_->State().Reveal() != state.Reveal()) {
+    MakeStale();
+  }
+}
+
+}  // namespace shoal::coordinator

@@ -1,0 +1,382 @@
+// Rounds of tasks with differential privacy: the ledger, and noisy sums.
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "base/file.h"
+#include "coordinator/engine/privacy_report.h"
+#include "coordinator/engine/round_engine.h"
+#include "coordinator/engine/task_setup.h"
+#include "coordinator/store/sqlite_store.h"
+#include "privacy/accounting/epsilon.h"
+#include "tests/coordinator/engine/engine_fixture.h"
+
+namespace shoal::coordinator {
+namespace {
+
+using configuration::BandedNoise;
+using configuration::BltNoise;
+using configuration::CentralNoise;
+using configuration::DifferentialPrivacy;
+using configuration::TreeNoise;
+using ::shoal::testing::StatusIs;
+using ::shoal::testing::StoreFault;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+configuration::Task PrivateTask(DifferentialPrivacy::Noise noise,
+                                double noise_multiplier = 2) {
+  configuration::Task task = SmallTask();
+  task.rounds = 6;
+  task.round.weighting = configuration::Weighting::kUniform;
+  DifferentialPrivacy privacy;
+  privacy.noise = noise;
+  privacy.noise_multiplier = noise_multiplier;
+  privacy.clip_norm = 1;
+  privacy.epsilon = 1000;
+  privacy.delta = 1e-5;
+  task.differential_privacy = privacy;
+  return task;
+}
+
+// A single round with as little noise as a budget allows: a standard deviation
+// of 0.015 in the mean over a cohort of two.
+configuration::Task NearlyExact(DifferentialPrivacy::Noise noise) {
+  configuration::Task task = PrivateTask(noise, 0.03);
+  task.rounds = 1;
+  return task;
+}
+constexpr double kSixSigma = 0.09;
+
+class PrivacyTest : public EngineTest {
+ protected:
+  using EngineTest::EngineTest;
+
+  std::vector<ChargeRow> Charges() {
+    return Require(memory_->ListCharges("population"));
+  }
+  // One whole round, of two devices.
+  void RunRound(int first = 1, int second = 2) {
+    RunRound(first, second, {1}, {1});
+  }
+  void RunRound(const std::vector<float>& first,
+                const std::vector<float>& second) {
+    RunRound(1, 2, first, second);
+  }
+  void RunRound(int first_device, int second_device,
+                const std::vector<float>& first,
+                const std::vector<float>& second) {
+    const std::string one = Assign(first_device).token;
+    const std::string other = Assign(second_device).token;
+    Require(Send(first_device, one, Update(first)));
+    Require(Send(second_device, other, Update(second)));
+    Advance();
+  }
+  double SpentEpsilon() {
+    const auto event = Require(EventOf(Charges()));
+    return privacy::Epsilon(event, {privacy::kDeviceAddRemove, 1e-5})->upper;
+  }
+};
+
+class EveryNoiseTest
+    : public PrivacyTest,
+      public ::testing::WithParamInterface<DifferentialPrivacy::Noise> {};
+
+TEST_P(EveryNoiseTest, UpdatesAreClippedAndDividedByThePlannedCohort) {
+  CreateTask(NearlyExact(GetParam()));
+  // Norms 5, and 0.5; the cohort is two.
+  RunRound({3, 4}, {0, 0, 0.5});
+  EXPECT_EQ(TaskNamed().rounds_committed, 1);
+  const std::vector<float> model = Model();
+  EXPECT_NEAR(model[0], 0.3, kSixSigma);
+  EXPECT_NEAR(model[1], 0.4, kSixSigma);
+  EXPECT_NEAR(model[2], 0.25, kSixSigma);
+  EXPECT_NEAR(model[3], 0, kSixSigma);
+  EXPECT_NE(model[3], 0);  // noise it is
+}
+
+TEST_P(EveryNoiseTest, ADeviceMoreDividesByNoMore) {
+  CreateTask(NearlyExact(GetParam()));
+  const std::string tokens[] = {Assign(1).token, Assign(2).token,
+                                Assign(3).token};
+  for (int i = 0; i < 3; ++i) Require(Send(i + 1, tokens[i], Update({1})));
+  Advance();
+  EXPECT_NEAR(Model()[0], 1.5, kSixSigma);
+}
+
+TEST_P(EveryNoiseTest, WhatIsNotANumberIsZeros) {
+  CreateTask(NearlyExact(GetParam()));
+  RunRound({std::numeric_limits<float>::quiet_NaN(), 1},
+           {0, std::numeric_limits<float>::infinity()});
+  EXPECT_EQ(TaskNamed().rounds_committed, 1);
+  for (const float value : Model()) EXPECT_NEAR(value, 0, kSixSigma);
+}
+
+TEST_P(EveryNoiseTest, NothingOfDevicesLeavesButTheSum) {
+  CreateTask(PrivateTask(GetParam()));
+  RunRound({3, 4}, {7});
+  const RoundRow round = Require(memory_->GetRound(1));
+  EXPECT_EQ(round.state, RoundState::kCommitted);
+  EXPECT_EQ(round.total_examples, 0);
+  EXPECT_FALSE(round.train_loss.has_value());
+  EXPECT_FALSE(round.train_accuracy.has_value());
+  EXPECT_EQ(round.median_norm, 0);
+  for (const ContributionRow& row :
+       Require(memory_->ListContributions(round.id))) {
+    EXPECT_EQ(row.norm, 0);
+  }
+}
+
+TEST_P(EveryNoiseTest, ARestartAtAnyStepSpendsOnceAndReleasesOnce) {
+  for (const char* step : {"CommitSegment", "SealRound", "ListCharges",
+                           "CommitRound", "OpenRound", "GetMechanismState"}) {
+    SCOPED_TRACE(step);
+    const auto memory = MakeMemoryStore();
+    testing::FaultyStore store(*memory);
+    const auto make = [&] {
+      return Require(
+          RoundEngine::Create(options_, {store, *spool_, rng_, log_}, now_));
+    };
+    engine_ = make();
+    configuration::Task task = PrivateTask(GetParam());
+    auto* banded = std::get_if<BandedNoise>(&task.differential_privacy->noise);
+    if (banded != nullptr) banded->bands = 3;
+    CreateTask(task);
+    for (int round = 0; round < 3; ++round) {
+      const std::string tokens[] = {Assign(1).token, Assign(2).token};
+      bool dead = false;
+      store.SetFaults([&, dead](absl::string_view called) mutable {
+        dead = dead || called == step;
+        return dead ? StoreFault::kBefore : StoreFault::kNone;
+      });
+      for (int i = 0; i < 2; ++i) {
+        (void)Send(i + 1, tokens[i], Update({1}));
+      }
+      Advance();
+      store.SetFaults(nullptr);
+      engine_ = make();
+      Advance();
+      if (Require(memory->GetTask("task")).rounds_committed == round) {
+        for (int i = 0; i < 2; ++i) {
+          Require(Send(i + 1, tokens[i], Update({1})));
+        }
+        Advance();
+      }
+      ASSERT_EQ(Require(memory->GetTask("task")).rounds_committed, round + 1);
+    }
+    const bool fresh = std::holds_alternative<CentralNoise>(GetParam());
+    EXPECT_THAT(Require(memory->ListCharges("population")),
+                SizeIs(fresh ? 3 : 1));
+    engine_.reset();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Noises, EveryNoiseTest,
+                         ::testing::Values(CentralNoise{}, TreeNoise{},
+                                           BandedNoise{}, BltNoise{}),
+                         [](const auto& info) {
+                           return configuration::NoiseName(info.param);
+                         });
+
+TEST_F(PrivacyTest, TheTaskStopsBeforeTheRoundThatWouldOverdraw) {
+  configuration::Task task = PrivateTask(CentralNoise{}, 2);
+  task.rounds = 100;
+  task.differential_privacy->epsilon = 5;
+  CreateTask(task);
+  int rounds = 0;
+  while (TaskNamed().state == TaskState::kActive && rounds < 100) {
+    RunRound();
+    ++rounds;
+  }
+  EXPECT_EQ(TaskNamed().state, TaskState::kStopped);
+  EXPECT_THAT(TaskNamed().note,
+              AllOf(HasSubstr("privacy budget of population 'population' is "
+                              "spent: epsilon "),
+                    HasSubstr(" of 5 at delta 1e-05; a further charge would "
+                              "make it 5.")));
+  EXPECT_THAT(Charges(), SizeIs(rounds));
+  EXPECT_LE(SpentEpsilon(), 5);
+  const auto charges = Charges();
+  std::vector<ChargeRow> more = charges;
+  more.push_back(charges[0]);
+  EXPECT_GT(privacy::Epsilon(Require(EventOf(more)),
+                             {privacy::kDeviceAddRemove, 1e-5})
+                ->upper,
+            5);
+}
+
+TEST_F(PrivacyTest, NoiseThatCannotBeDrawnIsRefusedBeforeThereIsATask) {
+  configuration::Task task = PrivateTask(TreeNoise{}, 200);
+  task.rounds = 1000;
+  CreateTask(task);
+  RunRound();
+  EXPECT_EQ(TaskNamed().rounds_committed, 1);
+  task.name = "louder";
+  task.differential_privacy->noise_multiplier = 900;
+  task.round.cohort = 1;  // whose grid is finer
+  task.round.over_selection = 1;
+  EXPECT_THAT(engine().CreateTask(task, "", now_),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("differential_privacy: correlated noise: "
+                                 "sigma is ")));
+}
+
+TEST_F(PrivacyTest, ANoiseMultiplierIsCalibratedOnce) {
+  configuration::Task task = PrivateTask(CentralNoise{});
+  task.differential_privacy->noise_multiplier.reset();
+  CreateTask(task);
+  const auto stored = Require(configuration::ParseTask(TaskNamed().definition));
+  const auto again = Require(MakeTaskSetup(task));
+  EXPECT_EQ(stored.differential_privacy->noise_multiplier,
+            again->privacy->noise.noise_multiplier);
+}
+
+TEST_F(PrivacyTest, WithoutANoiseMultiplierTheRoundsTakeAllOfTheBudget) {
+  configuration::Task task = PrivateTask(CentralNoise{});
+  task.differential_privacy->noise_multiplier.reset();
+  task.differential_privacy->epsilon = 3;
+  CreateTask(task);
+  for (int round = 0; round < 6; ++round) RunRound();
+  EXPECT_EQ(TaskNamed().state, TaskState::kCompleted);
+  EXPECT_LE(SpentEpsilon(), 3);
+  EXPECT_GT(SpentEpsilon(), 2.999);
+}
+
+TEST_F(PrivacyTest, TasksOfAPopulationShareItsBudget) {
+  configuration::Task task = PrivateTask(CentralNoise{}, 2);
+  task.differential_privacy->epsilon = 5;
+  CreateTask(task);
+  RunRound();
+  const double one = SpentEpsilon();
+  SHOAL_ASSERT_OK(engine().SetTaskState("task", TaskState::kStopped, now_));
+  task.name = "second";
+  CreateTask(task);
+  RunRound();
+  EXPECT_THAT(Charges(), SizeIs(2));
+  EXPECT_GT(SpentEpsilon(), one);
+  task.name = "third";
+  task.differential_privacy->epsilon = 6;
+  EXPECT_THAT(
+      engine().CreateTask(task, "", now_),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("epsilon=5")));
+  task.differential_privacy.reset();
+  EXPECT_THAT(engine().CreateTask(task, "", now_),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(PrivacyTest, ARoundWhoseChargeOthersHaveTakenFails) {
+  configuration::Task task = PrivateTask(CentralNoise{}, 1);
+  task.differential_privacy->epsilon = 5;  // one charge costs 4.4
+  CreateTask(task);
+  task.name = "second";
+  CreateTask(task);
+  // Both have opened a round, and two devices each.
+  std::vector<protocol::Assignment> assigned;
+  for (int i = 1; i <= 4; ++i) assigned.push_back(Assign(i));
+  for (int i = 1; i <= 4; ++i) {
+    Require(Send(i, assigned[i - 1].token, Update({1})));
+  }
+  Advance();
+  ASSERT_THAT(Charges(), SizeIs(1));
+  const std::string winner = Charges()[0].task;
+  const std::string loser = winner == "task" ? "second" : "task";
+  EXPECT_EQ(TaskNamed(winner).rounds_committed, 1);
+  EXPECT_EQ(Round(loser).failure, "privacy_budget");
+  EXPECT_EQ(TaskNamed(loser).rounds_committed, 0);
+  Pass(absl::Minutes(10));
+  Advance();
+  EXPECT_EQ(TaskNamed(loser).state, TaskState::kStopped);
+}
+
+TEST_F(PrivacyTest, AChargeOfFreshNoisePaysForASeparation) {
+  configuration::Task task = PrivateTask(CentralNoise{});
+  task.round.min_separation = 3;
+  CreateTask(task);
+  for (int round = 0; round < 4; ++round) {
+    const int first = 10 * round + 1;
+    RunRound(first, first + 1);
+    EXPECT_THAT(Charges(), SizeIs(round < 3 ? 1 : 2)) << round;
+  }
+}
+
+TEST_F(PrivacyTest, SeparationCountsTheTasksOwnRounds) {
+  configuration::Task task = PrivateTask(CentralNoise{});
+  task.round.min_separation = 2;
+  CreateTask(task);
+  RunRound(1, 2);
+  SHOAL_ASSERT_OK(engine().SetTaskState("task", TaskState::kPaused, now_));
+  task.name = "other";
+  CreateTask(task);
+  RunRound(3, 4);
+  RunRound(5, 6);
+  SHOAL_ASSERT_OK(engine().SetTaskState("other", TaskState::kPaused, now_));
+  SHOAL_ASSERT_OK(engine().SetTaskState("task", TaskState::kActive, now_));
+  Advance();
+  // Three rounds of the population are over, but of the task only the device's.
+  EXPECT_EQ(Wait(1).code, "min_separation");
+  RunRound(7, 8);
+  Assign(1);
+}
+
+TEST(RestoredPrivacyTest, ASealedRoundWithoutItsNoiseFails) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/shoal.db";
+  const auto spool = MakeMemorySpool(1 << 20);
+  testing::InsecureSeededRng rng(3);
+  NullLogger log;
+  absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  auto database = Require(OpenSqliteStore(path));
+  {
+    testing::FaultyStore store(*database);
+    auto engine =
+        Require(RoundEngine::Create({}, {store, *spool, rng, log}, now));
+    SHOAL_ASSERT_OK(engine->CreateTask(PrivateTask(CentralNoise{}), "", now));
+    engine->Advance(now);
+    bool dead = false;
+    store.SetFaults([&, dead](absl::string_view called) mutable {
+      dead = dead || called == "CommitRound";
+      return dead ? StoreFault::kBefore : StoreFault::kNone;
+    });
+    for (int device = 1; device <= 2; ++device) {
+      const auto answer =
+          Require(engine->CheckIn(Device(device), Hello(), now));
+      const auto& assignment = std::get<protocol::Assignment>(answer.answer);
+      const std::string update = Update({1});
+      protocol::UploadHeader header;
+      header.token = assignment.token;
+      header.digest = Sha256(update);
+      header.num_bytes = static_cast<int64_t>(update.size());
+      auto start = Require(engine->BeginUpload(Device(device), header, now));
+      SHOAL_ASSERT_OK(start.stream->Append(0, update, Crc32(update)));
+      SHOAL_ASSERT_OK(start.stream->Finish(now, [](const auto&) {}));
+    }
+    engine->Advance(now);
+  }
+  ASSERT_EQ(Require(database->GetRound(1)).state, RoundState::kSealed);
+  // Without its log nobody knows what was released since.
+  database.reset();
+  ASSERT_EQ(std::remove((path + ".ledger").c_str()), 0);
+  database = Require(OpenSqliteStore(path));
+  auto engine =
+      Require(RoundEngine::Create({}, {*database, *spool, rng, log}, now));
+  engine->Advance(now);
+  EXPECT_EQ(Require(database->GetRound(1)).failure, "corrupt_rows")
+      << engine->LastError();
+  EXPECT_THAT(Require(database->ListCharges("population")), SizeIs(1));
+}
+
+TEST_F(PrivacyTest, AnAdaptiveClipNormIsThatOfTheRoundsPlans) {
+  configuration::Task task = PrivateTask(CentralNoise{}, 2);
+  // 40 rounds move its logarithm by 4, give or take 0.9.
+  task.differential_privacy->adaptive_clip =
+      configuration::AdaptiveClipping{.count_stddev = 1.4};
+  task.rounds = 100;
+  CreateTask(task);
+  EXPECT_EQ(Round().norm_bound, 1);
+  for (int round = 0; round < 40; ++round) RunRound({0, 0, 100}, {0, 50});
+  EXPECT_GT(Round().norm_bound, 1.3);
+}
+
+}  // namespace
+}  // namespace shoal::coordinator

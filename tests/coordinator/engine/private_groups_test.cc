@@ -1,0 +1,85 @@
+// Differential privacy of sums that groups of secure aggregation have masked.
+#include <cmath>
+
+#include "privacy/differential_privacy/clipping.h"
+#include "tests/coordinator/engine/round_groups_fixture.h"
+
+namespace shoal::coordinator {
+namespace {
+
+configuration::Task PrivateGroups(
+    configuration::DifferentialPrivacy::Noise noise, int devices) {
+  configuration::Task task = SecureTask(devices);
+  task.rounds = 1;
+  task.round.weighting = configuration::Weighting::kUniform;
+  task.update_limits = {};
+  configuration::DifferentialPrivacy privacy;
+  privacy.noise = noise;
+  // As little as a budget allows: a standard deviation of 0.004 in the mean.
+  privacy.noise_multiplier = 0.03;
+  privacy.clip_norm = 1;
+  privacy.epsilon = 1000;
+  privacy.delta = 1e-5;
+  task.differential_privacy = privacy;
+  return task;
+}
+
+class PrivateGroupsTest : public RoundGroupsFixture,
+                          public ::testing::WithParamInterface<
+                              configuration::DifferentialPrivacy::Noise> {
+ protected:
+  // Of the clipped values, over the planned cohort of eight.
+  void ExpectClippedMeanOf(const std::vector<int>& devices) {
+    std::vector<double> mean(kParameters);
+    for (const int i : devices) {
+      std::vector<float> values = Values(i);
+      EXPECT_GT(*privacy::ClipL2(absl::MakeSpan(values), 1), 1);
+      for (int k = 0; k < kParameters; ++k) mean[k] += values[k] / 8;
+    }
+    const std::vector<float> model = Model();
+    for (int k = 0; k < kParameters; ++k) {
+      EXPECT_NEAR(model[k] - initial_[k], mean[k], 0.025) << k;
+    }
+  }
+  int64_t NumCharges() {
+    return std::ssize(Require(memory_->ListCharges("population")));
+  }
+};
+
+TEST_P(PrivateGroupsTest, TheSumIsThatOfClippedUpdatesOverThePlannedCohort) {
+  Begin(PrivateGroups(GetParam(), 8));
+  Train(8);
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectClippedMeanOf(AllBut(8, {}));
+  EXPECT_EQ(NumCharges(), 1);
+  EXPECT_EQ(First().total_examples, 0);
+  EXPECT_EQ(First().median_norm, 0);
+}
+
+TEST_P(PrivateGroupsTest, WhoeverLeavesIsNotInTheSumAndDividesItAllTheSame) {
+  Begin(PrivateGroups(GetParam(), 8));
+  Train(8, {{3, GroupStep::kMask}});
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectClippedMeanOf(AllBut(8, {3}));
+}
+
+TEST_P(PrivateGroupsTest, RestartsInBetweenChargeOnce) {
+  restart_after_ = 1;
+  Begin(PrivateGroups(GetParam(), 8));
+  Train(8);
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectClippedMeanOf(AllBut(8, {}));
+  EXPECT_EQ(NumCharges(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Noises, PrivateGroupsTest,
+    ::testing::Values(configuration::CentralNoise{}, configuration::TreeNoise{},
+                      configuration::BandedNoise{}, configuration::BltNoise{}),
+    [](const auto& info) { return configuration::NoiseName(info.param); });
+
+}  // namespace
+}  // namespace shoal::coordinator
