@@ -29,6 +29,10 @@ void SamplesCount::OnCommitted(const coordinator::RoundRow& row) {
 }
 
 double SamplesCount::total() const {
+  // Privacy keeps rounds from telling how many examples they saw.
+  if (task_.differential_privacy.has_value()) {
+    return static_cast<double>(ended_samples_);
+  }
   const double epochs = ended_examples_ > 0
                             ? static_cast<double>(ended_samples_) /
                                   static_cast<double>(ended_examples_)
