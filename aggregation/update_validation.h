@@ -34,7 +34,7 @@ struct ValidUpdate {
   // L2 of what training has changed; not finite where a value is not, and those
   // are clipped later.
   double norm = 0;
-  int64_t weight = 0;               // aggregation weight
+  int64_t weight = 0;  // aggregation weight
 };
 
 // Refusals (protocol/refusal.h): kUpdateMalformed (also for steps

@@ -19,7 +19,7 @@ void AddDeviceCommands(CLI::App& app, Shell& shell);
 void AddModelCommands(CLI::App& app, Shell& shell);
 void AddModelExport(CLI::App& noun, Shell& shell);  // a verb of `model`
 void AddPrivacyCommands(CLI::App& app, Shell& shell);
-void AddPrivacyPlan(CLI::App& noun, Shell& shell);  // a verb of `privacy`
+void AddPrivacyPlan(CLI::App& noun, Shell& shell);   // a verb of `privacy`
 void AddPrivacySpent(CLI::App& noun, Shell& shell);  // another
 void AddRoundCommands(CLI::App& app, Shell& shell);
 void AddSecureAggregationCommands(CLI::App& app, Shell& shell);
