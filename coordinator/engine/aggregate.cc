@@ -184,11 +184,7 @@ absl::StatusOr<RoundOutput> AggregateRound(RoundStore& store,
     for (size_t i = 0; i < noisy.size(); ++i) {
       mean.values[i] = static_cast<double>(noisy[i]) * unit;
     }
-    SHOAL_ASSIGN_OR_RETURN(
-        RoundOutput output,
-        MakeOutput(store, setup, round, std::move(mean), now));
-    output.result.mechanism_state = privacy->State();
-    return output;
+    return MakeOutput(store, setup, round, std::move(mean), now);
   }
   mean.totals = sum->totals();
   mean.median_norm = MedianNorm(contributions);

@@ -246,11 +246,7 @@ absl::StatusOr<RoundOutput> RoundGroups::Aggregate(RoundPrivacy* privacy,
     mean.values.resize(noisy.size());
     SHOAL_RETURN_IF_ERROR(
         update_->MeanOver(total[0], row.cohort, absl::MakeSpan(mean.values)));
-    SHOAL_ASSIGN_OR_RETURN(
-        RoundOutput output,
-        MakeOutput(store, *task_.setup, row, std::move(mean), now));
-    output.result.mechanism_state = privacy->State();
-    return output;
+    return MakeOutput(store, *task_.setup, row, std::move(mean), now);
   }
   mean.totals.weight = Bounded(totals.weight);
   mean.totals.num_examples = Bounded(totals.num_examples);

@@ -100,8 +100,7 @@ absl::Status RoundPrivacy::Spent(const PrivacyEvent& due) {
       after.upper));
 }
 
-absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::ChargeFor(
-    const RoundRow& /*round*/) {
+absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::NextCharge() {
   SHOAL_RETURN_IF_ERROR(Load());
   // Of other tasks, too: they may have been charged since the round opened.
   SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));

@@ -39,8 +39,9 @@ class RoundPrivacy {
   absl::StatusOr<double> NextClipNorm();
 
   // What the seal of the task's round has to charge; nothing: it is paid for.
-  // OUT_OF_RANGE as CheckNextRound: others have charged meanwhile.
-  absl::StatusOr<std::optional<NewCharge>> ChargeFor(const RoundRow& round);
+  // OUT_OF_RANGE as CheckNextRound: others have charged meanwhile;
+  // FAILED_PRECONDITION likewise.
+  absl::StatusOr<std::optional<NewCharge>> NextCharge();
 
   // The sum of a sealed round's updates, as GridOf() has them, under noise. It
   // is to be divided by the planned cohort, whoever came. DATA_LOSS when the

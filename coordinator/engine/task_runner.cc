@@ -408,10 +408,12 @@ absl::Status TaskRunner::Seal(absl::Time now) {
   const Current current = CurrentRound();
   std::optional<NewCharge> charge;
   if (privacy_.has_value()) {
-    absl::StatusOr<std::optional<NewCharge>> due =
-        privacy_->ChargeFor(current.row);
+    absl::StatusOr<std::optional<NewCharge>> due = privacy_->NextCharge();
     if (absl::IsOutOfRange(due.status())) {
       return Fail(RoundFailure::kPrivacyBudget, now);
+    }
+    if (absl::IsFailedPrecondition(due.status())) {
+      return FailHopeless(absl::DataLossError(due.status().message()), now);
     }
     SHOAL_RETURN_IF_ERROR(due.status());
     charge = *std::move(due);
@@ -489,9 +491,15 @@ absl::Status TaskRunner::Commit(absl::Time now) {
   }
   const auto compute = [&]() -> absl::StatusOr<RoundOutput> {
     RoundPrivacy* const privacy = privacy_.has_value() ? &*privacy_ : nullptr;
-    if (groups_.has_value()) return groups_->Aggregate(privacy, now);
-    return AggregateRound(core_.deps.store, *task_.setup, row, std::move(sum_),
-                          privacy, now);
+    absl::StatusOr<RoundOutput> made =
+        groups_.has_value()
+            ? groups_->Aggregate(privacy, now)
+            : AggregateRound(core_.deps.store, *task_.setup, row,
+                             std::move(sum_), privacy, now);
+    if (made.ok() && privacy != nullptr) {
+      made->result.mechanism_state = privacy->State();
+    }
+    return made;
   };
   absl::StatusOr<RoundOutput> output =
       core_.deps.output_of ? core_.deps.output_of(row, compute) : compute();
