@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "privacy/accounting/calibration.h"
 #include "privacy/differential_privacy/round_noise.h"
 
 namespace shoal::coordinator {
@@ -51,6 +50,18 @@ absl::StatusOr<PrivacyEvent> EventOf(absl::Span<const ChargeRow> charges) {
   return PrivacyEvent::Compose(std::move(events));
 }
 
+absl::StatusOr<privacy::CalibratedRounds> AffordableCharges(
+    const aggregation::TaskPrivacy& plan, const PrivacyEvent& spent,
+    int64_t at_most) {
+  const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
+    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
+                           PrivacyEvent::Repeat(plan.charge, more));
+    return PrivacyEvent::Compose({spent, std::move(repeated)});
+  };
+  return privacy::CalibrateRounds(with, plan.query, plan.options.epsilon,
+                                  at_most);
+}
+
 absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
                                             const TaskSetup& setup,
                                             const TaskRow& row) {
@@ -76,14 +87,8 @@ absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
   const int64_t wanted = plan.ChargesFor(unpaid);
   int64_t affordable = 0;
   if (wanted > 0) {
-    const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
-      SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
-                             PrivacyEvent::Repeat(plan.charge, more));
-      return PrivacyEvent::Compose({spent, std::move(repeated)});
-    };
     SHOAL_ASSIGN_OR_RETURN(const privacy::CalibratedRounds rounds,
-                           privacy::CalibrateRounds(
-                               with, plan.query, plan.options.epsilon, wanted));
+                           AffordableCharges(plan, spent, wanted));
     affordable = rounds.rounds;
     if (affordable > 0) report.projected = rounds.epsilon;
   }

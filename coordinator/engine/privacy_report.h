@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/engine/task_setup.h"
+#include "privacy/accounting/calibration.h"
 #include "privacy/accounting/epsilon.h"
 #include "privacy/accounting/privacy_event.h"
 
@@ -38,6 +39,12 @@ struct PrivacyReport {
 // The event of all that was charged. DATA_LOSS when a row holds none.
 absl::StatusOr<privacy::PrivacyEvent> EventOf(
     absl::Span<const ChargeRow> charges);
+
+// How many more charges of the task's kind the budget allows, up to `at_most`,
+// and epsilon with them. Errors of the accountant.
+absl::StatusOr<privacy::CalibratedRounds> AffordableCharges(
+    const aggregation::TaskPrivacy& plan, const privacy::PrivacyEvent& spent,
+    int64_t at_most);
 
 // Errors of the store and of the accountant. REQUIRES: the task, of that row,
 // asks for privacy.

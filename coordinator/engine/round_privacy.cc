@@ -9,7 +9,6 @@
 #include "base/status_macros.h"
 #include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/task_setup.h"
-#include "privacy/accounting/calibration.h"
 #include "privacy/differential_privacy/adaptive_clip.h"
 
 namespace shoal::coordinator {
@@ -61,28 +60,24 @@ absl::Status RoundPrivacy::CheckNextRound() {
   return due.has_value() ? CheckCharge(*due) : absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> RoundPrivacy::ChargesLeft(const PrivacyEvent& due) {
+absl::StatusOr<int64_t> RoundPrivacy::ChargesLeft() {
   const auto known = std::ssize(charges_);
   if (allowance_.has_value() && allowance_->charges == known &&
       allowance_->left > 0) {
     return allowance_->left;
   }
   SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges_));
-  const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
-    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
-                           PrivacyEvent::Repeat(due, more));
-    return PrivacyEvent::Compose({spent, std::move(repeated)});
-  };
+  // (What is due is the plan's charge: RoundNoise and plan are made alike.)
   SHOAL_ASSIGN_OR_RETURN(
       const privacy::CalibratedRounds rounds,
-      privacy::CalibrateRounds(with, plan().query, plan().options.epsilon,
-                               plan().ChargesFor(task_.setup->task.rounds)));
+      AffordableCharges(plan(), spent,
+                        plan().ChargesFor(task_.setup->task.rounds)));
   allowance_ = {known, rounds.rounds};
   return rounds.rounds;
 }
 
 absl::Status RoundPrivacy::CheckCharge(const PrivacyEvent& due) {
-  SHOAL_ASSIGN_OR_RETURN(const int64_t left, ChargesLeft(due));
+  SHOAL_ASSIGN_OR_RETURN(const int64_t left, ChargesLeft());
   return left > 0 ? absl::OkStatus() : Spent(due);
 }
 

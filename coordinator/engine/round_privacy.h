@@ -60,7 +60,7 @@ class RoundPrivacy {
   absl::Status Load();
   // That one more charge is within the budget.
   absl::Status CheckCharge(const privacy::PrivacyEvent& due);
-  absl::StatusOr<int64_t> ChargesLeft(const privacy::PrivacyEvent& due);
+  absl::StatusOr<int64_t> ChargesLeft();
   // OUT_OF_RANGE in words.
   absl::Status Spent(const privacy::PrivacyEvent& due);
 
