@@ -17,6 +17,7 @@ using configuration::BandedNoise;
 using configuration::BltNoise;
 using configuration::CentralNoise;
 using configuration::DistributedNoise;
+using configuration::LocalNoise;
 using configuration::Task;
 using configuration::TreeNoise;
 using privacy::Accountant;
@@ -46,11 +47,15 @@ std::string PromiseOf(const Task& task, const TaskPrivacy& privacy,
   const privacy::Neighbours& neighbours = privacy.query.neighbours;
   const absl::string_view hidden =
       neighbours.adjacency == Adjacency::kAddRemove
-          ? "whether any one device took part at all"
+          ? "whether any one device contributed its updates or zeros"
           : "what any one device contributed";
+  const absl::string_view seen =
+      std::holds_alternative<LocalNoise>(privacy.options.noise)
+          ? "all updates and models"
+          : "all models";
   return absl::StrCat(
       "With epsilon ", BoundText(spent.upper, /*upper=*/true), " and delta ",
-      privacy.query.delta, " spent, all models of the population ",
+      privacy.query.delta, " spent, ", seen, " of the population ",
       task.population, " together hide ", hidden,
       " from whoever sees them (unit: ",
       privacy::PrivacyUnitName(neighbours.unit),
@@ -78,6 +83,10 @@ std::string KindOf(const Task&, const DistributedNoise& noise) {
       noise.skellam ? "Skellam" : "discrete Gaussian",
       " noise that devices add before secure aggregation (mechanism: "
       "distributed)");
+}
+std::string KindOf(const Task&, const LocalNoise&) {
+  return "noise that every device adds to its update before it leaves the "
+         "device (mechanism: local)";
 }
 std::string KindOf(const Task& task, const TreeNoise& noise) {
   const std::string trees =
@@ -111,7 +120,11 @@ std::string MechanismOf(const Task& task, const TaskPrivacy& privacy) {
   const std::string kind =
       std::visit([&](const auto& noise) { return KindOf(task, noise); },
                  privacy.options.noise);
-  return absl::StrCat("Every update is clipped to ", clip,
+  const absl::string_view layers =
+      privacy.options.clip_layers
+          ? ", every tensor to this over the square root of their number,"
+          : "";
+  return absl::StrCat("Every update is clipped to ", clip, layers,
                       " and counts the same; there is ", kind,
                       ", with a noise multiplier of ",
                       BoundText(privacy.noise.noise_multiplier,
@@ -132,6 +145,10 @@ std::string TrustOf(const Task& task, const TaskPrivacy& privacy) {
         "that the coordinator learns sums of groups and "
         "nothing else (secure aggregation), and that ",
         colluding);
+  }
+  if (std::holds_alternative<LocalNoise>(privacy.options.noise)) {
+    return "nothing of the coordinator or of other devices; a device clips its "
+           "own update and draws its own noise";
   }
   const std::string honest =
       "that the coordinator is honest: it draws this noise, tells nobody, and "

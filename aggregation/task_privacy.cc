@@ -17,6 +17,7 @@ using configuration::BltNoise;
 using configuration::CentralNoise;
 using configuration::DifferentialPrivacy;
 using configuration::DistributedNoise;
+using configuration::LocalNoise;
 using configuration::TreeNoise;
 using privacy::PrivacyEvent;
 
@@ -54,6 +55,9 @@ struct KindOf {
   absl::StatusOr<Kind> operator()(const DistributedNoise&) const {
     return absl::InvalidArgumentError(
         "the coordinator adds no distributed noise");
+  }
+  absl::StatusOr<Kind> operator()(const LocalNoise&) const {
+    return privacy::DeviceNoise{};
   }
   absl::StatusOr<Kind> operator()(const TreeNoise& noise) const {
     return privacy::NoiseMatrix(

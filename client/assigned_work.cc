@@ -12,6 +12,7 @@
 #include "client/model_fetch.h"
 #include "client/own_trainer.h"
 #include "client/private_values.h"
+#include "client/update_privacy.h"
 #include "learning/device_memory.h"
 #include "learning/sub_model.h"
 #include "learning/update_codec.h"
@@ -47,6 +48,8 @@ Objection AssignedWork::Choose(SessionLimits& limits) {
   if (chosen()) return {};
   const absl::Status agreed = CheckAgreed(assignment_, site_.group);
   if (!agreed.ok()) return {agreed, AbandonReason::kConditions};
+  const absl::Status noise = CheckNoise(assignment_.plan);
+  if (!noise.ok()) return {noise, AbandonReason::kConditions};
   const absl::Status promises =
       CheckPromises(assignment_.plan, site_.group.policy);
   if (!promises.ok()) return {promises, AbandonReason::kConditions};
@@ -193,6 +196,10 @@ Objection AssignedWork::Finish(learning::WorkLimit early) {
                                          : AbandonReason::kTraining};
   }
   update_ = *std::move(update);
+  const absl::Status hidden =
+      MakePrivate(assignment_.plan, model_->whole().layout(), *site_.group.rng,
+                  absl::MakeSpan(update_.delta));
+  if (!hidden.ok()) return {hidden, AbandonReason::kConditions};
   if (!assignment_.plan.secure_aggregation.has_value()) {
     auto encoded = std::make_shared<const std::string>(
         learning::EncodeUpdate(assignment_.plan.codec, Report(), SentValues()));

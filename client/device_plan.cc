@@ -134,12 +134,14 @@ Objection CheckPlanSizes(const protocol::Assignment& assignment,
 
 Objection CheckMasking(const protocol::Plan& plan, const learning::Model& model,
                        int64_t memory_bytes) {
-  if (!plan.secure_aggregation.has_value()) return {};
+  if (!plan.secure_aggregation.has_value() && !plan.device_noise.has_value()) {
+    return {};
+  }
   if (!plan.training.sub_model_widths.empty() ||
       !plan.training.sub_model_layers.empty()) {
     return Object(AbandonReason::kConditions,
-                  "the plan asks for secure aggregation and has sub-models, "
-                  "which do not go together");
+                  "the plan asks for secure aggregation or noise and has "
+                  "sub-models, which do not go together");
   }
   const absl::StatusOr<int64_t> masking =
       MaskingBytes(plan, NumValues(plan, model));
@@ -149,8 +151,10 @@ Objection CheckMasking(const protocol::Plan& plan, const learning::Model& model,
   if (needed <= limit.value_or(needed)) return {};
   return Object(
       AbandonReason::kMemory,
-      absl::StrCat("this device may use ", *limit,
-                   " bytes of memory, to mask the update takes ", needed));
+      absl::StrCat(
+          "this device may use ", *limit, " bytes of memory, to ",
+          plan.secure_aggregation.has_value() ? "mask" : "add noise to",
+          " the update takes ", needed));
 }
 
 Objection CheckNumExamples(const protocol::Plan& plan, int64_t num_examples) {

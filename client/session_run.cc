@@ -31,6 +31,7 @@ SessionOptions MakeSessionOptions(const SessionRunOptions& options,
   session.check_in.codecs = {learning::UpdateCodec::kFloat32};
   session.check_in.secure_aggregation_versions = {
       protocol::kSecureAggregationVersion};
+  session.check_in.private_updates = true;
   session.base_backoff = options.base_backoff;
   session.max_backoff = options.max_backoff;
   session.max_attempts = options.max_attempts;

@@ -9,9 +9,10 @@ include(CMakePackageConfigHelpers)
 
 # The libraries behind the SDK's public headers, and what they link.
 set(sdk base learning_kernels learning_layers learning privacy_differential_privacy
-        privacy_masking privacy_secure_aggregation protocol_schema protocol
-        client_meters client_limits client_menu client client_transport
-        client_lean lean_transport client_sdk client_c)
+        privacy_noise privacy_masking privacy_distributed_noise
+        privacy_secure_aggregation protocol_schema protocol client_meters
+        client_limits client_menu client client_transport client_lean
+        lean_transport client_sdk client_c)
 if(SHOAL_BUILD_GRPC)
   list(APPEND sdk proto proto_services protocol_wire client_grpc)
 endif()

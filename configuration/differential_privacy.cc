@@ -16,7 +16,7 @@ using secure_aggregation::CoordinatorTrust;
 namespace {
 
 // Integer noise on the count has at least four steps, which are half a device
-// each (privacy/differential_privacy/mechanism.h, GaussianMultiplier).
+// each (privacy/differential_privacy/gaussian_multiplier.h).
 constexpr double kLeastCountStddev = 1.33;
 // As the schema says of bands that are given.
 constexpr int64_t kMaxBands = 4096;
@@ -156,6 +156,12 @@ absl::Status CheckTrust(const Task& task) {
         "distributed: devices of this version add no noise, expected central, "
         "tree, banded or blt");
   }
+  if (std::holds_alternative<LocalNoise>(privacy.noise) && secure.has_value()) {
+    return absl::InvalidArgumentError(
+        "local does not go with secure_aggregation: an update that its own "
+        "noise hides needs no group, expected distributed, whose shares are "
+        "far smaller");
+  }
   if (!secure.has_value() || secure->coordinator == CoordinatorTrust::kHonest) {
     return absl::OkStatus();
   }
@@ -169,8 +175,8 @@ absl::Status CheckTrust(const Task& task) {
 }  // namespace
 
 std::string NoiseName(const DifferentialPrivacy::Noise& noise) {
-  constexpr const char* kNames[] = {"central", "distributed", "tree", "banded",
-                                    "blt"};
+  constexpr const char* kNames[] = {"central", "distributed", "tree",
+                                    "banded",  "blt",         "local"};
   static_assert(std::size(kNames) ==
                 std::variant_size_v<DifferentialPrivacy::Noise>);
   return kNames[noise.index()];
@@ -183,8 +189,12 @@ double CountStddev(const AdaptiveClipping& clipping, int cohort) {
 }
 
 bool IsCorrelated(const DifferentialPrivacy::Noise& noise) {
-  return !std::holds_alternative<CentralNoise>(noise) &&
-         !std::holds_alternative<DistributedNoise>(noise);
+  return !std::holds_alternative<CentralNoise>(noise) && !IsOfDevices(noise);
+}
+
+bool IsOfDevices(const DifferentialPrivacy::Noise& noise) {
+  return std::holds_alternative<DistributedNoise>(noise) ||
+         std::holds_alternative<LocalNoise>(noise);
 }
 
 std::string BudgetText(const DifferentialPrivacy& privacy) {

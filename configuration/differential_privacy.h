@@ -41,6 +41,11 @@ struct BltNoise {
   friend bool operator==(const BltNoise&, const BltNoise&) = default;
 };
 
+// Noise of every device that hides its update by itself.
+struct LocalNoise {
+  friend bool operator==(const LocalNoise&, const LocalNoise&) = default;
+};
+
 // The clip norm follows a quantile of the devices' norms (Andrew et al. 2021).
 struct AdaptiveClipping {
   double target_quantile = 0.5;  // [0, 1]
@@ -53,15 +58,17 @@ struct AdaptiveClipping {
 };
 
 struct DifferentialPrivacy {
-  // In the order of the schema.
   using Noise = std::variant<CentralNoise, DistributedNoise, TreeNoise,
-                             BandedNoise, BltNoise>;
+                             BandedNoise, BltNoise, LocalNoise>;
   Noise noise = BltNoise{};
   // Standard deviation over the clip norm. Absent: the smallest with which all
   // of the task's rounds keep within the budget.
   std::optional<double> noise_multiplier;
   double clip_norm = 0;  // L2 of an update, > 0; at first, if it is adaptive
   std::optional<AdaptiveClipping> adaptive_clip;
+  // Devices shorten every tensor of an update by itself, to clip_norm over the
+  // square root of their number (McMahan et al. 2018).
+  bool clip_layers = false;
   double epsilon = 0;  // the population's budget, over all its tasks
   double delta = 0;
   privacy::Adjacency adjacency = privacy::Adjacency::kAddRemove;
@@ -70,12 +77,14 @@ struct DifferentialPrivacy {
                          const DifferentialPrivacy&) = default;
 };
 
-// "central", "distributed", "tree", "banded", "blt": as in task files.
+// "central", "distributed", "tree", "banded", "blt", "local": as in task files.
 std::string NoiseName(const DifferentialPrivacy::Noise& noise);
 // Of the noise on the count of a cohort: the setting, or its default.
 double CountStddev(const AdaptiveClipping& clipping, int cohort);
 // Whether the noise of all rounds is charged at once.
 bool IsCorrelated(const DifferentialPrivacy::Noise& noise);
+// Whether devices add the noise, and the coordinator none.
+bool IsOfDevices(const DifferentialPrivacy::Noise& noise);
 // The budget as the population's tasks must agree upon it: "epsilon=8
 // delta=1e-05 adjacency=add_remove accountant=pld".
 std::string BudgetText(const DifferentialPrivacy& privacy);

@@ -35,6 +35,8 @@ BltNoise NoiseFrom(const v1::BltNoise& proto) {
   return noise;
 }
 
+LocalNoise NoiseFrom(const v1::LocalNoise&) { return {}; }
+
 // Every kind of noise has a multiplier.
 template <typename Proto>
 void Read(const Proto& proto, DifferentialPrivacy& privacy) {
@@ -58,6 +60,8 @@ void ReadNoise(const v1::DifferentialPrivacy& proto,
     case v1::DifferentialPrivacy::kBlt:
     case v1::DifferentialPrivacy::NOISE_NOT_SET:
       return Read(proto.blt(), privacy);
+    case v1::DifferentialPrivacy::kLocal:
+      return Read(proto.local(), privacy);
   }
 }
 
@@ -110,6 +114,10 @@ v1::BltNoise& Write(const BltNoise& noise, v1::DifferentialPrivacy& proto) {
   return *proto.mutable_blt();
 }
 
+v1::LocalNoise& Write(const LocalNoise&, v1::DifferentialPrivacy& proto) {
+  return *proto.mutable_local();
+}
+
 }  // namespace
 
 DifferentialPrivacy FromProto(const v1::DifferentialPrivacy& proto) {
@@ -119,6 +127,7 @@ DifferentialPrivacy FromProto(const v1::DifferentialPrivacy& proto) {
   if (proto.has_adaptive_clip()) {
     privacy.adaptive_clip = ClippingFrom(proto.adaptive_clip());
   }
+  privacy.clip_layers = proto.clip_layers();
   privacy.epsilon = proto.budget().epsilon();
   privacy.delta = proto.budget().delta();
   privacy.adjacency = proto.adjacency() == v1::PRIVACY_ADJACENCY_REPLACE_ONE
@@ -149,6 +158,7 @@ v1::DifferentialPrivacy ToProto(const DifferentialPrivacy& privacy) {
       clipping.set_count_stddev(*privacy.adaptive_clip->count_stddev);
     }
   }
+  if (privacy.clip_layers) proto.set_clip_layers(true);
   proto.mutable_budget()->set_epsilon(privacy.epsilon);
   proto.mutable_budget()->set_delta(privacy.delta);
   proto.set_adjacency(privacy.adjacency == Adjacency::kReplaceOne

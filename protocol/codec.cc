@@ -83,6 +83,13 @@ void WritePlan(const Plan& plan, Message& message) {
   }
   Write(message, "uniform_weights", plan.uniform_weights);
   Write(message, "noisy_sums", plan.noisy_sums);
+  if (plan.device_noise.has_value()) {
+    Message& noise = schema::MutablePart(message, "device_noise");
+    Write(noise, "kind", plan.device_noise->kind);
+    Write(noise, "noise_multiplier", plan.device_noise->noise_multiplier);
+  }
+  Write(message, "clip_layers", plan.clip_layers);
+  Write(message, "clip_votes", plan.clip_votes);
 }
 
 void WriteSession(const std::optional<Digest>& session, Message& message) {
@@ -110,6 +117,23 @@ template <typename T>
 absl::StatusOr<T> PartOf(absl::string_view name, absl::StatusOr<T> part) {
   if (part.ok()) return part;
   return RefusePart(name, part.status());
+}
+
+// A device that does not know a noise must not send its update without it.
+absl::StatusOr<DeviceNoise> DeviceNoiseFrom(const Message& message) {
+  DeviceNoise noise;
+  Read(message, "kind", noise.kind);
+  Read(message, "noise_multiplier", noise.noise_multiplier);
+  switch (noise.kind) {
+    case DeviceNoise::Kind::kLocal:
+    case DeviceNoise::Kind::kDiscreteGaussian:
+    case DeviceNoise::Kind::kSkellam:
+      return noise;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("kind ", static_cast<int64_t>(noise.kind),
+                   " is unknown, expected local, discrete_gaussian or "
+                   "skellam"));
 }
 
 // REQUIRES: the message around it has passed CheckMessage.
@@ -149,6 +173,13 @@ absl::StatusOr<Plan> PlanFrom(const Message& message) {
   }
   Read(message, "uniform_weights", plan.uniform_weights);
   Read(message, "noisy_sums", plan.noisy_sums);
+  if (schema::Has(message, "device_noise")) {
+    SHOAL_ASSIGN_OR_RETURN(
+        plan.device_noise,
+        PartOf("device_noise", DeviceNoiseFrom(Part(message, "device_noise"))));
+  }
+  Read(message, "clip_layers", plan.clip_layers);
+  Read(message, "clip_votes", plan.clip_votes);
   return plan;
 }
 
@@ -217,6 +248,7 @@ Message ToSchema(const CheckIn& message) {
           std::vector<int>(message.secure_aggregation_versions.begin(),
                            message.secure_aggregation_versions.end()));
   }
+  Write(request, "private_updates", message.private_updates);
   return request;
 }
 
@@ -237,6 +269,7 @@ absl::StatusOr<CheckIn> CheckInFrom(const Message& request) {
   std::vector<int> versions;
   Read(Part(request, "secure_aggregation"), "versions", versions);
   message.secure_aggregation_versions.assign(versions.begin(), versions.end());
+  Read(request, "private_updates", message.private_updates);
   return message;
 }
 

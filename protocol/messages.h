@@ -77,13 +77,30 @@ struct ModelReference {
                          const ModelReference&) = default;
 };
 
+// Noise that a device adds to its update itself.
+struct DeviceNoise {
+  // As the schema numbers them.
+  enum class Kind {
+    kLocal = 1,  // hides the update by itself; discrete Gaussian
+    // Shares of a group's noise, under secure aggregation.
+    kDiscreteGaussian = 2,
+    kSkellam = 3,
+  };
+  Kind kind = Kind::kLocal;
+  // Standard deviation over the norm bound: of the device's own noise, or of
+  // what the honest devices of a group add together at least.
+  double noise_multiplier = 0;
+  friend bool operator==(const DeviceNoise&, const DeviceNoise&) = default;
+};
+
 // What the device shall run.
 struct Plan {
   learning::ModelSpec model;
   learning::TrainingOptions training;
   learning::LocalAlgorithm algorithm;
   DeviceLimits limits;
-  double norm_bound = 0;     // L2; larger updates are refused
+  // L2. Larger updates are refused, or shortened where noise is added.
+  double norm_bound = 0;
   int64_t max_examples = 0;  // larger weights are refused
   learning::UpdateCodec codec = learning::UpdateCodec::kFloat32;
   absl::Duration idle_window;  // a transfer fails after this without a byte
@@ -94,6 +111,12 @@ struct Plan {
   // Noise is added to the sum: updates come with nothing but their values, as
   // privacy has no budget for more.
   bool noisy_sums = false;
+  std::optional<DeviceNoise> device_noise = {};
+  // The device shortens every tensor of its update to norm_bound over the
+  // square root of their number.
+  bool clip_layers = false;
+  // The totals of a group count the devices that did not shorten their updates.
+  bool clip_votes = false;
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
@@ -105,6 +128,8 @@ struct CheckIn {
   std::string sdk_version;
   std::vector<learning::UpdateCodec> codecs;
   std::vector<uint32_t> secure_aggregation_versions;
+  // Does what Plan says in device_noise, clip_layers and clip_votes.
+  bool private_updates = false;
 };
 
 struct Assignment {

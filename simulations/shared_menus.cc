@@ -10,7 +10,8 @@ bool SameForMenus(const protocol::Plan& a, const protocol::Plan& b) {
          a.algorithm == b.algorithm && a.limits == b.limits &&
          a.max_examples == b.max_examples && a.codec == b.codec &&
          a.secure_aggregation == b.secure_aggregation &&
-         a.uniform_weights == b.uniform_weights && a.noisy_sums == b.noisy_sums;
+         a.uniform_weights == b.uniform_weights &&
+         a.noisy_sums == b.noisy_sums && a.device_noise == b.device_noise;
 }
 
 }  // namespace

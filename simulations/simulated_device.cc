@@ -70,14 +70,12 @@ struct SimulatedDevice::Budgets {
   std::unique_ptr<client::Limits> limits;
 };
 
-// What it brings to the groups of one session.
-struct SimulatedDevice::GroupPart {
-  GroupPart(const GroupTerms& terms, uint64_t seed)
-      : rng(DeriveSeed(seed, "groups")),
-        members(*terms.members, terms.leaving, DeriveSeed(seed, "leaving")) {}
+// What it draws in one session, and what it brings to the groups of that.
+struct SimulatedDevice::SessionPart {
+  explicit SessionPart(uint64_t seed) : rng(DeriveSeed(seed, "groups")) {}
 
   InsecureSeededRng rng;
-  const LeavingMembers members;
+  std::optional<LeavingMembers> members;  // absent: there are no groups
   std::unique_ptr<secure_aggregation::MemberSigner> signer;
 };
 
@@ -225,20 +223,20 @@ client::SessionRunOptions SimulatedDevice::SessionOptions() {
 
 // Keys and absences are drawn for the session alone: what one draws makes no
 // difference to another.
-void SimulatedDevice::MakeGroupPart(client::SessionRunOptions& options) {
+void SimulatedDevice::MakeSessionPart(client::SessionRunOptions& options) {
+  part_ = std::make_unique<SessionPart>(options.jitter_seed);
+  options.secure_rng = &part_->rng;
   if (!site_.groups.has_value()) return;
-  group_ = std::make_unique<GroupPart>(*site_.groups, options.jitter_seed);
   options.device_id = IdentityOf(index_).id;
-  options.secure_rng = &group_->rng;
-  options.member_maker = &group_->members;
+  part_->members.emplace(*site_.groups->members, site_.groups->leaving,
+                         DeriveSeed(options.jitter_seed, "leaving"));
+  options.member_maker = &*part_->members;
   if (site_.groups->authority == nullptr) return;
-  group_->signer = site_.groups->authority->Issue(options.device_id);
-  options.signer = group_->signer.get();
-  // The coordinator has no key of theirs.
-  options.group_policy.has_own_roots = true;
-  options.verifier = site_.groups->authority;
+  part_->signer = site_.groups->authority->Issue(options.device_id);
+  options.signer = part_->signer.get();
   // It stands for a CA that the coordinator has no key of.
   options.group_policy.has_own_roots = true;
+  options.verifier = site_.groups->authority;
 }
 
 absl::Status SimulatedDevice::Begin(absl::Time now) {
@@ -263,7 +261,7 @@ absl::Status SimulatedDevice::Begin(absl::Time now) {
   why_it_dies_ = "the device vanished while it trained";
   ++totals_.sessions;
   client::SessionRunOptions options = SessionOptions();
-  MakeGroupPart(options);
+  MakeSessionPart(options);
   SHOAL_ASSIGN_OR_RETURN(
       run_, client::SessionRun::Create(std::move(options), transport_, state_,
                                        examples_));
@@ -355,7 +353,7 @@ absl::StatusOr<SimulatedDevice::Progress> SimulatedDevice::Continue(
     }
   }
   SHOAL_ASSIGN_OR_RETURN(const client::SessionResult result, run_->result());
-  if (group_ != nullptr && group_->members.has_left()) {
+  if (part_->members.has_value() && part_->members->has_left()) {
     progress.ended = Vanish(clock_.Now(), "the device has left its group");
     return progress;
   }
@@ -473,7 +471,7 @@ void SimulatedDevice::CloseBooks(SessionNews& news) {
   // must be there, once.
   before_ = Now(clock_.Now());
   run_.reset();
-  group_.reset();
+  part_.reset();
   transport_.Drop();
   transport_.Close();
 }

@@ -169,7 +169,7 @@ class SimulatedDevice {
   class Meter;
   class Readings;
   struct Budgets;
-  struct GroupPart;
+  struct SessionPart;
   // What a device had done before the session at work.
   struct Before {
     absl::Time began;
@@ -200,7 +200,7 @@ class SimulatedDevice {
   int EpochsOf(int epochs);
   absl::Status OpenBudgets();
   client::SessionRunOptions SessionOptions();
-  void MakeGroupPart(client::SessionRunOptions& options);
+  void MakeSessionPart(client::SessionRunOptions& options);
   absl::Time WakeUp(absl::Time next) const;
   Progress AwaitEndOfTraining();
   void DieOfBattery();
@@ -223,7 +223,7 @@ class SimulatedDevice {
   int earlier_failures_ = 0;
   DeviceTotals totals_;
   // Of the session under way.
-  std::unique_ptr<GroupPart> group_;         // outlives the run
+  std::unique_ptr<SessionPart> part_;        // outlives the run
   std::unique_ptr<client::SessionRun> run_;  // null: none is
   Before before_;
   absl::Time until_;    // available

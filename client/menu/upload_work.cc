@@ -2,6 +2,7 @@
 
 #include "base/status_macros.h"
 #include "learning/update_codec.h"
+#include "privacy/differential_privacy/update_noise.h"
 #include "privacy/secure_aggregation/session_plan.h"
 #include "protocol/secure_update.h"
 
@@ -32,6 +33,17 @@ absl::StatusOr<SessionPlan> SessionOf(const protocol::Plan& plan,
       const protocol::SecureUpdate update,
       protocol::SecureUpdate::Create(SecureRoundOf(assignment, num_values)));
   return update.session();
+}
+
+absl::StatusOr<int64_t> LocalNoiseBytes(const protocol::Plan& plan,
+                                        int64_t num_values) {
+  if (!plan.device_noise.has_value()) return 0;
+  SHOAL_ASSIGN_OR_RETURN(
+      const privacy::UpdateNoise noise,
+      privacy::UpdateNoise::Create(plan.norm_bound, num_values,
+                                   plan.device_noise->noise_multiplier));
+  return noise.WorkingBytes() +
+         num_values * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace
@@ -70,7 +82,9 @@ bool MaySend(const protocol::Plan& plan, const Work& upload) {
 
 absl::StatusOr<int64_t> MaskingBytes(const protocol::Plan& plan,
                                      int64_t num_values) {
-  if (!plan.secure_aggregation.has_value()) return 0;
+  if (!plan.secure_aggregation.has_value()) {
+    return LocalNoiseBytes(plan, num_values);
+  }
   SHOAL_ASSIGN_OR_RETURN(const SessionPlan session,
                          SessionOf(plan, num_values));
   return protocol::MaskingBytes(session);

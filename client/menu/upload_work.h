@@ -20,8 +20,9 @@ absl::StatusOr<Work> UploadWork(const protocol::Plan& plan, int64_t num_values);
 // Whether the plan allows so many bytes.
 bool MaySend(const protocol::Plan& plan, const Work& upload);
 
-// The memory that masking takes when nothing but the update is there any more;
-// 0 without secure aggregation. Errors as above.
+// The memory that masking takes, or noise of the device's own, when nothing but
+// the update is there any more; 0 without either. Errors as above, also where
+// there is no such noise.
 absl::StatusOr<int64_t> MaskingBytes(const protocol::Plan& plan,
                                      int64_t num_values);
 

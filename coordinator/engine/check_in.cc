@@ -124,6 +124,10 @@ std::string Ineligible(const TaskSetup& setup,
         protocol::kSecureAggregationVersion,
         " of secure aggregation, which the task asks for: update its SDK");
   }
+  if (AsksForPrivateUpdates(setup.task) && !message.private_updates) {
+    return "the device does not clip its update or add noise to it as the "
+           "task's differential_privacy asks: update its SDK";
+  }
   return TooLittleMemory(setup, message);
 }
 
@@ -404,7 +408,7 @@ class CheckInCall {
     assignment.time_left =
         std::clamp(place.assigned.deadline - now_, absl::ZeroDuration(),
                    task.round.deadline);
-    assignment.plan = PlanOf(task, place.norm_bound);
+    assignment.plan = PlanOf(*place.setup, place.norm_bound);
     if (task.secure_aggregation.has_value()) {
       assignment.secure_aggregation_version =
           protocol::kSecureAggregationVersion;

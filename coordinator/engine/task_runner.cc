@@ -348,7 +348,7 @@ absl::Status TaskRunner::Open(absl::Time now) {
     round.min_reports = task.round.min_reports;
     round.max_assigned = task.round.max_assigned();
     round.norm_bound = clip_norm.has_value()
-                           ? *clip_norm
+                           ? PrivateNormBound(*task_.setup, *clip_norm)
                            : NormBound(task, task_.last_median_norm);
     round.opened = now;
     round.asynchronous = asynchronous().has_value();

@@ -11,6 +11,7 @@
 #include "learning/device_memory.h"
 #include "learning/initial_model.h"
 #include "learning/model.h"
+#include "privacy/differential_privacy/update_noise.h"
 #include "protocol/codec.h"
 
 namespace shoal::coordinator {
@@ -85,6 +86,40 @@ absl::Status CheckSecureUpdate(const learning::Model& model,
       absl::StrCat("secure_aggregation: ", status.message()));
 }
 
+bool AddsLocalNoise(const configuration::Task& task) {
+  return task.differential_privacy.has_value() &&
+         std::holds_alternative<configuration::LocalNoise>(
+             task.differential_privacy->noise);
+}
+
+// REQUIRES: AddsLocalNoise().
+absl::StatusOr<privacy::UpdateNoise> LocalNoiseOf(const TaskSetup& setup) {
+  return privacy::UpdateNoise::Create(setup.privacy->options.clip_norm,
+                                      setup.num_update_values(),
+                                      setup.privacy->noise.noise_multiplier);
+}
+
+// What devices add themselves.
+std::optional<protocol::DeviceNoise> DeviceNoiseOf(const TaskSetup& setup) {
+  if (!AddsLocalNoise(setup.task)) return std::nullopt;
+  return protocol::DeviceNoise{protocol::DeviceNoise::Kind::kLocal,
+                               setup.privacy->noise.noise_multiplier};
+}
+
+// That the task's noise can be drawn, and summed up.
+absl::Status CheckNoise(const TaskSetup& setup) {
+  if (!AddsLocalNoise(setup.task)) {
+    return privacy::CheckNoise(setup.privacy->noise,
+                               GridOf(setup, setup.privacy->options.clip_norm));
+  }
+  SHOAL_ASSIGN_OR_RETURN(const privacy::UpdateNoise noise, LocalNoiseOf(setup));
+  const double largest = LargestNormBound(setup.task);
+  if (noise.NormBound() <= largest) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "updates under noise have norms of up to ", noise.NormBound(),
+      ", which cannot be summed up precisely, expected at most ", largest));
+}
+
 // Of a device that masks its update, with what it keeps until the next round.
 int64_t MaskingMemory(const TaskSetup& setup) {
   RoundRow round;
@@ -115,6 +150,13 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
         learning::LeastMemoryBytes(model, training, num_examples,
                                    setup.task.algorithm));
     least = std::min(least, bytes);
+  }
+  if (AddsLocalNoise(setup.task)) {
+    SHOAL_ASSIGN_OR_RETURN(const privacy::UpdateNoise noise,
+                           LocalNoiseOf(setup));
+    least = std::max(
+        least, noise.WorkingBytes() + setup.num_update_values() *
+                                          static_cast<int64_t>(sizeof(float)));
   }
   return setup.task.secure_aggregation.has_value()
              ? std::max(least, MaskingMemory(setup))
@@ -165,10 +207,7 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
                          learning::MakeSubModels(*model, task.training));
   setup->update_values.push_back(setup->num_update_values());
   if (setup->privacy.has_value()) {
-    if (const absl::Status noise = privacy::CheckNoise(
-            setup->privacy->noise,
-            GridOf(*setup, setup->privacy->options.clip_norm));
-        !noise.ok()) {
+    if (const absl::Status noise = CheckNoise(*setup); !noise.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("differential_privacy: ", noise.message()));
     }
@@ -227,7 +266,8 @@ double NormBound(const configuration::Task& task, double last_median_norm) {
                   LargestNormBound(task));
 }
 
-protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
+protocol::Plan PlanOf(const TaskSetup& setup, double norm_bound) {
+  const configuration::Task& task = setup.task;
   protocol::Plan plan;
   plan.model = task.model;
   plan.training = task.training;
@@ -243,7 +283,25 @@ protocol::Plan PlanOf(const configuration::Task& task, double norm_bound) {
   if (task.secure_aggregation.has_value()) {
     plan.secure_aggregation = SecureSettingsOf(task);
   }
+  if (task.differential_privacy.has_value()) {
+    plan.clip_layers = task.differential_privacy->clip_layers;
+    plan.device_noise = DeviceNoiseOf(setup);
+  }
+  if (AddsLocalNoise(task)) plan.norm_bound = setup.privacy->options.clip_norm;
   return plan;
+}
+
+bool AsksForPrivateUpdates(const configuration::Task& task) {
+  const auto& privacy = task.differential_privacy;
+  return privacy.has_value() &&
+         (privacy->clip_layers || configuration::IsOfDevices(privacy->noise));
+}
+
+double PrivateNormBound(const TaskSetup& setup, double clip_norm) {
+  if (!AddsLocalNoise(setup.task)) return clip_norm;
+  const absl::StatusOr<privacy::UpdateNoise> noise = LocalNoiseOf(setup);
+  SHOAL_CHECK(noise.ok());  // MakeTaskSetup has tried it
+  return noise->NormBound();
 }
 
 protocol::SecureAggregation SecureSettingsOf(const configuration::Task& task) {
@@ -258,7 +316,7 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   secure.task = setup.task.name;
   secure.round_id = round.id;
   secure.base_model = round.base_model;
-  secure.work = protocol::DigestOfWork(PlanOf(setup.task, round.norm_bound),
+  secure.work = protocol::DigestOfWork(PlanOf(setup, round.norm_bound),
                                        round.number - 1, round.number);
   secure.settings = SecureSettingsOf(setup.task);
   secure.num_values = setup.num_update_values();

@@ -78,7 +78,12 @@ inline constexpr double kBoundPerMeanNorm = 10;
 double NormBound(const configuration::Task& task, double last_median_norm);
 
 // What the devices of a round with that bound shall run.
-protocol::Plan PlanOf(const configuration::Task& task, double norm_bound);
+protocol::Plan PlanOf(const TaskSetup& setup, double norm_bound);
+// Whether its plans ask devices to clip tensors, to add noise or to vote.
+bool AsksForPrivateUpdates(const configuration::Task& task);
+// The bound on uploads of a round whose updates are clipped to that norm: noise
+// of the devices' own makes them longer. REQUIRES: the task asks for privacy.
+double PrivateNormBound(const TaskSetup& setup, double clip_norm);
 
 // The secure aggregation of a round, as devices find it in their plans.
 // REQUIRES: the task asks for it.

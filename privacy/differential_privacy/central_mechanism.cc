@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "privacy/differential_privacy/gaussian_multiplier.h"
 
 namespace shoal::privacy {
 namespace {

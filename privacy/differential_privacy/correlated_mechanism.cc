@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "privacy/differential_privacy/gaussian_multiplier.h"
 #include "privacy/matrix_mechanisms/toeplitz.h"
 #include "privacy/matrix_mechanisms/tree.h"
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "privacy/accounting/calibration.h"
+#include "privacy/differential_privacy/gaussian_multiplier.h"
 
 namespace shoal::privacy {
 namespace {

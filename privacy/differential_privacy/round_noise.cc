@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "privacy/differential_privacy/central_mechanism.h"
 #include "privacy/differential_privacy/correlated_mechanism.h"
+#include "privacy/differential_privacy/gaussian_multiplier.h"
 #include "privacy/differential_privacy/stream_rng.h"
 #include "privacy/secure_aggregation/ring_vector.h"
 
@@ -33,6 +34,24 @@ CorrelatedOptions CorrelatedOf(const RoundNoiseOptions& options,
           .participation = options.participation,
           .noise_multiplier = options.noise_multiplier,
           .accountant = options.accountant};
+}
+
+absl::StatusOr<PrivacyEvent> EventOf(const DeviceNoise& noise,
+                                     double noise_multiplier) {
+  const double bound = noise.grid.bound;
+  const double stddev = noise_multiplier * bound;
+  SHOAL_ASSIGN_OR_RETURN(
+      PrivacyEvent release,
+      noise.kind == NoiseKind::kSkellam
+          ? PrivacyEvent::Skellam(
+                {.variance = stddev * stddev,
+                 .l2_bound = bound,
+                 .l1_bound = IntegerL1Bound(bound, noise.grid.length)})
+          : PrivacyEvent::Gaussian(noise_multiplier));
+  if (!noise.poisson_rate.has_value()) return release;
+  PoissonDraw draw(*noise.poisson_rate);
+  SHOAL_RETURN_IF_ERROR(draw.Release(std::move(release)));
+  return std::move(draw).Finish();
 }
 
 // Of a round that has been charged for, or that needs no charge.
@@ -131,6 +150,74 @@ class FreshRounds final : public RoundNoise {
   Progress progress_;
 };
 
+// Contributions are under noise already: what is charged for is counted.
+class DeviceRounds final : public RoundNoise {
+ public:
+  DeviceRounds(ClipRule clip, PrivacyEvent event, int64_t rounds_per_charge,
+               int64_t rounds_paid)
+      : clip_(std::move(clip)),
+        event_(std::move(event)),
+        rounds_per_charge_(rounds_per_charge),
+        rounds_paid_(rounds_paid) {}
+
+  static absl::StatusOr<std::unique_ptr<RoundNoise>> Make(
+      const RoundNoiseOptions& options, const DeviceNoise& noise,
+      absl::string_view state) {
+    SHOAL_ASSIGN_OR_RETURN(ClipRule clip, ClipRule::Create(options.clip_norm));
+    SHOAL_ASSIGN_OR_RETURN(PrivacyEvent event,
+                           EventOf(noise, options.noise_multiplier));
+    SHOAL_RETURN_IF_ERROR(
+        CheckSupported(event, options.neighbours, options.accountant));
+    const int64_t rounds_per_charge = RoundsPerCharge(options);
+    int64_t rounds_paid = 0;
+    if (!state.empty()) {
+      ByteReader reader(state);
+      const uint32_t version = reader.U32();
+      rounds_paid = static_cast<int64_t>(reader.U64());
+      if (reader.ok() && version != kVersion) {
+        return absl::UnimplementedError(
+            absl::StrCat("noise of devices: the state has version ", version,
+                         ", expected ", kVersion));
+      }
+      if (!reader.ok() || !reader.rest().empty() || rounds_paid < 0 ||
+          rounds_paid >= rounds_per_charge) {
+        return absl::DataLossError("noise of devices: the bytes are no state");
+      }
+    }
+    return std::make_unique<DeviceRounds>(std::move(clip), std::move(event),
+                                          rounds_per_charge, rounds_paid);
+  }
+
+  std::optional<PrivacyEvent> Due() const override {
+    if (rounds_paid_ > 0) return std::nullopt;
+    return event_;
+  }
+  ClipRule clip() const override { return clip_; }
+
+  absl::StatusOr<std::vector<int64_t>> Release(
+      const IntegerGrid& /*grid*/, const std::optional<PrivacyEvent>& charged,
+      std::vector<int64_t> sum, int64_t /*votes*/) override {
+    const std::optional<PrivacyEvent> due = Due();
+    SHOAL_RETURN_IF_ERROR(CheckCharged(due, charged));
+    if (due.has_value()) rounds_paid_ = rounds_per_charge_;
+    --rounds_paid_;
+    return sum;
+  }
+
+  Secret State() const override {
+    std::string state;
+    AppendU32(state, kVersion);
+    AppendU64(state, static_cast<uint64_t>(rounds_paid_));
+    return Secret(std::move(state));
+  }
+
+ private:
+  ClipRule clip_;
+  PrivacyEvent event_;
+  int64_t rounds_per_charge_;
+  int64_t rounds_paid_;
+};
+
 template <Neighbours kNeighbours>
 class CorrelatedRounds final : public RoundNoise {
  public:
@@ -201,6 +288,9 @@ absl::StatusOr<std::unique_ptr<RoundNoise>> MakeRounds(
     return FreshRounds<kNeighbours>::Make(options, CentralOf(options, *fresh),
                                           state, rng);
   }
+  if (const auto* devices = std::get_if<DeviceNoise>(&options.kind)) {
+    return DeviceRounds::Make(options, *devices, state);
+  }
   return CorrelatedRounds<kNeighbours>::Make(
       options, CorrelatedOf(options, std::get<NoiseMatrix>(options.kind)), grid,
       state, rng);
@@ -212,6 +302,9 @@ absl::StatusOr<PrivacyEvent> ChargeOf(const RoundNoiseOptions& options) {
   SHOAL_RETURN_IF_ERROR(CheckParticipation(options.participation));
   if (const auto* matrix = std::get_if<NoiseMatrix>(&options.kind)) {
     return EventOf(CorrelatedOf(options, *matrix));
+  }
+  if (const auto* devices = std::get_if<DeviceNoise>(&options.kind)) {
+    return EventOf(*devices, options.noise_multiplier);
   }
   // The event has no adjacency; the mechanism's type has.
   SHOAL_ASSIGN_OR_RETURN(const auto mechanism,
@@ -225,16 +318,24 @@ absl::Status CheckNoise(const RoundNoiseOptions& options,
   if (const auto* matrix = std::get_if<NoiseMatrix>(&options.kind)) {
     return CheckNoise(CorrelatedOf(options, *matrix), grid);
   }
+  if (std::holds_alternative<DeviceNoise>(options.kind)) {
+    return absl::OkStatus();
+  }
   const double sigma = SigmaFor(options.noise_multiplier, grid.bound);
   SHOAL_RETURN_IF_ERROR(GaussianMultiplier(sigma, grid.bound).status());
   return DiscreteGaussianSampler::Create(sigma).status();
 }
 
 int64_t RoundsPerCharge(const RoundNoiseOptions& options) {
+  if (std::holds_alternative<NoiseMatrix>(options.kind)) {
+    return options.participation.num_rounds;
+  }
   const auto* fresh = std::get_if<FreshNoise>(&options.kind);
-  if (fresh == nullptr) return options.participation.num_rounds;
-  return fresh->poisson_rate.has_value() ? 1
-                                         : options.participation.min_separation;
+  const bool is_sampled =
+      fresh != nullptr
+          ? fresh->poisson_rate.has_value()
+          : std::get<DeviceNoise>(options.kind).poisson_rate.has_value();
+  return is_sampled ? 1 : options.participation.min_separation;
 }
 
 int64_t RoundsPaid(const RoundNoiseOptions& options, absl::string_view state) {

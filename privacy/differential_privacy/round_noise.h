@@ -1,5 +1,6 @@
-// The noise of one task at the coordinator, round after round, whichever kind
-// it is: what the round engine adds to sums of contributions.
+// The noise of one task, round after round, whichever kind it is: what the
+// round engine adds to sums of contributions, and what has to be charged for
+// them.
 #ifndef SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_ROUND_NOISE_H_
 #define SHOAL_PRIVACY_DIFFERENTIAL_PRIVACY_ROUND_NOISE_H_
 
@@ -19,6 +20,7 @@
 #include "privacy/differential_privacy/adaptive_clip.h"
 #include "privacy/differential_privacy/clipping.h"
 #include "privacy/differential_privacy/correlated_noise.h"
+#include "privacy/differential_privacy/distributed_noise.h"
 #include "privacy/differential_privacy/integer_grid.h"
 #include "privacy/differential_privacy/mechanism.h"
 #include "privacy/matrix_mechanisms/participation.h"
@@ -33,8 +35,17 @@ struct FreshNoise {
   std::optional<AdaptiveClipOptions> adaptive_clip = std::nullopt;
 };
 
+// What devices have added to their contributions, by themselves or as a group.
+// The coordinator adds nothing.
+struct DeviceNoise {
+  NoiseKind kind = NoiseKind::kDiscreteGaussian;
+  // Of updates that Skellam noise is added to: its event depends on it.
+  IntegerGrid grid = {};
+  std::optional<double> poisson_rate = std::nullopt;  // as FreshNoise's
+};
+
 struct RoundNoiseOptions {
-  std::variant<FreshNoise, NoiseMatrix> kind;
+  std::variant<FreshNoise, NoiseMatrix, DeviceNoise> kind;
   // Of a device, over all of the task's rounds; enforced by the registry.
   Participation participation;
   // Standard deviation over the clip norm; of banded and buffered matrices for

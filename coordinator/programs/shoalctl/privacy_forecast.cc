@@ -41,6 +41,9 @@ struct FirstColumn {
   Column operator()(const privacy::FreshNoise&) const {
     return std::vector<double>{1};
   }
+  Column operator()(const privacy::DeviceNoise&) const {
+    return std::vector<double>{1};
+  }
   Column operator()(const privacy::NoiseMatrix& matrix) const {
     return std::visit(*this, matrix);
   }
@@ -71,6 +74,9 @@ struct TotalVariance {
   int64_t rounds;
 
   double operator()(const privacy::FreshNoise&) const {
+    return static_cast<double>(rounds);
+  }
+  double operator()(const privacy::DeviceNoise&) const {
     return static_cast<double>(rounds);
   }
   double operator()(const privacy::NoiseMatrix& matrix) const {
@@ -147,6 +153,13 @@ absl::StatusOr<double> MultiplierOfValues(const TaskPrivacy& plan, int cohort) {
   return privacy::ValueNoiseMultiplier(noise.noise_multiplier, count_stddev);
 }
 
+// How much more noise is on the sum of a cohort than on what it is sized for.
+double NoiseOfCohort(const TaskPrivacy& plan, int cohort) {
+  return std::holds_alternative<configuration::LocalNoise>(plan.options.noise)
+             ? std::sqrt(static_cast<double>(cohort))
+             : 1;
+}
+
 absl::Status AddByCohort(const Task& task, PrivacyForecast& forecast) {
   SHOAL_ASSIGN_OR_RETURN(const double deviation,
                          FirstDeviation(forecast.plan.noise));
@@ -165,7 +178,8 @@ absl::Status AddByCohort(const Task& task, PrivacyForecast& forecast) {
     }
     SHOAL_RETURN_IF_ERROR(multiplier.status());
     NoiseAmount noise;
-    noise.value = *multiplier * deviation / cohort;
+    noise.value =
+        *multiplier * deviation * NoiseOfCohort(forecast.plan, cohort) / cohort;
     noise.update = noise.value * length;
     noise.model = noise.update * std::sqrt(total);
     noise.signal = static_cast<double>(task.rounds) / noise.model;

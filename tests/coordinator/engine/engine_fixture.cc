@@ -34,6 +34,7 @@ protocol::CheckIn Hello() {
   message.sdk_version = "1";
   message.codecs = {learning::UpdateCodec::kFloat32};
   message.secure_aggregation_versions = {protocol::kSecureAggregationVersion};
+  message.private_updates = true;
   return message;
 }
 

@@ -9,6 +9,7 @@
 #include "privacy/differential_privacy/central_mechanism.h"
 #include "privacy/differential_privacy/correlated_mechanism.h"
 #include "privacy/differential_privacy/distributed_mechanism.h"
+#include "privacy/differential_privacy/gaussian_multiplier.h"
 #include "privacy/matrix_mechanisms/toeplitz.h"
 #include "tests/support/external_data.h"
 #include "tests/support/insecure_rng.h"
