@@ -31,6 +31,7 @@ FailureKind KindOfRefusal(RefusalCode code) {
     case RefusalCode::kRoundFull:
     case RefusalCode::kAlreadyContributed:
     case RefusalCode::kMinSeparation:
+    case RefusalCode::kNotDrawn:
     case RefusalCode::kTaskPaused:
     case RefusalCode::kNotEligible:
     case RefusalCode::kBadRequest:

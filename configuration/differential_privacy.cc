@@ -72,22 +72,34 @@ absl::Status CheckRounds(const Task& task) {
   return absl::OkStatus();
 }
 
-std::optional<double> SamplingRateOf(const DifferentialPrivacy::Noise& noise) {
-  if (const auto* central = std::get_if<CentralNoise>(&noise)) {
-    return central->sampling_rate;
-  }
-  const auto* distributed = std::get_if<DistributedNoise>(&noise);
-  return distributed == nullptr ? std::nullopt : distributed->sampling_rate;
-}
-
 // A guarantee counts on what the coordinator does, and on nothing else.
-absl::Status CheckSampling(const DifferentialPrivacy& privacy) {
-  const std::optional<double> rate = SamplingRateOf(privacy.noise);
+absl::Status CheckSampling(const Task& task) {
+  const std::optional<double> rate = SamplingRate(*task.differential_privacy);
+  const RoundPolicy& round = task.round;
+  if (round.drawn != rate.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("round.drawn is ", round.drawn ? "set" : "not set",
+                     ", expected it with a sampling_rate, and only with one"));
+  }
   if (!rate.has_value()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      NoiseName(privacy.noise), ".sampling_rate is ", NumberText(*rate),
-      ", but the coordinator does not draw devices at random: it takes them as "
-      "they come, expected none"));
+  const std::string setting =
+      absl::StrCat(NoiseName(task.differential_privacy->noise),
+                   ".sampling_rate, ", NumberText(*rate), ",");
+  if (task.secure_aggregation.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        setting,
+        " does not go with secure_aggregation: a round must be summed up "
+        "however few devices were drawn, and groups have min_group members at "
+        "least"));
+  }
+  if (round.min_separation > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        setting, " does not go with round.min_separation, ",
+        round.min_separation,
+        ": a device that has to sit out is not drawn with that probability, "
+        "expected none"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckLength(const Task& task) {
@@ -182,6 +194,14 @@ std::string NoiseName(const DifferentialPrivacy::Noise& noise) {
   return kNames[noise.index()];
 }
 
+std::optional<double> SamplingRate(const DifferentialPrivacy& privacy) {
+  if (const auto* central = std::get_if<CentralNoise>(&privacy.noise)) {
+    return central->sampling_rate;
+  }
+  const auto* distributed = std::get_if<DistributedNoise>(&privacy.noise);
+  return distributed == nullptr ? std::nullopt : distributed->sampling_rate;
+}
+
 double CountStddev(const AdaptiveClipping& clipping, int cohort) {
   // The count is then hidden at nearly no cost.
   constexpr double kPerDevice = 0.05;
@@ -209,7 +229,7 @@ absl::Status CheckDifferentialPrivacy(const Task& task) {
   if (!task.differential_privacy.has_value()) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(CheckAlgorithm(task));
   SHOAL_RETURN_IF_ERROR(CheckRounds(task));
-  SHOAL_RETURN_IF_ERROR(CheckSampling(*task.differential_privacy));
+  SHOAL_RETURN_IF_ERROR(CheckSampling(task));
   SHOAL_RETURN_IF_ERROR(CheckLength(task));
   SHOAL_RETURN_IF_ERROR(CheckAdaptiveClip(task));
   return CheckTrust(task);

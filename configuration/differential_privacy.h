@@ -79,6 +79,9 @@ struct DifferentialPrivacy {
 
 // "central", "distributed", "tree", "banded", "blt", "local": as in task files.
 std::string NoiseName(const DifferentialPrivacy::Noise& noise);
+// The probability with which every device is drawn for a round, by itself;
+// absent: devices come as they like.
+std::optional<double> SamplingRate(const DifferentialPrivacy& privacy);
 // Of the noise on the count of a cohort: the setting, or its default.
 double CountStddev(const AdaptiveClipping& clipping, int cohort);
 // Whether the noise of all rounds is charged at once.

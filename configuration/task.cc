@@ -78,6 +78,12 @@ absl::Status CheckRing(const Task& task) {
 
 int RoundPolicy::max_assigned() const {
   if (asynchronous.has_value()) return asynchronous->concurrency;
+  if (drawn) {
+    // exp(-t^2 / (2 cohort + 2 t / 3)) for t more than the cohort.
+    return cohort + 32 +
+           static_cast<int>(
+               std::ceil(8 * std::sqrt(static_cast<double>(cohort))));
+  }
   // 1.1 * 30 is a little more than 33 in floating point.
   constexpr double kRounding = 1e-6;
   return std::max(
@@ -86,6 +92,14 @@ int RoundPolicy::max_assigned() const {
 
 int RoundPolicy::max_accepted() const {
   return asynchronous.has_value() ? cohort : max_assigned();
+}
+
+int DevicesPerRound(const Task& task) {
+  const RoundPolicy& round = task.round;
+  if (!round.drawn) return round.max_accepted();
+  constexpr double kMost = 1e9;
+  const double rate = SamplingRate(*task.differential_privacy).value_or(1);
+  return static_cast<int>(std::min(std::ceil(round.cohort / rate), kMost));
 }
 
 absl::Status CheckAsynchronous(const Task& task) {

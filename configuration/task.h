@@ -46,9 +46,15 @@ struct RoundPolicy {
   Weighting weighting = Weighting::kExamples;
 
   std::optional<AsynchronousRounds> asynchronous = {};
+  // Every device is drawn for a round by itself, with differential_privacy's
+  // sampling_rate. The round lasts until its deadline, and is summed up however
+  // few were drawn; over_selection and min_reports mean nothing.
+  bool drawn = false;
 
   // ceil(cohort * over_selection): devices assigned to a round. Of asynchronous
-  // ones, where over_selection means nothing: those that work at a time.
+  // ones those that work at a time. Of rounds that are drawn, for `cohort`
+  // devices on average, so many that more are drawn with a probability of less
+  // than 1e-13 (Chernoff).
   int max_assigned() const;
   // The most updates that a round counts.
   int max_accepted() const;
@@ -82,6 +88,10 @@ struct Task {
 // INVALID_ARGUMENT when what the coordinator does with updates, their weights
 // and the server optimiser, does not go with the task's algorithm.
 absl::Status CheckServerHalf(const Task& task);
+
+// That are to come while a round lasts, for it to have its cohort. Asynchronous
+// rounds admit as many as report; where devices are drawn, many more come.
+int DevicesPerRound(const Task& task);
 
 // INVALID_ARGUMENT when the task's rounds are asynchronous, and its algorithm,
 // weights or training have not been analysed with that.

@@ -85,14 +85,21 @@ AsynchronousRounds AsynchronousOf(const v1::RoundPolicy& round) {
   return rounds;
 }
 
+bool IsDrawn(const v1::Task& task) {
+  return task.has_differential_privacy() &&
+         SamplingRate(FromProto(task.differential_privacy())).has_value();
+}
+
 RoundPolicy RoundOf(const v1::Task& task) {
   const v1::RoundPolicy& proto = task.round();
   RoundPolicy round;
   round.cohort = static_cast<int>(proto.cohort());
+  round.drawn = IsDrawn(task);
   if (proto.has_over_selection()) round.over_selection = proto.over_selection();
   round.min_reports = proto.has_min_reports()
                           ? static_cast<int>(proto.min_reports())
                           : (kDefaultMinReportsTenths * round.cohort + 9) / 10;
+  if (round.drawn) round.min_reports = 0;
   round.min_separation = static_cast<int>(proto.min_separation());
   if (proto.has_deadline()) {
     round.deadline = protocol::FromProto(proto.deadline());
@@ -254,10 +261,10 @@ v1::RoundPolicy RoundToProto(const RoundPolicy& round) {
     rounds.set_concurrency(round.asynchronous->concurrency);
     rounds.set_max_staleness(round.asynchronous->max_staleness);
     rounds.set_staleness_exponent(round.asynchronous->staleness_exponent);
-  } else {
+  } else if (!round.drawn) {
     proto.set_over_selection(round.over_selection);
   }
-  proto.set_min_reports(round.min_reports);
+  if (!round.drawn) proto.set_min_reports(round.min_reports);
   proto.set_min_separation(round.min_separation);
   *proto.mutable_deadline() = protocol::ToProto(round.deadline);
   *proto.mutable_idle_window() = protocol::ToProto(round.idle_window);
@@ -281,6 +288,23 @@ std::vector<RuleViolation> CheckTaskAsAWhole(const v1::Task& proto) {
     violations.push_back({"round.over_selection",
                           "does not go with round.asynchronous, whose "
                           "concurrency says how many devices work"});
+  }
+  if (IsDrawn(proto)) {
+    const auto refuse = [&](absl::string_view path, absl::string_view why) {
+      violations.push_back(
+          {std::string(path),
+           absl::StrCat("does not go with differential_privacy's "
+                        "sampling_rate: ",
+                        why)});
+    };
+    if (round.has_over_selection()) {
+      refuse("round.over_selection",
+             "every device that is drawn is counted, and nobody else");
+    }
+    if (round.has_min_reports()) {
+      refuse("round.min_reports",
+             "a round is summed up however few devices were drawn");
+    }
   }
   if (proto.server_optimizer().sgd().nesterov() &&
       proto.server_optimizer().sgd().momentum() == 0) {

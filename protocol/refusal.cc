@@ -32,6 +32,11 @@ constexpr RefusalInfo kRefusals[] = {
      "round.min_separation asks for.",
      "None is needed; enrol more devices or lower round.min_separation when "
      "rounds do not fill."},
+    {RefusalCode::kNotDrawn, "not_drawn", StatusCode::kResourceExhausted,
+     Fault::kNobody, true,
+     "The task draws the devices of every round at random "
+     "(differential_privacy's sampling_rate), and has not drawn this one.",
+     "None is needed; the device asks again when the next round is due."},
     {RefusalCode::kTaskPaused, "task_paused", StatusCode::kFailedPrecondition,
      Fault::kOperator, true, "The population's task is paused.",
      "Resume it with `shoalctl task resume`."},

@@ -20,6 +20,7 @@ enum class RefusalCode {
   kRoundFull,           // enough devices are assigned
   kAlreadyContributed,  // this device is part of the running round
   kMinSeparation,       // it contributed too few rounds ago
+  kNotDrawn,            // the round's draw at random has left it out
   kTaskPaused,
   kNotEligible,  // too little memory, no codec in common, no examples
   kOverloaded,   // the coordinator is out of upload space

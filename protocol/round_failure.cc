@@ -37,6 +37,11 @@ constexpr RoundFailureInfo kFailures[] = {
      "sum was released.",
      "See `shoalctl privacy spent`: what is spent does not come back; train "
      "on with devices of another population."},
+    {RoundFailure::kOverdrawn, "overdrawn",
+     "More devices were drawn for the round than it has places, so that it is "
+     "no random draw of all of them: nothing of its sum was released.",
+     "Lower differential_privacy's sampling_rate, or raise round.cohort: the "
+     "rate times the number of devices that come is to be the cohort."},
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ enum class RoundFailure {
   kNonFinite,
   kCorruptRows,
   kPrivacyBudget,
+  kOverdrawn,
 };
 
 // One row of the table.

@@ -215,10 +215,11 @@ std::unique_ptr<Arrivals> Federation::MakeArrivals() {
   if (!options_.schedule.empty()) return MakeScheduled(site, options_.schedule);
   if (options_.thin_above == 0) return MakeDrawn(site);
   return options_.population->num_devices() > options_.thin_above
-             ? MakeThinned(site, {.window = options_.start_window,
-                                  .interval = options_.check_in_interval,
-                                  .admitted_per_round =
-                                      options_.task.round.max_accepted()})
+             ? MakeThinned(site,
+                           {.window = options_.start_window,
+                            .interval = options_.check_in_interval,
+                            .admitted_per_round =
+                                configuration::DevicesPerRound(options_.task)})
              : MakeEveryDevice(site, options_.start_window);
 }
 

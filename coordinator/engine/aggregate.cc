@@ -105,7 +105,7 @@ absl::StatusOr<std::vector<ContributionRow>> ReadContributions(
     RoundStore& store, const RoundRow& round) {
   SHOAL_ASSIGN_OR_RETURN(std::vector<ContributionRow> contributions,
                          store.ListContributions(round.id));
-  if (contributions.empty() ||
+  if ((contributions.empty() && round.min_reports > 0) ||
       ContributorsDigest(contributions) != round.contributors) {
     return absl::DataLossError(
         absl::StrCat("the ", contributions.size(), " contributions of round ",

@@ -307,6 +307,11 @@ class CheckInCall {
                                " more committed rounds of population '",
                                message_.population, "'"));
     }
+    if (task.round != nullptr && !task.round->IsOpenTo(device_.id)) {
+      return Wait(RefusalCode::kNotDrawn, core_.PaceUntilPlace(task, now_),
+                  absl::StrCat("round ", task.round->row().id, " of task '",
+                               name, "' draws its devices at random"));
+    }
     if (task.round == nullptr || !task.round->HasRoom() ||
         (task.round->row().state == RoundState::kCollecting &&
          !task.round->row().asynchronous &&

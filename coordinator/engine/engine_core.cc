@@ -44,9 +44,7 @@ PaceInput EngineCore::PaceInputOf(const RunningTask& task, absl::Time now) {
   PaceInput input;
   input.round_duration = task.round_duration;
   input.fleet_size = FleetOf(task.setup->task.population).Estimate();
-  // Asynchronous rounds admit as many as report.
-  input.admitted_per_round =
-      policy.asynchronous.has_value() ? policy.cohort : policy.max_assigned();
+  input.admitted_per_round = configuration::DevicesPerRound(task.setup->task);
   if (task.round == nullptr) {
     input.until_open = std::max(task.next_open - now, absl::ZeroDuration());
   } else if (task.round->row().state == RoundState::kOpen) {

@@ -176,12 +176,14 @@ std::string CommittedVerdict(const RoundRow& round,
                              const configuration::Task& task) {
   const absl::Time began =
       round.asynchronous ? round.opened : round.deadline - task.round.deadline;
-  return absl::StrCat(
-      "It committed model version ", round.number, " (",
-      round.committed_model.ToShortHex(), ") from ",
-      Count(round.accepted, "report"), " ",
-      HumanDuration(round.finished - began), " after ",
-      round.asynchronous ? "it opened." : "its first device was admitted.");
+  return absl::StrCat("It committed model version ", round.number, " (",
+                      round.committed_model.ToShortHex(), ") from ",
+                      Count(round.accepted, "report"), " ",
+                      HumanDuration(round.finished - began), " after ",
+                      round.asynchronous || task.round.drawn
+                          ? "it opened."
+                          : "its first device was "
+                            "admitted.");
 }
 
 // Of a round that collects: how many reports it lacks, or may have at most once
@@ -234,6 +236,11 @@ std::string Verdict(const RoundStory& story, const std::vector<Loss>& losses,
                           " and no device of population '", task.population,
                           "' has been admitted.");
     case RoundState::kCollecting:
+      if (task.round.drawn) {
+        return absl::StrCat(
+            "It counts whoever is drawn for it, by its deadline in ",
+            HumanDuration(round.deadline - now), ".");
+      }
       if (round.accepted >= round.cohort) {
         return "It has what it needs and is about to be sealed.";
       }

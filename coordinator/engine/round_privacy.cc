@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "coordinator/engine/privacy_report.h"
 #include "coordinator/engine/task_setup.h"
@@ -36,17 +37,34 @@ absl::Status RoundPrivacy::Load() {
   SHOAL_ASSIGN_OR_RETURN(charges_, store.ListCharges(population()));
   SHOAL_ASSIGN_OR_RETURN(const Secret state,
                          store.GetMechanismState(task_.setup->task.name));
+  SHOAL_ASSIGN_OR_RETURN(noise_, NoiseFrom(state));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> RoundPrivacy::NoiseFrom(
+    const Secret& state) {
   absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> noise =
       privacy::RoundNoise::Create(
           plan().noise, GridOf(*task_.setup, plan().options.clip_norm),
           state.Reveal(), core_.noise_rng());
-  if (!noise.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the noise of task '", task_.setup->task.name,
-                     "' cannot go on: ", noise.status().message()));
-  }
-  noise_ = *std::move(noise);
-  return absl::OkStatus();
+  if (noise.ok()) return noise;
+  return absl::FailedPreconditionError(
+      absl::StrCat("the noise of task '", task_.setup->task.name,
+                   "' cannot go on: ", noise.status().message()));
+}
+
+absl::StatusOr<IsDrawn> RoundPrivacy::DrawOf(int64_t round_id) {
+  SHOAL_ASSIGN_OR_RETURN(const Secret state, core_.deps.store.GetMechanismState(
+                                                 task_.setup->task.name));
+  if (state.empty()) return IsDrawn([](const std::string&) { return false; });
+  SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<privacy::RoundNoise> noise,
+                         NoiseFrom(state));
+  std::optional<privacy::DeviceDraw> draw = noise->Draw(round_id);
+  SHOAL_CHECK(draw.has_value());  // configuration has seen to it
+  auto shared = std::make_shared<const privacy::DeviceDraw>(*std::move(draw));
+  return IsDrawn([shared](const std::string& device_id) {
+    return shared->Includes(device_id);
+  });
 }
 
 absl::StatusOr<double> RoundPrivacy::NextClipNorm() {

@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "coordinator/engine/engine_core.h"
 #include "coordinator/engine/rows.h"
+#include "coordinator/engine/running_round.h"
 #include "privacy/differential_privacy/round_noise.h"
 
 namespace shoal::coordinator {
@@ -38,6 +39,11 @@ class RoundPrivacy {
   // What updates of the next round are clipped to.
   absl::StatusOr<double> NextClipNorm();
 
+  // The devices that the round of that id draws, by the noise that the store
+  // has; nobody where it has none: the database was restored from a backup, and
+  // who was drawn before is not known. FAILED_PRECONDITION as CheckNextRound.
+  absl::StatusOr<IsDrawn> DrawOf(int64_t round_id);
+
   // What the seal of the task's round has to charge; nothing: it is paid for.
   // OUT_OF_RANGE as CheckNextRound: others have charged meanwhile;
   // FAILED_PRECONDITION likewise.
@@ -58,6 +64,9 @@ class RoundPrivacy {
  private:
   // Reads rows and makes the noise, where it is not there.
   absl::Status Load();
+  // FAILED_PRECONDITION when it is not that of the task.
+  absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> NoiseFrom(
+      const Secret& state);
   // That one more charge is within the budget.
   absl::Status CheckCharge(const privacy::PrivacyEvent& due);
   absl::StatusOr<int64_t> ChargesLeft();

@@ -78,6 +78,7 @@ class RoundStore {
   // --- the life of a round ----------------------------------------------
   // Opens the task's next round; fills in id (never used before). The task
   // must be active without an unfinished round: FAILED_PRECONDITION.
+  // INVALID_ARGUMENT for a mechanism_state of a task without privacy.
   virtual absl::StatusOr<RoundRow> OpenRound(const Lease& lease,
                                              const NewRound& round) = 0;
   virtual absl::StatusOr<RoundRow> GetRound(int64_t id) = 0;

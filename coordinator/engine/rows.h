@@ -80,7 +80,11 @@ struct NewRound {
   bool asynchronous = false;
   // InfinitePast: the first assignment sets it. Otherwise the round begins with
   // COLLECTING, because devices of earlier rounds are at work.
+  // Nor does a round that draws its devices wait for the first of them.
   absl::Time deadline = absl::InfinitePast();
+  // Stored as the task's with it, when it is not empty: what draws the round's
+  // devices.
+  Secret mechanism_state = {};
 };
 
 struct RoundRow {

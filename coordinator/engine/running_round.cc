@@ -457,6 +457,8 @@ bool RunningRound::NothingMoreCanCome() const {
 }
 
 bool RunningRound::IsDue(absl::Time now) const {
+  // Who comes early must not leave out who comes late.
+  if (is_drawn_ != nullptr) return now >= row_.deadline;
   if (contributed_ >= row_.cohort) return true;
   if (groups_.has_value() && groups_->complete) return true;
   if (row_.asynchronous) {
@@ -479,6 +481,9 @@ RunningRound::Step RunningRound::NextStep(absl::Time now) {
   // What comes from now on joins the next one.
   if (row_.asynchronous) return Step::kSeal;
   closing_ = true;
+  const bool is_full =
+      static_cast<int>(participants_.size()) >= row_.max_assigned;
+  if (is_drawn_ != nullptr && is_full) return Step::kFailOverdrawn;
   return contributed_ >= row_.min_reports ? Step::kSeal : Step::kFail;
 }
 

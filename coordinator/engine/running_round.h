@@ -5,6 +5,7 @@
 #define SHOAL_COORDINATOR_ENGINE_RUNNING_ROUND_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -61,6 +62,9 @@ struct GroupsStanding {
                          const GroupsStanding&) = default;
 };
 
+// Whether a round has drawn the device at random.
+using IsDrawn = std::function<bool(const std::string& device_id)>;
+
 // What the store knows of a round, as it was read.
 struct RoundRecords {
   std::vector<AssignmentRow> assignments;
@@ -75,8 +79,12 @@ struct RoundRecords {
 class RunningRound {
  public:
   // `time_to_report`: of a device, from its assignment on (round.deadline).
-  RunningRound(const RoundRow& row, absl::Duration time_to_report)
-      : row_(row), time_to_report_(time_to_report) {}
+  // `is_drawn`: who takes part, and nobody else; null: whoever comes.
+  RunningRound(const RoundRow& row, absl::Duration time_to_report,
+               IsDrawn is_drawn = nullptr)
+      : row_(row),
+        time_to_report_(time_to_report),
+        is_drawn_(std::move(is_drawn)) {}
 
   // Takes over what the store knows. Nothing that is known here is taken back:
   // the rows may be older than what has happened since they were read.
@@ -94,6 +102,10 @@ class RunningRound {
   absl::Time next_expiry() const { return next_expiry_; }
 
   const RoundRow& row() const { return row_; }
+  // Whether the device has been drawn, where devices are.
+  bool IsOpenTo(const std::string& device_id) const {
+    return is_drawn_ == nullptr || is_drawn_(device_id);
+  }
   int accepted() const { return contributed_; }
   // Devices that are reserved or assigned, and not settled yet.
   int at_work() const { return unsettled_; }
@@ -178,8 +190,17 @@ class RunningRound {
   // settled, and committed when they are revealed.
   void SetGroups(const GroupsStanding& groups) { groups_ = groups; }
 
-  enum class Step { kWait, kSeal, kFail, kCommit, kFailUnmasking };
-  // kSeal and kFail close the round for further reports, for good. An
+  enum class Step {
+    kWait,
+    kSeal,
+    kFail,
+    kFailOverdrawn,
+    kCommit,
+    kFailUnmasking
+  };
+  // kSeal and kFail close the round for further reports, for good. One that has
+  // drawn its devices is sealed at its deadline, not before, unless it has no
+  // place left: then a device that was drawn may have found none. An
   // asynchronous one is sealed when it is full, or has min_reports at its
   // deadline or later; it never fails for want of them, so that none is lost.
   Step NextStep(absl::Time now);
@@ -206,6 +227,7 @@ class RunningRound {
 
   RoundRow row_;
   const absl::Duration time_to_report_;
+  const IsDrawn is_drawn_;
   absl::flat_hash_map<std::string, Participant> participants_;
   int contributed_ = 0;
   int unsettled_ = 0;       // reserved or assigned

@@ -81,6 +81,8 @@ absl::Status TaskRunner::Do(Due due, absl::Time now) {
       return Seal(now);
     case Due::kFail:
       return Fail(RoundFailure::kMinReports, now);
+    case Due::kFailOverdrawn:
+      return Fail(RoundFailure::kOverdrawn, now);
     case Due::kFailUnmasking:
       return Fail(RoundFailure::kUnmasking, now);
     case Due::kCommit:
@@ -116,6 +118,8 @@ TaskRunner::Due TaskRunner::Decide(absl::Time now) {
       return Due::kFail;
     case RunningRound::Step::kCommit:
       return Due::kCommit;
+    case RunningRound::Step::kFailOverdrawn:
+      return Due::kFailOverdrawn;
     case RunningRound::Step::kFailUnmasking:
       return Due::kFailUnmasking;
   }
@@ -197,7 +201,7 @@ absl::Status TaskRunner::Refresh(absl::Time now) {
     }
   }
   if (round.has_value()) {
-    Follow(*round);
+    SHOAL_RETURN_IF_ERROR(Follow(*round));
     MutexLock lock(core_.mutex);
     task_.round->Merge(*round, records);
   }
@@ -337,6 +341,9 @@ absl::Status TaskRunner::Open(absl::Time now) {
     }
     SHOAL_RETURN_IF_ERROR(within);
     SHOAL_ASSIGN_OR_RETURN(clip_norm, privacy_->NextClipNorm());
+    if (task_.setup->task.round.drawn) {
+      round.mechanism_state = privacy_->State();
+    }
   }
   {
     MutexLock lock(core_.mutex);
@@ -352,7 +359,8 @@ absl::Status TaskRunner::Open(absl::Time now) {
                            : NormBound(task, task_.last_median_norm);
     round.opened = now;
     round.asynchronous = asynchronous().has_value();
-    if (task_.round != nullptr && task_.round->at_work() > 0) {
+    if (task.round.drawn ||
+        (task_.round != nullptr && task_.round->at_work() > 0)) {
       round.deadline = now + task.round.deadline;
     }
   }
@@ -362,22 +370,32 @@ absl::Status TaskRunner::Open(absl::Time now) {
   core_.deps.log.Info(
       "round open",
       {{"task", row->task}, {"round", row->id}, {"number", row->number}});
-  Follow(*row);
-  return absl::OkStatus();
+  return Follow(*row);
 }
 
-void TaskRunner::Follow(const RoundRow& row) {
+absl::Status TaskRunner::Follow(const RoundRow& row) {
+  IsDrawn is_drawn;
+  if (task_.setup->task.round.drawn) {
+    absl::StatusOr<IsDrawn> draw = privacy_->DrawOf(row.id);
+    if (!draw.ok()) {
+      MutexLock lock(core_.mutex);
+      task_.stale = true;
+      return draw.status();
+    }
+    is_drawn = *std::move(draw);
+  }
   std::vector<EndedAssignment> ended;
   {
     MutexLock lock(core_.mutex);
     if (task_.round == nullptr) {
-      task_.round =
-          std::make_shared<RunningRound>(row, task_.setup->task.round.deadline);
+      task_.round = std::make_shared<RunningRound>(
+          row, task_.setup->task.round.deadline, std::move(is_drawn));
     } else if (task_.round->row().id != row.id) {
       ended = task_.round->Continue(row, asynchronous()->max_staleness);
     }
   }
   TellEnded(ended);
+  return absl::OkStatus();
 }
 
 void TaskRunner::ExpireAssignments(absl::Time now) {

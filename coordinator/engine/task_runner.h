@@ -44,6 +44,7 @@ class TaskRunner {
     kOpen,
     kSeal,
     kFail,
+    kFailOverdrawn,
     kFailUnmasking,
     kCommit
   };
@@ -73,7 +74,7 @@ class TaskRunner {
   // The task's budget is spent: it ends here, and says so.
   absl::Status Stop(const absl::Status& why, absl::Time now);
   // Memory goes on with the round that was opened.
-  void Follow(const RoundRow& row);
+  absl::Status Follow(const RoundRow& row);
   // Ends the assignments of asynchronous rounds that are too late.
   void ExpireAssignments(absl::Time now);
   // Tells, and records but for those that were silent, assignments that have

@@ -138,6 +138,9 @@ absl::StatusOr<RoundRow> MemoryStore::OpenRound(const Lease& lease,
   row.id = static_cast<int64_t>(rounds_.size()) + 1;
   rounds_[row.id].row = row;
   task->rounds.push_back(row.id);
+  if (!round.mechanism_state.empty()) {
+    ledger_.SetState(task->row.name, round.mechanism_state);
+  }
   return row;
 }
 

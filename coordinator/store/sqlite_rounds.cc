@@ -89,6 +89,10 @@ absl::StatusOr<RoundRow> SqliteStore::OpenRound(const Lease& lease,
         SHOAL_ASSIGN_OR_RETURN(const std::optional<RoundRow> unfinished,
                                LoadUnfinishedRound(db, round.task));
         SHOAL_RETURN_IF_ERROR(CheckOpenRound(task, unfinished, round));
+        if (!round.mechanism_state.empty()) {
+          SHOAL_RETURN_IF_ERROR(
+              StoreMechanismState(db, task.name, round.mechanism_state));
+        }
         return InsertRound(db, row);
       }));
   return row;

@@ -325,6 +325,11 @@ absl::Status CheckOpenRound(const TaskRow& task,
                      task.rounds_committed, " rounds: its next makes version ",
                      task.rounds_committed + 1, ", not ", round.number));
   }
+  if (task.privacy_budget.empty() && !round.mechanism_state.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a round draws its devices for privacy, but task '",
+                     task.name, "' trains without"));
+  }
   return absl::OkStatus();
 }
 

@@ -75,8 +75,10 @@ class FreshRounds final : public RoundNoise {
     int64_t rounds_paid = 0;
   };
   FreshRounds(CentralMechanism<kNeighbours> mechanism,
-              int64_t rounds_per_charge, Progress progress)
+              std::optional<double> poisson_rate, int64_t rounds_per_charge,
+              Progress progress)
       : mechanism_(std::move(mechanism)),
+        poisson_rate_(poisson_rate),
         rounds_per_charge_(rounds_per_charge),
         progress_(std::move(progress)) {}
 
@@ -88,7 +90,7 @@ class FreshRounds final : public RoundNoise {
       SHOAL_ASSIGN_OR_RETURN(auto mechanism,
                              CentralMechanism<kNeighbours>::Create(central));
       return std::make_unique<FreshRounds>(
-          std::move(mechanism), rounds_per_charge,
+          std::move(mechanism), central.poisson_rate, rounds_per_charge,
           Progress{Secret(rng.Bytes(secure_aggregation::kSeedBytes))});
     }
     ByteReader reader(state);
@@ -111,7 +113,8 @@ class FreshRounds final : public RoundNoise {
         auto mechanism,
         CentralMechanism<kNeighbours>::Restore(central, reader.rest()));
     return std::make_unique<FreshRounds>(
-        std::move(mechanism), rounds_per_charge, std::move(progress));
+        std::move(mechanism), central.poisson_rate, rounds_per_charge,
+        std::move(progress));
   }
 
   std::optional<PrivacyEvent> Due() const override {
@@ -119,6 +122,10 @@ class FreshRounds final : public RoundNoise {
     return mechanism_.event();
   }
   ClipRule clip() const override { return mechanism_.clip(); }
+  std::optional<DeviceDraw> Draw(int64_t round_id) const override {
+    if (!poisson_rate_.has_value()) return std::nullopt;
+    return DeviceDraw(progress_.key.Reveal(), round_id, *poisson_rate_);
+  }
 
   absl::StatusOr<std::vector<int64_t>> Release(
       const IntegerGrid& grid, const std::optional<PrivacyEvent>& charged,
@@ -146,6 +153,7 @@ class FreshRounds final : public RoundNoise {
 
  private:
   CentralMechanism<kNeighbours> mechanism_;
+  std::optional<double> poisson_rate_;
   int64_t rounds_per_charge_;
   Progress progress_;
 };

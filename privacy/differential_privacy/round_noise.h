@@ -20,6 +20,7 @@
 #include "privacy/differential_privacy/adaptive_clip.h"
 #include "privacy/differential_privacy/clipping.h"
 #include "privacy/differential_privacy/correlated_noise.h"
+#include "privacy/differential_privacy/device_draw.h"
 #include "privacy/differential_privacy/distributed_noise.h"
 #include "privacy/differential_privacy/integer_grid.h"
 #include "privacy/differential_privacy/mechanism.h"
@@ -90,6 +91,11 @@ class RoundNoise {
   virtual std::optional<PrivacyEvent> Due() const = 0;
   // How updates of the next round are bounded.
   virtual ClipRule clip() const = 0;
+  // Who takes part in the round of that id: absent where no device is drawn. A
+  // function of the state, and the same whatever has been drawn from it since.
+  virtual std::optional<DeviceDraw> Draw(int64_t /*round_id*/) const {
+    return std::nullopt;
+  }
 
   // The next round's sum of vectors on the grid, under noise; `votes` is the
   // sum of AdaptiveClip::Vote() over them. `charged` is what the ledger has for

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "privacy/differential_privacy/gaussian_multiplier.h"
 
@@ -13,6 +14,11 @@ using secure_aggregation::RingVector;
 absl::StatusOr<UpdateNoise> UpdateNoise::Create(double clip_norm,
                                                 int64_t length,
                                                 double noise_multiplier) {
+  if (!(noise_multiplier > 0 && std::isfinite(noise_multiplier))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("noise of an update: the multiplier is ", noise_multiplier,
+                     ", expected a positive number"));
+  }
   constexpr int kBits = 20;
   // Rounding then makes nearly no vector longer, whatever its length.
   constexpr double kBeta = 0.60653065971263342;  // e^-1/2

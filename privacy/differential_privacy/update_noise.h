@@ -16,7 +16,7 @@ namespace shoal::privacy {
 // A group of one member. A value type; thread-safe.
 class UpdateNoise {
  public:
-  // The event of an update is a Gaussian of `noise_multiplier`, in (0, 1000].
+  // The event of an update is a Gaussian of `noise_multiplier`, above 0.
   // INVALID_ARGUMENT, with the value, for what is out of its range, such as
   // noise of less than 4 steps of the grid.
   static absl::StatusOr<UpdateNoise> Create(double clip_norm, int64_t length,

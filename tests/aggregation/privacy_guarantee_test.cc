@@ -58,8 +58,9 @@ TEST(GuaranteeTest, IsMadeOfWholeSentences) {
   EXPECT_EQ(
       Guarantee(BltNoise{}),
       "With epsilon 4.0001 and delta 1e-05 spent, all models of the population "
-      "handwriting together hide whether any one device took part at all from "
-      "whoever sees them (unit: device; adjacency: add_remove). This epsilon "
+      "handwriting together hide whether any one device contributed its "
+      "updates or zeros from whoever sees them (unit: device; adjacency: "
+      "add_remove). This epsilon "
       "is computed from privacy loss distributions (accountant: pld), which "
       "certify that the truth is between 3.99998 and 4.0001. Every update is "
       "clipped to an L2 norm of 0.5 and counts the same; there is noise of a "
@@ -107,6 +108,24 @@ TEST(GuaranteeTest, NamesEveryMechanism) {
               HasSubstr("there is noise of a banded matrix over 100 rounds on "
                         "every sum (mechanism: banded), with"));
   EXPECT_THAT(Guarantee(BltNoise{.buffers = 1}), HasSubstr("with 1 buffer "));
+}
+
+TEST(GuaranteeTest, NoiseOfEveryDeviceHidesItsUpdateFromEverybody) {
+  EXPECT_THAT(
+      Guarantee(configuration::LocalNoise{}),
+      AllOf(HasSubstr("spent, all updates and models of the population"),
+            HasSubstr("there is noise that every device adds to its update "
+                      "before it leaves the device (mechanism: local), with"),
+            HasSubstr("It is assumed nothing of the coordinator or of other "
+                      "devices; a device clips its own update")));
+}
+
+TEST(GuaranteeTest, SaysThatTensorsAreClippedByThemselves) {
+  TaskPrivacy privacy = PrivacyOf(CentralNoise{});
+  privacy.options.clip_layers = true;
+  EXPECT_THAT(GuaranteeOf(SmallTask(), privacy, kSpent),
+              HasSubstr("clipped to an L2 norm of 0.5, every tensor to this "
+                        "over the square root of their number, and counts"));
 }
 
 TEST(GuaranteeTest, NamesAnAdaptiveClipNorm) {

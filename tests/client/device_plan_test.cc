@@ -123,7 +123,7 @@ TEST_F(SecurePlanTest, SubModelsAreRefused) {
   EXPECT_TRUE(menu.entries.empty());
   EXPECT_EQ(menu.objection.reason, AbandonReason::kConditions);
   EXPECT_THAT(std::string(menu.objection.why.message()),
-              HasSubstr("secure aggregation and has sub-models"));
+              HasSubstr("secure aggregation or noise and has sub-models"));
 }
 
 TEST_F(SecurePlanTest, MessagesCountForTheLimitOfBytes) {

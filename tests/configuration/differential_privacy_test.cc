@@ -98,10 +98,11 @@ TEST(DifferentialPrivacyFileTest, EveryKindOfNoiseIsRead) {
   EXPECT_EQ(noise("banded: {bands: 7}"), Noise(BandedNoise{7}));
   EXPECT_EQ(noise("blt: {}"), Noise(BltNoise{3}));
   EXPECT_EQ(noise("blt: {buffers: 5}"), Noise(BltNoise{5}));
+  EXPECT_EQ(noise("local: {}"), Noise(LocalNoise{}));
 }
 
 TEST(DifferentialPrivacyFileTest, EveryKindOfNoiseHasAMultiplier) {
-  for (const char* kind : {"central", "tree", "banded", "blt"}) {
+  for (const char* kind : {"central", "tree", "banded", "blt", "local"}) {
     EXPECT_EQ(
         PrivacyOf({.noise = absl::StrCat(kind, ": {noise_multiplier: 0.75}, ")})
             .noise_multiplier,
@@ -221,16 +222,24 @@ INSTANTIATE_TEST_SUITE_P(
                 {.more = "update_limits: {norm_bound: 12.5}\n"},
                 "does not go with update_limits.norm_bound, 12.5: clip_norm is "
                 "what bounds updates, expected no other bound"},
-        Refusal{"SampledCentral",
-                {.noise = "central: {sampling_rate: 0.01}, "},
-                "central.sampling_rate is 0.01, but the coordinator does not "
-                "draw devices at random: it takes them as they come, expected "
-                "none"},
+        Refusal{"SampledGroups",
+                {.noise = "central: {sampling_rate: 0.01}, ", .more = kSecure},
+                "central.sampling_rate, 0.01, does not go with "
+                "secure_aggregation: a round must be summed up however few "
+                "devices were drawn, and groups have min_group members at "
+                "least"},
         Refusal{"SampledDistributed",
                 {.noise = "distributed: {sampling_rate: 1}, ", .more = kSecure},
-                "distributed.sampling_rate is 1, but the coordinator does not "
-                "draw devices at random: it takes them as they come, expected "
-                "none"},
+                "distributed.sampling_rate, 1, does not go with "
+                "secure_aggregation: a round must be summed up however few "
+                "devices were drawn, and groups have min_group members at "
+                "least"},
+        Refusal{"SampledSeparation",
+                {.noise = "central: {sampling_rate: 0.01}, ",
+                 .round = "cohort: 20, min_separation: 5"},
+                "central.sampling_rate, 0.01, does not go with "
+                "round.min_separation, 5: a device that has to sit out is not "
+                "drawn with that probability, expected none"},
         Refusal{"Bands",
                 {.noise = "banded: {bands: 101}, "},
                 "banded.bands is 101, expected at most rounds, 100"},
@@ -283,6 +292,7 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
         Parts{.noise = "central: {}, adaptive_clip: {}, ",
         .round = "cohort: 40"},
         Parts{.noise = "central: {}, adaptive_clip: {count_stddev: 1.33}, "},
+        Parts{.noise = "central: {sampling_rate: 0.01}, "},
         Parts{.noise = "central: {}, ", .more = kSecure},
         Parts{.noise = "tree: {}, ", .more = kSecure},
         Parts{.noise = "banded: {}, ", .more = kSecure},
@@ -327,6 +337,49 @@ TEST(CheckDifferentialPrivacyTest, TasksFromElsewhereAreChecked) {
   SHOAL_EXPECT_OK(CheckDifferentialPrivacy(task));
 }
 
+// A round that draws its devices waits for all of them.
+TEST(CheckDifferentialPrivacyTest, RoundsThatDrawHaveTheirOwnPlaces) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task task,
+                             Parse({.noise = "central: {sampling_rate: 0.01}, ",
+                                    .round = "cohort: 100"}));
+  EXPECT_TRUE(task.round.drawn);
+  EXPECT_EQ(task.round.max_assigned(), 100 + 80 + 32);
+  EXPECT_EQ(task.round.min_reports, 0);
+  EXPECT_EQ(DevicesPerRound(task), 10'000);
+  EXPECT_THAT(ParseTask(SerializeTask(task)), IsOkAndHolds(task));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Task plain, Parse({}));
+  EXPECT_FALSE(plain.round.drawn);
+  EXPECT_EQ(DevicesPerRound(plain), plain.round.max_assigned());
+}
+
+TEST(CheckDifferentialPrivacyTest, ADrawTakesNeitherMoreDevicesNorEnough) {
+  EXPECT_THAT(ErrorsOf({.noise = "central: {sampling_rate: 0.01}, ",
+                        .round = "cohort: 20, over_selection: 1.1"}),
+              HasSubstr("round.over_selection: does not go with "
+                        "differential_privacy's sampling_rate: every device "
+                        "that is drawn is counted, and nobody else"));
+  EXPECT_THAT(ErrorsOf({.noise = "central: {sampling_rate: 0.01}, ",
+                        .round = "cohort: 20, min_reports: 3"}),
+              HasSubstr("round.min_reports: does not go with "
+                        "differential_privacy's sampling_rate: a round is "
+                        "summed up however few devices were drawn"));
+}
+
+TEST(CheckDifferentialPrivacyTest, WhoMakesATaskMustSayThatItsRoundsDraw) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse({.noise = "central: {}, "}));
+  task.differential_privacy->noise = CentralNoise{0.1};
+  EXPECT_THAT(CheckDifferentialPrivacy(task),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "round.drawn is not set, expected it with a "
+                       "sampling_rate, and only with one"));
+  task.round.drawn = true;
+  SHOAL_EXPECT_OK(CheckDifferentialPrivacy(task));
+  task.differential_privacy->noise = CentralNoise{};
+  EXPECT_THAT(CheckDifferentialPrivacy(task),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("round.drawn is set")));
+}
+
 // --- to and from protobuf ----------------------------------------------------
 
 TEST(DifferentialPrivacyProtoTest, SettingsComeBack) {
@@ -343,7 +396,8 @@ TEST(DifferentialPrivacyProtoTest, SettingsComeBack) {
         DifferentialPrivacy::Noise(TreeNoise{17}),
         DifferentialPrivacy::Noise(BandedNoise{}),
         DifferentialPrivacy::Noise(BandedNoise{9}),
-        DifferentialPrivacy::Noise(BltNoise{1})}) {
+        DifferentialPrivacy::Noise(BltNoise{1}),
+        DifferentialPrivacy::Noise(LocalNoise{})}) {
     privacy.noise = noise;
     privacy.noise_multiplier.reset();
     EXPECT_EQ(FromProto(ToProto(privacy)), privacy) << NoiseName(noise);
@@ -355,6 +409,7 @@ TEST(DifferentialPrivacyProtoTest, SettingsComeBack) {
   privacy.adaptive_clip->count_stddev = 3;
   privacy.adjacency = privacy::Adjacency::kReplaceOne;
   privacy.accountant = privacy::Accountant::kRdp;
+  privacy.clip_layers = true;
   EXPECT_EQ(FromProto(ToProto(privacy)), privacy);
 }
 

@@ -108,6 +108,7 @@ TEST(WireCheckInTest, ComesBack) {
   message.sdk_version = "0.1.0 (g++ 12.2.0)";
   message.codecs = {learning::UpdateCodec::kFloat32};
   message.secure_aggregation_versions = {1, 2};
+  message.private_updates = true;
   SHOAL_ASSERT_OK_AND_ASSIGN(const CheckIn back, FromProto(ToProto(message)));
   EXPECT_EQ(back.protocol, message.protocol);
   EXPECT_EQ(back.population, message.population);
@@ -117,6 +118,7 @@ TEST(WireCheckInTest, ComesBack) {
   EXPECT_EQ(back.codecs, message.codecs);
   EXPECT_EQ(back.secure_aggregation_versions,
             message.secure_aggregation_versions);
+  EXPECT_TRUE(back.private_updates);
 }
 
 v1::CheckInRequest ExampleRequest() {

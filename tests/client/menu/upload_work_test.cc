@@ -35,6 +35,18 @@ TEST(UploadWorkTest, PlainUpdatesAreTheirEncoding) {
   EXPECT_EQ(masking, 0);
 }
 
+TEST(UploadWorkTest, NoiseOfTheDevicesOwnTakesMemoryAndNoBytes) {
+  protocol::Plan plan;
+  plan.norm_bound = 1;
+  plan.device_noise =
+      protocol::DeviceNoise{protocol::DeviceNoise::Kind::kLocal, 1};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Work work, UploadWork(plan, 1000));
+  SHOAL_ASSERT_OK_AND_ASSIGN(const Work without, UploadWork({}, 1000));
+  EXPECT_EQ(work.bytes_sent, without.bytes_sent);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const int64_t noise, MaskingBytes(plan, 1000));
+  EXPECT_EQ(noise, 8000);  // the values, and as many integers of 32 bits
+}
+
 // Values of 16 bits, weights up to 1000 and groups of 20: 2^16 * 1000 * 20 and
 // a bit for the sign need 32 bits.
 TEST(UploadWorkTest, MaskedUpdatesGrowByTheBitsOfTheRing) {
