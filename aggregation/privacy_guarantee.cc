@@ -147,8 +147,9 @@ std::string TrustOf(const Task& task, const TaskPrivacy& privacy) {
         colluding);
   }
   if (std::holds_alternative<LocalNoise>(privacy.options.noise)) {
-    return "nothing of the coordinator or of other devices; a device clips its "
-           "own update and draws its own noise";
+    return "that the coordinator lets no device take part more often than is "
+           "said below, and nothing else of it or of other devices: a device "
+           "clips its own update and draws its own noise";
   }
   const std::string honest =
       "that the coordinator is honest: it draws this noise, tells nobody, and "

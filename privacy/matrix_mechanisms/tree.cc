@@ -126,6 +126,19 @@ std::vector<int64_t> TreeSearch::Best(int64_t num_rounds, int64_t num_leaves,
   return best;
 }
 
+// Of whoever takes part in every round: nodes of all sizes, of which the last
+// may have fewer real rounds than leaves.
+int64_t OfEveryRound(int64_t num_rounds, int64_t num_leaves) {
+  int64_t squared = 0;
+  for (int64_t size = 1; size <= num_leaves; size *= 2) {
+    const int64_t nodes = num_leaves / size;
+    const int64_t full = std::min(nodes, num_rounds / size);
+    const int64_t rest = full < nodes ? num_rounds - full * size : 0;
+    squared += full * size * size + rest * rest;
+  }
+  return squared;
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> TreeSensitivitySquared(
@@ -141,6 +154,7 @@ absl::StatusOr<int64_t> TreeSensitivitySquared(
                             ? rounds
                             : std::min(options.restart_every, rounds);
   const int64_t most = PossibleParticipations(participation);
+  const bool every_round = most == rounds;  // more is never less
   TreeSearch search(participation.min_separation);
   // total[k]: the most that k participations add in all trees so far.
   std::vector<int64_t> total(most + 1, -1);
@@ -154,7 +168,10 @@ absl::StatusOr<int64_t> TreeSensitivitySquared(
             ? static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(length)))
             : length;
     auto [it, added] = known.try_emplace({length, leaves});
-    if (added) {
+    if (added && every_round) {
+      it->second.resize(length + 1, -1);
+      it->second[length] = OfEveryRound(length, leaves);
+    } else if (added) {
       const int64_t count =
           std::min(most, (length - 1) / participation.min_separation + 1);
       it->second = search.Best(length, leaves, count);

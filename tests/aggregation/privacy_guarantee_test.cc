@@ -116,8 +116,9 @@ TEST(GuaranteeTest, NoiseOfEveryDeviceHidesItsUpdateFromEverybody) {
       AllOf(HasSubstr("spent, all updates and models of the population"),
             HasSubstr("there is noise that every device adds to its update "
                       "before it leaves the device (mechanism: local), with"),
-            HasSubstr("It is assumed nothing of the coordinator or of other "
-                      "devices; a device clips its own update")));
+            HasSubstr("It is assumed that the coordinator lets no device take "
+                      "part more often than is said below, and nothing else of "
+                      "it or of other devices: a device clips its own")));
 }
 
 TEST(GuaranteeTest, SaysThatTensorsAreClippedByThemselves) {

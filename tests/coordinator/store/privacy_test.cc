@@ -211,6 +211,35 @@ TEST_P(StoreTest, CommitThatIsRefusedLeavesTheStateOfNoise) {
   EXPECT_EQ(StateOf(store(), "a"), "begun");
 }
 
+TEST_P(StoreTest, RoundThatDrawsItsDevicesIsOpenedWithTheStateOfNoise) {
+  SHOAL_ASSERT_OK(CreateTaskWith(store(), "a"));
+  const Lease lease = driver_.TakeLease("a");
+  NewRound round;
+  round.task = "a";
+  round.number = 1;
+  round.base_model = store().GetTask("a")->current_model;
+  round.mechanism_state = Secret("drawn");
+  const RoundRow row = Require(store().OpenRound(lease, round));
+  EXPECT_EQ(StateOf(store(), "a"), "drawn");
+  SHOAL_ASSERT_OK(store().FailRound(lease, row.id, "stopped", Now()));
+  EXPECT_EQ(StateOf(store(), "a"), "drawn");
+  round.mechanism_state = Secret();
+  SHOAL_ASSERT_OK(store().OpenRound(lease, round));
+  EXPECT_EQ(StateOf(store(), "a"), "drawn") << "it says nothing of it";
+}
+
+TEST_P(StoreTest, RoundOfATaskWithoutPrivacyIsOpenedWithoutAState) {
+  SHOAL_ASSERT_OK(CreateTaskWith(store(), "open", ""));
+  NewRound round;
+  round.task = "open";
+  round.number = 1;
+  round.base_model = store().GetTask("open")->current_model;
+  round.mechanism_state = Secret("drawn");
+  EXPECT_THAT(store().OpenRound(driver_.TakeLease("open"), round),
+              StatusIs(kInvalidArgument, HasSubstr("trains without")));
+  EXPECT_FALSE(Require(store().GetUnfinishedRound("open")).has_value());
+}
+
 TEST_P(StoreTest, TaskThatIsUnknownHasNoStateOfNoise) {
   EXPECT_THAT(store().GetMechanismState("a"), StatusIs(kNotFound));
 }

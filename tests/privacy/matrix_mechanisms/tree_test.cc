@@ -68,6 +68,18 @@ TEST(TreeTest, RestartsShareTheParticipations) {
               IsOkAndHolds(8));
 }
 
+TEST(TreeTest, WhoTakesPartInEveryRoundIsInEveryNode) {
+  // The first tree of 5 rounds is filled up to 8: 5 + 9 + 17 + 25; the second
+  // is not: 5 + 8 + 16.
+  EXPECT_THAT(
+      TreeSensitivitySquared(
+          {10, 1, 10}, {.restart_every = 5, .complete_before_restart = true}),
+      IsOkAndHolds(85));
+  // Of a million rounds, at once.
+  EXPECT_THAT(TreeSensitivitySquared({1 << 20, 1, 1 << 20}),
+              IsOkAndHolds((int64_t{1} << 41) - (int64_t{1} << 20)));
+}
+
 TEST(TreeTest, CompletionAddsANodeToAllTreesButTheLast) {
   // 5 rounds have nodes of 1, 2 and 4; filled up to 8 there is one more.
   const Participation participation = {10, 5, 2};
