@@ -70,10 +70,8 @@ struct KindOf {
         privacy::SquareRootColumn(std::min(bands, participation.num_rounds))});
   }
   absl::StatusOr<Kind> operator()(const BltNoise& noise) const {
-    SHOAL_ASSIGN_OR_RETURN(
-        privacy::BufferedToeplitz buffers,
-        privacy::OptimisedBuffers(noise.buffers, participation));
-    return privacy::NoiseMatrix(privacy::BufferedMatrix{std::move(buffers)});
+    return privacy::NoiseMatrix(privacy::BufferedMatrix{
+        {.buffer_decay = noise.decays, .output_scale = noise.scales}});
   }
 };
 
@@ -89,8 +87,17 @@ absl::StatusOr<double> NoiseMultiplier(const DifferentialPrivacy& options,
                                        const TaskPrivacy& plan,
                                        int64_t num_charges) {
   if (options.noise_multiplier.has_value()) return *options.noise_multiplier;
+  privacy::RoundNoiseOptions without_count = plan.noise;
+  auto* fresh = std::get_if<privacy::FreshNoise>(&without_count.kind);
+  if (fresh != nullptr) fresh->adaptive_clip.reset();
   const auto event = [&](double multiplier) {
-    return EventOf(plan.noise, multiplier, num_charges);
+    auto charges = EventOf(plan.noise, multiplier, num_charges);
+    // The search looks beyond what the noise on an adaptive clip norm's count
+    // allows; charges are then those of the values alone. Where it ends there,
+    // the charge of the plan is an error.
+    return absl::IsInvalidArgument(charges.status())
+               ? EventOf(without_count, multiplier, num_charges)
+               : charges;
   };
   SHOAL_ASSIGN_OR_RETURN(
       const privacy::CalibratedNoise calibrated,
@@ -98,9 +105,24 @@ absl::StatusOr<double> NoiseMultiplier(const DifferentialPrivacy& options,
   return calibrated.noise_multiplier;
 }
 
+// What is left to the plan is chosen once and for all: a search over
+// floating-point numbers may end elsewhere on another machine.
+absl::Status ChooseBuffers(const privacy::Participation& participation,
+                           DifferentialPrivacy& options) {
+  auto* blt = std::get_if<BltNoise>(&options.noise);
+  if (blt == nullptr || !blt->decays.empty()) return absl::OkStatus();
+  SHOAL_ASSIGN_OR_RETURN(
+      privacy::BufferedToeplitz best,
+      privacy::OptimisedBuffers(blt->buffers, participation));
+  blt->decays = std::move(best.buffer_decay);
+  blt->scales = std::move(best.output_scale);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
   TaskPrivacy plan;
   plan.options = *task.differential_privacy;
+  SHOAL_RETURN_IF_ERROR(ChooseBuffers(ParticipationOf(task), plan.options));
   const DifferentialPrivacy& options = plan.options;
   plan.query = {
       .neighbours = {privacy::PrivacyUnit::kDevice, options.adjacency},

@@ -16,7 +16,9 @@
 namespace shoal::aggregation {
 
 struct TaskPrivacy {
-  configuration::DifferentialPrivacy options;  // with its noise multiplier
+  // With its noise multiplier, and what else was left to the plan: a plan that
+  // is made of them is the same on every machine.
+  configuration::DifferentialPrivacy options;
   privacy::EpsilonQuery query;
   privacy::RoundNoiseOptions noise;
   // One charge, and the committed rounds that it pays for.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -100,6 +101,26 @@ absl::Status CheckSampling(const Task& task) {
         "expected none"));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckBuffers(const DifferentialPrivacy& privacy) {
+  const auto* blt = std::get_if<BltNoise>(&privacy.noise);
+  if (blt == nullptr || (blt->decays.empty() && blt->scales.empty())) {
+    return absl::OkStatus();
+  }
+  const auto buffers = static_cast<size_t>(blt->buffers);
+  if (blt->decays.size() != buffers || blt->scales.size() != buffers) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "blt has ", blt->decays.size(), " decays and ", blt->scales.size(),
+        " scales, expected as many as buffers, ", blt->buffers,
+        ", of both, or none"));
+  }
+  const double sum =
+      std::accumulate(blt->scales.begin(), blt->scales.end(), 0.0);
+  constexpr double kRounding = 1 + 1e-9;
+  if (sum <= kRounding) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "blt.scales add up to ", NumberText(sum), ", expected 1 at most"));
 }
 
 absl::Status CheckLength(const Task& task) {
@@ -230,6 +251,7 @@ absl::Status CheckDifferentialPrivacy(const Task& task) {
   SHOAL_RETURN_IF_ERROR(CheckAlgorithm(task));
   SHOAL_RETURN_IF_ERROR(CheckRounds(task));
   SHOAL_RETURN_IF_ERROR(CheckSampling(task));
+  SHOAL_RETURN_IF_ERROR(CheckBuffers(*task.differential_privacy));
   SHOAL_RETURN_IF_ERROR(CheckLength(task));
   SHOAL_RETURN_IF_ERROR(CheckAdaptiveClip(task));
   return CheckTrust(task);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "privacy/accounting/epsilon.h"
 #include "privacy/accounting/privacy_event.h"
@@ -38,6 +39,9 @@ struct BandedNoise {
 };
 struct BltNoise {
   int buffers = 3;  // [1, 8]
+  // Of each buffer; empty: the best for the task's rounds and separation.
+  std::vector<double> decays = {};  // [0, 1)
+  std::vector<double> scales = {};  // >= 0, of a sum of 1 at most
   friend bool operator==(const BltNoise&, const BltNoise&) = default;
 };
 

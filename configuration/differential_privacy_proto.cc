@@ -32,6 +32,8 @@ BandedNoise NoiseFrom(const v1::BandedNoise& proto) {
 BltNoise NoiseFrom(const v1::BltNoise& proto) {
   BltNoise noise;
   if (proto.has_buffers()) noise.buffers = static_cast<int>(proto.buffers());
+  noise.decays.assign(proto.decays().begin(), proto.decays().end());
+  noise.scales.assign(proto.scales().begin(), proto.scales().end());
   return noise;
 }
 
@@ -110,8 +112,11 @@ v1::BandedNoise& Write(const BandedNoise& noise,
 }
 
 v1::BltNoise& Write(const BltNoise& noise, v1::DifferentialPrivacy& proto) {
-  proto.mutable_blt()->set_buffers(static_cast<uint32_t>(noise.buffers));
-  return *proto.mutable_blt();
+  v1::BltNoise& blt = *proto.mutable_blt();
+  blt.set_buffers(static_cast<uint32_t>(noise.buffers));
+  blt.mutable_decays()->Assign(noise.decays.begin(), noise.decays.end());
+  blt.mutable_scales()->Assign(noise.scales.begin(), noise.scales.end());
+  return blt;
 }
 
 v1::LocalNoise& Write(const LocalNoise&, v1::DifferentialPrivacy& proto) {

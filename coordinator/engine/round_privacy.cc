@@ -32,12 +32,16 @@ RoundPrivacy::RoundPrivacy(EngineCore& core, RunningTask& task)
     : core_(core), task_(task) {}
 
 absl::Status RoundPrivacy::Load() {
-  if (noise_ != nullptr) return absl::OkStatus();
+  if (!is_stale_) return absl::OkStatus();
   RoundStore& store = core_.deps.store;
   SHOAL_ASSIGN_OR_RETURN(charges_, store.ListCharges(population()));
   SHOAL_ASSIGN_OR_RETURN(const Secret state,
                          store.GetMechanismState(task_.setup->task.name));
-  SHOAL_ASSIGN_OR_RETURN(noise_, NoiseFrom(state));
+  // Correlated noise takes all of its rounds to be drawn up to where it is.
+  if (noise_ == nullptr || noise_->State().Reveal() != state.Reveal()) {
+    SHOAL_ASSIGN_OR_RETURN(noise_, NoiseFrom(state));
+  }
+  is_stale_ = false;
   return absl::OkStatus();
 }
 

@@ -30,7 +30,7 @@ class RoundPrivacy {
   RoundPrivacy(EngineCore& core, RunningTask& task);
 
   // Rows may have changed, or memory be ahead of them: they are read again.
-  void MakeStale() { noise_.reset(); }
+  void MakeStale() { is_stale_ = true; }
 
   // Whether one more round is within the budget: OUT_OF_RANGE, in words, when
   // it is not. FAILED_PRECONDITION when the store's noise is not that of the
@@ -79,7 +79,8 @@ class RoundPrivacy {
   EngineCore& core_;
   RunningTask& task_;
   std::vector<ChargeRow> charges_;              // of the population
-  std::unique_ptr<privacy::RoundNoise> noise_;  // null: to be read
+  std::unique_ptr<privacy::RoundNoise> noise_;  // null: to be made
+  bool is_stale_ = true;                        // to be read again
   // How many more charges of the task's kind the budget allows when there are
   // so many charges of the population.
   struct Allowance {

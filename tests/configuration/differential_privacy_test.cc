@@ -247,6 +247,18 @@ INSTANTIATE_TEST_SUITE_P(
                 {.noise = "tree: {restart_every: 101}, "},
                 "tree.restart_every is 101, expected at most rounds, 100, or "
                 "none for one tree"},
+        Refusal{"FewBuffers",
+                {.noise = "blt: {buffers: 2, decays: [0.5], scales: [0.5]}, "},
+                "blt has 1 decays and 1 scales, expected as many as buffers, "
+                "2, of both, or none"},
+        Refusal{"BuffersWithoutScales",
+                {.noise = "blt: {buffers: 1, decays: [0.5]}, "},
+                "blt has 1 decays and 0 scales, expected as many as buffers, "
+                "1, of both, or none"},
+        Refusal{"LargeScales",
+                {.noise = "blt: {buffers: 2, decays: [0.5, 0.25], scales: "
+                          "[0.5, 0.75]}, "},
+                "blt.scales add up to 1.25, expected 1 at most"},
         Refusal{"AdaptiveBlt",
                 {.noise = "adaptive_clip: {}, "},
                 "adaptive_clip does not go with blt: its noise is made for one "
@@ -289,6 +301,7 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
   for (const Parts& parts :
        {Parts{.noise = "banded: {bands: 100}, "},
         Parts{.noise = "tree: {restart_every: 100}, "},
+        Parts{.noise = "blt: {buffers: 1, decays: [0.5], scales: [1]}, "},
         Parts{.noise = "central: {}, adaptive_clip: {}, ",
         .round = "cohort: 40"},
         Parts{.noise = "central: {}, adaptive_clip: {count_stddev: 1.33}, "},
@@ -397,6 +410,7 @@ TEST(DifferentialPrivacyProtoTest, SettingsComeBack) {
         DifferentialPrivacy::Noise(BandedNoise{}),
         DifferentialPrivacy::Noise(BandedNoise{9}),
         DifferentialPrivacy::Noise(BltNoise{1}),
+        DifferentialPrivacy::Noise(BltNoise{2, {0.5, 0.25}, {0.125, 0}}),
         DifferentialPrivacy::Noise(LocalNoise{})}) {
     privacy.noise = noise;
     privacy.noise_multiplier.reset();

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "aggregation/task_privacy.h"
 #include "base/file.h"
 #include "base/status_macros.h"
@@ -38,25 +37,6 @@ std::string Number(double value) { return absl::StrFormat("%.4g", value); }
 
 std::string Rounds(int64_t number) {
   return absl::StrCat(number, number == 1 ? " round" : " rounds");
-}
-
-// Lines that a terminal shows whole.
-std::string Wrapped(absl::string_view text) {
-  constexpr size_t kWidth = 100;
-  std::string lines;
-  size_t length = 0;
-  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
-    if (length > 0 && length + 1 + word.size() > kWidth) {
-      lines += '\n';
-      length = 0;
-    } else if (length > 0) {
-      lines += ' ';
-      ++length;
-    }
-    absl::StrAppend(&lines, word);
-    length += word.size();
-  }
-  return lines + "\n";
 }
 
 // --- for scripts -------------------------------------------------------------

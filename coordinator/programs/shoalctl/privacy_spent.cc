@@ -42,7 +42,7 @@ std::string SpentText(const v1::PrivacyReport& report) {
     }
     absl::StrAppend(&text, "\n", table.ToString());
   }
-  absl::StrAppend(&text, "\n", report.guarantee(), "\n");
+  absl::StrAppend(&text, "\n", Wrapped(report.guarantee()));
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "base/human_duration.h"
 #include "coordinator/programs/shoalctl/json.h"
 #include "protocol/wire.h"
@@ -129,6 +130,24 @@ std::string StateText(v1::RoundState state) {
 std::string StateText(v1::TaskState state) {
   const auto* value = v1::TaskState_descriptor()->FindValueByNumber(state);
   return value == nullptr ? absl::StrCat(state) : EnumText(*value);
+}
+
+std::string Wrapped(absl::string_view text) {
+  constexpr size_t kWidth = 100;
+  std::string lines;
+  size_t length = 0;
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    if (length > 0 && length + 1 + word.size() > kWidth) {
+      lines += '\n';
+      length = 0;
+    } else if (length > 0) {
+      lines += ' ';
+      ++length;
+    }
+    absl::StrAppend(&lines, word);
+    length += word.size();
+  }
+  return lines + "\n";
 }
 
 }  // namespace shoal::shoalctl

@@ -44,6 +44,9 @@ std::string OrDash(const std::string& text);      // "-" for ""
 std::string StateText(v1::RoundState state);      // "committed"
 std::string StateText(v1::TaskState state);       // "active"
 
+// Lines of up to 100 bytes, each with its end; a longer word has its own.
+std::string Wrapped(absl::string_view text);
+
 }  // namespace shoal::shoalctl
 
 #endif  // SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_TEXT_H_

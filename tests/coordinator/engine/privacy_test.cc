@@ -26,6 +26,7 @@ using configuration::TreeNoise;
 using ::shoal::testing::StatusIs;
 using ::shoal::testing::StoreFault;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -390,6 +391,40 @@ TEST_F(PrivacyTest, ANoiseMultiplierIsCalibratedOnce) {
   const auto again = Require(MakeTaskSetup(task));
   EXPECT_EQ(stored.differential_privacy->noise_multiplier,
             again->privacy->noise.noise_multiplier);
+}
+
+// Another machine may find other buffers, and would take the stored noise for
+// that of another task.
+TEST_F(PrivacyTest, BuffersAreChosenOnce) {
+  CreateTask(PrivateTask(BltNoise{2}));
+  const auto stored = Require(configuration::ParseTask(TaskNamed().definition));
+  const auto& blt = std::get<BltNoise>(stored.differential_privacy->noise);
+  EXPECT_THAT(blt.decays, SizeIs(2));
+  EXPECT_THAT(blt.scales, SizeIs(2));
+  configuration::Task given = stored;
+  std::get<BltNoise>(given.differential_privacy->noise).decays = {0.5, 0.25};
+  const auto setup = Require(MakeTaskSetup(given));
+  const auto& matrix = std::get<privacy::BufferedMatrix>(
+      std::get<privacy::NoiseMatrix>(setup->privacy->noise.kind));
+  EXPECT_THAT(matrix.buffers.buffer_decay, ElementsAre(0.5, 0.25));
+  EXPECT_EQ(matrix.buffers.output_scale, blt.scales);
+}
+
+// The count's own noise allows multipliers of up to 2.8, which a search for
+// 2.3 passes.
+TEST_F(PrivacyTest, ANoisyCountLimitsNoCalibrationBelowIt) {
+  configuration::Task task = PrivateTask(CentralNoise{});
+  task.differential_privacy->adaptive_clip =
+      configuration::AdaptiveClipping{.count_stddev = 1.4};
+  task.differential_privacy->noise_multiplier.reset();
+  task.differential_privacy->epsilon = 4.5;
+  const auto setup = Require(MakeTaskSetup(task));
+  EXPECT_GT(setup->privacy->noise.noise_multiplier, 2);
+  EXPECT_LT(setup->privacy->noise.noise_multiplier, 2.8);
+  task.differential_privacy->epsilon = 1;
+  EXPECT_THAT(MakeTaskSetup(task),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("differential_privacy: ")));
 }
 
 TEST_F(PrivacyTest, WithoutANoiseMultiplierTheRoundsTakeAllOfTheBudget) {

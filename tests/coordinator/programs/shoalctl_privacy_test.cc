@@ -220,8 +220,8 @@ TEST_F(PrivacyPlanTest, WhatCannotBePlannedGetsASentence) {
   EXPECT_EQ(sampled.exit_code, 2);
   EXPECT_THAT(sampled.output,
               HasSubstr("task.yaml:7: differential_privacy: "
-                        "central.sampling_rate is 0.1, but the coordinator "
-                        "does not draw devices at random"));
+                        "central.sampling_rate, 0.1, does not go with "
+                        "round.min_separation, 10"));
   const ProgramResult little =
       Privacy(PlanOf("differential_privacy: {blt: {noise_multiplier: 0.1},\n"
                      "  clip_norm: 1, budget: {epsilon: 8, delta: 1e-5}}\n"));
