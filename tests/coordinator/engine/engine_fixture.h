@@ -21,17 +21,12 @@
 #include "protocol/refusal.h"
 #include "tests/support/faulty_store.h"
 #include "tests/support/insecure_rng.h"
+#include "tests/support/require.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::coordinator {
 
-// The value; ends the program, after the test has failed, when there is none.
-template <typename T>
-T Require(absl::StatusOr<T> value) {
-  EXPECT_THAT(value, ::shoal::testing::IsOk());
-  SHOAL_CHECK(value.ok());
-  return *std::move(value);
-}
+using ::shoal::testing::Require;
 
 MATCHER_P(IsRefusal, code, "") {
   const absl::Status& status = ::shoal::testing::StatusOf(arg);

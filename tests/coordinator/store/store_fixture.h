@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "coordinator/engine/round_store.h"
 #include "gtest/gtest.h"
+#include "tests/support/require.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::coordinator {
@@ -25,13 +26,7 @@ enum class StoreKind {
   kSqliteReopened,  // opened and closed for every single call
 };
 
-// The value; ends the program, after the test has failed, when there is none.
-template <typename T>
-T Require(absl::StatusOr<T> value) {
-  EXPECT_THAT(value, ::shoal::testing::IsOk());
-  SHOAL_CHECK(value.ok());
-  return *std::move(value);
-}
+using ::shoal::testing::Require;
 
 inline constexpr absl::Duration kLeaseTime = absl::Seconds(15);
 
