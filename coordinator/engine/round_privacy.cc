@@ -84,9 +84,18 @@ absl::Status RoundPrivacy::CheckNextRound() {
 
 absl::StatusOr<int64_t> RoundPrivacy::ChargesLeft() {
   const auto known = std::ssize(charges_);
-  if (allowance_.has_value() && allowance_->charges == known &&
-      allowance_->left > 0) {
-    return allowance_->left;
+  if (allowance_.has_value()) {
+    // Every charge of this kind since then is one that was allowed.
+    const std::string own = plan().charge.Serialize();
+    Allowance& allowance = *allowance_;
+    while (allowance.charges < known && allowance.left > 0 &&
+           charges_[allowance.charges].event == own) {
+      ++allowance.charges;
+      --allowance.left;
+    }
+    if (allowance.charges == known && allowance.left > 0) {
+      return allowance.left;
+    }
   }
   SHOAL_ASSIGN_OR_RETURN(const PrivacyEvent spent, EventOf(charges_));
   // (What is due is the plan's charge: RoundNoise and plan are made alike.)

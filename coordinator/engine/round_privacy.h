@@ -81,8 +81,8 @@ class RoundPrivacy {
   std::vector<ChargeRow> charges_;              // of the population
   std::unique_ptr<privacy::RoundNoise> noise_;  // null: to be made
   bool is_stale_ = true;                        // to be read again
-  // How many more charges of the task's kind the budget allows when there are
-  // so many charges of the population.
+  // How many more charges of the task's kind the budget allows, at least, when
+  // there are so many charges of the population.
   struct Allowance {
     int64_t charges = 0;
     int64_t left = 0;
