@@ -31,10 +31,15 @@ RoundRow RoundGroups::Row() const {
 }
 
 absl::Status RoundGroups::Work(bool leads, absl::Time now) {
-  SHOAL_RETURN_IF_ERROR(FollowRound(now));
-  ReadLetters(leads, now);
   next_wake_ = absl::InfiniteFuture();
-  if (round_ != nullptr && leads) {
+  if (!leads) stale_ = true;
+  SHOAL_RETURN_IF_ERROR(FollowRound(leads, now));
+  if (!leads) {
+    SendOn(now);
+    return absl::OkStatus();
+  }
+  ReadLetters(now);
+  if (round_ != nullptr) {
     FormGroups(now);
     SHOAL_RETURN_IF_ERROR(EndPhases(now));
     SetStanding();
@@ -48,7 +53,7 @@ absl::Status RoundGroups::Work(bool leads, absl::Time now) {
 
 // --- the round --------------------------------------------------------------
 
-absl::Status RoundGroups::FollowRound(absl::Time now) {
+absl::Status RoundGroups::FollowRound(bool leads, absl::Time now) {
   std::shared_ptr<RunningRound> round;
   RoundRow row;
   {
@@ -73,7 +78,7 @@ absl::Status RoundGroups::FollowRound(absl::Time now) {
       TouchAll(group);
     }
   }
-  return stale_ ? ReadGroups(now) : absl::OkStatus();
+  return leads && stale_ ? ReadGroups(now) : absl::OkStatus();
 }
 
 absl::Status RoundGroups::ReadGroups(absl::Time now) {
@@ -130,6 +135,11 @@ void RoundGroups::LeaveRound(absl::Time now) {
   }
   held_.clear();
   held_until_.clear();
+  ForgetGroups();
+  round_ = nullptr;
+}
+
+void RoundGroups::ForgetGroups() {
   touched_.clear();
   groups_.clear();
   group_of_.clear();
@@ -139,7 +149,6 @@ void RoundGroups::LeaveRound(absl::Time now) {
   silent_.clear();
   sums_.clear();
   is_hopeless_ = false;
-  round_ = nullptr;
 }
 
 void RoundGroups::TouchAll(const LiveGroup& group) {

@@ -647,6 +647,27 @@ TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsJoinsAnew) {
   ExpectMeanOf(AllBut(8, {0, 7}));
 }
 
+TEST_F(RoundGroupsTest, WhoJoinsAnewIsToldNothingOfItsOldGroup) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kShares}});
+  Exchange();  // all but one have dealt their shares
+  store_.SetError(absl::UnavailableError("for a moment"));
+  store_.SetFaults([](absl::string_view method) {
+    return method == "AppendGroupRows" ? testing::StoreFault::kBefore
+                                       : testing::StoreFault::kNone;
+  });
+  for (int i = 0; i < 4; ++i) devices_[i]->LoseSecrets();
+  Exchange();  // their new group cannot be written
+  store_.SetFaults(nullptr);
+  Pass(absl::Seconds(1));
+  Advance();
+  Exchange();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(devices_[i]->num_afresh(), 1);
+    EXPECT_TRUE(devices_[i]->has_uploaded()) << devices_[i]->refusal();
+  }
+}
+
 TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsAfterMaskingGetsItsReceipt) {
   configuration::Task task = SecureTask(8);
   Begin(task);
