@@ -136,6 +136,7 @@ void RoundGroups::LeaveRound(absl::Time now) {
   held_.clear();
   held_until_.clear();
   ForgetGroups();
+  guilty_.clear();
   round_ = nullptr;
 }
 

@@ -155,8 +155,7 @@ class RoundGroups {
   // Who was the first with a public key: devices make fresh ones for every
   // group, and nobody else learns them before it is formed.
   std::map<std::string, std::string> key_owners_;
-  // Of what, by device: those of this round, as the store has them, and those
-  // of earlier rounds that this process has found.
+  // Of what in this round, by device, as the store has it.
   std::map<std::string, std::string> guilty_;
   struct Joins {
     int all = 0;
