@@ -210,12 +210,27 @@ bool RoundGroups::MoreMayCome(int at_work_in_groups) {
   return round_->at_work() > accounted;
 }
 
+// So that nobody sits with the same devices in round after round.
+std::vector<std::string> RoundGroups::ChooseWaiting(int size) {
+  std::vector<std::string> devices;
+  for (const auto& [device_id, keys] : waiting_) devices.push_back(device_id);
+  const auto waiting = static_cast<int>(devices.size());
+  if (waiting == size) return devices;
+  for (int i = 0; i < size; ++i) {
+    const double place = core_.group_rng().Uniform() * (waiting - i);
+    std::swap(devices[i], devices[i + static_cast<int>(place)]);
+  }
+  devices.resize(size);
+  std::sort(devices.begin(), devices.end());
+  return devices;
+}
+
 void RoundGroups::FormGroup(int size, absl::Time now) {
   std::vector<secure_aggregation::Joining> members;
-  for (auto device = waiting_.begin(); std::ssize(members) < size;) {
-    members.push_back({device->first, std::move(device->second)});
-    touched_.insert(device->first);
-    device = waiting_.erase(device);
+  for (const std::string& device_id : ChooseWaiting(size)) {
+    members.push_back({device_id, std::move(waiting_.at(device_id))});
+    touched_.insert(device_id);
+    waiting_.erase(device_id);
   }
   auto session = core_.group_maker().Create(
       update_->session(), members, core_.deps.verifier, core_.group_rng());

@@ -98,6 +98,9 @@ class RoundGroups {
   // Whether a device may still join that is neither waiting, nor silent, nor
   // one of so many that do their part in a group.
   bool MoreMayCome(int at_work_in_groups);
+  // Some of those that wait, at random, in the order of their ids. REQUIRES: as
+  // many wait.
+  std::vector<std::string> ChooseWaiting(int size);
   void FormGroup(int size, absl::Time now);
   absl::Status EndPhases(absl::Time now);
   bool IsPhaseOver(LiveGroup& group, absl::Time now);

@@ -497,6 +497,30 @@ TEST_F(RoundGroupsTest, AFaultIsOfItsRoundAlone) {
   EXPECT_THAT(Faults(1), SizeIs(1));
 }
 
+TEST_F(RoundGroupsTest, WhoSitsInAGroupIsDrawnFromThoseThatWait) {
+  configuration::Task task = SecureTask(9);
+  task.secure_aggregation->min_group = 3;
+  task.secure_aggregation->max_group = 3;
+  Begin(task);
+  Train(9);
+  for (auto& device : devices_) device->Act(engine(), now_);
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(9, {}));
+  std::map<Digest, std::vector<int>> groups;
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_THAT(devices_[i]->asked(), SizeIs(1));
+    groups[devices_[i]->asked().begin()->first].push_back(i);
+  }
+  ASSERT_THAT(groups, SizeIs(3));
+  int in_order = 0;
+  for (const auto& [session, members] : groups) {
+    ASSERT_THAT(members, SizeIs(3));
+    in_order += members[2] - members[0] == 2;
+  }
+  EXPECT_LT(in_order, 3);
+}
+
 TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
   configuration::Task task = SecureTask(10);
   task.secure_aggregation->max_group = 5;
