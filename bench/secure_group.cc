@@ -46,6 +46,26 @@ absl::StatusOr<GraphParameters> ParametersFor(const SessionPlan& plan,
                               plan.dropout_fraction, plan.coordinator});
 }
 
+// What --neighbors and --threshold could be.
+absl::Status WhyNone(const SecureGroupOptions& options, SessionPlan plan) {
+  const auto asked = [](const std::optional<int>& number) {
+    return number.has_value() ? absl::StrCat(*number) : "auto";
+  };
+  plan.adversary_fraction = options.adversary_fraction;
+  plan.dropout_fraction = options.dropout_fraction;
+  const auto found = ParametersFor(plan, options.clients);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--neighbors ", asked(options.neighbors), " --threshold ",
+      asked(options.threshold), ": no task has that in a group of ",
+      options.clients, ", expected an even number of neighbours below ",
+      options.clients - 1, " or all ", options.clients - 1,
+      ", and a threshold that fits",
+      found.ok() ? absl::StrCat(": --neighbors ", found->num_neighbors,
+                                " --threshold ", found->threshold,
+                                " for instance, or auto")
+                 : ", or auto"));
+}
+
 // Sets the plan's fractions to the first that lead to the graph asked for:
 // those of the options, or others that allow as many to leave.
 absl::Status ChooseFractions(const SecureGroupOptions& options,
@@ -69,9 +89,7 @@ absl::Status ChooseFractions(const SecureGroupOptions& options,
       if (fits(adversary, dropout)) return absl::OkStatus();
     }
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no assumptions lead to a group of ", options.clients,
-                   " with this number of neighbours and this threshold"));
+  return WhyNone(options, plan);
 }
 
 // What a task would say.

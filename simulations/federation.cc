@@ -39,6 +39,9 @@ constexpr int kRoundsPerRead = 64;
 // Failed rounds in a row after which the task is given up: with the engine's
 // pauses, more than three days.
 constexpr int64_t kMostFailures = 1000;
+// The same of rounds that had enough devices: waiting for others is no help,
+// and each costs the training of a cohort.
+constexpr int64_t kMostFailuresWithEnough = 100;
 // Without history: late devices ask for rounds and models that are over.
 constexpr int kKeptRounds = 8;
 
@@ -128,6 +131,8 @@ class Federation {
   absl::StatusOr<FederationResult> Collect();
   absl::Status TimeLimitError();
   absl::Status HopelessError(const coordinator::TaskRow& row) const;
+  // Of rounds that have failed although enough devices took part.
+  absl::Status CountFailures(const RoundRow& row);
 
   const FederationOptions& options_;
   NullLogger null_log_;
@@ -158,6 +163,7 @@ class Federation {
   bool round_moved_ = false;
   bool is_over_ = false;
   int64_t rounds_seen_ = 0;
+  int64_t failures_with_enough_ = 0;  // in a row
   FleetBooks books_;
 };
 
@@ -305,6 +311,7 @@ absl::Status Federation::FollowRounds() {
       }
       rounds_seen_ = round.id;
       SHOAL_RETURN_IF_ERROR(OnRoundOver(round));
+      SHOAL_RETURN_IF_ERROR(CountFailures(round));
     }
   }
   arrivals_->OnRound(standing_, now_);
@@ -434,6 +441,19 @@ absl::Status Federation::HopelessError(const coordinator::TaskRow& row) const {
   return absl::DeadlineExceededError(absl::StrCat(
       "task ", row.name, " has ", row.rounds_committed, " of ", row.rounds,
       " rounds, and ", row.rounds_failed_in_a_row, " failed in a row"));
+}
+
+absl::Status Federation::CountFailures(const RoundRow& row) {
+  const bool is_enough = row.state == coordinator::RoundState::kFailed &&
+                         row.assigned >= row.min_reports;
+  failures_with_enough_ = is_enough ? failures_with_enough_ + 1 : 0;
+  if (failures_with_enough_ < kMostFailuresWithEnough) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "task ", row.task, " does not get beyond round ", row.number,
+      ": it has failed ", failures_with_enough_,
+      " times in a row, although enough devices took part; the last time (",
+      row.failure, ") with ", row.accepted, " reports of ", row.assigned,
+      " devices, expected at least ", row.min_reports));
 }
 
 absl::Status Federation::Step() {

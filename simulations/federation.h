@@ -125,9 +125,9 @@ struct FederationResult {
 // Version 0 of the task's model, serialised, as `initial_model` says.
 absl::StatusOr<std::string> InitialModel(const FederationOptions& options);
 
-// Runs the task to its end. INVALID_ARGUMENT when there are no devices or the
-// task cannot be created; DEADLINE_EXCEEDED at the time limit, and after a
-// thousand failed rounds in a row.
+// Runs the task to its end. INVALID_ARGUMENT without devices or when the task
+// cannot be created; DEADLINE_EXCEEDED at the time limit, and after too many
+// failed rounds in a row (a thousand, a hundred if all had enough devices).
 absl::StatusOr<FederationResult> RunFederation(
     const FederationOptions& options);
 

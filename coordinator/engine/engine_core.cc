@@ -148,6 +148,13 @@ absl::Status ShuttingDown() {
                                 kTroubleRetry);
 }
 
+absl::Status LedElsewhere() {
+  return protocol::RefusalError(
+      protocol::RefusalCode::kStoreUnavailable,
+      "another replica of the coordinator leads the task at the moment",
+      kTroubleRetry);
+}
+
 absl::Status StoreUnavailable(const absl::Status& cause) {
   return protocol::RefusalError(
       protocol::RefusalCode::kStoreUnavailable,

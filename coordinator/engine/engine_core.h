@@ -50,9 +50,17 @@ struct RunningTask {
   absl::Duration round_duration;  // average; zero: none yet
   RefusalCounts refused;
   std::vector<GroupLetter> letters;  // not read yet
+  // As far as is known, another replica leads the task.
+  bool led_elsewhere = false;
   absl::Status held_up;  // the error of the last step, while it is tried again
   // The rows may have changed without us: Advance() reads them again.
   bool stale = true;
+
+  // Whether what devices have for their groups of secure aggregation is for
+  // another replica: only who leads the task knows how these stand.
+  bool groups_are_elsewhere() const {
+    return led_elsewhere && setup->task.secure_aggregation.has_value();
+  }
 };
 
 // A stream's callback and what it is to be told, by Advance().
@@ -151,6 +159,8 @@ bool IsTrouble(const absl::Status& status);
 // Refusals that every call may end with.
 absl::Status ShuttingDown();
 absl::Status StoreUnavailable(const absl::Status& cause);
+// Only the replica that leads the task can tell: the device shall try again.
+absl::Status LedElsewhere();
 
 }  // namespace shoal::coordinator
 

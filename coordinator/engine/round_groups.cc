@@ -31,10 +31,15 @@ RoundRow RoundGroups::Row() const {
 }
 
 absl::Status RoundGroups::Work(bool leads, absl::Time now) {
-  SHOAL_RETURN_IF_ERROR(FollowRound(now));
-  ReadLetters(leads, now);
   next_wake_ = absl::InfiniteFuture();
-  if (round_ != nullptr && leads) {
+  if (!leads) stale_ = true;
+  SHOAL_RETURN_IF_ERROR(FollowRound(leads, now));
+  if (!leads) {
+    SendOn(now);
+    return absl::OkStatus();
+  }
+  ReadLetters(now);
+  if (round_ != nullptr) {
     FormGroups(now);
     SHOAL_RETURN_IF_ERROR(EndPhases(now));
     SetStanding();
@@ -48,7 +53,7 @@ absl::Status RoundGroups::Work(bool leads, absl::Time now) {
 
 // --- the round --------------------------------------------------------------
 
-absl::Status RoundGroups::FollowRound(absl::Time now) {
+absl::Status RoundGroups::FollowRound(bool leads, absl::Time now) {
   std::shared_ptr<RunningRound> round;
   RoundRow row;
   {
@@ -73,7 +78,7 @@ absl::Status RoundGroups::FollowRound(absl::Time now) {
       TouchAll(group);
     }
   }
-  return stale_ ? ReadGroups(now) : absl::OkStatus();
+  return leads && stale_ ? ReadGroups(now) : absl::OkStatus();
 }
 
 absl::Status RoundGroups::ReadGroups(absl::Time now) {
@@ -130,6 +135,12 @@ void RoundGroups::LeaveRound(absl::Time now) {
   }
   held_.clear();
   held_until_.clear();
+  ForgetGroups();
+  guilty_.clear();
+  round_ = nullptr;
+}
+
+void RoundGroups::ForgetGroups() {
   touched_.clear();
   groups_.clear();
   group_of_.clear();
@@ -139,7 +150,6 @@ void RoundGroups::LeaveRound(absl::Time now) {
   silent_.clear();
   sums_.clear();
   is_hopeless_ = false;
-  round_ = nullptr;
 }
 
 void RoundGroups::TouchAll(const LiveGroup& group) {
@@ -200,12 +210,27 @@ bool RoundGroups::MoreMayCome(int at_work_in_groups) {
   return round_->at_work() > accounted;
 }
 
+// So that nobody sits with the same devices in round after round.
+std::vector<std::string> RoundGroups::ChooseWaiting(int size) {
+  std::vector<std::string> devices;
+  for (const auto& [device_id, keys] : waiting_) devices.push_back(device_id);
+  const auto waiting = static_cast<int>(devices.size());
+  if (waiting == size) return devices;
+  for (int i = 0; i < size; ++i) {
+    const double place = core_.group_rng().Uniform() * (waiting - i);
+    std::swap(devices[i], devices[i + static_cast<int>(place)]);
+  }
+  devices.resize(size);
+  std::sort(devices.begin(), devices.end());
+  return devices;
+}
+
 void RoundGroups::FormGroup(int size, absl::Time now) {
   std::vector<secure_aggregation::Joining> members;
-  for (auto device = waiting_.begin(); std::ssize(members) < size;) {
-    members.push_back({device->first, std::move(device->second)});
-    touched_.insert(device->first);
-    device = waiting_.erase(device);
+  for (const std::string& device_id : ChooseWaiting(size)) {
+    members.push_back({device_id, std::move(waiting_.at(device_id))});
+    touched_.insert(device_id);
+    waiting_.erase(device_id);
   }
   auto session = core_.group_maker().Create(
       update_->session(), members, core_.deps.verifier, core_.group_rng());

@@ -41,7 +41,8 @@ class RoundGroups {
   RoundGroups(EngineCore& core, RunningTask& task) : core_(core), task_(task) {}
 
   // Reads what devices have said, forms groups, ends their phases, writes what
-  // happened, and answers the devices. `leads`: only who leads the task does.
+  // happened, and answers the devices. `leads`: only who leads the task does;
+  // whoever does not keeps nothing of devices, and sends them on.
   absl::Status Work(bool leads, absl::Time now);
   // Commits a batch of masked updates.
   absl::Status CommitBatch(absl::Time now);
@@ -58,17 +59,25 @@ class RoundGroups {
   struct Held {
     AggregateDone done;
     std::optional<Digest> session;
+    std::string keys;  // that it joins with, where there is no session
     absl::Time until;
   };
 
   // The round.
-  absl::Status FollowRound(absl::Time now);
+  absl::Status FollowRound(bool leads, absl::Time now);
   absl::Status ReadGroups(absl::Time now);
   void LeaveRound(absl::Time now);
+  void ForgetGroups();
 
   // What devices say.
-  void ReadLetters(bool leads, absl::Time now);
-  absl::Status Join(const GroupLetter& letter, absl::Time now);
+  // Another replica leads: sends all devices to it, and forgets the groups, of
+  // which only the rows say how they stand.
+  void SendOn(absl::Time now);
+  void ReadLetters(absl::Time now);
+  std::vector<GroupLetter> TakeLetters();
+  // Answers a letter of another round; false when it is of this one.
+  bool IsLate(GroupLetter& letter, absl::Time now);
+  absl::Status Join(GroupLetter& letter, absl::Time now);
   // Notes, durably, what a device has done on joining; what to tell it.
   absl::Status Blame(const std::string& device_id, absl::string_view why,
                      absl::Time now);
@@ -79,7 +88,7 @@ class RoundGroups {
   absl::Status Pass(const GroupLetter& letter);
   void NoteLeft(const std::string& device_id);
   void Hold(GroupLetter letter, absl::Time now);
-  // The group that the device is in, or has said it is in.
+  // The group of the session, or the newest, that the device is in.
   LiveGroup* GroupOf(const std::string& device_id,
                      const std::optional<Digest>& session);
 
@@ -89,6 +98,9 @@ class RoundGroups {
   // Whether a device may still join that is neither waiting, nor silent, nor
   // one of so many that do their part in a group.
   bool MoreMayCome(int at_work_in_groups);
+  // Some of those that wait, at random, in the order of their ids. REQUIRES: as
+  // many wait.
+  std::vector<std::string> ChooseWaiting(int size);
   void FormGroup(int size, absl::Time now);
   absl::Status EndPhases(absl::Time now);
   bool IsPhaseOver(LiveGroup& group, absl::Time now);
@@ -110,7 +122,7 @@ class RoundGroups {
   // What devices are told.
   using Answer = absl::StatusOr<protocol::AggregateAnswer>;
   void AnswerHeld(absl::Time now);
-  void SendAway();  // everybody who waits
+  void SendAway(const absl::Status& why);  // everybody who waits
   std::optional<Answer> AnswerFor(const std::string& device_id,
                                   const Held& held, absl::Time now);
   std::optional<Answer> AnswerMember(LiveGroup& group, int index,
@@ -146,8 +158,7 @@ class RoundGroups {
   // Who was the first with a public key: devices make fresh ones for every
   // group, and nobody else learns them before it is formed.
   std::map<std::string, std::string> key_owners_;
-  // Of what, by device: those of this round, as the store has them, and those
-  // of earlier rounds that this process has found.
+  // Of what in this round, by device, as the store has it.
   std::map<std::string, std::string> guilty_;
   struct Joins {
     int all = 0;

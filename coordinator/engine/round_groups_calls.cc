@@ -28,32 +28,44 @@ using protocol::RefusalCode;
 using protocol::RefusalError;
 using secure_aggregation::GroupPhase;
 
-void RoundGroups::ReadLetters(bool leads, absl::Time now) {
-  std::vector<GroupLetter> letters;
-  {
-    MutexLock lock(core_.mutex);
-    letters.swap(task_.letters);
+std::vector<GroupLetter> RoundGroups::TakeLetters() {
+  MutexLock lock(core_.mutex);
+  return std::exchange(task_.letters, {});
+}
+
+bool RoundGroups::IsLate(GroupLetter& letter, absl::Time now) {
+  if (round_ != nullptr && letter.round_id == round_id_) return false;
+  if (letter.done) {
+    Tell(std::move(letter.done),
+         AnswerAfterRound(letter.round_id, letter.device_id, now));
   }
-  for (GroupLetter& letter : letters) {
-    if (round_ == nullptr || letter.round_id != round_id_) {
-      if (!letter.done) continue;
-      Tell(std::move(letter.done),
-           AnswerAfterRound(letter.round_id, letter.device_id, now));
-      continue;
-    }
+  return true;
+}
+
+void RoundGroups::SendOn(absl::Time now) {
+  for (GroupLetter& letter : TakeLetters()) {
+    if (IsLate(letter, now) || !letter.done) continue;
+    Tell(std::move(letter.done), LedElsewhere());
+  }
+  SendAway(LedElsewhere());
+  ForgetGroups();
+  if (round_ == nullptr) return;
+  MutexLock lock(core_.mutex);
+  for (const auto& upload : round_->TakeQueue()) {
+    round_->Drop(*upload, LedElsewhere());
+    core_.Tell(*upload, LedElsewhere());
+  }
+}
+
+void RoundGroups::ReadLetters(absl::Time now) {
+  for (GroupLetter& letter : TakeLetters()) {
+    if (IsLate(letter, now)) continue;
     if (!letter.done) {
       NoteLeft(letter.device_id);
       continue;
     }
-    absl::Status taken;
-    if (!leads) {
-      taken = StoreUnavailable(absl::UnavailableError(
-          "another replica leads the task at the moment"));
-    } else if (letter.request.session.has_value()) {
-      taken = Pass(letter);
-    } else {
-      taken = Join(letter, now);
-    }
+    const absl::Status taken =
+        letter.request.session.has_value() ? Pass(letter) : Join(letter, now);
     if (taken.ok()) {
       Hold(std::move(letter), now);
     } else {
@@ -62,7 +74,7 @@ void RoundGroups::ReadLetters(bool leads, absl::Time now) {
   }
 }
 
-absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
+absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   const std::string& device_id = letter.device_id;
   if (const auto guilty = guilty_.find(device_id); guilty != guilty_.end()) {
     RefuseAsGuilty(device_id);
@@ -89,7 +101,7 @@ absl::Status RoundGroups::Join(const GroupLetter& letter, absl::Time now) {
       return Blame(device_id, "it has a key of another device", now);
     }
   }
-  const std::string& keys = read->advertise;
+  const std::string& keys = letter.request.message = read->advertise;
   bool is_unasked = false;
   if (group != nullptr && !group->is_burnt()) {
     const int index = *group->IndexOf(device_id);
@@ -200,7 +212,8 @@ void RoundGroups::Hold(GroupLetter letter, absl::Time now) {
   held_until_.insert({until, letter.device_id});
   touched_.insert(letter.device_id);
   held_.emplace(letter.device_id,
-                Held{std::move(letter.done), letter.request.session, until});
+                Held{std::move(letter.done), letter.request.session,
+                     std::move(letter.request.message), until});
 }
 
 LiveGroup* RoundGroups::GroupOf(const std::string& device_id,
@@ -228,7 +241,7 @@ void RoundGroups::AnswerHeld(absl::Time now) {
     MutexLock lock(core_.mutex);
     admitting = core_.admitting;
   }
-  if (!admitting) return SendAway();
+  if (!admitting) return SendAway(ShuttingDown());
   for (const auto& [until, device_id] : held_until_) {
     if (until > now) break;
     touched_.insert(device_id);
@@ -248,10 +261,8 @@ void RoundGroups::AnswerHeld(absl::Time now) {
   }
 }
 
-void RoundGroups::SendAway() {
-  for (auto& [device_id, held] : held_) {
-    Tell(std::move(held.done), ShuttingDown());
-  }
+void RoundGroups::SendAway(const absl::Status& why) {
+  for (auto& [device_id, held] : held_) Tell(std::move(held.done), why);
   held_.clear();
   held_until_.clear();
 }
@@ -271,7 +282,12 @@ std::optional<RoundGroups::Answer> RoundGroups::AnswerFor(
   }
   LiveGroup* group = GroupOf(device_id, held.session);
   if (group != nullptr) {
-    return AnswerMember(*group, *group->IndexOf(device_id), now);
+    const int index = *group->IndexOf(device_id);
+    // One that joins anew, and whose new group could not be written, knows
+    // nothing of the old one any more.
+    const bool is_its_own = held.session.has_value() ||
+                            group->session().advertise(index) == held.keys;
+    if (is_its_own) return AnswerMember(*group, index, now);
   }
   if (held.session.has_value()) {
     if (auto receipt = ReceiptFor(device_id, *held.session, now)) {

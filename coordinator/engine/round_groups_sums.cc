@@ -54,6 +54,12 @@ absl::Status RoundGroups::CommitBatch(absl::Time now) {
   {
     MutexLock lock(core_.mutex);
     for (auto& upload : round_->TakeBatch(core_.batch_rule())) {
+      if (upload->phase == Upload::kCounted) {
+        // The rows say so, and it was not learnt when it was done.
+        core_.Tell(*upload, core_.ReceiptFor(task_, round_id_, upload->digest,
+                                             upload->segment_id, now));
+        continue;
+      }
       by_group[upload->masked->session].push_back(std::move(upload));
     }
   }

@@ -39,7 +39,7 @@ void RunningRound::Merge(const RoundRow& row, const RoundRecords& records) {
     if (!assignment.outcome.empty() && !sending) Lose(assignment.device_id);
   }
   MergeOpenAssignments(records.open_assignments);
-  if (groups_.has_value() && row_.state == RoundState::kCollecting) {
+  if (groups_.has_value() && !IsFinal(row_.state)) {
     UncountAllBut(records.contributions);
   }
   for (const ContributionRow& contribution : records.contributions) {

@@ -180,7 +180,10 @@ class RunningRound {
   // When the next batch must be committed: InfinitePast for at once,
   // InfiniteFuture when nothing is queued, or nothing more may be counted.
   absl::Time BatchDue(const BatchRule& rule, absl::Time now) const;
-  // The oldest queued updates, within the rule and the round's places.
+  // All queued updates, or the oldest, within the rule and the round's places.
+  std::vector<std::shared_ptr<Upload>> TakeQueue() {
+    return std::exchange(queue_, {});
+  }
   std::vector<std::shared_ptr<Upload>> TakeBatch(const BatchRule& rule);
   // After a failed commit: in front of the queue again.
   void PutBack(std::vector<std::shared_ptr<Upload>> batch);
@@ -205,6 +208,8 @@ class RunningRound {
   // deadline or later; it never fails for want of them, so that none is lost.
   Step NextStep(absl::Time now);
   void SetRow(const RoundRow& row) { row_ = row; }
+  // Another replica leads now, and decides whether the round takes reports.
+  void LeaveToOthers() { closing_ = false; }
 
   // Ends all uploads; returns those that are checked and not counted, which
   // the caller must answer.

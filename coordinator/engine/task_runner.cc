@@ -107,6 +107,7 @@ TaskRunner::Due TaskRunner::Decide(absl::Time now) {
   }
   RunningRound& round = *task_.round;
   round.LimitDeadline(now);
+  if (!lease_.has_value() && groups_.has_value()) return Due::kNothing;
   if (round.BatchDue(core_.batch_rule(), now) <= now) return Due::kBatch;
   if (!lease_.has_value()) return Due::kNothing;
   switch (round.NextStep(now)) {
@@ -302,6 +303,7 @@ absl::Status TaskRunner::KeepLease(absl::Time now) {
   if (absl::IsFailedPrecondition(lease.status())) {
     // Another replica leads; what it does shows in the rows.
     lease_.reset();
+    NoteLedElsewhere();
     const bool poll = now < lease_taken_ || now - lease_taken_ >= kFollowerPoll;
     if (!poll) return absl::OkStatus();
     lease_taken_ = now;
@@ -315,7 +317,17 @@ absl::Status TaskRunner::KeepLease(absl::Time now) {
   // Whoever led before has written what memory does not know.
   if (groups_.has_value()) groups_->MakeStale();
   if (privacy_.has_value()) privacy_->MakeStale();
-  return absl::OkStatus();
+  {
+    MutexLock lock(core_.mutex);
+    task_.led_elsewhere = false;
+  }
+  return Refresh(now);
+}
+
+void TaskRunner::NoteLedElsewhere() {
+  MutexLock lock(core_.mutex);
+  task_.led_elsewhere = true;
+  if (task_.round != nullptr) task_.round->LeaveToOthers();
 }
 
 // --- steps ------------------------------------------------------------------
@@ -388,8 +400,15 @@ absl::Status TaskRunner::Follow(const RoundRow& row) {
   {
     MutexLock lock(core_.mutex);
     if (task_.round == nullptr) {
+<<<<<<< HEAD
       task_.round = std::make_shared<RunningRound>(
           row, task_.setup->task.round.deadline, std::move(is_drawn));
+=======
+      task_.round =
+          std::make_shared<RunningRound>(row, task_.setup->task.round.deadline);
+      // Before anything is known of them.
+      if (groups_.has_value()) task_.round->SetGroups(GroupsStanding());
+>>>>>>> sec
     } else if (task_.round->row().id != row.id) {
       ended = task_.round->Continue(row, asynchronous()->max_staleness);
     }

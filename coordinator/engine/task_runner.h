@@ -69,6 +69,7 @@ class TaskRunner {
       const TaskRow& task, const std::optional<RoundRow>& unfinished);
   // Takes or renews the lease; without it only batches are committed.
   absl::Status KeepLease(absl::Time now);
+  void NoteLedElsewhere();
 
   absl::Status Open(absl::Time now);
   // The task's budget is spent: it ends here, and says so.

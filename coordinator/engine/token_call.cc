@@ -85,6 +85,7 @@ absl::StatusOr<Destination> TokenCall::FindGroupsInMemory() {
   Destination destination;
   RunningTask* task = core_.FindTask(claims_.task);
   if (task == nullptr) return RoundOver(claims_.round_id);
+  if (task->groups_are_elsewhere()) return destination;
   if (task->round == nullptr || IsFinal(task->round->row().state) ||
       task->round->row().id != claims_.round_id) {
     return destination;
@@ -117,7 +118,9 @@ absl::StatusOr<Destination> TokenCall::FindInMemory(const Digest& digest) {
   Destination destination;
   RunningTask* task = core_.FindTask(claims_.task);
   if (task == nullptr) return RoundOver(claims_.round_id);
-  if (task->round == nullptr) return destination;
+  if (task->round == nullptr || task->groups_are_elsewhere()) {
+    return destination;
+  }
   const Participant* self = task->round->Find(device_.id, claims_.round_id);
   if (self == nullptr && task->round->row().id != claims_.round_id) {
     return destination;
@@ -148,45 +151,46 @@ absl::StatusOr<Destination> TokenCall::FindInMemory(const Digest& digest) {
 }
 
 absl::StatusOr<Destination> TokenCall::FindInStore(const Digest* digest) {
+  // First of all the round: what is counted in one that is sealed stays.
+  const absl::StatusOr<RoundRow> round =
+      core_.deps.store.GetRound(claims_.round_id);
+  if (absl::IsNotFound(round.status())) return RoundOver(claims_.round_id);
+  if (!round.ok()) return StoreUnavailable(round.status());
   const absl::StatusOr<std::optional<ContributionRow>> row =
       core_.deps.store.GetContribution(claims_.round_id, device_.id);
-  if (absl::IsNotFound(row.status())) return RoundOver(claims_.round_id);
   if (!row.ok()) return StoreUnavailable(row.status());
-  if (!row->has_value()) {
-    if (now_ >= claims_.deadline) return Expired(claims_);
-    SHOAL_RETURN_IF_ERROR(CheckUnknownRound());
-    return RoundOver(claims_.round_id);
-  }
+  if (!row->has_value()) return WhyUncounted(*round);
+  MutexLock lock(core_.mutex);
   if (digest == nullptr) {
     // The sum of a group becomes known with the round, or never.
-    const absl::StatusOr<RoundRow> round =
-        core_.deps.store.GetRound(claims_.round_id);
-    if (!round.ok()) return StoreUnavailable(round.status());
     if (round->state == RoundState::kFailed) return RoundOver(claims_.round_id);
+    if (!IsFinal(round->state)) {
+      core_.FindTask(claims_.task)->stale = true;
+      return LedElsewhere();
+    }
   }
   Destination destination;
-  MutexLock lock(core_.mutex);
   SHOAL_ASSIGN_OR_RETURN(
       destination.receipt,
       ReceiptOrConflict(digest, (*row)->update_digest, (*row)->segment_id));
   return destination;
 }
 
-absl::Status TokenCall::CheckUnknownRound() {
-  const absl::StatusOr<RoundRow> row =
-      core_.deps.store.GetRound(claims_.round_id);
-  if (absl::IsNotFound(row.status())) return RoundOver(claims_.round_id);
-  if (!row.ok()) return StoreUnavailable(row.status());
+absl::Status TokenCall::WhyUncounted(const RoundRow& row) {
   MutexLock lock(core_.mutex);
   RunningTask& task = *core_.FindTask(claims_.task);
+  const bool takes_reports = row.state <= RoundState::kCollecting;
+  // What has come before the deadline may not be counted yet.
+  if (takes_reports && task.groups_are_elsewhere()) return LedElsewhere();
+  if (now_ >= claims_.deadline) return Expired(claims_);
   const auto& asynchronous = task.setup->task.round.asynchronous;
-  const int64_t behind = task.row.rounds_committed + 1 - row->number;
+  const int64_t behind = task.row.rounds_committed + 1 - row.number;
   if (asynchronous.has_value() && behind > asynchronous->max_staleness) {
     return TooStale(claims_.round_id, behind, asynchronous->max_staleness);
   }
   const bool known =
       task.round != nullptr && task.round->row().id == claims_.round_id;
-  if (known || row->state > RoundState::kCollecting) return absl::OkStatus();
+  if (known || !takes_reports) return RoundOver(claims_.round_id);
   task.stale = true;
   return StoreUnavailable(absl::UnavailableError(
       absl::StrCat("round ", claims_.round_id, " is being read")));

@@ -58,12 +58,14 @@ class TokenCall {
   absl::StatusOr<Destination> FindInMemory(const Digest& digest)
       SHOAL_REQUIRES(core_.mutex);
   absl::StatusOr<Destination> FindGroupsInMemory() SHOAL_REQUIRES(core_.mutex);
-  // The round is sealed or over: only what was counted matters.
+  // The round is sealed or over, or another replica leads it: only what was
+  // counted matters.
   absl::StatusOr<Destination> FindInStore(const Digest* digest);
-  // kTooStale when that is why; kStoreUnavailable when the round takes reports,
-  // but was opened by another replica and is not known here yet: the device
-  // shall try again.
-  absl::Status CheckUnknownRound();
+  // Why nothing of the device is counted in a round that memory cannot tell of.
+  // kTokenExpired; kTooStale; kStoreUnavailable when the round takes reports,
+  // but for another replica, or was opened by one and is not known here yet:
+  // the device shall try again; else kRoundOver.
+  absl::Status WhyUncounted(const RoundRow& row);
   // The device holds a token, but its admission was lost with the power: it
   // counts as admitted.
   absl::Status Adopt(const Destination& destination);

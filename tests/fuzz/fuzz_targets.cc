@@ -273,7 +273,15 @@ std::vector<std::string> ValidAnswersBySchema() {
       {protocol::ToSchema(Answer()),
        protocol::ToSchema(
            protocol::UploadReceipt{7, Sha256("u"), 5, absl::Minutes(1)}),
-       protocol::ToSchema(protocol::UploadProgress{1, std::nullopt})});
+       protocol::ToSchema(protocol::UploadProgress{1, std::nullopt}),
+       protocol::ToSchema(
+           AnswerOfAGroup(protocol::GroupMessage{"what to do next"})),
+       protocol::ToSchema(
+           AnswerOfAGroup(protocol::GroupWait{absl::Seconds(1)})),
+       protocol::ToSchema(AnswerOfAGroup(
+           protocol::UploadReceipt{7, Sha256("u"), 5, absl::Minutes(1)})),
+       protocol::ToSchema(
+           AnswerOfAGroup(protocol::GroupAfresh{"the group was burnt"}))});
 }
 
 constexpr FuzzTarget kTargets[] = {
@@ -297,6 +305,7 @@ constexpr FuzzTarget kTargets[] = {
     {"device_session", FuzzDeviceSession, ValidDeviceSessions},
     {"group_rows", FuzzGroupRows, ValidGroupRows},
     {"masked_upload", FuzzMaskedUpload, ValidMaskedUploads},
+    {"member_certificate", FuzzMemberCertificate, ValidMemberCertificates},
 };
 
 }  // namespace

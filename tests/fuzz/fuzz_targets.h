@@ -64,6 +64,10 @@ void FuzzGroupRows(absl::string_view data);
 // Masked vectors as a device of the group uploads them. Promise: what is
 // accepted adds to a sum, and encodes to the same bytes.
 void FuzzMaskedUpload(absl::string_view data);
+// A member's certificate and a message, each behind its length in two bytes,
+// and a signature. Promise: who is accepted is the one device that the CA has
+// signed for, and has signed that message.
+void FuzzMemberCertificate(absl::string_view data);
 
 struct FuzzTarget {
   absl::string_view name;  // "assignment_token"

@@ -1,4 +1,5 @@
-// Valid inputs of the targets of secure_aggregation_targets.cc.
+// Valid inputs of the targets of secure_aggregation_targets.cc and
+// member_certificate_target.cc.
 #ifndef SHOAL_TESTS_FUZZ_SECURE_AGGREGATION_INPUTS_H_
 #define SHOAL_TESTS_FUZZ_SECURE_AGGREGATION_INPUTS_H_
 
@@ -11,6 +12,7 @@ std::vector<std::string> ValidSecureAggregationMessages();
 std::vector<std::string> ValidDeviceSessions();
 std::vector<std::string> ValidGroupRows();
 std::vector<std::string> ValidMaskedUploads();
+std::vector<std::string> ValidMemberCertificates();
 
 }  // namespace shoal::testing
 

@@ -25,8 +25,9 @@ using protocol::schema::Message;
 constexpr size_t kMaxMessageBytes = 1000;
 
 constexpr const char* kSchemaTypes[] = {
-    "CheckInResponse", "QueryUploadResponse", "UploadReceipt",
-    "AbandonResponse", "EnrollResponse",      "Refusal"};
+    "CheckInResponse",  "QueryUploadResponse", "UploadReceipt",
+    "AbandonResponse",  "EnrollResponse",      "Refusal",
+    "AggregateResponse"};
 
 // Bytes, and into pieces of which size they fall: the first byte says it.
 struct Pieces {

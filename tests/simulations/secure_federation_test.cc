@@ -174,6 +174,22 @@ TEST(SecureFederationTest, GroupsThatLoseTooManyAreBurntAndBegunAfresh) {
               HasSubstr("members sent masked input, expected at least"));
 }
 
+TEST(SecureFederationTest, ARunWhoseMembersAllLeaveEnds) {
+  const Crowd crowd(30);
+  FederationOptions options = SecureOptions(crowd, 10, 1);
+  options.skip_crypto = true;
+  options.leaving_members = {.masking = 1};
+  int64_t failures = 0;
+  options.on_round = [&](const RoundNews& news) {
+    ++failures;
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(RunFederation(options),
+              testing::StatusIs(absl::StatusCode::kDeadlineExceeded,
+                                HasSubstr("100 times in a row")));
+  EXPECT_EQ(failures, 100);
+}
+
 TEST(SecureFederationTest, RoundsFailWhenTooManyLeaveAfterTheSeal) {
   const Crowd crowd = SlowCrowd(30);
   FederationOptions options = SecureOptions(crowd, 10, 1);

@@ -7,6 +7,7 @@
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/text.h"
 #include "privacy/secure_aggregation/parameters.h"
+#include "protocol/messages.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -40,12 +41,22 @@ nlohmann::ordered_json ParametersJson(const GraphParameters& parameters) {
           {"min_survivors", parameters.min_survivors}};
 }
 
-std::string ParametersText(const GraphParameters& parameters) {
-  return FieldsText(
+std::string ParametersText(const GroupAssumptions& assumptions,
+                           const GraphParameters& parameters) {
+  std::string text = FieldsText(
       {{"neighbors", absl::StrCat(parameters.num_neighbors)},
        {"threshold", absl::StrCat(parameters.threshold)},
        {"graph", parameters.complete_graph ? "complete" : "random, regular"},
        {"min survivors", absl::StrCat(parameters.min_survivors)}});
+  if (assumptions.coordinator == CoordinatorTrust::kMalicious &&
+      assumptions.num_devices > protocol::kMaxCompleteGroup) {
+    absl::StrAppend(
+        &text, "No task has such a group: where the coordinator is malicious, ",
+        "secure_aggregation.max_group is ", protocol::kMaxCompleteGroup,
+        " at most, and larger cohorts are split. Ask with --devices ",
+        protocol::kMaxCompleteGroup, ".\n");
+  }
+  return text;
 }
 
 absl::Status PrintParameters(Shell& shell, Options options) {
@@ -61,7 +72,7 @@ absl::Status PrintParameters(Shell& shell, Options options) {
       const GraphParameters parameters,
       secure_aggregation::FindGraphParameters(options.assumptions));
   shell.Print([&] { return ParametersJson(parameters); },
-              [&] { return ParametersText(parameters); });
+              [&] { return ParametersText(options.assumptions, parameters); });
   return absl::OkStatus();
 }
 

@@ -209,6 +209,7 @@ std::vector<Setting> AllSettings() {
           {true, CoordinatorTrust::kSemiMalicious},
           {true, CoordinatorTrust::kMalicious},
           {false, CoordinatorTrust::kHonest},
+          {false, CoordinatorTrust::kSemiMalicious},
           {false, CoordinatorTrust::kMalicious}};
 }
 

@@ -145,8 +145,9 @@ void GroupDevice::OnMessage(const std::string& bytes) {
   if (std::holds_alternative<GroupKeys>(message)) step_ = GroupStep::kShares;
   if (std::holds_alternative<HeldShares>(message)) step_ = GroupStep::kMask;
   if (std::holds_alternative<Contributors>(message)) step_ = GroupStep::kSign;
-  if (std::holds_alternative<UnmaskRequest>(message)) {
+  if (const auto* request = std::get_if<UnmaskRequest>(&message)) {
     step_ = GroupStep::kUnmask;
+    asked_[*session_].insert(request->bitmap);
   }
   const absl::StatusOr<std::string> reply = member_->OnMessage(bytes);
   if (!reply.ok()) {

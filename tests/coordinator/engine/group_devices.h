@@ -4,8 +4,10 @@
 #define SHOAL_TESTS_COORDINATOR_ENGINE_GROUP_DEVICES_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +61,12 @@ class GroupDevice {
   int num_afresh() const { return num_afresh_; }
   const std::vector<std::string>& afresh_reasons() const { return afresh_; }
   bool is_waiting() const { return calling_; }
+  // Whether it was told to try again; it does after Reconnect().
+  bool comes_back() const { return comes_back_; }
+  // Over which contributors, by session, it was asked to unmask.
+  const std::map<Digest, std::set<std::string>>& asked() const {
+    return asked_;
+  }
   bool has_uploaded() const { return has_uploaded_; }
   const std::string& upload() const { return upload_; }
   GroupStep step() const { return step_; }
@@ -99,6 +107,7 @@ class GroupDevice {
   std::shared_ptr<int> line_ = std::make_shared<int>(0);
   int num_afresh_ = 0;
   std::vector<std::string> afresh_;
+  std::map<Digest, std::set<std::string>> asked_;
   std::optional<protocol::UploadReceipt> receipt_;
   absl::Status refusal_;
 };

@@ -476,7 +476,7 @@ TEST_F(RoundGroupsTest, NoReceiptIsGivenOnceTheRoundHasFailed) {
   EXPECT_THAT(told, IsRefusal(RefusalCode::kRoundOver));
 }
 
-TEST_F(RoundGroupsTest, ALiarIsNotLetIntoAnotherGroup) {
+TEST_F(RoundGroupsTest, AFaultIsOfItsRoundAlone) {
   configuration::Task task = SecureTask(8);
   task.round.min_reports = 6;
   Begin(task);
@@ -491,8 +491,34 @@ TEST_F(RoundGroupsTest, ALiarIsNotLetIntoAnotherGroup) {
   Advance();
   Train(8);
   RunToEnd();
-  EXPECT_THAT(devices_[4]->refusal(), IsRefusal(RefusalCode::kGroupFault));
+  EXPECT_TRUE(devices_[4]->receipt().has_value()) << devices_[4]->refusal();
   EXPECT_EQ(TaskNamed().rounds_committed, 2);
+  EXPECT_EQ(Require(memory_->GetRound(2)).accepted, 8);
+  EXPECT_THAT(Faults(1), SizeIs(1));
+}
+
+TEST_F(RoundGroupsTest, WhoSitsInAGroupIsDrawnFromThoseThatWait) {
+  configuration::Task task = SecureTask(9);
+  task.secure_aggregation->min_group = 3;
+  task.secure_aggregation->max_group = 3;
+  Begin(task);
+  Train(9);
+  for (auto& device : devices_) device->Act(engine(), now_);
+  RunToEnd();
+  ASSERT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  ExpectMeanOf(AllBut(9, {}));
+  std::map<Digest, std::vector<int>> groups;
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_THAT(devices_[i]->asked(), SizeIs(1));
+    groups[devices_[i]->asked().begin()->first].push_back(i);
+  }
+  ASSERT_THAT(groups, SizeIs(3));
+  int in_order = 0;
+  for (const auto& [session, members] : groups) {
+    ASSERT_THAT(members, SizeIs(3));
+    in_order += members[2] - members[0] == 2;
+  }
+  EXPECT_LT(in_order, 3);
 }
 
 TEST_F(RoundGroupsTest, NobodyIsAskedToUnmaskBeforeTheSeal) {
@@ -645,6 +671,27 @@ TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsJoinsAnew) {
   RunToEnd();
   EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
   ExpectMeanOf(AllBut(8, {0, 7}));
+}
+
+TEST_F(RoundGroupsTest, WhoJoinsAnewIsToldNothingOfItsOldGroup) {
+  Begin(SecureTask(8));
+  Train(8, {{7, GroupStep::kShares}});
+  Exchange();  // all but one have dealt their shares
+  store_.SetError(absl::UnavailableError("for a moment"));
+  store_.SetFaults([](absl::string_view method) {
+    return method == "AppendGroupRows" ? testing::StoreFault::kBefore
+                                       : testing::StoreFault::kNone;
+  });
+  for (int i = 0; i < 4; ++i) devices_[i]->LoseSecrets();
+  Exchange();  // their new group cannot be written
+  store_.SetFaults(nullptr);
+  Pass(absl::Seconds(1));
+  Advance();
+  Exchange();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(devices_[i]->num_afresh(), 1);
+    EXPECT_TRUE(devices_[i]->has_uploaded()) << devices_[i]->refusal();
+  }
 }
 
 TEST_F(RoundGroupsTest, ADeviceThatLostItsSecretsAfterMaskingGetsItsReceipt) {

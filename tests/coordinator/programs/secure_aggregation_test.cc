@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ProgramResult RunParameters(const std::string& devices,
                             const std::string& fraction,
@@ -56,6 +57,18 @@ TEST(SecureAggregationCommandTest, GroupsThatNoTaskMayHaveAreRefused) {
               AllOf(HasSubstr("--devices 2, expected at least 3"),
                     HasSubstr("secure_aggregation.min_group")));
   EXPECT_EQ(RunParameters("3", "0.1", "honest").exit_code, 0);
+}
+
+TEST(SecureAggregationCommandTest, LargeGroupsOfAMaliciousCoordinatorAreNoted) {
+  const ProgramResult result = RunParameters("1000", "0.1", "malicious");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("551"), HasSubstr("max_group is 100 at most"),
+                    HasSubstr("--devices 100")));
+  EXPECT_THAT(RunParameters("1000", "0.1", "honest").output,
+              Not(HasSubstr("max_group")));
+  EXPECT_THAT(RunParameters("100", "0.1", "malicious").output,
+              Not(HasSubstr("max_group")));
 }
 
 TEST(SecureAggregationCommandTest, UnknownTrustIsRefused) {
