@@ -176,6 +176,7 @@ void Federation::MakeSite() {
     site_.max_staleness = asynchronous->max_staleness;
   }
   site_.straggler = options_.straggler;
+  site_.crafted = options_.crafted;
   site_.groups = Groups();
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };

@@ -70,6 +70,9 @@ struct FederationOptions {
   std::vector<std::vector<int64_t>> schedule = {};
   // Who does not do all of its work; empty: nobody.
   StragglerRule straggler = {};
+  // Devices that send something else than they would train, though they take as
+  // long; empty: there are none.
+  CraftedUpdates crafted = {};
   // Of a task that asks for secure aggregation: whether its groups go through
   // the steps alone, without keys and masks, and who leaves them in the middle.
   bool skip_crypto = false;

@@ -267,6 +267,36 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
   }
 }
 
+// All send the same: the model moves by it, round after round.
+TEST_F(FederationTest, CraftedUpdatesAreSentInPlaceOfTrainedOnes) {
+  options_.crafted = [](int64_t, absl::Span<float> delta) {
+    for (size_t i = 0; i < delta.size(); ++i) {
+      delta[i] = i % 2 == 0 ? 0.5F : -0.25F;
+    }
+    return true;
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult crafted, Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string initial, InitialModel(options_));
+  const auto before = *learning::ParseModel(initial);
+  const auto after = *learning::ParseModel(crafted.final_model);
+  for (size_t i = 0; i < before.parameters.size(); ++i) {
+    EXPECT_NEAR(after.parameters[i] - before.parameters[i],
+                i % 2 == 0 ? 2.5 : -1.25, 1e-5)
+        << i;
+  }
+  options_.crafted = {};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult trained, Run());
+  EXPECT_EQ(crafted.simulated_time, trained.simulated_time);
+  EXPECT_EQ(crafted.bytes_up, trained.bytes_up);
+}
+
+TEST_F(FederationTest, DevicesThatAreSaidNoToTrainAsEver) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult trained, Run());
+  options_.crafted = [](int64_t, absl::Span<float>) { return false; };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult refused, Run());
+  EXPECT_EQ(refused.final_model, trained.final_model);
+}
+
 TEST_F(FederationTest, NoDevicesAreRefused) {
   devices_.clear();
   EXPECT_THAT(Run().status(), StatusIs(absl::StatusCode::kInvalidArgument));
