@@ -53,6 +53,8 @@ struct RoundNews {
   std::string model;
   // At that time; only while the news is told.
   std::function<absl::StatusOr<PrivateValues>()> private_values;
+  // The devices that its sum counts, as IdentityOf() has their ids; likewise.
+  std::function<absl::StatusOr<std::vector<std::string>>()> contributors;
 };
 
 struct FederationOptions {

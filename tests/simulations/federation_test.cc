@@ -1,5 +1,6 @@
 #include "simulations/federation.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -264,6 +265,22 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
         learning::EvaluateDataset(*model, stored.parameters, *data));
     EXPECT_EQ(score.accuracy(), std::nullopt);
     EXPECT_LT(score.loss(), 0.01);  // of values that deviate by 1.8
+  }
+}
+
+TEST_F(FederationTest, RoundsTellWhoseUpdatesTheyCount) {
+  options_.task.round.cohort = 3;
+  options_.task.round.min_reports = 3;
+  std::map<std::string, int> counted;
+  options_.on_round = [&](const RoundNews& news) {
+    const auto ids = *news.contributors();
+    EXPECT_EQ(ids.size(), 3u);
+    for (const std::string& id : ids) ++counted[id];
+    return absl::OkStatus();
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result, Run());
+  for (const auto& [device, totals] : result.devices) {
+    EXPECT_EQ(totals.contributions, counted[IdentityOf(device).id]) << device;
   }
 }
 
