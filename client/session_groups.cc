@@ -15,7 +15,7 @@ void DeviceSession::OnKeys(const absl::StatusOr<std::string>& advertise,
                            AbandonReason reason) {
   SHOAL_CHECK(std::holds_alternative<DoMakeKeys>(action_));
   if (!advertise.ok()) return LeaveGroup(reason, advertise.status());
-  group_.emplace();
+  group_ = Group();
   group_->advertise = *advertise;
   AskGroup();
 }

@@ -16,6 +16,8 @@ constexpr ExitCodeInfo kExitCodes[] = {
     {kExitRefused,
      "The coordinator refused: for want of a certificate or of permission, or, "
      "to a device, for the reason that the message names."},
+    {kExitFalsified,
+     "`shoal-sim audit` has falsified the claim that it was to check."},
 };
 
 }  // namespace

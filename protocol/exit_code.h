@@ -14,6 +14,7 @@ enum ExitCode : int {
   kExitUsage = 2,        // wrong arguments, configuration or input files
   kExitUnreachable = 3,  // the coordinator could not be reached
   kExitRefused = 4,      // the coordinator refused, for good
+  kExitFalsified = 5,    // an audit refuted what it was to check
 };
 
 // What a program that ends with this status exits with:

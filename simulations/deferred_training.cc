@@ -1,6 +1,7 @@
 #include "simulations/deferred_training.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.h"
@@ -29,9 +30,26 @@ struct Computation {
       load;
   learning::Moment moment;
   int64_t num_examples = 0;  // that were planned for
+  int64_t device = 0;
+  CraftedUpdates crafted;
+  int64_t num_values = 0;  // of an update
+  bool is_all = false;     // num_steps are all that were asked for
   int64_t num_steps = 0;
 
+  std::optional<LocalUpdate> Crafted() const {
+    if (!crafted) return std::nullopt;
+    LocalUpdate update;
+    update.delta.resize(num_values);
+    if (!crafted(device, absl::MakeSpan(update.delta))) return std::nullopt;
+    update.private_values = private_values;
+    update.num_examples = num_examples;
+    update.num_steps = num_steps;
+    update.complete = is_all;
+    return update;
+  }
+
   absl::StatusOr<LocalUpdate> Compute() {
+    if (auto update = Crafted(); update.has_value()) return *std::move(update);
     SHOAL_ASSIGN_OR_RETURN(const auto data, load(moment));
     run.private_values = private_values;
     run.own_control = own_control;
@@ -70,7 +88,10 @@ class DeferredRun final : public client::TrainingRun {
         {order.run.own_control.begin(), order.run.own_control.end()},
         options.load,
         {order.run.round, options.clock->Now() - absl::UnixEpoch()},
-        num_examples_});
+        num_examples_,
+        options.device,
+        options.crafted,
+        num_values_});
   }
 
   ~DeferredRun() override { owner_.waiting_ = false; }
@@ -99,6 +120,7 @@ class DeferredRun final : public client::TrainingRun {
   bool ready() override {
     if (computation_ == nullptr || num_steps_ == 0) return true;
     computation_->num_steps = num_steps_;
+    computation_->is_all = num_steps_ == cost_.num_steps;
     TrainingJob job;
     job.needed = options_.clock->Now();
     job.device = options_.device;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/digest.h"
 #include "client/training_run.h"
 #include "learning/data/partition_spec.h"
@@ -25,6 +26,12 @@ struct ComputePace {
   double flops_per_second = 1e9;  // > 0
   absl::Duration per_step = {};   // of every mini-batch, besides
 };
+
+// What some devices send in place of what they would train: it writes the
+// update to `delta`, [num_parameters], all zeros before, and says yes; of
+// others it says no. A pure function; called on any thread.
+using CraftedUpdates =
+    std::function<bool(int64_t device, absl::Span<float> delta)>;
 
 struct DeferredTrainingOptions {
   TrainingPool* pool = nullptr;  // all three must outlive the trainings
@@ -43,6 +50,7 @@ struct DeferredTrainingOptions {
   // Whether the coordinator will look at an update that is begun to be sent
   // now. If not, it is not computed. Empty: it will.
   std::function<bool()> is_wanted;
+  CraftedUpdates crafted;  // empty: what is trained is sent
 };
 
 class DeferredRun;

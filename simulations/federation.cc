@@ -128,6 +128,7 @@ class Federation {
   absl::Status Save(const RoundRow& row);
   TrainingPool::Totals Trainings() const;
   absl::StatusOr<PrivateValues> CollectPrivateValues();
+  absl::StatusOr<std::vector<std::string>> ContributorsOf(const RoundRow& row);
   absl::StatusOr<FederationResult> Collect();
   absl::Status TimeLimitError();
   absl::Status HopelessError(const coordinator::TaskRow& row) const;
@@ -182,6 +183,7 @@ void Federation::MakeSite() {
     site_.max_staleness = asynchronous->max_staleness;
   }
   site_.straggler = options_.straggler;
+  site_.crafted = options_.crafted;
   site_.groups = Groups();
   site_.advance = [this] { Advance(); };
   site_.wake = [this](int64_t device) { Plan(now_, device); };
@@ -380,6 +382,7 @@ absl::Status Federation::TellOf(const RoundRow& row) {
     news.model = *model.bytes;
   }
   news.private_values = [this] { return CollectPrivateValues(); };
+  news.contributors = [this, &row] { return ContributorsOf(row); };
   return options_.on_round(news);
 }
 
@@ -504,6 +507,18 @@ absl::StatusOr<PrivateValues> Federation::CollectPrivateValues() {
                            client::LoadPrivateValues(state, task, *model));
   }
   return all;
+}
+
+absl::StatusOr<std::vector<std::string>> Federation::ContributorsOf(
+    const RoundRow& row) {
+  SHOAL_ASSIGN_OR_RETURN(const auto contributions,
+                         store_->ListContributions(row.id));
+  std::vector<std::string> ids;
+  ids.reserve(contributions.size());
+  for (const auto& contribution : contributions) {
+    ids.push_back(contribution.device_id);
+  }
+  return ids;
 }
 
 absl::StatusOr<FederationResult> Federation::Collect() {

@@ -53,6 +53,8 @@ struct RoundNews {
   std::string model;
   // At that time; only while the news is told.
   std::function<absl::StatusOr<PrivateValues>()> private_values;
+  // The devices that its sum counts, as IdentityOf() has their ids; likewise.
+  std::function<absl::StatusOr<std::vector<std::string>>()> contributors;
 };
 
 struct FederationOptions {
@@ -70,6 +72,9 @@ struct FederationOptions {
   std::vector<std::vector<int64_t>> schedule = {};
   // Who does not do all of its work; empty: nobody.
   StragglerRule straggler = {};
+  // Devices that send something else than they would train, though they take as
+  // long; empty: there are none.
+  CraftedUpdates crafted = {};
   // Of a task that asks for secure aggregation: whether its groups go through
   // the steps alone, without keys and masks, and who leaves them in the middle.
   bool skip_crypto = false;

@@ -22,6 +22,7 @@
 #include "base/version.h"
 #include "configuration/command_line.h"
 #include "protocol/exit_code.h"
+#include "simulations/audit/audit_run.h"
 #include "simulations/live/live_options.h"
 #include "simulations/live/live_run.h"
 #include "simulations/live/summary.h"
@@ -389,6 +390,59 @@ CLI::App* AddCompare(CLI::App& app, CompareOptions& options) {
   return compare;
 }
 
+CLI::App* AddAudit(CLI::App& app, AuditOptions& options) {
+  CLI::App* audit = app.add_subcommand(
+      "audit",
+      "Holds what a private task claims against what its models tell: "
+      "simulates a scenario with canaries among its devices, which send known "
+      "vectors or nothing, guesses from the models which is which, and prints "
+      "a lower bound on epsilon beside the claimed one. Exits with 5 when the "
+      "claim is falsified.\n"
+      "Examples:\n"
+      "  shoal-sim audit private.yaml\n"
+      "  shoal-sim audit private.yaml --canaries 2000 --confidence 0.99 "
+      "--json");
+  audit->add_option("SCENARIO", options.run.scenario, "as of `run`")
+      ->required();
+  audit
+      ->add_option("--canaries", options.canaries,
+                   "devices that are added (default: 500); with more, more can "
+                   "be proved")
+      ->check(CLI::Range(kFewestCanaries, kMostCanaries));
+  audit
+      ->add_option("--confidence", options.confidence,
+                   "of the lower bound, a part of 1 (default: 0.95)")
+      ->check(CLI::Range(0.5, 1 - 1e-9));
+  audit->add_option("--set", options.run.settings, "as of `run`")
+      ->take_all()
+      ->allow_extra_args(false);
+  audit->add_option("--seed", options.run.seed, "as of `run`; of canaries too")
+      ->check(configuration::WholeNumber(0));
+  audit
+      ->add_option("--threads", options.run.threads,
+                   "that train (default: one per core)")
+      ->check(configuration::WholeNumber(1));
+  audit->add_flag("--json", options.run.json,
+                  "print the findings as JSON, the progress on standard error");
+  return audit;
+}
+
+int AuditOne(const AuditOptions& options) {
+  if (const auto code = RefuseCrew("audit"); code.has_value()) return *code;
+  CatchSignals();
+  std::FILE* const out = options.run.json ? stderr : stdout;
+  ProgressDisplay display(out, Columns(out));
+  const absl::StatusOr<AuditSummary> summary = RunAudit(
+      options,
+      {.display = display, .interrupted = [] { return interrupted.load(); }});
+  display.Finish();
+  if (!summary.ok()) return Fail(summary.status());
+  const std::string text = options.run.json ? AuditSummaryJson(*summary)
+                                            : "\n" + AuditSummaryText(*summary);
+  std::fputs(text.c_str(), stdout);
+  return summary->falsified() ? protocol::kExitFalsified : protocol::kExitOk;
+}
+
 struct PartitionOptions {
   RunOptions run;
   std::string out = "partition.html";
@@ -468,6 +522,8 @@ int Main(int argc, char** argv) {
   const CLI::App* const sweep_command = AddSweep(app, sweep);
   CompareOptions compare;
   const CLI::App* const compare_command = AddCompare(app, compare);
+  AuditOptions audit;
+  const CLI::App* const audit_command = AddAudit(app, audit);
   PartitionOptions partition;
   const CLI::App* const partition_command = AddPartition(app, partition);
   const CLI::App* const scenarios = app.add_subcommand(
@@ -491,6 +547,7 @@ int Main(int argc, char** argv) {
   if (resume_command->parsed()) return Resume(resume);
   if (sweep_command->parsed()) return Sweep(sweep);
   if (compare_command->parsed()) return Compare(compare);
+  if (audit_command->parsed()) return AuditOne(audit);
   if (partition_command->parsed()) return ShowPartition(partition);
   if (scenarios->parsed()) return ListScenarios();
   if (init->parsed()) return Init(init_path);

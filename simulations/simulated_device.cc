@@ -112,6 +112,7 @@ DeferredTrainingOptions TrainingOf(const DeviceSite& site, int64_t index,
   training.pace = pace;
   training.is_wanted = std::move(is_wanted);
   training.epochs_of = std::move(epochs_of);
+  training.crafted = site.crafted;
   training.load = [population = site.population,
                    index](const learning::Moment& moment) {
     return population->Load(index, moment);

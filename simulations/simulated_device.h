@@ -53,6 +53,7 @@ struct DeviceSite {
   RunLog* log = nullptr;         // may be null
   int max_staleness = 0;         // of asynchronous rounds
   StragglerRule straggler = {};  // empty: nobody is one
+  CraftedUpdates crafted = {};   // empty: all devices train
   // Absent where the task does not ask for it.
   std::optional<GroupTerms> groups = {};
   // Lets the engine move on.

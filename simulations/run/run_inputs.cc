@@ -18,6 +18,7 @@
 #include "coordinator/engine/task_setup.h"
 #include "learning/data/npy.h"
 #include "learning/kernels/kernels.h"
+#include "simulations/stragglers.h"
 
 namespace shoal::simulations {
 namespace {
@@ -151,6 +152,25 @@ absl::Status AddFile(const std::string& path, Sha256Stream& hash) {
   return absl::OkStatus();
 }
 
+StragglerRule StragglersOf(const configuration::Scenario& scenario) {
+  const auto& plan = scenario.simulation.stragglers;
+  if (!plan.has_value()) return {};
+  return MakeStragglers(
+      {.fraction = plan->fraction,
+       .min_epochs = plan->min_epochs,
+       .max_epochs = plan->max_epochs,
+       .drop = plan->drop,
+       .devices_per_round = scenario.task.round.max_assigned(),
+       .seed = scenario.seed});
+}
+
+LeavingChances LeavingOf(const configuration::SimulatedGroups& groups) {
+  return {.sharing = groups.leave_before_sharing,
+          .masking = groups.leave_before_masking,
+          .consistency = groups.leave_before_consistency,
+          .unmasking = groups.leave_before_unmasking};
+}
+
 // A file, or all files of a folder.
 absl::Status AddFiles(const std::string& path, Sha256Stream& hash) {
   std::error_code error;
@@ -182,6 +202,29 @@ absl::StatusOr<std::string> FingerprintOf(
   const auto kernels = learning::BestKernels().instruction_set;
   hash.Update(absl::StrCat("kernels ", static_cast<int>(kernels)));
   return hash.Current().ToHex();
+}
+
+bool SkipsCrypto(const configuration::Scenario& scenario) {
+  return scenario.simulation.groups.crypto ==
+         configuration::SimulatedCrypto::kSkip;
+}
+
+FederationOptions FederationOptionsOf(RunInputs& inputs, int num_threads) {
+  const configuration::Scenario& scenario = inputs.scenario;
+  const configuration::SimulationPlan& plan = scenario.simulation;
+  FederationOptions options;
+  options.task = scenario.task;
+  options.population = inputs.population.get();
+  options.seed = scenario.seed;
+  options.num_threads = num_threads;
+  options.initial_model = std::move(inputs.initial_model);
+  options.schedule = std::move(inputs.schedule);
+  options.straggler = StragglersOf(scenario);
+  options.skip_crypto = SkipsCrypto(scenario);
+  options.leaving_members = LeavingOf(plan.groups);
+  options.thin_above = plan.thin_above;
+  options.time_limit = plan.time_limit;
+  return options;
 }
 
 absl::StatusOr<std::unique_ptr<RunInputs>> ReadInputs(

@@ -13,6 +13,7 @@
 #include "learning/data/data_source.h"
 #include "learning/dataset.h"
 #include "learning/model.h"
+#include "simulations/federation.h"
 #include "simulations/run/run_scenario.h"
 #include "simulations/run/scenario_population.h"
 
@@ -34,6 +35,13 @@ struct RunInputs {
 // parts do not fit together.
 absl::StatusOr<std::unique_ptr<RunInputs>> ReadInputs(
     const RunOptions& options);
+
+// Whether keys and masks of secure aggregation are left out.
+bool SkipsCrypto(const configuration::Scenario& scenario);
+
+// What the scenario asks of its federation. Takes the initial model and the
+// schedule out of the inputs, which must outlive the run.
+FederationOptions FederationOptionsOf(RunInputs& inputs, int num_threads);
 
 // Tells the run from all others: by the scenario, the bytes of all files that
 // it names, and what may round otherwise: this program and the processor's

@@ -38,7 +38,6 @@
 #include "simulations/run/scenario_population.h"
 #include "simulations/run/seen_so_far.h"
 #include "simulations/run_log.h"
-#include "simulations/stragglers.h"
 #include "simulations/update_record.h"
 
 namespace shoal::simulations {
@@ -49,30 +48,6 @@ constexpr absl::Duration kLineInterval = absl::Seconds(1);
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
 // Whose labels are counted to tell how skewed the partition is.
 constexpr int kSkewDevices = 200;
-
-StragglerRule StragglersOf(const configuration::Scenario& scenario) {
-  const auto& plan = scenario.simulation.stragglers;
-  if (!plan.has_value()) return {};
-  return MakeStragglers(
-      {.fraction = plan->fraction,
-       .min_epochs = plan->min_epochs,
-       .max_epochs = plan->max_epochs,
-       .drop = plan->drop,
-       .devices_per_round = scenario.task.round.max_assigned(),
-       .seed = scenario.seed});
-}
-
-bool SkipsCrypto(const configuration::Scenario& scenario) {
-  return scenario.simulation.groups.crypto ==
-         configuration::SimulatedCrypto::kSkip;
-}
-
-LeavingChances LeavingOf(const configuration::SimulatedGroups& groups) {
-  return {.sharing = groups.leave_before_sharing,
-          .masking = groups.leave_before_masking,
-          .consistency = groups.leave_before_consistency,
-          .unmasking = groups.leave_before_unmasking};
-}
 
 class Run {
  public:
@@ -325,19 +300,7 @@ absl::Status Run::OpenOwnFolder(const std::string& yaml,
 }
 
 absl::StatusOr<FederationResult> Run::Train() {
-  const configuration::SimulationPlan& plan = in_->scenario.simulation;
-  FederationOptions options;
-  options.task = in_->scenario.task;
-  options.population = in_->population.get();
-  options.seed = in_->scenario.seed;
-  options.num_threads = num_threads_;
-  options.initial_model = std::move(in_->initial_model);
-  options.schedule = std::move(in_->schedule);
-  options.straggler = StragglersOf(in_->scenario);
-  options.skip_crypto = SkipsCrypto(in_->scenario);
-  options.leaving_members = LeavingOf(plan.groups);
-  options.thin_above = plan.thin_above;
-  options.time_limit = plan.time_limit;
+  FederationOptions options = FederationOptionsOf(*in_, num_threads_);
   options.forget_history = true;
   // What one process is told all must know at the same moment.
   options.keep_going = [this] {

@@ -1,5 +1,6 @@
 #include "simulations/federation.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -265,6 +266,52 @@ TEST_F(FederationTest, ValuesAreLearntFromStandardisedFeatures) {
     EXPECT_EQ(score.accuracy(), std::nullopt);
     EXPECT_LT(score.loss(), 0.01);  // of values that deviate by 1.8
   }
+}
+
+TEST_F(FederationTest, RoundsTellWhoseUpdatesTheyCount) {
+  options_.task.round.cohort = 3;
+  options_.task.round.min_reports = 3;
+  std::map<std::string, int> counted;
+  options_.on_round = [&](const RoundNews& news) {
+    const auto ids = *news.contributors();
+    EXPECT_EQ(ids.size(), 3u);
+    for (const std::string& id : ids) ++counted[id];
+    return absl::OkStatus();
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult result, Run());
+  for (const auto& [device, totals] : result.devices) {
+    EXPECT_EQ(totals.contributions, counted[IdentityOf(device).id]) << device;
+  }
+}
+
+// All send the same: the model moves by it, round after round.
+TEST_F(FederationTest, CraftedUpdatesAreSentInPlaceOfTrainedOnes) {
+  options_.crafted = [](int64_t, absl::Span<float> delta) {
+    for (size_t i = 0; i < delta.size(); ++i) {
+      delta[i] = i % 2 == 0 ? 0.5F : -0.25F;
+    }
+    return true;
+  };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult crafted, Run());
+  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string initial, InitialModel(options_));
+  const auto before = *learning::ParseModel(initial);
+  const auto after = *learning::ParseModel(crafted.final_model);
+  for (size_t i = 0; i < before.parameters.size(); ++i) {
+    EXPECT_NEAR(after.parameters[i] - before.parameters[i],
+                i % 2 == 0 ? 2.5 : -1.25, 1e-5)
+        << i;
+  }
+  options_.crafted = {};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult trained, Run());
+  EXPECT_EQ(crafted.simulated_time, trained.simulated_time);
+  EXPECT_EQ(crafted.bytes_up, trained.bytes_up);
+}
+
+TEST_F(FederationTest, DevicesThatAreSaidNoToTrainAsEver) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult trained, Run());
+  options_.crafted = [](int64_t, absl::Span<float>) { return false; };
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult refused, Run());
+  EXPECT_EQ(refused.final_model, trained.final_model);
 }
 
 TEST_F(FederationTest, NoDevicesAreRefused) {

@@ -106,3 +106,37 @@ test('runs and columns that are not there are named', () => withRuns((folder) =>
   assert.equal(nothing.status, 1);
   assert.match(nothing.stderr, /no column joy/);
 }));
+
+test('with a setting a run is a point, and the best of a grid is drawn', () => withRuns((folder) => {
+  const add = (name, epsilon, accuracies) => accuracies.forEach((accuracy, seed) => {
+    const run = join(folder, `runs/b/${name}/seed-${seed}`);
+    mkdirSync(run, { recursive: true });
+    writeFileSync(join(run, 'rounds.csv'),
+      `round,test_accuracy,state\n1,0.9,committed\n2,${accuracy},committed\n3,,committed\n`);
+    writeFileSync(join(run, 'scenario.yaml'), `    budget: {epsilon: ${epsilon}, delta: 1e-5}\n`);
+  });
+  add('slow-1', 1, [0.2, 0.4]);
+  add('fast-1', 1, [0.1, 0.3]);
+  add('slow-4', 4, [0.5, 0.5]);
+  add('fast-4', 4, [0.6, 0.8]);
+  const drawn = draw(folder, {
+    x: { setting: 'epsilon', label: 'epsilon', log: true, ticks: [1, 2, 4], from: 1, to: 4 },
+    lines: [{ name: 'best', runs: 'b/*/seed-*' }] });
+  assert.equal(drawn.status, 0, drawn.stderr);
+  const svg = drawn.svg();
+  const [, left, top] = svg.match(/<clipPath[^>]*><rect x="(\d+)" y="(\d+)"/).map(Number);
+  const line = lineOf(svg);
+  assert.deepEqual(line.map(([x]) => x - left), [0, 300]);
+  assert.deepEqual(line.map(([, y]) => Math.round((y - top) / 19)), [7, 3]); // 0.3 and 0.7 of 1
+  assert.equal(svg.match(/<circle [^>]*r="2.6"/g).length, 2);
+  const middle = svg.match(/class="tick middle" x="([\d.]+)"[^>]*>2</);
+  assert.equal(Number(middle[1]) - left, 150);
+}));
+
+test('a setting that a scenario does not have is an error', () => withRuns((folder) => {
+  writeFileSync(join(folder, 'runs/a/seed-0/scenario.yaml'), 'rounds: 3\n');
+  const drawn = draw(folder, { x: { setting: 'epsilon', label: 'epsilon' },
+    lines: [{ name: 'none', runs: 'a/seed-0' }] });
+  assert.equal(drawn.status, 1);
+  assert.match(drawn.stderr, /scenario.yaml has no epsilon/);
+}));
