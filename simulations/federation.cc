@@ -164,7 +164,7 @@ class Federation {
   bool round_moved_ = false;
   bool is_over_ = false;
   int64_t rounds_seen_ = 0;
-  int64_t failures_with_enough_ = 0;  // in a row
+  int64_t failures_with_enough_ = 0;  // since the last version
   FleetBooks books_;
 };
 
@@ -447,15 +447,17 @@ absl::Status Federation::HopelessError(const coordinator::TaskRow& row) const {
 }
 
 absl::Status Federation::CountFailures(const RoundRow& row) {
-  const bool is_enough = row.state == coordinator::RoundState::kFailed &&
-                         row.assigned >= row.min_reports;
-  failures_with_enough_ = is_enough ? failures_with_enough_ + 1 : 0;
+  if (row.state == coordinator::RoundState::kCommitted) {
+    failures_with_enough_ = 0;
+  } else if (row.assigned >= row.min_reports) {
+    ++failures_with_enough_;
+  }
   if (failures_with_enough_ < kMostFailuresWithEnough) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrCat(
       "task ", row.task, " does not get beyond round ", row.number,
       ": it has failed ", failures_with_enough_,
-      " times in a row, although enough devices took part; the last time (",
-      row.failure, ") with ", row.accepted, " reports of ", row.assigned,
+      " times although enough devices took part; the last time (", row.failure,
+      ") with ", row.accepted, " reports of ", row.assigned,
       " devices, expected at least ", row.min_reports));
 }
 

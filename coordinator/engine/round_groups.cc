@@ -30,7 +30,10 @@ RoundRow RoundGroups::Row() const {
   return round_->row();
 }
 
-absl::Status RoundGroups::Work(bool leads, absl::Time now) {
+absl::Status RoundGroups::Work(const std::optional<Lease>& lease,
+                               absl::Time now) {
+  const bool leads = lease.has_value();
+  if (leads) lease_ = *lease;
   next_wake_ = absl::InfiniteFuture();
   if (!leads) stale_ = true;
   SHOAL_RETURN_IF_ERROR(FollowRound(leads, now));
@@ -333,7 +336,8 @@ void RoundGroups::CheckContributors(LiveGroup& group) {
 
 absl::Status RoundGroups::WriteRows(LiveGroup& group, absl::Time now) {
   const bool is_sealed = state_ >= RoundState::kSealed;
-  const NewGroupRows rows = group.NewRows(round_id_, is_sealed, now);
+  NewGroupRows rows = group.NewRows(round_id_, is_sealed, now);
+  rows.lease = lease_;
   if (rows.rows.empty()) {
     NoteLost(group);
     return absl::OkStatus();

@@ -41,9 +41,9 @@ class RoundGroups {
   RoundGroups(EngineCore& core, RunningTask& task) : core_(core), task_(task) {}
 
   // Reads what devices have said, forms groups, ends their phases, writes what
-  // happened, and answers the devices. `leads`: only who leads the task does;
-  // whoever does not keeps nothing of devices, and sends them on.
-  absl::Status Work(bool leads, absl::Time now);
+  // happened, and answers the devices. Only who has the task's `lease` does;
+  // whoever has none keeps nothing of devices, and sends them on.
+  absl::Status Work(const std::optional<Lease>& lease, absl::Time now);
   // Commits a batch of masked updates.
   absl::Status CommitBatch(absl::Time now);
   // From the unmasked sums of a revealed round to the next version. Errors as
@@ -144,6 +144,7 @@ class RoundGroups {
 
   EngineCore& core_;
   RunningTask& task_;
+  Lease lease_;  // the newest, under which rows are written
   bool stale_ = true;
   absl::Time next_wake_ = absl::InfinitePast();
 

@@ -104,6 +104,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
   }
   segment.sum = bytes;
   segment.group = group->NewRows(round_id_, false, now);
+  segment.group->lease = lease_;
   Failpoint("before_commit_segment");
   const absl::StatusOr<SegmentResult> result =
       core_.deps.store.CommitSegment(segment, rows);

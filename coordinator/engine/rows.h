@@ -175,6 +175,9 @@ struct NewGroupRows {
   // else has written, and nothing is.
   int64_t first = 0;
   std::vector<std::string> rows;
+  // Of the round's task: who leads no more writes nothing, not even rows of a
+  // group that nobody else knows.
+  Lease lease = {};
   // With rows: what has become of the group by now, and which of its members
   // have broken the protocol: of each its first fault in the round stays.
   GroupSummary summary = {};

@@ -55,7 +55,7 @@ absl::Status TaskRunner::RunUntilNothingIsDue(absl::Time now) {
     SHOAL_RETURN_IF_ERROR(KeepLease(now));
     ExpireAssignments(now);
     if (groups_.has_value()) {
-      const absl::Status worked = groups_->Work(lease_.has_value(), now);
+      const absl::Status worked = groups_->Work(lease_, now);
       if (absl::IsDataLoss(worked) && lease_.has_value()) {
         SHOAL_RETURN_IF_ERROR(FailHopeless(worked, now));
         continue;
@@ -400,15 +400,10 @@ absl::Status TaskRunner::Follow(const RoundRow& row) {
   {
     MutexLock lock(core_.mutex);
     if (task_.round == nullptr) {
-<<<<<<< HEAD
       task_.round = std::make_shared<RunningRound>(
           row, task_.setup->task.round.deadline, std::move(is_drawn));
-=======
-      task_.round =
-          std::make_shared<RunningRound>(row, task_.setup->task.round.deadline);
       // Before anything is known of them.
       if (groups_.has_value()) task_.round->SetGroups(GroupsStanding());
->>>>>>> sec
     } else if (task_.round->row().id != row.id) {
       ended = task_.round->Continue(row, asynchronous()->max_staleness);
     }

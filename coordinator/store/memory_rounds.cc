@@ -78,8 +78,9 @@ absl::Status MemoryStore::AddGroupRows(Round& round, const NewGroupRows& rows) {
     return entry.first == rows.session;
   });
   const bool is_new = group == round.groups.end();
-  SHOAL_RETURN_IF_ERROR(
-      CheckGroupRows(round.row, rows, is_new ? 0 : std::ssize(group->second)));
+  SHOAL_ASSIGN_OR_RETURN(const Task* task, FindTask(round.row.task));
+  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round.row, task->lease, rows,
+                                       is_new ? 0 : std::ssize(group->second)));
   // A group begins with its first row.
   if (rows.rows.empty()) return absl::OkStatus();
   if (is_new) {

@@ -76,7 +76,8 @@ class MemoryStore final : public RoundStore {
   void CountAssignment(Round& round, ContributionRow& row, int64_t sum_round)
       SHOAL_REQUIRES(mutex_);
   // Adds the rows and their summary, or changes nothing.
-  static absl::Status AddGroupRows(Round& round, const NewGroupRows& rows);
+  absl::Status AddGroupRows(Round& round, const NewGroupRows& rows)
+      SHOAL_REQUIRES(mutex_);
   void AddFault(const FaultRow& fault) SHOAL_REQUIRES(mutex_);
   // Deletes what only a round that is not over needs.
   static void EndRound(Round& round);

@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/store/sqlite_forgetting.h"
+#include "coordinator/store/sqlite_rows.h"
 #include "coordinator/store/store_rules.h"
 
 namespace shoal::coordinator {
@@ -58,7 +59,9 @@ absl::Status InsertGroupRows(SqliteDatabase& db, const RoundRow& round,
     while (query.Next()) query.Read(known);
     SHOAL_RETURN_IF_ERROR(query.status());
   }
-  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round, rows, known));
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<HeldLease> held,
+                         LoadLease(db, round.task));
+  SHOAL_RETURN_IF_ERROR(CheckGroupRows(round, held, rows, known));
   if (rows.rows.empty()) return absl::OkStatus();
   for (const std::string& row : rows.rows) {
     SHOAL_RETURN_IF_ERROR(

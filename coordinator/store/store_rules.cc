@@ -359,12 +359,14 @@ bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
          held.assigned + (deadline - now) <= now;
 }
 
-absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
-                            int64_t known) {
+absl::Status CheckGroupRows(const RoundRow& round,
+                            const std::optional<HeldLease>& held,
+                            const NewGroupRows& rows, int64_t known) {
   if (rows.session.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("rows of round ", round.id, " without a group"));
   }
+  SHOAL_RETURN_IF_ERROR(CheckLease(rows.lease, round.task, held));
   SHOAL_RETURN_IF_ERROR(CheckUnfinished(round));
   if (rows.first == known) return absl::OkStatus();
   return absl::AbortedError(absl::StrCat(

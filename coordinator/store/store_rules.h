@@ -103,8 +103,9 @@ bool MayAssignAgain(const RoundRow& round, const AssignmentRow& held,
                     absl::Time now, absl::Time deadline);
 // May rows be added to a group of the round that has `known` of them? ABORTED
 // when others have been added than their writer knows.
-absl::Status CheckGroupRows(const RoundRow& round, const NewGroupRows& rows,
-                            int64_t known);
+absl::Status CheckGroupRows(const RoundRow& round,
+                            const std::optional<HeldLease>& held,
+                            const NewGroupRows& rows, int64_t known);
 absl::Status CheckBurnable(const RoundRow& round);
 absl::Status CheckSealable(const RoundRow& round, int min_reports);
 // May a population with `known` charges be charged? ABORTED when it has others

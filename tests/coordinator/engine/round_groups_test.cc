@@ -360,8 +360,10 @@ TEST_F(RoundGroupsTest, AGroupOfAnotherPlanIsNotGoneOnWith) {
   Exchange();
   const std::vector<GroupRow> rows = Require(memory_->ReadGroupRows(1));
   ASSERT_FALSE(rows.empty());
+  const Lease lease = Require(memory_->AcquireLease(
+      "task", options_.replica, now_, options_.lease_duration));
   SHOAL_ASSERT_OK(memory_->AppendGroupRows(
-      {1, Sha256("as another version names it"), 0, {rows[0].row}}));
+      {1, Sha256("as another version names it"), 0, {rows[0].row}, lease}));
   Restart();
   Advance();
   EXPECT_EQ(First().failure, "corrupt_rows");

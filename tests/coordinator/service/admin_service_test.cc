@@ -363,7 +363,11 @@ TEST_F(AdminServiceTest, GroupsAreShownWithTheirRound) {
   EXPECT_FALSE(task.newest_round().has_groups());
   const auto id = static_cast<int64_t>(task.newest_round().id());
   for (const std::string why : {"", "too few are left"}) {
-    NewGroupRows rows = {id, Sha256(why), 0, {"row"}};
+    SHOAL_ASSERT_OK_AND_ASSIGN(
+        const Lease lease,
+        coordinator_.store().AcquireLease("grouped", EngineOptions().replica,
+                                          absl::Now(), absl::Seconds(15)));
+    NewGroupRows rows = {id, Sha256(why), 0, {"row"}, lease};
     rows.summary = {Sha256(why), 8, {1, 0, 0, 2}, why};
     SHOAL_ASSERT_OK(coordinator_.store().AppendGroupRows(rows));
   }

@@ -1,6 +1,7 @@
 // What stores keep of groups of secure aggregation: rows in their order, masked
 // sums, and nothing of a group that is burnt or of a round that is over.
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,8 @@ class GroupsTest : public StoreTest {
   }
 
   NewGroupRows Rows(char group, int64_t first,
-                    const std::vector<std::string>& rows) const {
-    return {round_, SessionOf(group), first, rows};
+                    const std::vector<std::string>& rows) {
+    return {round_, SessionOf(group), first, rows, driver_.TakeLease("digits")};
   }
   // `devices` send `num_bytes` together.
   absl::StatusOr<SegmentResult> CommitMasked(const NewGroupRows& rows,
@@ -153,13 +154,31 @@ TEST_P(GroupsTest, RefusedRowsMakeNoGroup) {
   EXPECT_THAT(AllRows(), ElementsAre("c one", "b one", "a one"));
 }
 
+// Not even of a group that nobody else has written of.
+TEST_P(GroupsTest, WhoLeadsNoMoreWritesNothing) {
+  SHOAL_ASSERT_OK(store().AppendGroupRows(Rows('a', 0, {"one"})));
+  NewGroupRows added = Rows('a', 1, {"two"});
+  NewGroupRows begun = Rows('b', 0, {"one"});
+  const Lease later = Require(store().AcquireLease(
+      "digits", "them", Now() + 2 * kLeaseTime, kLeaseTime));
+  const std::string before = State();
+  for (const NewGroupRows& rows : {added, begun}) {
+    EXPECT_THAT(store().AppendGroupRows(rows), StatusIs(kAborted));
+    EXPECT_THAT(store().BurnGroup(rows), StatusIs(kAborted));
+    EXPECT_THAT(CommitMasked(rows, {1}), StatusIs(kAborted));
+  }
+  EXPECT_EQ(State(), before);
+  added.lease = later;
+  SHOAL_ASSERT_OK(store().AppendGroupRows(added));
+}
+
 TEST_P(GroupsTest, RowsOfAnotherRoundAreItsOwn) {
   SHOAL_ASSERT_OK(store().AppendGroupRows(Rows('a', 0, {"one"})));
   driver_.CreateTask("letters");
   const int64_t other = driver_.RoundIn(RoundState::kOpen, "letters").id;
 
-  SHOAL_ASSERT_OK(
-      store().AppendGroupRows({other, SessionOf('a'), 0, {"theirs"}}));
+  SHOAL_ASSERT_OK(store().AppendGroupRows(
+      {other, SessionOf('a'), 0, {"theirs"}, driver_.TakeLease("letters")}));
 
   EXPECT_THAT(AllRows(), ElementsAre("a one"));
   EXPECT_EQ(store().ReadGroupRows(other)->size(), 1u);
@@ -411,9 +430,12 @@ TEST_P(GroupsTest, RowsGoWhenTheRoundFailsOrItsTaskIsStopped) {
   driver_.CreateTask("letters");
   const int64_t stopped =
       driver_.RoundIn(RoundState::kCollecting, "letters").id;
-  for (const int64_t id : {round_, stopped}) {
+  const std::map<int64_t, Lease> leases = {
+      {round_, driver_.TakeLease("digits")},
+      {stopped, driver_.TakeLease("letters")}};
+  for (const auto& [id, lease] : leases) {
     SHOAL_ASSERT_OK(
-        store().AppendGroupRows({id, SessionOf('a'), 0, {"formed"}}));
+        store().AppendGroupRows({id, SessionOf('a'), 0, {"formed"}, lease}));
   }
 
   SHOAL_ASSERT_OK(store().FailRound(driver_.TakeLease("digits"), round_,
@@ -421,10 +443,11 @@ TEST_P(GroupsTest, RowsGoWhenTheRoundFailsOrItsTaskIsStopped) {
   SHOAL_ASSERT_OK(
       store().SetTaskState("letters", TaskState::kStopped, "", Now()));
 
-  for (const int64_t id : {round_, stopped}) {
+  for (const auto& [id, lease] : leases) {
     EXPECT_THAT(*store().ReadGroupRows(id), IsEmpty());
-    EXPECT_THAT(store().AppendGroupRows({id, SessionOf('a'), 0, {"late"}}),
-                StatusIs(kFailedPrecondition));
+    EXPECT_THAT(
+        store().AppendGroupRows({id, SessionOf('a'), 0, {"late"}, lease}),
+        StatusIs(kFailedPrecondition));
   }
 }
 

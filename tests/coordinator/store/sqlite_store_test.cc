@@ -17,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/status_macros.h"
 #include "coordinator/store/sqlite_schema.h"
 #include "gmock/gmock.h"
 #include "tests/coordinator/store/store_fixture.h"
@@ -201,11 +202,13 @@ TEST_F(SqliteStoreTest, DatabaseWithoutGroupsIsBroughtUpToDate) {
   ASSERT_EQ(segments.size(), 1u);
   EXPECT_EQ(segments.front().sum, "sum");
   EXPECT_TRUE(segments.front().session.empty());
-  const NewGroupRows masked = {1, Sha256("group"), 0, {"masked"}};
+  const Lease lease =
+      Require(store->AcquireLease("a", "us", Now(), kLeaseTime));
+  const NewGroupRows masked = {1, Sha256("group"), 0, {"masked"}, lease};
   SHOAL_ASSERT_OK(store->CommitSegment({1, "us", "masked", 90, masked},
                                        {MakeContribution(2)}));
   EXPECT_EQ(store->GetRound(1)->bytes_up, 97);
-  SHOAL_ASSERT_OK(store->BurnGroup({1, Sha256("group"), 1, {"burnt"}}));
+  SHOAL_ASSERT_OK(store->BurnGroup({1, Sha256("group"), 1, {"burnt"}, lease}));
   EXPECT_EQ(store->GetRound(1)->bytes_up, 7);
   EXPECT_EQ(store->ReadSegments(1)->size(), 1u);
 }
@@ -401,10 +404,16 @@ void ExpectAllOrNothing(
   EXPECT_EQ(state(*copy), after);
 }
 
+absl::StatusOr<Lease> LeaseOf(RoundStore& store, int64_t id) {
+  SHOAL_ASSIGN_OR_RETURN(const RoundRow round, store.GetRound(id));
+  return store.AcquireLease(round.task, "us", Now(), kLeaseTime);
+}
+
 absl::Status CommitMasked(RoundStore& store, int64_t id) {
+  SHOAL_ASSIGN_OR_RETURN(const Lease lease, LeaseOf(store, id));
   const std::string sum = SomeBytes(50'000, 6);
   const NewGroupRows rows = {
-      id, Sha256("group"), 0, {SomeBytes(50'000, 7), "masked"}};
+      id, Sha256("group"), 0, {SomeBytes(50'000, 7), "masked"}, lease};
   return store.CommitSegment({id, "us", sum, 7, rows}, {MakeContribution(1)})
       .status();
 }
@@ -418,8 +427,9 @@ TEST_F(SqliteStoreTest, CrashWhileAGroupBurnsLeavesTheStateBefore) {
       [](StoreDriver& driver, int64_t id) {
         SHOAL_ASSERT_OK(CommitMasked(driver.store(), id));
       },
-      [](RoundStore& store, int64_t id) {
-        return store.BurnGroup({id, Sha256("group"), 2, {"burnt"}});
+      [](RoundStore& store, int64_t id) -> absl::Status {
+        SHOAL_ASSIGN_OR_RETURN(const Lease lease, LeaseOf(store, id));
+        return store.BurnGroup({id, Sha256("group"), 2, {"burnt"}, lease});
       });
 }
 

@@ -41,8 +41,12 @@ absl::Status CommitOneUpdate(Scene& scene) {
   return absl::FailedPreconditionError("not committed");
 }
 
-NewGroupRows RowsOf(const Scene& scene) {
-  return {scene.round.id, Sha256("group"), 0, {"row"}};
+NewGroupRows RowsOf(Scene& scene) {
+  return {scene.round.id,
+          Sha256("group"),
+          0,
+          {"row"},
+          scene.driver.TakeLease(scene.round.task)};
 }
 
 absl::Status CommitOneMaskedUpdate(Scene& scene) {
