@@ -512,6 +512,7 @@ class LeavingMaker final : public secure_aggregation::MemberMaker {
         return absl::CancelledError("it leaves");
       }
       bool is_ready_to_mask() const override { return false; }
+      int num_members() const override { return 0; }
       absl::Status MaskInput(absl::Span<RingVector>, ThreadPool*) override {
         return absl::OkStatus();
       }
