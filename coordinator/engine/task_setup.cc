@@ -126,7 +126,7 @@ int64_t MaskingMemory(const TaskSetup& setup) {
   round.norm_bound = NormBound(setup.task, 0);
   const int64_t kept = setup.model->private_layout().num_parameters() +
                        (setup.num_vectors() - 1) * setup.num_parameters();
-  return protocol::MaskingBytes(SecureUpdateOf(setup, round).session()) +
+  return SecureUpdateOf(setup, round).MaskingBytes() +
          static_cast<int64_t>(sizeof(float)) * kept;
 }
 
