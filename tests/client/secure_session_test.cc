@@ -277,7 +277,11 @@ TEST_F(SecureSessionTest, NoiseThatNoGroupCanAddIsRefusedBeforeTraining) {
   FakeFleet fleet(plan);
   Device device(fleet, clock_, 0);
   device.Begin();
-  while (!device.run->over()) device.run->Tick(absl::ZeroDuration());
+  for (int turn = 0; turn < 1000 && !device.run->over(); ++turn) {
+    device.run->Tick(absl::ZeroDuration());
+    clock_.Advance(absl::Milliseconds(1));
+  }
+  ASSERT_TRUE(device.run->over());
   EXPECT_EQ(device.report().outcome, SessionReport::kAbandoned);
   EXPECT_THAT(device.details, HasSubstr("none of which might be honest"));
   EXPECT_THAT(device.transport.calls(),

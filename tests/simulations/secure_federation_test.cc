@@ -138,12 +138,13 @@ TEST_P(SecureFederationSettingsTest, NeitherDoesItWhenDevicesAddNoise) {
   options.task.secure_aggregation->adversary_fraction = 0.05;
   options.task.round.weighting = configuration::Weighting::kUniform;
   options.task.update_limits.norm_bound.reset();
-  options.task.differential_privacy = configuration::DifferentialPrivacy{
-      .noise = configuration::DistributedNoise{},
-      .noise_multiplier = 100,
-      .clip_norm = 1,
-      .epsilon = 100,
-      .delta = 1e-5};
+  configuration::DifferentialPrivacy& privacy =
+      options.task.differential_privacy.emplace();
+  privacy.noise = configuration::DistributedNoise{};
+  privacy.noise_multiplier = 100;
+  privacy.clip_norm = 1;
+  privacy.epsilon = 100;
+  privacy.delta = 1e-5;
   options.leaving_members = {.sharing = 0.05, .masking = 0.05};
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult real,
                              RunFederation(options));
