@@ -22,6 +22,7 @@ using configuration::Task;
 using configuration::TreeNoise;
 using privacy::Accountant;
 using privacy::Adjacency;
+using secure_aggregation::CoordinatorTrust;
 
 constexpr int kDigits = 6;
 
@@ -142,14 +143,24 @@ std::string TrustOf(const Task& task, const TaskPrivacy& privacy) {
                          : "";
   if (std::holds_alternative<DistributedNoise>(privacy.options.noise)) {
     return absl::StrCat(
-        "that the coordinator learns sums of groups and "
-        "nothing else (secure aggregation), and that ",
-        colluding);
+        "that the coordinator learns sums of groups and nothing else (secure "
+        "aggregation), has devices add this noise and takes them as is said "
+        "here, and that ",
+        colluding,
+        "; their shares of noise are not counted on, nor those of a fraction "
+        "of ",
+        NumberText(secure->dropout_fraction),
+        " that may leave, and no sum of fewer devices is opened",
+        secure->coordinator == CoordinatorTrust::kSemiMalicious
+            ? ", nor that of a part of a large group, which only coordinator "
+              "malicious rules out"
+            : "");
   }
   if (std::holds_alternative<LocalNoise>(privacy.options.noise)) {
     return "that the coordinator lets no device take part more often than is "
-           "said below, and nothing else of it or of other devices: a device "
-           "clips its own update and draws its own noise";
+           "said below, and looks at no update that it does not count, and "
+           "nothing else of it or of other devices: a device clips its own "
+           "update and draws its own noise";
   }
   const std::string honest =
       "that the coordinator is honest: it draws this noise, tells nobody, and "

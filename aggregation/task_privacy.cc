@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "privacy/accounting/calibration.h"
 #include "privacy/matrix_mechanisms/toeplitz.h"
+#include "protocol/secure_update.h"
 
 namespace shoal::aggregation {
 namespace {
@@ -43,18 +44,44 @@ std::optional<privacy::AdaptiveClipOptions> AdaptiveClipOf(
       .expected_devices = task.round.cohort};
 }
 
+// What masks updates of the clip norm. REQUIRES: the task asks for secure
+// aggregation.
+absl::StatusOr<protocol::SecureUpdate> MaskedUpdate(
+    const configuration::Task& task, int64_t num_values,
+    std::optional<protocol::DeviceNoise> noise) {
+  protocol::SecureRound round;
+  round.task = task.name;
+  round.settings = *task.secure_aggregation;
+  round.settings.max_group =
+      std::min(round.settings.max_group, task.round.max_assigned());
+  round.num_values = num_values;
+  round.norm_bound = task.differential_privacy->clip_norm;
+  round.noisy_sums = true;
+  round.device_noise = noise;
+  return protocol::SecureUpdate::Create(round);
+}
+
 struct KindOf {
   using Kind = decltype(privacy::RoundNoiseOptions::kind);
   const configuration::Task& task;
+  int64_t num_values;
   privacy::Participation participation;
 
   absl::StatusOr<Kind> operator()(const CentralNoise& noise) const {
     return privacy::FreshNoise{.poisson_rate = noise.sampling_rate,
                                .adaptive_clip = AdaptiveClipOf(task)};
   }
-  absl::StatusOr<Kind> operator()(const DistributedNoise&) const {
-    return absl::InvalidArgumentError(
-        "the coordinator adds no distributed noise");
+  absl::StatusOr<Kind> operator()(const DistributedNoise& noise) const {
+    SHOAL_ASSIGN_OR_RETURN(const protocol::SecureUpdate update,
+                           MaskedUpdate(task, num_values, std::nullopt));
+    SHOAL_ASSIGN_OR_RETURN(
+        const privacy::BoundedRounding rounding,
+        protocol::RoundingUnderNoise(update.quantiser(), num_values));
+    return privacy::DeviceNoise{
+        .kind = noise.skellam ? privacy::NoiseKind::kSkellam
+                              : privacy::NoiseKind::kDiscreteGaussian,
+        .grid = {num_values, rounding.bound()},
+        .poisson_rate = noise.sampling_rate};
   }
   absl::StatusOr<Kind> operator()(const LocalNoise&) const {
     return privacy::DeviceNoise{};
@@ -119,7 +146,29 @@ absl::Status ChooseBuffers(const privacy::Participation& participation,
   return absl::OkStatus();
 }
 
-absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
+// That there is such noise in groups of all sizes.
+absl::Status FitGroups(const configuration::Task& task, int64_t num_values,
+                       TaskPrivacy& plan) {
+  if (!std::holds_alternative<DistributedNoise>(plan.options.noise)) {
+    return absl::OkStatus();
+  }
+  SHOAL_ASSIGN_OR_RETURN(const protocol::SecureUpdate update,
+                         MaskedUpdate(task, num_values, DeviceNoiseOf(plan)));
+  plan.groups = *update.noise();
+  // The sums of all groups are added up.
+  const int64_t most_groups = std::max(
+      1, task.round.max_assigned() / task.secure_aggregation->min_group);
+  const double bits =
+      plan.groups->ring_bits() + std::log2(static_cast<double>(most_groups));
+  if (bits <= secure_aggregation::kMaxRingBits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the sums of ", most_groups, " groups of ", plan.groups->ring_bits(),
+      " bits each do not fit ", secure_aggregation::kMaxRingBits,
+      ", expected fewer secure_aggregation.bits"));
+}
+
+absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task,
+                                 int64_t num_values) {
   TaskPrivacy plan;
   plan.options = *task.differential_privacy;
   SHOAL_RETURN_IF_ERROR(ChooseBuffers(ParticipationOf(task), plan.options));
@@ -131,7 +180,8 @@ absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
   privacy::RoundNoiseOptions& noise = plan.noise;
   noise.participation = ParticipationOf(task);
   SHOAL_ASSIGN_OR_RETURN(
-      noise.kind, std::visit(KindOf{task, noise.participation}, options.noise));
+      noise.kind,
+      std::visit(KindOf{task, num_values, noise.participation}, options.noise));
   noise.clip_norm = options.clip_norm;
   noise.neighbours = plan.query.neighbours;
   noise.accountant = options.accountant;
@@ -146,6 +196,7 @@ absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
         ", expected at most ", kMaxNoiseMultiplier,
         ": fewer rounds, a larger min_separation or a larger budget"));
   }
+  SHOAL_RETURN_IF_ERROR(FitGroups(task, num_values, plan));
   SHOAL_ASSIGN_OR_RETURN(plan.charge, privacy::ChargeOf(noise));
   SHOAL_ASSIGN_OR_RETURN(const privacy::CertifiedBounds first,
                          privacy::Epsilon(plan.charge, plan.query));
@@ -162,11 +213,24 @@ absl::StatusOr<TaskPrivacy> Plan(const configuration::Task& task) {
 
 }  // namespace
 
-absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task) {
-  absl::StatusOr<TaskPrivacy> plan = Plan(task);
+absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task,
+                                            int64_t num_values) {
+  absl::StatusOr<TaskPrivacy> plan = Plan(task, num_values);
   if (plan.ok() || !absl::IsInvalidArgument(plan.status())) return plan;
   return absl::InvalidArgumentError(
       absl::StrCat("differential_privacy: ", plan.status().message()));
+}
+
+std::optional<protocol::DeviceNoise> DeviceNoiseOf(const TaskPrivacy& privacy) {
+  using Kind = protocol::DeviceNoise::Kind;
+  const double multiplier = privacy.noise.noise_multiplier;
+  if (std::holds_alternative<LocalNoise>(privacy.options.noise)) {
+    return protocol::DeviceNoise{Kind::kLocal, multiplier};
+  }
+  const auto* shares = std::get_if<DistributedNoise>(&privacy.options.noise);
+  if (shares == nullptr) return std::nullopt;
+  return protocol::DeviceNoise{
+      shares->skellam ? Kind::kSkellam : Kind::kDiscreteGaussian, multiplier};
 }
 
 }  // namespace shoal::aggregation

@@ -4,6 +4,7 @@
 #define SHOAL_AGGREGATION_TASK_PRIVACY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "privacy/accounting/pld_accountant.h"
 #include "privacy/accounting/privacy_event.h"
 #include "privacy/differential_privacy/round_noise.h"
+#include "protocol/group_noise.h"
 
 namespace shoal::aggregation {
 
@@ -24,6 +26,8 @@ struct TaskPrivacy {
   // One charge, and the committed rounds that it pays for.
   privacy::PrivacyEvent charge = privacy::PrivacyEvent::Compose({});
   int64_t rounds_per_charge = 1;
+  // Of distributed noise: the shares of devices.
+  std::optional<protocol::GroupNoise> groups = {};
 
   // Charges of that many rounds, none of which fails after its seal.
   int64_t ChargesFor(int64_t rounds) const {
@@ -34,9 +38,14 @@ struct TaskPrivacy {
 // Without a noise multiplier of its own a task gets the smallest with which all
 // its rounds keep its budget. INVALID_ARGUMENT as "differential_privacy: what
 // is wrong, what was expected", also when the first charge costs more than the
-// budget. REQUIRES: the task asks for privacy, and passes
+// budget, and when some group that the task allows could not add its noise.
+// `num_values`: of an update. REQUIRES: the task asks for privacy, and passes
 // configuration::CheckDifferentialPrivacy.
-absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task);
+absl::StatusOr<TaskPrivacy> PlanTaskPrivacy(const configuration::Task& task,
+                                            int64_t num_values);
+
+// What devices add themselves; absent: nothing.
+std::optional<protocol::DeviceNoise> DeviceNoiseOf(const TaskPrivacy& privacy);
 
 // What may be said when this much has been spent: one or more whole sentences
 // that name unit, adjacency, mechanism, assumptions, epsilon, delta,

@@ -53,7 +53,7 @@ GroupPart::GroupPart(const GroupSite& site, protocol::SecureUpdate update,
       update_(std::move(update)),
       values_(std::move(values)),
       report_(report),
-      rounding_seed_(site.rng->Bytes(secure_aggregation::kSeedBytes)) {}
+      seed_(site.rng->Bytes(secure_aggregation::kSeedBytes)) {}
 
 absl::StatusOr<std::string> GroupPart::Join() {
   SHOAL_CHECK(member_ == nullptr || !member_->has_unmasked());
@@ -83,10 +83,12 @@ absl::StatusOr<EncodedUpdate> GroupPart::Mask(const Digest& session,
   std::vector<secure_aggregation::RingVector> vectors;
   {
     learning::ParameterVector values = values_;
-    SHOAL_ASSIGN_OR_RETURN(vectors,
-                           update_.Encode(absl::MakeSpan(values), report_,
-                                          rounding_seed_.Reveal()));
+    SHOAL_ASSIGN_OR_RETURN(
+        vectors, update_.Encode(
+                     absl::MakeSpan(values), report_,
+                     {seed_.Reveal(), member_->num_members(), times_masked_}));
   }
+  ++times_masked_;
   SHOAL_RETURN_IF_ERROR(member_->MaskInput(absl::MakeSpan(vectors), nullptr));
   return std::make_shared<const std::string>(
       protocol::EncodeMaskedUpload(session, message, vectors));

@@ -44,7 +44,8 @@ absl::Status CheckAgreed(const protocol::Assignment& assignment,
 class GroupPart {
  public:
   // Takes the values of the update, which leave this object masked alone. Draws
-  // the roundings, which are the same in every group. INVALID_ARGUMENT when
+  // what its roundings and its noise come from; the noise of every group is
+  // fresh, roundings without noise are the same in all. INVALID_ARGUMENT when
   // there is no such round. REQUIRES: the assignment's plan has
   // secure_aggregation.
   static absl::StatusOr<std::unique_ptr<GroupPart>> Create(
@@ -77,7 +78,8 @@ class GroupPart {
   const protocol::SecureUpdate update_;
   learning::ParameterVector values_;  // empty once they have been unmasked
   const learning::UpdateReport report_;
-  const Secret rounding_seed_;
+  const Secret seed_;
+  uint64_t times_masked_ = 0;
   std::unique_ptr<secure_aggregation::Member> member_;
 };
 

@@ -175,6 +175,17 @@ absl::string_view TrustName(CoordinatorTrust trust) {
   return trust == CoordinatorTrust::kMalicious ? "malicious" : "semi_malicious";
 }
 
+absl::Status CheckSkellam(const DifferentialPrivacy& privacy) {
+  const auto* distributed = std::get_if<DistributedNoise>(&privacy.noise);
+  if (distributed == nullptr || !distributed->skellam ||
+      privacy.accountant == privacy::Accountant::kRdp) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "distributed.skellam needs accountant rdp: what Skellam noise costs is "
+      "known from Rényi divergences alone, expected that, or no skellam");
+}
+
 // Who adds the noise, and whether that one is trusted with it.
 absl::Status CheckTrust(const Task& task) {
   const DifferentialPrivacy& privacy = *task.differential_privacy;
@@ -185,9 +196,7 @@ absl::Status CheckTrust(const Task& task) {
           "distributed needs secure_aggregation: one device's share of the "
           "noise does not hide its update, the shares of a group together do");
     }
-    return absl::InvalidArgumentError(
-        "distributed: devices of this version add no noise, expected central, "
-        "tree, banded or blt");
+    return CheckSkellam(privacy);
   }
   if (std::holds_alternative<LocalNoise>(privacy.noise) && secure.has_value()) {
     return absl::InvalidArgumentError(

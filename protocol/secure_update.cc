@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "privacy/differential_privacy/stream_rng.h"
 #include "privacy/secure_aggregation/packing.h"
 #include "privacy/secure_aggregation/rotation.h"
 #include "privacy/secure_aggregation/totals.h"
@@ -82,6 +83,7 @@ SecureRound SecureRoundOf(const Assignment& assignment, int64_t num_values) {
   round.norm_bound = plan.norm_bound;
   round.max_weight = plan.uniform_weights ? 1 : plan.max_examples;
   round.noisy_sums = plan.noisy_sums;
+  round.device_noise = plan.device_noise;
   return round;
 }
 
@@ -104,8 +106,6 @@ absl::StatusOr<SecureUpdate> SecureUpdate::Create(const SecureRound& round) {
                              .rotate = round.settings.rotation,
                              .max_weight = round.max_weight,
                          }));
-  SHOAL_ASSIGN_OR_RETURN(const int ring_bits,
-                         quantiser.RingBits(round.settings.max_group));
   SecureUpdate update(round, quantiser);
   SessionPlan& session = update.session_;
   session.round = RoundName(round);
@@ -114,6 +114,7 @@ absl::StatusOr<SecureUpdate> SecureUpdate::Create(const SecureRound& round) {
   session.dropout_fraction = round.settings.dropout_fraction;
   session.min_group = round.settings.min_group;
   session.max_group = round.settings.max_group;
+  SHOAL_ASSIGN_OR_RETURN(const int ring_bits, update.AddNoise(round));
   session.vectors = {{"update", round.num_values, ring_bits},
                      {"totals", kNumTotals * secure_aggregation::kLimbsPerTotal,
                       secure_aggregation::kTotalsRingBits}};
@@ -121,16 +122,39 @@ absl::StatusOr<SecureUpdate> SecureUpdate::Create(const SecureRound& round) {
   return update;
 }
 
+// Noise is sized for groups as they are in the session.
+absl::StatusOr<int> SecureUpdate::AddNoise(const SecureRound& round) {
+  if (!round.device_noise.has_value()) {
+    return quantiser_.RingBits(session_.max_group);
+  }
+  if (!round.noisy_sums) {
+    return absl::InvalidArgumentError(
+        "devices add noise to their updates, and would tell of them besides: "
+        "expected updates with nothing but their values");
+  }
+  SHOAL_ASSIGN_OR_RETURN(
+      noise_, GroupNoise::Create(session_, quantiser_, round.num_values,
+                                 *round.device_noise));
+  return noise_->ring_bits();
+}
+
 absl::StatusOr<std::vector<RingVector>> SecureUpdate::Encode(
     absl::Span<float> values, const learning::UpdateReport& report,
-    absl::string_view rounding_seed) const {
+    const MaskingDraw& draw) const {
   SHOAL_RETURN_IF_ERROR(CheckReport(report));
   const int64_t weight = max_weight_ == 1 ? 1 : report.num_examples;
   std::vector<RingVector> vectors = NoSum();
-  SHOAL_ASSIGN_OR_RETURN(
-      const double norm,
-      quantiser_.Quantise(values, weight, {rotation_seed_, rounding_seed},
-                          vectors[0]));
+  double norm = 0;
+  if (noise_.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(const privacy::DistributedNoise noise,
+                           noise_->ForGroup(draw.num_members));
+    privacy::StreamRng rng(draw.seed, draw.earlier_groups);
+    norm = noise.Encode(values, rotation_seed_, rng, vectors[0]).norm;
+  } else {
+    SHOAL_ASSIGN_OR_RETURN(
+        norm, quantiser_.Quantise(values, weight, {rotation_seed_, draw.seed},
+                                  vectors[0]));
+  }
   if (noisy_sums_) {
     SHOAL_ASSIGN_OR_RETURN(
         vectors[1], secure_aggregation::EncodeTotals({weight, 0, 0, 0, 0, 0}));
@@ -194,6 +218,7 @@ absl::Status SecureUpdate::MeanOver(const RingVector& values, int64_t weight,
 }
 
 double SecureUpdate::EncodedNormBound() const {
+  if (noise_.has_value()) return noise_->norm_bound();
   // Rotating in single precision makes a norm longer by much less than this;
   // rounding moves every coordinate by less than a step.
   constexpr double kRotated = 1 + 0x1p-16;
@@ -215,19 +240,20 @@ int64_t MaskedUploadBytes(const SessionPlan& plan, int64_t message_bytes) {
   return bytes;
 }
 
-int64_t MaskingBytes(const SessionPlan& plan) {
+int64_t SecureUpdate::MaskingBytes() const {
   const int64_t values =
-      plan.vectors.front().length * static_cast<int64_t>(sizeof(float));
+      session_.vectors.front().length * static_cast<int64_t>(sizeof(float));
   int64_t lanes = 0;
-  for (const secure_aggregation::VectorSpec& vector : plan.vectors) {
+  for (const secure_aggregation::VectorSpec& vector : session_.vectors) {
     const bool is_narrow =
         vector.ring_bits <= secure_aggregation::kMaxNarrowBits;
     lanes += vector.length * static_cast<int64_t>(is_narrow ? sizeof(uint32_t)
                                                             : sizeof(uint64_t));
   }
   // A vector is packed before it is part of the upload.
-  const int64_t upload = 2 * MaskedUploadBytes(plan, 0);
-  return values + lanes + std::max(values, upload);
+  const int64_t upload = 2 * MaskedUploadBytes(session_, 0);
+  const int64_t noise = noise_.has_value() ? noise_->working_bytes() : 0;
+  return values + lanes + std::max(values + noise, upload);
 }
 
 std::string EncodeMaskedUpload(const Digest& session, absl::string_view message,

@@ -5,6 +5,7 @@
 #define SHOAL_PROTOCOL_SECURE_UPDATE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "privacy/secure_aggregation/quantiser.h"
 #include "privacy/secure_aggregation/ring_vector.h"
 #include "privacy/secure_aggregation/session_plan.h"
+#include "protocol/group_noise.h"
 #include "protocol/messages.h"
 
 namespace shoal::protocol {
@@ -38,6 +40,9 @@ struct SecureRound {
   // others are zero; the rotation is that of all of the task's rounds, so that
   // the noise of one can take back that of others.
   bool noisy_sums = false;
+  // Shares of the sums' noise that devices add before they mask. Only with
+  // noisy_sums, and where every update counts the same.
+  std::optional<DeviceNoise> device_noise = {};
 };
 
 // As a device finds it in its assignment; `num_values` of its update.
@@ -58,6 +63,17 @@ inline constexpr double kTotalsLossUnit = 0x1p-40;
 inline constexpr double kTotalsDivisorUnit = 0x1p-20;
 inline constexpr double kTotalsNormUnit = 0x1p-30;
 
+// What a device draws from when it masks its update.
+struct MaskingDraw {
+  // Secret, of secure_aggregation::kSeedBytes, fresh for every update.
+  absl::string_view seed;
+  // Of the group. What follows matters where devices add noise:
+  int num_members = 0;
+  // That the update was masked for before: each gets noise of its own, while
+  // roundings without noise are the same.
+  uint64_t earlier_groups = 0;
+};
+
 // An immutable value.
 class SecureUpdate {
  public:
@@ -68,13 +84,12 @@ class SecureUpdate {
   const secure_aggregation::Quantiser& quantiser() const { return quantiser_; }
 
   // The vectors of one update, in the order of the session's plan. `values` is
-  // used as working space; `rounding_seed` is fresh and secret, of
-  // secure_aggregation::kSeedBytes. INVALID_ARGUMENT when a value is not
-  // finite, or the report claims more than the round allows. REQUIRES:
-  // round.num_values values.
+  // used as working space. INVALID_ARGUMENT when the report claims more than
+  // the round allows; without noise when a value is not finite, with it when no
+  // group has so many members. REQUIRES: round.num_values values.
   absl::StatusOr<std::vector<secure_aggregation::RingVector>> Encode(
       absl::Span<float> values, const learning::UpdateReport& report,
-      absl::string_view rounding_seed) const;
+      const MaskingDraw& draw) const;
 
   // Zeros: what the sums of a group begin with.
   std::vector<secure_aggregation::RingVector> NoSum() const;
@@ -98,18 +113,30 @@ class SecureUpdate {
   // In steps of the quantiser: no vector that Encode() makes with a weight of 1
   // has a longer L2 norm.
   double EncodedNormBound() const;
+  // Null where devices add none.
+  const GroupNoise* noise() const {
+    return noise_.has_value() ? &*noise_ : nullptr;
+  }
+  // The memory that a device takes to mask an update and encode the upload,
+  // beside its session's keys: the values, which it may need for another group,
+  // the vectors, and first a copy that is quantised with what noise takes, then
+  // the upload.
+  int64_t MaskingBytes() const;
   // The mean of the norms of the updates, each at most the round's bound.
   double MeanNorm(const SecureTotals& totals, int64_t num_updates) const;
 
  private:
   SecureUpdate(const SecureRound& round,
                const secure_aggregation::Quantiser& quantiser);
+  // Of the sums, in bits: the ring that holds them.
+  absl::StatusOr<int> AddNoise(const SecureRound& round);
 
   int64_t max_weight_;
   bool noisy_sums_;
   double norm_bound_;
   std::string rotation_seed_;
   secure_aggregation::Quantiser quantiser_;
+  std::optional<GroupNoise> noise_;
   secure_aggregation::SessionPlan session_;
 };
 
@@ -127,10 +154,6 @@ inline constexpr int64_t kMaxMaskedMessageBytes = 64 * 1024;
 // Bytes of an upload with a message of that size.
 int64_t MaskedUploadBytes(const secure_aggregation::SessionPlan& plan,
                           int64_t message_bytes);
-// The memory that a device takes to mask an update and encode the upload,
-// beside its session's keys: the values, which it may need for another group,
-// the vectors, and first a copy that is quantised, then the upload.
-int64_t MaskingBytes(const secure_aggregation::SessionPlan& plan);
 std::string EncodeMaskedUpload(
     const Digest& session, absl::string_view message,
     absl::Span<const secure_aggregation::RingVector> vectors);

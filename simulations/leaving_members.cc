@@ -39,6 +39,7 @@ class LeavingMember final : public Member {
   }
 
   bool is_ready_to_mask() const override { return member_->is_ready_to_mask(); }
+  int num_members() const override { return member_->num_members(); }
   absl::Status MaskInput(absl::Span<RingVector> vectors,
                          ThreadPool* pool) override {
     return member_->MaskInput(vectors, pool);

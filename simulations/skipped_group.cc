@@ -226,8 +226,8 @@ std::string SkippedGroup::KeysFor(int index) const {
     add_member(i);
     holders += real_bytes::HolderShares(i, /*is_itself=*/false);
   }
-  return SkippedQuestion(
-      SkippedKind::kGroupKeys,
+  return SkippedGroupKeys(
+      num_members(),
       real_bytes::GroupKeys(num_members(), index, parameters_.num_neighbors,
                             parameters_.threshold, members),
       real_bytes::Shares(holders, plan_.is_signed()));

@@ -36,6 +36,7 @@ class SkippedMember final : public Member {
     SHOAL_ASSIGN_OR_RETURN(const SkippedMessage message, ParseSkipped(bytes));
     switch (message.kind) {
       case SkippedKind::kGroupKeys:
+        num_members_ = message.num_members;
         return Answer(Phase::kAdvertised, Phase::kDealt, SkippedKind::kShares,
                       message);
       case SkippedKind::kHeldShares:
@@ -55,6 +56,7 @@ class SkippedMember final : public Member {
   }
 
   bool is_ready_to_mask() const override { return phase_ == Phase::kReady; }
+  int num_members() const override { return num_members_; }
 
   absl::Status MaskInput(absl::Span<RingVector>, ThreadPool*) override {
     if (phase_ != Phase::kReady) {
@@ -85,6 +87,7 @@ class SkippedMember final : public Member {
   const bool is_signed_;
   const std::string advertise_;
   Phase phase_ = Phase::kAdvertised;
+  int num_members_ = 0;  // once there is a group
 };
 
 class Maker final : public MemberMaker {

@@ -61,6 +61,14 @@ std::string SkippedQuestion(SkippedKind kind, int64_t num_bytes,
   return Padded(std::move(bytes), num_bytes);
 }
 
+std::string SkippedGroupKeys(int num_members, int64_t num_bytes,
+                             int64_t answer_bytes) {
+  std::string bytes(1, static_cast<char>(SkippedKind::kGroupKeys));
+  AppendU32(bytes, static_cast<uint32_t>(answer_bytes));
+  AppendU32(bytes, static_cast<uint32_t>(num_members));
+  return Padded(std::move(bytes), num_bytes);
+}
+
 std::string SkippedAbort(absl::string_view reason) {
   std::string bytes(1, static_cast<char>(SkippedKind::kAbort));
   absl::StrAppend(&bytes, reason);
@@ -83,6 +91,9 @@ absl::StatusOr<SkippedMessage> ParseSkipped(absl::string_view bytes) {
     case SkippedKind::kUnmaskRequest: {
       ByteReader reader(content);
       message.answer_bytes = reader.U32();
+      if (message.kind == SkippedKind::kGroupKeys) {
+        message.num_members = static_cast<int>(reader.U32());
+      }
       if (!reader.ok()) {
         return absl::InvalidArgumentError("a message that is cut short");
       }

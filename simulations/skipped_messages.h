@@ -33,6 +33,7 @@ struct SkippedMessage {
   SkippedKind kind = SkippedKind::kAbort;
   std::string reason;        // of kAbort
   int64_t answer_bytes = 0;  // how long the answer is, of the coordinator's
+  int num_members = 0;       // of kGroupKeys
 };
 
 inline constexpr int kIdentityBytes = 16;
@@ -44,6 +45,8 @@ std::string SkippedAdvertise(absl::string_view identity, int64_t num_bytes);
 std::string SkippedBytes(SkippedKind kind, int64_t num_bytes);
 std::string SkippedQuestion(SkippedKind kind, int64_t num_bytes,
                             int64_t answer_bytes);
+std::string SkippedGroupKeys(int num_members, int64_t num_bytes,
+                             int64_t answer_bytes);
 std::string SkippedAbort(absl::string_view reason);
 // INVALID_ARGUMENT for bytes that are none.
 absl::StatusOr<SkippedMessage> ParseSkipped(absl::string_view bytes);

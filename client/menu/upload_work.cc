@@ -25,14 +25,11 @@ constexpr double kExchangeBytes = 1024;
 constexpr double kCertificateBytes = 1024;
 
 // The round's name is not known yet, and changes no length.
-absl::StatusOr<SessionPlan> SessionOf(const protocol::Plan& plan,
-                                      int64_t num_values) {
+absl::StatusOr<protocol::SecureUpdate> UpdateOf(const protocol::Plan& plan,
+                                                int64_t num_values) {
   protocol::Assignment assignment;
   assignment.plan = plan;
-  SHOAL_ASSIGN_OR_RETURN(
-      const protocol::SecureUpdate update,
-      protocol::SecureUpdate::Create(SecureRoundOf(assignment, num_values)));
-  return update.session();
+  return protocol::SecureUpdate::Create(SecureRoundOf(assignment, num_values));
 }
 
 absl::StatusOr<int64_t> LocalNoiseBytes(const protocol::Plan& plan,
@@ -58,8 +55,9 @@ absl::StatusOr<Work> UploadWork(const protocol::Plan& plan,
         learning::EncodedUpdateBytes(plan.codec, num_values));
     return work;
   }
-  SHOAL_ASSIGN_OR_RETURN(const SessionPlan session,
-                         SessionOf(plan, num_values));
+  SHOAL_ASSIGN_OR_RETURN(const protocol::SecureUpdate update,
+                         UpdateOf(plan, num_values));
+  const SessionPlan& session = update.session();
   SHOAL_ASSIGN_OR_RETURN(
       const secure_aggregation::GraphParameters group,
       secure_aggregation::GroupParameters(session, session.max_group));
@@ -85,9 +83,9 @@ absl::StatusOr<int64_t> MaskingBytes(const protocol::Plan& plan,
   if (!plan.secure_aggregation.has_value()) {
     return LocalNoiseBytes(plan, num_values);
   }
-  SHOAL_ASSIGN_OR_RETURN(const SessionPlan session,
-                         SessionOf(plan, num_values));
-  return protocol::MaskingBytes(session);
+  SHOAL_ASSIGN_OR_RETURN(const protocol::SecureUpdate update,
+                         UpdateOf(plan, num_values));
+  return update.MaskingBytes();
 }
 
 }  // namespace shoal::client

@@ -76,9 +76,36 @@ absl::StatusOr<double> RoundPrivacy::NextClipNorm() {
   return noise_->clip().clip_norm();
 }
 
+absl::StatusOr<std::optional<PrivacyEvent>> RoundPrivacy::Due() {
+  std::optional<PrivacyEvent> due = noise_->Due();
+  if (due.has_value() || !configuration::IsOfDevices(plan().options.noise)) {
+    return due;
+  }
+  SHOAL_ASSIGN_OR_RETURN(const bool is_lost, IsLastSumLost());
+  if (is_lost) due = plan().charge;
+  return due;
+}
+
+absl::StatusOr<bool> RoundPrivacy::IsLastSumLost() {
+  constexpr int kRoundsPerRead = 64;
+  int64_t before_id = 0;
+  while (true) {
+    SHOAL_ASSIGN_OR_RETURN(
+        const std::vector<RoundRow> rounds,
+        core_.deps.store.ListRounds(task_.setup->task.name, kRoundsPerRead,
+                                    before_id));
+    if (rounds.empty()) return false;
+    for (const RoundRow& round : rounds) {
+      before_id = round.id;
+      const bool was_sealed = !round.contributors.empty();
+      if (was_sealed) return round.state == RoundState::kFailed;
+    }
+  }
+}
+
 absl::Status RoundPrivacy::CheckNextRound() {
   SHOAL_RETURN_IF_ERROR(Load());
-  const std::optional<PrivacyEvent> due = noise_->Due();
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<PrivacyEvent> due, Due());
   return due.has_value() ? CheckCharge(*due) : absl::OkStatus();
 }
 
@@ -130,7 +157,7 @@ absl::StatusOr<std::optional<NewCharge>> RoundPrivacy::NextCharge() {
   SHOAL_RETURN_IF_ERROR(Load());
   // Of other tasks, too: they may have been charged since the round opened.
   SHOAL_ASSIGN_OR_RETURN(charges_, core_.deps.store.ListCharges(population()));
-  const std::optional<PrivacyEvent> due = noise_->Due();
+  SHOAL_ASSIGN_OR_RETURN(const std::optional<PrivacyEvent> due, Due());
   if (!due.has_value()) return std::nullopt;
   SHOAL_RETURN_IF_ERROR(CheckCharge(*due));
   NewCharge charge;

@@ -67,6 +67,12 @@ class RoundPrivacy {
   // FAILED_PRECONDITION when it is not that of the task.
   absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> NoiseFrom(
       const Secret& state);
+  // What the next seal has to charge. Where devices add the noise, the sum of a
+  // round that failed after its seal may be known, and its devices may take
+  // part again: it is charged with the next.
+  absl::StatusOr<std::optional<privacy::PrivacyEvent>> Due();
+  // Whether the newest round that was sealed has failed.
+  absl::StatusOr<bool> IsLastSumLost();
   // That one more charge is within the budget.
   absl::Status CheckCharge(const privacy::PrivacyEvent& due);
   absl::StatusOr<int64_t> ChargesLeft();

@@ -99,13 +99,6 @@ absl::StatusOr<privacy::UpdateNoise> LocalNoiseOf(const TaskSetup& setup) {
                                       setup.privacy->noise.noise_multiplier);
 }
 
-// What devices add themselves.
-std::optional<protocol::DeviceNoise> DeviceNoiseOf(const TaskSetup& setup) {
-  if (!AddsLocalNoise(setup.task)) return std::nullopt;
-  return protocol::DeviceNoise{protocol::DeviceNoise::Kind::kLocal,
-                               setup.privacy->noise.noise_multiplier};
-}
-
 // That the task's noise can be drawn, and summed up.
 absl::Status CheckNoise(const TaskSetup& setup) {
   if (!AddsLocalNoise(setup.task)) {
@@ -123,10 +116,12 @@ absl::Status CheckNoise(const TaskSetup& setup) {
 // Of a device that masks its update, with what it keeps until the next round.
 int64_t MaskingMemory(const TaskSetup& setup) {
   RoundRow round;
-  round.norm_bound = NormBound(setup.task, 0);
+  round.norm_bound = setup.privacy.has_value()
+                         ? setup.privacy->options.clip_norm
+                         : NormBound(setup.task, 0);
   const int64_t kept = setup.model->private_layout().num_parameters() +
                        (setup.num_vectors() - 1) * setup.num_parameters();
-  return protocol::MaskingBytes(SecureUpdateOf(setup, round).session()) +
+  return SecureUpdateOf(setup, round).MaskingBytes() +
          static_cast<int64_t>(sizeof(float)) * kept;
 }
 
@@ -197,7 +192,10 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     SHOAL_RETURN_IF_ERROR(CheckSecureUpdate(*model, task));
   }
   if (task.differential_privacy.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(setup->privacy, aggregation::PlanTaskPrivacy(task));
+    const int64_t num_values = learning::TraitsOf(task.algorithm).num_vectors *
+                               model->layout().num_parameters();
+    SHOAL_ASSIGN_OR_RETURN(setup->privacy,
+                           aggregation::PlanTaskPrivacy(task, num_values));
   }
   setup->task = task;
   setup->layout = model->layout();
@@ -285,7 +283,7 @@ protocol::Plan PlanOf(const TaskSetup& setup, double norm_bound) {
   }
   if (task.differential_privacy.has_value()) {
     plan.clip_layers = task.differential_privacy->clip_layers;
-    plan.device_noise = DeviceNoiseOf(setup);
+    plan.device_noise = aggregation::DeviceNoiseOf(*setup.privacy);
   }
   if (AddsLocalNoise(task)) plan.norm_bound = setup.privacy->options.clip_norm;
   return plan;
@@ -316,16 +314,17 @@ protocol::SecureUpdate SecureUpdateOf(const TaskSetup& setup,
   secure.task = setup.task.name;
   secure.round_id = round.id;
   secure.base_model = round.base_model;
-  secure.work = protocol::DigestOfWork(PlanOf(setup, round.norm_bound),
-                                       round.number - 1, round.number);
+  const protocol::Plan plan = PlanOf(setup, round.norm_bound);
+  secure.work = protocol::DigestOfWork(plan, round.number - 1, round.number);
   secure.settings = SecureSettingsOf(setup.task);
   secure.num_values = setup.num_update_values();
   secure.norm_bound = round.norm_bound;
   secure.max_weight = MaxWeight(setup.task);
-  secure.noisy_sums = setup.task.differential_privacy.has_value();
+  secure.noisy_sums = plan.noisy_sums;
+  secure.device_noise = plan.device_noise;
   absl::StatusOr<protocol::SecureUpdate> update =
       protocol::SecureUpdate::Create(secure);
-  SHOAL_CHECK(update.ok());  // MakeTaskSetup has tried it
+  SHOAL_CHECK(update.ok());  // MakeTaskSetup and PlanTaskPrivacy have tried it
   return *std::move(update);
 }
 

@@ -1,5 +1,6 @@
 #include "privacy/differential_privacy/distributed_noise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -72,6 +73,39 @@ absl::StatusOr<int> RingBits(const BoundedRounding& rounding,
 }
 
 }  // namespace
+
+absl::Status CheckShare(NoiseKind kind, int64_t num_members,
+                        double share_stddev, int64_t length) {
+  if (kind == NoiseKind::kDiscreteGaussian) {
+    SHOAL_RETURN_IF_ERROR(CheckGap(num_members, share_stddev, length));
+    if (share_stddev <= DiscreteGaussianSampler::kMaxSigma) {
+      return absl::OkStatus();
+    }
+    return OutOfRange(
+        "a member's noise", share_stddev,
+        absl::StrCat("at most ", DiscreteGaussianSampler::kMaxSigma,
+                     " steps: take a coarser grid"));
+  }
+  const double variance = share_stddev * share_stddev;
+  if (variance >= SkellamSampler::kMinVariance &&
+      variance <= SkellamSampler::kMaxVariance) {
+    return absl::OkStatus();
+  }
+  return OutOfRange(
+      "the variance of a member's noise", variance,
+      absl::StrCat(SkellamSampler::kMinVariance, " to ",
+                   SkellamSampler::kMaxVariance, " for Skellam noise: take a ",
+                   variance > 1 ? "coarser" : "finer", " grid"));
+}
+
+int64_t SamplerBytes(NoiseKind kind, double share_stddev) {
+  // Samplers cut larger noise into such parts. Their tables end where less than
+  // 2^-200 is left, 17 standard deviations away.
+  const double largest_part = kind == NoiseKind::kSkellam ? 0x1p12 : 0x1p7;
+  const double values = 18 * std::min(share_stddev, largest_part) + 256;
+  constexpr double kBytesOfValue = 192;  // most of it of a number of 256 bits
+  return static_cast<int64_t>(values * kBytesOfValue);
+}
 
 absl::Status CheckNoiseOptions(const DistributedNoiseOptions& options) {
   if (!(options.noise_multiplier > 0 &&
@@ -171,14 +205,14 @@ absl::StatusOr<DistributedNoise> DistributedNoise::Create(
                         std::sqrt(static_cast<double>(shares));
   SHOAL_ASSIGN_OR_RETURN(const int ring_bits,
                          RingBits(rounding, options, stddev));
+  SHOAL_RETURN_IF_ERROR(
+      CheckShare(options.kind, options.num_members, stddev, rounding.length()));
   if (options.kind == NoiseKind::kSkellam) {
     SHOAL_ASSIGN_OR_RETURN(Sampler sampler,
                            SkellamSampler::Create(stddev * stddev));
     return DistributedNoise(rounding, options, shares, stddev, ring_bits,
                             std::move(sampler));
   }
-  SHOAL_RETURN_IF_ERROR(
-      CheckGap(options.num_members, stddev, rounding.length()));
   SHOAL_ASSIGN_OR_RETURN(Sampler sampler,
                          DiscreteGaussianSampler::Create(stddev));
   return DistributedNoise(rounding, options, shares, stddev, ring_bits,

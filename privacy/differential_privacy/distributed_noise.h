@@ -40,7 +40,7 @@ struct DistributedNoiseOptions {
   // Of num_members: may tell their noise to the coordinator, or add none.
   double colluding_fraction = 0;
   // That a coordinate of any one sum wraps around because of its noise.
-  double wrap_probability = 1e-9;
+  double wrap_probability = 0x1p-40;
   // Instead of the smallest ring that holds every sum of updates, and noise but
   // for that probability: this one, and sums wrap around as often as they do
   // (FitToRing()). Not smaller than the quantiser's bits.
@@ -55,6 +55,17 @@ absl::Status CheckNoiseOptions(const DistributedNoiseOptions& options);
 // Members whose noise counts: survivors at the threshold less the colluding.
 // REQUIRES: valid options.
 int64_t HonestShares(const DistributedNoiseOptions& options);
+
+// Whether noise of so many steps of the grid can be drawn and, of discrete
+// Gaussians, that of `num_members` adds up to one on vectors of that length.
+// INVALID_ARGUMENT, with the value, when it cannot. What holds for two values
+// holds for those between them.
+absl::Status CheckShare(NoiseKind kind, int64_t num_members,
+                        double share_stddev, int64_t length);
+
+// The most memory that noise of so many steps takes to be drawn: tables, and
+// the numbers that they are made from.
+int64_t SamplerBytes(NoiseKind kind, double share_stddev);
 
 // What the members of one group agree upon, and a member's part of it. A value
 // type; thread-safe.

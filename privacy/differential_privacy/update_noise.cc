@@ -35,8 +35,7 @@ absl::StatusOr<UpdateNoise> UpdateNoise::Create(double clip_norm,
           {.noise_multiplier =
                SigmaFor(noise_multiplier, rounding.bound()) / rounding.bound(),
            .num_members = 1,
-           .min_survivors = 1,
-           .wrap_probability = 0x1p-40}));
+           .min_survivors = 1}));
   SHOAL_RETURN_IF_ERROR(
       GaussianMultiplier(noise.share_stddev(), rounding.bound()).status());
   return UpdateNoise(noise);

@@ -47,6 +47,7 @@ class DeviceSession final : public Member {
   // the coordinator gave up.
   absl::StatusOr<std::string> OnMessage(absl::string_view bytes) override;
   bool is_ready_to_mask() const override { return phase_ == Phase::kReady; }
+  int num_members() const override { return num_members_; }
 
   // Adds the masks, which goes with the answer to HeldShares. Once: the masks
   // hide one input only. FAILED_PRECONDITION before HeldShares, and again;

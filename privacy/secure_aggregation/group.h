@@ -149,6 +149,8 @@ class Member {
   // Whether OnMessage has just answered HeldShares: its answer goes with the
   // masked vectors.
   virtual bool is_ready_to_mask() const = 0;
+  // Of its group, as it began. REQUIRES: is_ready_to_mask().
+  virtual int num_members() const = 0;
   virtual absl::Status MaskInput(absl::Span<RingVector> vectors,
                                  ThreadPool* pool) = 0;
   virtual bool has_unmasked() const = 0;

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "privacy/secure_aggregation/complete_graph.h"
 
 namespace shoal::secure_aggregation {
 
@@ -38,6 +39,12 @@ absl::Status CheckPlan(const SessionPlan& plan) {
   return absl::OkStatus();
 }
 
+int LeastSurvivors(const SessionPlan& plan, int num_members) {
+  return std::max(
+      num_members - FloorOfFraction(plan.dropout_fraction, num_members),
+      plan.min_survivors);
+}
+
 absl::StatusOr<GraphParameters> GroupParameters(const SessionPlan& plan,
                                                 int num_members) {
   if (num_members < plan.min_group || num_members > plan.max_group) {
@@ -51,8 +58,8 @@ absl::StatusOr<GraphParameters> GroupParameters(const SessionPlan& plan,
                            .adversary_fraction = plan.adversary_fraction,
                            .dropout_fraction = plan.dropout_fraction,
                            .coordinator = plan.coordinator}));
-  parameters.min_survivors = std::max(
-      {parameters.min_survivors, parameters.threshold, plan.min_survivors});
+  parameters.min_survivors =
+      std::max(LeastSurvivors(plan, num_members), parameters.threshold);
   if (parameters.min_survivors > num_members) {
     return absl::InvalidArgumentError(
         absl::StrCat("a group of ", num_members, " devices, of which ",

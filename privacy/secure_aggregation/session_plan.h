@@ -43,6 +43,11 @@ struct SessionPlan {
 // INVALID_ARGUMENT for what is out of range or contradicts itself.
 absl::Status CheckPlan(const SessionPlan& plan);
 
+// What the fractions and the plan's own number leave of a group of so many, in
+// O(1): GroupParameters' min_survivors, whose threshold is never above it. What
+// noise of devices is sized for.
+int LeastSurvivors(const SessionPlan& plan, int num_members);
+
 // Of a group of so many under this plan, with min_survivors the largest of the
 // threshold, what the fractions leave, and the plan's own. INVALID_ARGUMENT
 // when the size is not the plan's, or the group too small for its survivors.

@@ -37,10 +37,10 @@ int64_t ParticipationsOf(const CanarySeen& canary) {
 }
 
 // Of the matrix by which the task's noise is correlated over its rounds.
-absl::StatusOr<std::vector<double>> NoiseColumn(
-    const configuration::Task& task) {
+absl::StatusOr<std::vector<double>> NoiseColumn(const configuration::Task& task,
+                                                int64_t num_values) {
   SHOAL_ASSIGN_OR_RETURN(const aggregation::TaskPrivacy plan,
-                         aggregation::PlanTaskPrivacy(task));
+                         aggregation::PlanTaskPrivacy(task, num_values));
   const auto* matrix = std::get_if<privacy::NoiseMatrix>(&plan.noise.kind);
   if (matrix == nullptr) return std::vector<double>{1};
   if (const auto* banded = std::get_if<privacy::BandedMatrix>(matrix)) {
@@ -156,7 +156,8 @@ absl::StatusOr<CanaryFindings> CanaryWatch::Conclude(
   }
   CanaryFindings findings = Count(canaries);
   findings.canaries_unseen = canaries_->count() - num_canaries;
-  SHOAL_ASSIGN_OR_RETURN(const std::vector<double> column, NoiseColumn(task));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<double> column,
+                         NoiseColumn(task, std::ssize(first_)));
   const double delta = task.differential_privacy->delta;
   // All of them hold together.
   const double error = (1 - confidence) / (kAdversaries * kGuessLevels);

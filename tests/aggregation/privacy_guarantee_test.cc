@@ -117,8 +117,9 @@ TEST(GuaranteeTest, NoiseOfEveryDeviceHidesItsUpdateFromEverybody) {
             HasSubstr("there is noise that every device adds to its update "
                       "before it leaves the device (mechanism: local), with"),
             HasSubstr("It is assumed that the coordinator lets no device take "
-                      "part more often than is said below, and nothing else of "
-                      "it or of other devices: a device clips its own")));
+                      "part more often than is said below, and looks at no "
+                      "update that it does not count, and nothing else of it "
+                      "or of other devices: a device clips its own")));
 }
 
 TEST(GuaranteeTest, SaysThatTensorsAreClippedByThemselves) {
@@ -153,15 +154,24 @@ TEST(GuaranteeTest, SecureAggregationChangesWhatIsAssumed) {
 TEST(GuaranteeTest, NoiseOfDevicesNeedsNoHonestCoordinator) {
   Task task = SmallTask();
   task.secure_aggregation.emplace().adversary_fraction = 0.25;
+  task.secure_aggregation->dropout_fraction = 0.125;
   EXPECT_THAT(
       Guarantee(DistributedNoise{}, task),
       AllOf(HasSubstr("there is discrete Gaussian noise that devices add "
                       "before secure aggregation (mechanism: distributed)"),
             HasSubstr("It is assumed that the coordinator learns sums of "
-                      "groups and nothing else (secure aggregation), and that "
-                      "a fraction of at most 0.25 of a group's devices collude "
-                      "with it."),
+                      "groups and nothing else (secure aggregation), has "
+                      "devices add this noise and takes them as is said here, "
+                      "and that a fraction of at most 0.25 of a group's "
+                      "devices collude with it; their shares of noise are not "
+                      "counted on, nor those of a fraction of 0.125 that may "
+                      "leave, and no sum of fewer devices is opened."),
             Not(HasSubstr("honest"))));
+  task.secure_aggregation->coordinator =
+      secure_aggregation::CoordinatorTrust::kSemiMalicious;
+  EXPECT_THAT(Guarantee(DistributedNoise{}, task),
+              HasSubstr("opened, nor that of a part of a large group, which "
+                        "only coordinator malicious rules out."));
   EXPECT_THAT(Guarantee(DistributedNoise{true, {}}, task),
               HasSubstr("Skellam noise that devices add"));
 }

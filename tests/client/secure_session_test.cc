@@ -150,7 +150,8 @@ class SecureSessionTest : public ::testing::Test {
   }
 
   // What the device has to contribute, without masks.
-  std::vector<RingVector> Encoded(int index) const {
+  std::vector<RingVector> Encoded(int index,
+                                  uint64_t earlier_groups = 0) const {
     const Device& device = *devices_[index];
     learning::LocalRun run = {
         .seed = DeriveSeed(device.options.seed, "train", {2, 3}), .round = 1};
@@ -165,14 +166,18 @@ class SecureSessionTest : public ::testing::Test {
         .base_num_correct = update.base_score.num_correct.value_or(0)};
     // The seed of the roundings is the first that is drawn.
     testing::InsecureSeededRng rng(Device::RngSeed(index));
+    const std::string seed = rng.Bytes(secure_aggregation::kSeedBytes);
     return *update_->Encode(absl::MakeSpan(update.delta), report,
-                            rng.Bytes(secure_aggregation::kSeedBytes));
+                            {.seed = seed,
+                             .num_members = kMembers,
+                             .earlier_groups = earlier_groups});
   }
   // Of the devices with these numbers.
-  void ExpectSumOf(const std::vector<int>& members) {
+  void ExpectSumOf(const std::vector<int>& members,
+                   uint64_t earlier_groups = 0) {
     std::vector<RingVector> expected = update_->NoSum();
     for (const int i : members) {
-      const std::vector<RingVector> encoded = Encoded(i);
+      const std::vector<RingVector> encoded = Encoded(i, earlier_groups);
       for (size_t v = 0; v < encoded.size(); ++v) {
         for (int64_t k = 0; k < encoded[v].length(); ++k) {
           expected[v].Set(k, expected[v].Get(k) + encoded[v].Get(k));
@@ -236,6 +241,51 @@ TEST_F(SecureSessionTest, UniformWeightsScaffoldAndFedNovaAddUpAsWell) {
   Use(plan);
   RunToTheEnd();
   ExpectSumOf({0, 1, 2, 3});
+}
+
+protocol::Plan NoisyPlan() {
+  protocol::Plan plan = SecurePlan();
+  plan.uniform_weights = true;
+  plan.noisy_sums = true;
+  plan.device_noise = {protocol::DeviceNoise::Kind::kDiscreteGaussian, 1.0};
+  return plan;
+}
+
+TEST_F(SecureSessionTest, NoiseOfDevicesIsInTheSum) {
+  Use(NoisyPlan());
+  ASSERT_NE(update_->noise(), nullptr);
+  RunToTheEnd();
+  ExpectAllContributed();
+  ExpectSumOf({0, 1, 2, 3});
+}
+
+TEST_F(SecureSessionTest, AnotherGroupGetsFreshNoise) {
+  Use(NoisyPlan());
+  RunToPhase(GroupPhase::kUnmasking);
+  coordinator_->GiveUp("the coordinator has lost it");
+  RunToTheEnd();
+  EXPECT_EQ(coordinator_->num_groups(), 2);
+  ExpectAllContributed();
+  ExpectSumOf({0, 1, 2, 3}, /*earlier_groups=*/1);
+}
+
+TEST_F(SecureSessionTest, NoiseThatNoGroupCanAddIsRefusedBeforeTraining) {
+  // Of a group of three one may leave, and two may collude.
+  protocol::Plan plan = NoisyPlan();
+  plan.secure_aggregation->dropout_fraction = 0.4;
+  plan.secure_aggregation->adversary_fraction = 0.5;
+  FakeFleet fleet(plan);
+  Device device(fleet, clock_, 0);
+  device.Begin();
+  for (int turn = 0; turn < 1000 && !device.run->over(); ++turn) {
+    device.run->Tick(absl::ZeroDuration());
+    clock_.Advance(absl::Milliseconds(1));
+  }
+  ASSERT_TRUE(device.run->over());
+  EXPECT_EQ(device.report().outcome, SessionReport::kAbandoned);
+  EXPECT_THAT(device.details, HasSubstr("none of which might be honest"));
+  EXPECT_THAT(device.transport.calls(),
+              ::testing::Not(Contains(Rpc::kFetchModel)));
 }
 
 TEST_F(SecureSessionTest, CheckInOffersTheVersion) {
@@ -512,6 +562,7 @@ class LeavingMaker final : public secure_aggregation::MemberMaker {
         return absl::CancelledError("it leaves");
       }
       bool is_ready_to_mask() const override { return false; }
+      int num_members() const override { return 0; }
       absl::Status MaskInput(absl::Span<RingVector>, ThreadPool*) override {
         return absl::OkStatus();
       }

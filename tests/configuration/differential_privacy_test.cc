@@ -278,10 +278,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "distributed needs secure_aggregation: one device's share of "
                 "the noise does not hide its update, the shares of a group "
                 "together do"},
-        Refusal{"Distributed",
-                {.noise = "distributed: {}, ", .more = kSecure},
-                "distributed: devices of this version add no noise, expected "
-                "central, tree, banded or blt"},
+        Refusal{"SkellamByLosses",
+                {.noise = "distributed: {skellam: true}, ", .more = kSecure},
+                "distributed.skellam needs accountant rdp: what Skellam noise "
+                "costs is known from Rényi divergences alone, expected that, "
+                "or no skellam"},
         Refusal{"Malicious",
                 {.more = "secure_aggregation: {coordinator: malicious}\n"},
                 "blt noise is the coordinator's own, whom "
@@ -310,6 +311,15 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
         Parts{.noise = "tree: {}, ", .more = kSecure},
         Parts{.noise = "banded: {}, ", .more = kSecure},
         Parts{.noise = "blt: {}, ", .more = kSecure},
+        Parts{.noise = "distributed: {}, ", .more = kSecure},
+        Parts{.noise = "distributed: {skellam: true}, accountant: rdp, ",
+              .more = kSecure},
+        Parts{.noise = "distributed: {}, ",
+              .more = "secure_aggregation: {coordinator: semi_malicious, "
+                      "dropout_fraction: 0.1}\n"},
+        Parts{.noise = "distributed: {}, ",
+              .more = "secure_aggregation: {coordinator: malicious, "
+                      "max_group: 100, dropout_fraction: 0.1}\n"},
         Parts{.round = "cohort: 20, weighting: uniform"},
         Parts{.round = "cohort: 20, over_selection: 1.5"},
         Parts{.more = "algorithm: {fedprox: {mu: 0.1}}\n"},

@@ -76,8 +76,9 @@ std::vector<Trained> Devices(const SecureRound& round, int num_devices) {
 std::vector<RingVector> Encoded(const SecureUpdate& update,
                                 const Trained& device, int number) {
   std::vector<float> values = device.values;
-  auto vectors = update.Encode(absl::MakeSpan(values), device.report,
-                               RoundingSeed(number));
+  const std::string seed = RoundingSeed(number);
+  auto vectors =
+      update.Encode(absl::MakeSpan(values), device.report, {.seed = seed});
   EXPECT_THAT(vectors, IsOk());
   SHOAL_CHECK(vectors.ok());
   return *std::move(vectors);
@@ -303,9 +304,9 @@ TEST(SecureUpdateTest, UpdatesBeyondWhatTheRoundAllowsAreNotEncoded) {
       {{{0, 0}, {1, 1, 1, 0, -1}}, "-1 right predictions"}};
   for (const auto& [device, why] : wrong) {
     std::vector<float> values = device.values;
-    EXPECT_THAT(
-        update.Encode(absl::MakeSpan(values), device.report, RoundingSeed(0)),
-        StatusIs(kInvalidArgument, HasSubstr(why)));
+    EXPECT_THAT(update.Encode(absl::MakeSpan(values), device.report,
+                              {.seed = RoundingSeed(0)}),
+                StatusIs(kInvalidArgument, HasSubstr(why)));
   }
 }
 

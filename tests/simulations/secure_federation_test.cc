@@ -130,6 +130,37 @@ TEST_P(SecureFederationSettingsTest, NeitherDoesItWhenMembersLeave) {
   EXPECT_GT(vanished, 0);
 }
 
+// Noise is drawn by devices in either case, of the same seeds.
+TEST_P(SecureFederationSettingsTest, NeitherDoesItWhenDevicesAddNoise) {
+  const Crowd crowd = SlowCrowd(40);
+  FederationOptions options = SecureOptions(crowd, 14, 3);
+  options.task.secure_aggregation->coordinator = GetParam().coordinator;
+  options.task.secure_aggregation->adversary_fraction = 0.05;
+  options.task.round.weighting = configuration::Weighting::kUniform;
+  options.task.update_limits.norm_bound.reset();
+  configuration::DifferentialPrivacy& privacy =
+      options.task.differential_privacy.emplace();
+  privacy.noise = configuration::DistributedNoise{};
+  privacy.noise_multiplier = 100;
+  privacy.clip_norm = 1;
+  privacy.epsilon = 100;
+  privacy.delta = 1e-5;
+  options.leaving_members = {.sharing = 0.05, .masking = 0.05};
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult real,
+                             RunFederation(options));
+  options.skip_crypto = true;
+  SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult skipped,
+                             RunFederation(options));
+  ExpectSame(real, skipped);
+  EXPECT_GE(real.groups.formed, 3);
+  // Clipped updates move the model by a norm of 3 at most in three rounds.
+  double squares = 0;
+  for (const float value : ParametersOf(real)) {
+    squares += double{value} * value;
+  }
+  EXPECT_GT(std::sqrt(squares), 3);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Settings, SecureFederationSettingsTest,
     ::testing::Values(Setting{"Honest", CoordinatorTrust::kHonest},

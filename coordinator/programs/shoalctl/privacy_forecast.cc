@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include "base/status_macros.h"
@@ -153,8 +154,31 @@ absl::StatusOr<double> MultiplierOfValues(const TaskPrivacy& plan, int cohort) {
   return privacy::ValueNoiseMultiplier(noise.noise_multiplier, count_stddev);
 }
 
+// As the engine splits a cohort. Absent where it has no group.
+std::optional<PrivacyForecast::Groups> GroupsOf(const Task& task,
+                                                const TaskPrivacy& plan,
+                                                int cohort) {
+  const protocol::SecureAggregation& settings = *task.secure_aggregation;
+  if (cohort < settings.min_group) return std::nullopt;
+  const auto divided = [](int a, int b) { return (a + b - 1) / b; };
+  PrivacyForecast::Groups groups;
+  groups.number = divided(cohort, settings.max_group);
+  groups.devices = divided(cohort, groups.number);
+  groups.honest_survivors = plan.groups->HonestShares(groups.devices);
+  groups.noise_factor = std::sqrt(static_cast<double>(groups.number)) *
+                        plan.groups->FullGroupFactor(groups.devices);
+  return groups;
+}
+
 // How much more noise is on the sum of a cohort than on what it is sized for.
-double NoiseOfCohort(const TaskPrivacy& plan, int cohort) {
+// Absent: there is no such cohort.
+std::optional<double> NoiseOfCohort(const Task& task, const TaskPrivacy& plan,
+                                    int cohort) {
+  if (plan.groups.has_value()) {
+    const auto groups = GroupsOf(task, plan, cohort);
+    if (!groups.has_value()) return std::nullopt;
+    return groups->noise_factor;
+  }
   return std::holds_alternative<configuration::LocalNoise>(plan.options.noise)
              ? std::sqrt(static_cast<double>(cohort))
              : 1;
@@ -166,9 +190,9 @@ absl::Status AddByCohort(const Task& task, PrivacyForecast& forecast) {
   const double total =
       std::visit(TotalVariance{task.rounds}, forecast.plan.noise.kind);
   const double length = std::sqrt(static_cast<double>(forecast.num_values));
-  for (const double factor : kCohortFactors) {
+  for (const double times : kCohortFactors) {
     const auto cohort =
-        static_cast<int>(std::max(1.0, std::round(factor * task.round.cohort)));
+        static_cast<int>(std::max(1.0, std::round(times * task.round.cohort)));
     auto& rows = forecast.by_cohort;
     if (!rows.empty() && rows.back().cohort == cohort) continue;
     const auto multiplier = MultiplierOfValues(forecast.plan, cohort);
@@ -177,9 +201,11 @@ absl::Status AddByCohort(const Task& task, PrivacyForecast& forecast) {
       continue;
     }
     SHOAL_RETURN_IF_ERROR(multiplier.status());
+    const std::optional<double> factor =
+        NoiseOfCohort(task, forecast.plan, cohort);
+    if (!factor.has_value()) continue;
     NoiseAmount noise;
-    noise.value =
-        *multiplier * deviation * NoiseOfCohort(forecast.plan, cohort) / cohort;
+    noise.value = *multiplier * deviation * *factor / cohort;
     noise.update = noise.value * length;
     noise.model = noise.update * std::sqrt(total);
     noise.signal = static_cast<double>(task.rounds) / noise.model;
@@ -215,7 +241,11 @@ absl::StatusOr<PrivacyForecast> ForecastPrivacy(const Task& task) {
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<learning::Model> model,
                          learning::Model::Create(task.model));
   forecast.num_values = model->layout().num_parameters();
-  SHOAL_ASSIGN_OR_RETURN(forecast.plan, aggregation::PlanTaskPrivacy(task));
+  SHOAL_ASSIGN_OR_RETURN(
+      forecast.plan, aggregation::PlanTaskPrivacy(task, forecast.num_values));
+  if (forecast.plan.groups.has_value()) {
+    forecast.groups = GroupsOf(task, forecast.plan, task.round.cohort);
+  }
   forecast.num_charges = forecast.plan.ChargesFor(task.rounds);
   SHOAL_ASSIGN_OR_RETURN(forecast.needed,
                          EpsilonOf(forecast.plan, forecast.num_charges));

@@ -4,6 +4,7 @@
 #define SHOAL_COORDINATOR_PROGRAMS_SHOALCTL_PRIVACY_FORECAST_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -39,6 +40,18 @@ struct PrivacyForecast {
     NoiseAmount noise;
   };
 
+  // How a cohort is split where devices add shares of the noise, and nobody
+  // leaves.
+  struct Groups {
+    int number = 0;
+    int devices = 0;  // of each
+    // Of them, whose shares are counted on.
+    int64_t honest_survivors = 0;
+    // How many times the noise of one sum is on that of all of them, as
+    // standard deviations.
+    double noise_factor = 1;
+  };
+
   aggregation::TaskPrivacy plan;
   privacy::CertifiedBounds needed;  // by all of the task's rounds
   int64_t num_charges = 0;          // of all of them
@@ -46,7 +59,8 @@ struct PrivacyForecast {
   // most the task's; and what they spend.
   int64_t affordable_rounds = 0;
   privacy::CertifiedBounds spent;
-  int64_t num_values = 0;  // of an update
+  int64_t num_values = 0;        // of an update
+  std::optional<Groups> groups;  // of distributed noise
 
   // What more or fewer rounds with this very noise would spend (matrices are
   // not made for them anew); the same rounds with more or less noise. The

@@ -83,6 +83,12 @@ nlohmann::ordered_json AnswerJson(const Answer& answer) {
       {"rounds_per_charge", forecast.plan.rounds_per_charge},
       {"charges", forecast.num_charges},
       {"guarantee", answer.guarantee}};
+  if (const auto& groups = forecast.groups; groups.has_value()) {
+    json["groups"] = {{"number", groups->number},
+                      {"devices", groups->devices},
+                      {"honest_survivors", groups->honest_survivors},
+                      {"noise_factor", groups->noise_factor}};
+  }
   json.update(TablesJson(forecast));
   return json;
 }
@@ -107,34 +113,45 @@ std::string BudgetLastsText(const Answer& answer) {
                       ": then the task stops");
 }
 
+std::string GroupsText(const PrivacyForecast::Groups& groups) {
+  const std::string number =
+      groups.number == 1 ? "one" : absl::StrCat(groups.number, " groups");
+  return absl::StrFormat(
+      "%s of %d devices; shares of %d are counted on, so that the sum of a "
+      "whole cohort has %.3g times the noise of central",
+      number, groups.devices, groups.honest_survivors, groups.noise_factor);
+}
+
 std::string PlanText(const Answer& answer) {
   const PrivacyForecast& forecast = answer.forecast;
   const configuration::DifferentialPrivacy& options = forecast.plan.options;
   const bool calibrated =
       !answer.task.differential_privacy->noise_multiplier.has_value();
-  return FieldsText(
-      {{"task", absl::StrCat(answer.task.name, ", of the population ",
-                             answer.task.population)},
-       {"mechanism", configuration::NoiseName(options.noise)},
-       {"noise multiplier",
-        absl::StrFormat("%.6g, %s", forecast.plan.noise.noise_multiplier,
-                        calibrated ? "the least that keeps the budget"
-                                   : "as the task says")},
-       {"epsilon",
-        absl::StrFormat("%.6g after %s, of a budget of %g",
-                        forecast.needed.upper, Rounds(answer.task.rounds),
-                        options.epsilon)},
-       {"certified",
-        options.accountant == privacy::Accountant::kPld
-            ? absl::StrFormat("%.8g to %.8g", forecast.needed.lower,
-                              forecast.needed.upper)
-            : "from above only"},
-       {"budget lasts", BudgetLastsText(answer)},
-       {"delta", absl::StrCat(options.delta)},
-       {"accountant", std::string(privacy::AccountantName(options.accountant))},
-       {"adjacency", std::string(privacy::AdjacencyName(options.adjacency))},
-       {"charge", forecast.plan.charge.ToString()},
-       {"charges", ChargesText(answer)}});
+  Fields fields = {
+      {"task", absl::StrCat(answer.task.name, ", of the population ",
+                            answer.task.population)},
+      {"mechanism", configuration::NoiseName(options.noise)},
+      {"noise multiplier",
+       absl::StrFormat("%.6g, %s", forecast.plan.noise.noise_multiplier,
+                       calibrated ? "the least that keeps the budget"
+                                  : "as the task says")},
+      {"epsilon", absl::StrFormat("%.6g after %s, of a budget of %g",
+                                  forecast.needed.upper,
+                                  Rounds(answer.task.rounds), options.epsilon)},
+      {"certified", options.accountant == privacy::Accountant::kPld
+                        ? absl::StrFormat("%.8g to %.8g", forecast.needed.lower,
+                                          forecast.needed.upper)
+                        : "from above only"},
+      {"budget lasts", BudgetLastsText(answer)},
+      {"delta", absl::StrCat(options.delta)},
+      {"accountant", std::string(privacy::AccountantName(options.accountant))},
+      {"adjacency", std::string(privacy::AdjacencyName(options.adjacency))},
+      {"charge", forecast.plan.charge.ToString()},
+      {"charges", ChargesText(answer)}};
+  if (forecast.groups.has_value()) {
+    fields.emplace_back("groups", GroupsText(*forecast.groups));
+  }
+  return FieldsText(fields);
 }
 
 std::string RemarkText(bool is_task, double epsilon, double budget) {

@@ -36,7 +36,7 @@ GroupDevice::GroupDevice(int number, protocol::Assignment assignment,
       leaves_before_(leaves_before),
       signer_(signer),
       verifier_(verifier),
-      rounding_seed_(rng.Bytes(secure_aggregation::kSeedBytes)),
+      seed_(rng.Bytes(secure_aggregation::kSeedBytes)),
       update_(Require(protocol::SecureUpdate::Create(
           protocol::SecureRoundOf(assignment_, std::ssize(values_))))) {
   Join();
@@ -162,7 +162,8 @@ void GroupDevice::OnMessage(const std::string& bytes) {
   report.base_loss_sum = 0.5 * static_cast<double>(num_examples_);
   report.base_num_correct = num_examples_ / 2;
   std::vector<RingVector> vectors =
-      Require(update_.Encode(absl::MakeSpan(values), report, rounding_seed_));
+      Require(update_.Encode(absl::MakeSpan(values), report,
+                             {seed_, member_->num_members(), num_masked_++}));
   SHOAL_ASSERT_OK(member_->MaskInput(absl::MakeSpan(vectors), nullptr));
   if (change_) message_ = change_(step_, message_);
   upload_ = protocol::EncodeMaskedUpload(*session_, message_, vectors);

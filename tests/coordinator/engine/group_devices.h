@@ -90,7 +90,8 @@ class GroupDevice {
   const GroupStep leaves_before_;
   const secure_aggregation::MemberSigner* const signer_;
   const secure_aggregation::MemberVerifier* const verifier_;
-  const std::string rounding_seed_;
+  const std::string seed_;
+  uint64_t num_masked_ = 0;
   const protocol::SecureUpdate update_;
   std::function<std::string(GroupStep, std::string)> change_;
   bool masked_input_alone_ = false;

@@ -198,6 +198,36 @@ TEST_F(PrivacyTest, LocalNoiseIsTheDevicesOwn) {
   EXPECT_THAT(Charges(), SizeIs(2));
 }
 
+// Of a round whose updates were seen, and whose devices may be asked again.
+TEST_F(PrivacyTest, ASealedRoundOfNoisyUpdatesThatFailsIsPaidFor) {
+  configuration::Task task = PrivateTask(LocalNoise{});
+  task.round.min_separation = 3;
+  CreateTask(task);
+  RunRound(1, 2);
+  ASSERT_THAT(Charges(), SizeIs(1));
+  // The second round of the same block is sealed, and fails.
+  bool dead = false;
+  store_.SetFaults([&](absl::string_view called) {
+    dead = dead || called == "CommitRound";
+    return dead ? StoreFault::kBefore : StoreFault::kNone;
+  });
+  RunRound(3, 4);
+  store_.SetFaults(nullptr);
+  ASSERT_EQ(Round().state, RoundState::kSealed);
+  EXPECT_THAT(Charges(), SizeIs(1));
+  const Lease lease = Require(memory_->AcquireLease(
+      "task", options_.replica, now_, options_.lease_duration));
+  SHOAL_ASSERT_OK(memory_->FailRound(lease, Round().id, "corrupt_rows", now_));
+  Restart();
+  Pass(absl::Minutes(10));
+  Advance();
+  RunRound(3, 4);
+  EXPECT_EQ(TaskNamed().rounds_committed, 2);
+  EXPECT_THAT(Charges(), SizeIs(2));
+  RunRound(5, 6);
+  EXPECT_THAT(Charges(), SizeIs(2));
+}
+
 TEST_F(PrivacyTest, NoLocalNoiseMakesAnUpdateLongWithoutBound) {
   CreateTask(PrivateTask(LocalNoise{}));
   const double bound = Round().norm_bound;

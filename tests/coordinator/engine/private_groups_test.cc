@@ -75,11 +75,15 @@ TEST_P(PrivateGroupsTest, RestartsInBetweenChargeOnce) {
   EXPECT_EQ(NumCharges(), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Noises, PrivateGroupsTest,
-    ::testing::Values(configuration::CentralNoise{}, configuration::TreeNoise{},
-                      configuration::BandedNoise{}, configuration::BltNoise{}),
-    [](const auto& info) { return configuration::NoiseName(info.param); });
+INSTANTIATE_TEST_SUITE_P(Noises, PrivateGroupsTest,
+                         ::testing::Values(configuration::CentralNoise{},
+                                           configuration::DistributedNoise{},
+                                           configuration::TreeNoise{},
+                                           configuration::BandedNoise{},
+                                           configuration::BltNoise{}),
+                         [](const auto& info) {
+                           return configuration::NoiseName(info.param);
+                         });
 
 }  // namespace
 }  // namespace shoal::coordinator

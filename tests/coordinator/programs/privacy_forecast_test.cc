@@ -108,6 +108,56 @@ TEST(PrivacyForecastTest, TheLeastNoiseKeepsTheBudget) {
   }
 }
 
+Task DistributedTask() {
+  Task task = WithNoise(configuration::DistributedNoise{}, 4);
+  task.secure_aggregation.emplace();
+  task.secure_aggregation->min_group = 8;
+  task.secure_aggregation->max_group = 10;
+  task.secure_aggregation->adversary_fraction = 0.1;
+  task.secure_aggregation->dropout_fraction = 0.2;
+  return task;
+}
+
+// Two groups of ten, of which two may leave and one may collude.
+TEST(PrivacyForecastTest, EveryGroupHasTheNoiseThatItsSurvivorsNeed) {
+  const PrivacyForecast forecast = Forecast(DistributedTask());
+  ASSERT_TRUE(forecast.groups.has_value());
+  EXPECT_EQ(forecast.groups->number, 2);
+  EXPECT_EQ(forecast.groups->devices, 10);
+  EXPECT_EQ(forecast.groups->honest_survivors, 7);
+  const double factor = std::sqrt(2 * 10.0 / 7);
+  EXPECT_DOUBLE_EQ(forecast.groups->noise_factor, factor);
+  const PrivacyForecast central = Forecast(WithNoise(CentralNoise{}, 4));
+  EXPECT_EQ(forecast.needed.upper, central.needed.upper);
+  EXPECT_FALSE(central.groups.has_value());
+  EXPECT_DOUBLE_EQ(AmountOf(forecast, 20).value,
+                   factor * AmountOf(central, 20).value);
+  // Five devices make no group.
+  EXPECT_EQ(forecast.by_cohort.front().cohort, 10);
+}
+
+TEST(PrivacyForecastTest, SkellamNoiseCostsALittleMore) {
+  Task task = DistributedTask();
+  task.secure_aggregation->bits = 12;
+  task.differential_privacy->accountant = privacy::Accountant::kRdp;
+  const double gaussian = Forecast(task).needed.upper;
+  task.differential_privacy->noise = configuration::DistributedNoise{true, {}};
+  const double skellam = Forecast(task).needed.upper;
+  EXPECT_GT(skellam, gaussian);
+  EXPECT_LT(skellam, 1.01 * gaussian);
+}
+
+TEST(PrivacyForecastTest, GroupsThatCannotAddNoiseAreRefused) {
+  Task task = DistributedTask();
+  task.secure_aggregation->bits = 4;
+  task.differential_privacy->noise_multiplier = 0.1;
+  task.differential_privacy->epsilon = 1000;
+  EXPECT_THAT(ForecastPrivacy(task),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("differential_privacy: noise of groups of 8 "
+                                 "to 10 devices on values of 4 bits")));
+}
+
 TEST(PrivacyForecastTest, EpsilonGrowsWithRoundsAndFallsWithNoise) {
   const PrivacyForecast forecast = Forecast(SmallTask(BltNoise{}));
   for (size_t i = 1; i < forecast.by_rounds.size(); ++i) {

@@ -284,7 +284,7 @@ TEST(DistributedNoiseTest, RingsHoldSumsAndNoise) {
   const auto noise =
       DistributedNoise::Create(Rounding(64, std::exp(-0.5)), Example());
   SHOAL_ASSERT_OK(noise);
-  const double tail = NoiseSumTail(100, noise->share_stddev(), 1e-9 / 64);
+  const double tail = NoiseSumTail(100, noise->share_stddev(), 0x1p-40 / 64);
   EXPECT_GE(std::ldexp(1, noise->ring_bits() - 1), 100 * 511 + tail);
   EXPECT_LT(std::ldexp(1, noise->ring_bits() - 2), 100 * 511 + tail);
 }
