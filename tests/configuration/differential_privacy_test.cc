@@ -306,7 +306,8 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
         Parts{.noise = "central: {}, adaptive_clip: {}, ",
         .round = "cohort: 40"},
         Parts{.noise = "central: {}, adaptive_clip: {count_stddev: 1.33}, "},
-        Parts{.noise = "central: {sampling_rate: 0.01}, "},
+        Parts{.noise = "central: {sampling_rate: 0.01}, ",
+              .round = "cohort: 20"},
         Parts{.noise = "central: {}, ", .more = kSecure},
         Parts{.noise = "tree: {}, ", .more = kSecure},
         Parts{.noise = "banded: {}, ", .more = kSecure},
@@ -389,7 +390,8 @@ TEST(CheckDifferentialPrivacyTest, ADrawTakesNeitherMoreDevicesNorEnough) {
 }
 
 TEST(CheckDifferentialPrivacyTest, WhoMakesATaskMustSayThatItsRoundsDraw) {
-  SHOAL_ASSERT_OK_AND_ASSIGN(Task task, Parse({.noise = "central: {}, "}));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      Task task, Parse({.noise = "central: {}, ", .round = "cohort: 20"}));
   task.differential_privacy->noise = CentralNoise{0.1};
   EXPECT_THAT(CheckDifferentialPrivacy(task),
               StatusIs(absl::StatusCode::kInvalidArgument,
