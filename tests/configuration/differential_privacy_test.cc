@@ -307,20 +307,20 @@ TEST(CheckDifferentialPrivacyTest, WhatHasBeenAnalysedIsAllowed) {
         .round = "cohort: 40"},
         Parts{.noise = "central: {}, adaptive_clip: {count_stddev: 1.33}, "},
         Parts{.noise = "central: {sampling_rate: 0.01}, ",
-              .round = "cohort: 20"},
+        .round = "cohort: 20"},
         Parts{.noise = "central: {}, ", .more = kSecure},
         Parts{.noise = "tree: {}, ", .more = kSecure},
         Parts{.noise = "banded: {}, ", .more = kSecure},
         Parts{.noise = "blt: {}, ", .more = kSecure},
         Parts{.noise = "distributed: {}, ", .more = kSecure},
         Parts{.noise = "distributed: {skellam: true}, accountant: rdp, ",
-              .more = kSecure},
+        .more = kSecure},
         Parts{.noise = "distributed: {}, ",
-              .more = "secure_aggregation: {coordinator: semi_malicious, "
-                      "dropout_fraction: 0.1}\n"},
+        .more = "secure_aggregation: {coordinator: semi_malicious, "
+                "dropout_fraction: 0.1}\n"},
         Parts{.noise = "distributed: {}, ",
-              .more = "secure_aggregation: {coordinator: malicious, "
-                      "max_group: 100, dropout_fraction: 0.1}\n"},
+        .more = "secure_aggregation: {coordinator: malicious, "
+                "max_group: 100, dropout_fraction: 0.1}\n"},
         Parts{.round = "cohort: 20, weighting: uniform"},
         Parts{.round = "cohort: 20, over_selection: 1.5"},
         Parts{.more = "algorithm: {fedprox: {mu: 0.1}}\n"},
