@@ -60,10 +60,12 @@ absl::StatusOr<std::unique_ptr<privacy::RoundNoise>> RoundPrivacy::NoiseFrom(
 absl::StatusOr<IsDrawn> RoundPrivacy::DrawOf(int64_t round_id) {
   SHOAL_ASSIGN_OR_RETURN(const Secret state, core_.deps.store.GetMechanismState(
                                                  task_.setup->task.name));
-  if (state.empty()) return IsDrawn([](const std::string&) { return false; });
-  SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<privacy::RoundNoise> noise,
-                         NoiseFrom(state));
-  std::optional<privacy::DeviceDraw> draw = noise->Draw(round_id);
+  const IsDrawn nobody = [](const std::string&) { return false; };
+  if (state.empty()) return nobody;
+  const auto noise = NoiseFrom(state);
+  // The seal says why the round cannot go on, and fails it.
+  if (!noise.ok()) return nobody;
+  std::optional<privacy::DeviceDraw> draw = (*noise)->Draw(round_id);
   SHOAL_CHECK(draw.has_value());  // configuration has seen to it
   auto shared = std::make_shared<const privacy::DeviceDraw>(*std::move(draw));
   return IsDrawn([shared](const std::string& device_id) {

@@ -41,7 +41,7 @@ class RoundPrivacy {
 
   // The devices that the round of that id draws, by the noise that the store
   // has; nobody where it has none: the database was restored from a backup, and
-  // who was drawn before is not known. FAILED_PRECONDITION as CheckNextRound.
+  // who was drawn before is not known. Nor where that noise cannot go on.
   absl::StatusOr<IsDrawn> DrawOf(int64_t round_id);
 
   // What the seal of the task's round has to charge; nothing: it is paid for.
