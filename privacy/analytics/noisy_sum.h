@@ -42,9 +42,8 @@ struct Estimate {
   bool operator==(const Estimate&) const = default;
 };
 
-// The largest weight with which `num_entries` entries have an L2 norm of at
-// most
-// 1. REQUIRES: num_entries in [1, kMaxCells].
+// The largest weight with which `num_entries` entries have an L2 norm of 1 at
+// most. REQUIRES: num_entries in [1, kMaxCells].
 float WeightOfEntries(int64_t num_entries);
 
 // How many standard deviations Gaussian noise exceeds with at most this

@@ -17,6 +17,7 @@ namespace shoal::shoalctl {
 void AddAnalyticsCommands(CLI::App& app, Shell& shell);
 void AddCaCommands(CLI::App& app, Shell& shell);
 void AddDeviceCommands(CLI::App& app, Shell& shell);
+void AddHeavyHitters(CLI::App& noun, Shell& shell);  // verbs of `analytics`
 void AddModelCommands(CLI::App& app, Shell& shell);
 void AddModelExport(CLI::App& noun, Shell& shell);  // a verb of `model`
 void AddPrivacyCommands(CLI::App& app, Shell& shell);

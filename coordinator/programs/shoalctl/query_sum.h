@@ -8,7 +8,6 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "coordinator/programs/shoalctl/shell.h"
 #include "privacy/analytics/noisy_sum.h"
 
 namespace shoal::shoalctl {
@@ -26,9 +25,6 @@ void AddQueryFiles(CLI::App& verb, QueryFiles& files);
 // With a bound on the noise: as if nobody had left. INVALID_ARGUMENT, in words,
 // for a task that is no query, or a model of another task.
 absl::StatusOr<analytics::NoisySum> SumIn(const QueryFiles& files);
-
-// The verbs for strings.
-void AddHeavyHitters(CLI::App& noun, Shell& shell);
 
 }  // namespace shoal::shoalctl
 
