@@ -2,6 +2,7 @@
 
 export type Quantity =
   | 'accuracy'
+  | 'bound'
   | 'bytes'
   | 'count'
   | 'energy'
@@ -20,6 +21,7 @@ const units: Record<Quantity, Unit[]> = {
   share: [{ size: 0.01, symbol: '%' }],
   count: [{ size: 1, symbol: '' }],
   number: [{ size: 1, symbol: '' }],
+  bound: [{ size: 1, symbol: '' }],
   bytes: [
     { size: 1, symbol: 'B' },
     { size: 1e3, symbol: 'kB' },
@@ -74,6 +76,14 @@ export function plainNumber(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
+// What shall not be exceeded: 8.52612 → "8.527".
+function upperBound(value: number): string {
+  const nearest = plainNumber(value);
+  if (Number(nearest.replaceAll(',', '')) >= value * (1 - 1e-12)) return nearest;
+  const digit = 10 ** (Math.floor(Math.log10(value)) - 3);
+  return plainNumber(Math.ceil(value / digit) * digit);
+}
+
 function withUnit(value: number, unit: Unit, decimals: number): string {
   const text = (value / unit.size).toFixed(decimals);
   return unit.symbol ? `${text} ${unit.symbol}` : text;
@@ -95,6 +105,8 @@ export function readable(
       return plainNumber(Math.round(value * 10) / 10);
     case 'number':
       return plainNumber(value);
+    case 'bound':
+      return upperBound(value);
     default: {
       const unit = unitFor(quantity, value);
       const scaled = Math.abs(value / unit.size);

@@ -22,7 +22,7 @@ const figures: Figure[] = [
   { label: 'Upload', of: 'bytes_up', quantity: 'bytes' },
   { label: 'Download', of: 'bytes_down', quantity: 'bytes' },
   { label: 'Energy', of: 'energy_joules', quantity: 'energy' },
-  { label: 'Epsilon', of: 'epsilon', quantity: 'number' },
+  { label: 'Epsilon', of: 'epsilon', quantity: 'bound' },
   { label: 'Simulated in', of: 'wall_seconds', quantity: 'time' },
   { label: 'Samples/s', of: 'samples_per_second', quantity: 'count', ofSimulator: true },
   { label: 'Peak memory', of: 'peak_resident_bytes', quantity: 'bytes', ofSimulator: true },

@@ -81,7 +81,7 @@ export function progressSection(groups: readonly Group[]): HTMLElement | null {
   }
   if (measured(groups, (run) => run.rounds.epsilon)) {
     plots.push(new Plot('Privacy spent: epsilon', note, () =>
-      over({ label: 'epsilon', quantity: 'number', lowest: 0 }, () => [
+      over({ label: 'epsilon', quantity: 'bound', lowest: 0 }, () => [
         ...groups.map((group, i) => curve(group, i, position, 'epsilon')),
         ...budgets(groups),
       ])));

@@ -28,6 +28,15 @@ test('whole numbers keep their digits, fractions have four', () => {
   assert.equal(plainNumber(1.5e-7), '1.500e-7');
 });
 
+test('a bound is not rounded below itself', () => {
+  assert.equal(readable(8.52612, 'bound'), '8.527');
+  assert.equal(readable(8.5259, 'bound'), '8.526');
+  assert.equal(readable(0.1 + 0.2, 'bound'), '0.3');
+  assert.equal(readable(4, 'bound'), '4');
+  assert.equal(readable(0, 'bound'), '0');
+  assert.equal(readable(12345.2, 'bound'), '12,350');
+});
+
 test('an axis keeps the smaller unit until the larger one counts to two', () => {
   assert.equal(unitFor('time', 1.5 * 3600, 2).symbol, 'min');
   assert.equal(unitFor('time', 30 * 3600, 2).symbol, 'h');
