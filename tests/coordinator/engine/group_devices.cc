@@ -166,6 +166,7 @@ void GroupDevice::OnMessage(const std::string& bytes) {
   std::vector<RingVector> vectors =
       Require(update_.Encode(absl::MakeSpan(values), report,
                              {seed_, member_->num_members(), num_masked_++}));
+  if (change_vectors_) change_vectors_(vectors);
   SHOAL_ASSERT_OK(member_->MaskInput(absl::MakeSpan(vectors), nullptr));
   if (change_) message_ = change_(step_, message_);
   upload_ = protocol::EncodeMaskedUpload(*session_, message_, vectors);

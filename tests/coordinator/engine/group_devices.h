@@ -41,6 +41,12 @@ class GroupDevice {
       std::function<std::string(GroupStep, std::string)> change) {
     change_ = std::move(change);
   }
+  // Changes its vectors before they are masked, to lie.
+  void ChangeVectors(
+      std::function<void(std::vector<secure_aggregation::RingVector>&)>
+          change) {
+    change_vectors_ = std::move(change);
+  }
   // Changes what its session is told.
   void ChangeAnswers(std::function<std::string(std::string)> change) {
     change_answer_ = std::move(change);
@@ -98,6 +104,8 @@ class GroupDevice {
   uint64_t num_masked_ = 0;
   const protocol::SecureUpdate update_;
   std::function<std::string(GroupStep, std::string)> change_;
+  std::function<void(std::vector<secure_aggregation::RingVector>&)>
+      change_vectors_;
   std::function<std::string(std::string)> change_answer_;
   bool masked_input_alone_ = false;
   std::unique_ptr<secure_aggregation::Member> member_;

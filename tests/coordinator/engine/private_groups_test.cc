@@ -1,11 +1,16 @@
 // Differential privacy of sums that groups of secure aggregation have masked.
 #include <cmath>
+#include <vector>
 
 #include "privacy/differential_privacy/clipping.h"
+#include "privacy/secure_aggregation/totals.h"
 #include "tests/coordinator/engine/round_groups_fixture.h"
 
 namespace shoal::coordinator {
 namespace {
+
+using secure_aggregation::EncodeTotals;
+using secure_aggregation::RingVector;
 
 configuration::Task PrivateGroups(
     configuration::DifferentialPrivacy::Noise noise, int devices) {
@@ -77,8 +82,9 @@ TEST_P(PrivateGroupsTest, RestartsInBetweenChargeOnce) {
 
 class AdaptiveGroupsTest : public PrivateGroupsTest {
  protected:
-  // After a round of forty devices whose updates have norms from 1.6 to 1.8.
-  double ClipNormAfter(double clip_norm) {
+  // After a round of forty devices whose updates have norms from 1.6 to 1.8,
+  // one of which adds to its vote.
+  double ClipNormAfter(double clip_norm, int64_t lie = 0) {
     configuration::Task task = PrivateGroups(GetParam(), 40);
     task.rounds = 2;
     task.differential_privacy->noise_multiplier = 1;
@@ -90,6 +96,13 @@ class AdaptiveGroupsTest : public PrivateGroupsTest {
     Begin(task);
     EXPECT_EQ(Round().norm_bound, clip_norm);
     Train(40);
+    devices_[0]->ChangeVectors([lie](std::vector<RingVector>& vectors) {
+      RingVector& totals = vectors[1];
+      const RingVector added = Require(EncodeTotals({0, lie, 0, 0, 0, 0}));
+      for (int64_t i = 0; i < totals.length(); ++i) {
+        totals.Set(i, totals.Get(i) + added.Get(i));
+      }
+    });
     RunToEnd();
     EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
     Advance();
@@ -104,6 +117,11 @@ TEST_P(AdaptiveGroupsTest, UpdatesThatWereShortenedRaiseTheClipNorm) {
 
 TEST_P(AdaptiveGroupsTest, UpdatesThatWereNotLowerIt) {
   EXPECT_NEAR(std::log(ClipNormAfter(100) / 100), -5, 2.3);
+}
+
+TEST_P(AdaptiveGroupsTest, NobodyHasMoreVotesThanAllHave) {
+  constexpr int64_t kMany = 1'000'000'000;
+  EXPECT_NEAR(std::log(ClipNormAfter(1, kMany)), -5, 2.3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Noises, AdaptiveGroupsTest,
