@@ -166,7 +166,7 @@ absl::StatusOr<std::vector<RingVector>> SecureUpdate::Encode(
   }
   if (noisy_sums_) {
     const int64_t vote =
-        clip_votes_ ? privacy::AdaptiveClip::Vote(norm > norm_bound_) : 0;
+        clip_votes_ ? privacy::AdaptiveClip::Vote(norm, norm_bound_) : 0;
     SHOAL_ASSIGN_OR_RETURN(vectors[1], secure_aggregation::EncodeTotals(
                                            {weight, vote, 0, 0, 0, 0}));
     return vectors;

@@ -1,6 +1,5 @@
 #include "coordinator/engine/batch.h"
 
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -77,8 +76,7 @@ void Fold(const TaskSetup& setup, const RoundRow& row, const Uploads& batch,
 // norm follows, in a sum under noise.
 double VoteOn(const TaskSetup& setup, double clip_norm, double norm) {
   if (!setup.privacy->options.adaptive_clip.has_value()) return 0;
-  if (!std::isfinite(norm)) return 0;
-  return static_cast<double>(privacy::AdaptiveClip::Vote(norm > clip_norm));
+  return static_cast<double>(privacy::AdaptiveClip::Vote(norm, clip_norm));
 }
 
 std::vector<ContributionRow> RowsOf(const TaskSetup& setup,

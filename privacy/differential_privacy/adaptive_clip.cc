@@ -47,6 +47,11 @@ absl::StatusOr<AdaptiveClip> AdaptiveClip::Create(
   return AdaptiveClip(options);
 }
 
+int64_t AdaptiveClip::Vote(double norm, double clip_norm) {
+  if (norm == 0 || !std::isfinite(norm)) return 0;
+  return norm > clip_norm ? -1 : 1;
+}
+
 void AdaptiveClip::Update(int64_t noisy_votes) {
   const double fraction =
       0.5 + static_cast<double>(noisy_votes) /

@@ -42,9 +42,12 @@ class AdaptiveClip {
   double clip_norm() const { return clip_norm_; }
   int64_t num_updates() const { return num_updates_; }
 
-  // What a device adds to the sum that Update() takes: twice its indicator
-  // shifted by 1/2, which makes the count's sensitivity 1/2 instead of 1.
-  static int64_t Vote(bool clipped) { return clipped ? -1 : 1; }
+  // What a device whose update has this L2 norm adds to the sum that Update()
+  // takes: twice its indicator shifted by 1/2, which makes the count's
+  // sensitivity 1/2 instead of 1. Deviation: zeros, and what is not finite and
+  // counts as zeros, have no vote. Whether a device contributed them or nothing
+  // is the same, so that 1/2 bounds what an update in their place changes.
+  static int64_t Vote(double norm, double clip_norm);
   // Noise on that sum.
   double vote_stddev() const { return 2 * options_.count_stddev; }
 

@@ -212,17 +212,18 @@ TEST(SecureUpdateTest, UnderNoiseNothingIsToldButTheWeightAndVotes) {
   round.num_values = 1;
   round.max_weight = 1;
   round.noisy_sums = true;
-  // The first is longer than the norm bound of 10.
+  // The first is longer than the norm bound of 10; zeros have no vote.
   const std::vector<Trained> devices = {{{-11}, {10, 1, 2, 0, 0}},
                                         {{2}, {5000, 1, 1, 0, 0}},
-                                        {{10}, {5000, 1, 1, 0, 0}}};
+                                        {{10}, {5000, 1, 1, 0, 0}},
+                                        {{0}, {5000, 1, 1, 0, 0}}};
   for (const bool votes : {false, true}) {
     round.clip_votes = votes;
     const SecureUpdate update = Make(round);
     std::vector<RingVector> total = update.NoTotal();
     update.AddGroup(SumOf(update, devices), absl::MakeSpan(total));
     EXPECT_EQ(update.TotalsOf(total),
-              (SecureTotals{.weight = 3, .votes = votes ? 1 : 0}));
+              (SecureTotals{.weight = 4, .votes = votes ? 1 : 0}));
   }
 }
 

@@ -20,6 +20,7 @@ using configuration::TreeNoise;
 using ::shoal::testing::StoreFault;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 // A single round with as little noise as a budget allows: a standard deviation
 // of 0.015 in the mean over a cohort of two.
@@ -227,6 +228,25 @@ TEST_F(PrivacyTest, SeparationCountsTheTasksOwnRounds) {
   EXPECT_EQ(Wait(1).code, "min_separation");
   RunRound(7, 8);
   Assign(1);
+}
+
+TEST_F(PrivacyTest, ZerosHaveNoVoteOnTheClipNorm) {
+  configuration::Task task = PrivateTask(CentralNoise{}, 2);
+  task.differential_privacy->adaptive_clip =
+      configuration::AdaptiveClipping{.count_stddev = 1.4};
+  task.rounds = 2;
+  CreateTask(task);
+  const auto votes = [this](int64_t round) {
+    std::vector<double> votes;
+    for (const auto& row : Require(memory_->ListContributions(round))) {
+      votes.push_back(row.norm);
+    }
+    return votes;
+  };
+  RunRound({0, 0, 0}, {0, 0.5, 0});
+  EXPECT_THAT(votes(1), UnorderedElementsAre(0, 1));
+  RunRound({std::numeric_limits<float>::quiet_NaN(), 0, 0}, {0, 0, 100});
+  EXPECT_THAT(votes(2), UnorderedElementsAre(0, -1));
 }
 
 TEST_F(PrivacyTest, AnAdaptiveClipNormIsThatOfTheRoundsPlans) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,16 @@ TEST(AdaptiveClipTest, ACountThatSpendsEverythingIsRefused) {
   EXPECT_FALSE(ValueNoiseMultiplier(0, 1).ok());
 }
 
+TEST(AdaptiveClipTest, ZerosHaveNoVote) {
+  EXPECT_EQ(AdaptiveClip::Vote(0.5, 1), 1);
+  EXPECT_EQ(AdaptiveClip::Vote(1, 1), 1);
+  EXPECT_EQ(AdaptiveClip::Vote(1.5, 1), -1);
+  for (const double none : {0.0, std::numeric_limits<double>::infinity(),
+                            std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(AdaptiveClip::Vote(none, 1), 0) << none;
+  }
+}
+
 // The sign of the rule: from far below and far above, towards the median.
 TEST(AdaptiveClipTest, FindsTheMedianFromBothSides) {
   SeededRng rng(1);
@@ -85,7 +96,7 @@ TEST(AdaptiveClipTest, FindsTheMedianFromBothSides) {
     for (int round = 0; round < 150; ++round) {
       int64_t votes = 0;
       for (const double norm : norms) {
-        votes += AdaptiveClip::Vote(norm > clip->clip_norm());
+        votes += AdaptiveClip::Vote(norm, clip->clip_norm());
       }
       clip->Update(votes + std::llround(clip->vote_stddev() * rng.Normal()));
     }

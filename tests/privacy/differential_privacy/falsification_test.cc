@@ -81,7 +81,7 @@ std::vector<double> CentralRound(CentralMechanism<kNeighbours>& mechanism,
   int64_t votes = 0;
   if (update.has_value()) {
     const double norm = *clip.Apply(absl::MakeSpan(&*update, 1));
-    votes = AdaptiveClip::Vote(norm > clip.clip_norm());
+    votes = AdaptiveClip::Vote(norm, clip.clip_norm());
     sum[0] = std::llround(*update * kSteps);
   }
   // The same for all clip norms that one run may have.

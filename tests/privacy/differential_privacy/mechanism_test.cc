@@ -59,7 +59,7 @@ std::vector<double> Mean(CentralMechanism<kDeviceAddRemove>& mechanism,
   int64_t votes = 0;
   for (auto& update : updates) {
     const auto norm = clip.Apply(absl::MakeSpan(update));
-    if (norm.has_value()) votes += AdaptiveClip::Vote(*norm > clip.clip_norm());
+    if (norm.has_value()) votes += AdaptiveClip::Vote(*norm, clip.clip_norm());
     for (int64_t i = 0; i < length; ++i) {
       sum[i] += std::llround(update[i] * kSteps);
     }
