@@ -154,6 +154,12 @@ absl::Status CheckAdaptiveClip(const Task& task) {
         "adaptive_clip does not go with ", NoiseName(privacy.noise),
         ": its noise is made for one clip norm, expected central"));
   }
+  if (privacy.clip_layers) {
+    return absl::InvalidArgumentError(
+        "adaptive_clip does not go with clip_layers: it follows how many "
+        "updates are too long, and where every tensor is shortened by itself "
+        "none is, expected one of them");
+  }
   const double count_stddev =
       CountStddev(*privacy.adaptive_clip, task.round.cohort);
   if (count_stddev < kLeastCountStddev) {

@@ -257,6 +257,12 @@ INSTANTIATE_TEST_SUITE_P(
                 {.noise = "adaptive_clip: {}, "},
                 "adaptive_clip does not go with blt: its noise is made for one "
                 "clip norm, expected central"},
+        Refusal{"AdaptiveLayers",
+                {.noise = "central: {}, adaptive_clip: {}, clip_layers: true, ",
+                 .round = "cohort: 40"},
+                "adaptive_clip does not go with clip_layers: it follows how "
+                "many updates are too long, and where every tensor is "
+                "shortened by itself none is, expected one of them"},
         Refusal{"CountOfFewDevices",
                 {.noise = "central: {}, adaptive_clip: {}, "},
                 "adaptive_clip.count_stddev is 1, expected at least 1.33: the "
