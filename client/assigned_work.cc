@@ -13,6 +13,7 @@
 #include "client/model_fetch.h"
 #include "client/own_trainer.h"
 #include "client/private_values.h"
+#include "client/run_or_zeros.h"
 #include "client/update_privacy.h"
 #include "learning/device_memory.h"
 #include "learning/sub_model.h"
@@ -115,6 +116,11 @@ Objection AssignedWork::BeginTraining() {
   auto run = MakeRun(*kept);
   if (!run.ok()) return {run.status(), AbandonReason::kTraining};
   training_ = *std::move(run);
+  if (assignment_.plan.noisy_sums) {
+    training_ =
+        RunOrZeros(std::move(training_),
+                   model_->model().layout().num_parameters(), diverged_);
+  }
   return {};
 }
 

@@ -78,6 +78,8 @@ class AssignedWork {
   // Of the training, once Finish() had no objection; without the values, where
   // these are in group().
   const learning::LocalUpdate& update() const { return update_; }
+  // Why it is zeros, under differential privacy; OK: it has been trained.
+  const absl::Status& diverged() const { return diverged_; }
   // Null without secure aggregation.
   GroupPart* group() { return group_.get(); }
   // Keeps the masked update in the state until it is uploaded, in place of an
@@ -123,6 +125,7 @@ class AssignedWork {
   learning::WorkLimit limit_ = learning::WorkLimit::kNone;
   HeldModel base_;
   learning::ParameterVector taken_out_;  // of base_, for a sub-model
+  absl::Status diverged_;
   std::unique_ptr<TrainingRun> training_;
   learning::LocalUpdate update_;
   std::unique_ptr<GroupPart> group_;

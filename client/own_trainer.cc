@@ -106,11 +106,15 @@ absl::Status CheckMetrics(const TrainingMetrics& metrics) {
       metrics.base_num_correct.value_or(0) <= metrics.num_examples) {
     return absl::OkStatus();
   }
-  return absl::AbortedError(absl::StrCat(
+  const std::string error = absl::StrCat(
       "the trainer tells of ", metrics.num_examples, " examples, a loss of ",
       metrics.base_loss_sum, " and ", metrics.base_num_correct.value_or(0),
       " right predictions, expected an example, a finite loss of at least 0 "
-      "and no more right predictions than examples"));
+      "and no more right predictions than examples");
+  // A loss may grow beyond all bounds; the rest is nonsense.
+  return std::isfinite(metrics.base_loss_sum)
+             ? absl::InvalidArgumentError(error)
+             : absl::AbortedError(error);
 }
 
 Objection CheckRoom(const protocol::Plan& plan, const learning::Model& model,

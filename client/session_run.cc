@@ -255,6 +255,10 @@ void SessionRun::EndTraining() {
        update.num_examples, " examples", work_->less().empty() ? "" : ", ",
        work_->less(), update.complete ? "" : ", stopped early",
        limit_.ok() ? "" : ": ", limit_.why);
+  if (const absl::Status& diverged = work_->diverged(); !diverged.ok()) {
+    Tell(ClientEvent::kTrained, diverged.message(),
+         ": zeros count in place of an update, for the task is private");
+  }
   session_.OnTrained(work_->pending(), AbandonReason::kConditions);
   options_.failpoints.Reach(Failpoint::kAfterTrain);
 }

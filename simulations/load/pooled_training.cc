@@ -65,7 +65,7 @@ class PooledRun final : public client::TrainingRun {
  private:
   absl::StatusOr<LocalUpdate> Compute() {
     if (!owner_.options_.is_wanted()) {
-      return absl::AbortedError("training was stopped: the run ends");
+      return absl::CancelledError("training was stopped: the run ends");
     }
     SHOAL_ASSIGN_OR_RETURN(const auto data, owner_.options_.load(run_.round));
     SHOAL_ASSIGN_OR_RETURN(const auto run, client::BeginLocalTraining(

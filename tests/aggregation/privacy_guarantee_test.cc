@@ -73,10 +73,10 @@ TEST(GuaranteeTest, IsMadeOfWholeSentences) {
       "authenticated identity, so that whoever has several devices is "
       "protected for each of them by itself. Not covered are the choice of "
       "hyper-parameters, and of this task, by looks at the same devices' data; "
-      "that a device is enrolled, checks in with its number of examples and "
-      "takes part, and how many do; side channels such as the time that "
-      "drawing noise takes; an initial model that was trained on data of these "
-      "devices.");
+      "that a device is enrolled, checks in with its number of examples, takes "
+      "part or says why it does not, and how many do; side channels such as "
+      "the time that drawing noise takes; an initial model that was trained on "
+      "data of these devices.");
 }
 
 TEST(GuaranteeTest, NamesTheAdjacencyAndTheAccountant) {

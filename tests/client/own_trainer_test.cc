@@ -306,6 +306,33 @@ TEST_F(OwnTrainerTest, NonsenseOfTheEngineIsNotSent) {
   refused("the trainer plans 0 steps");
 }
 
+TEST_F(OwnTrainerTest, UnderPrivacyTrainingThatFailsCountsAsZeros) {
+  plan_.noisy_sums = true;
+  const auto counts_as_zeros = [this](const char* why) {
+    EXPECT_EQ(Run().outcome, SessionReport::kContributed);
+    EXPECT_THAT(Counted().delta, ElementsAre(0, 0, 0));
+    EXPECT_THAT(details_, HasSubstr(why));
+    EXPECT_THAT(details_, HasSubstr("zeros count in place of an update"));
+    trainer_ = CountingTrainer();
+    details_.clear();
+  };
+  trainer_.step_size = std::numeric_limits<float>::quiet_NaN();
+  counts_as_zeros("value 0 is not finite");
+  trainer_.metrics.base_loss_sum = std::numeric_limits<double>::infinity();
+  counts_as_zeros("a loss of inf");
+  trainer_.step_result = absl::AbortedError("weights beyond all bounds");
+  counts_as_zeros("weights beyond all bounds");
+
+  // Neither examples that cannot be read nor nonsense do.
+  trainer_.step_result = absl::DataLossError("no such file");
+  Run();
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kData));
+  trainer_.step_result = absl::OkStatus();
+  trainer_.metrics.num_examples = 0;
+  Run();
+  EXPECT_THAT(fleet_->abandoned(), ElementsAre(AbandonReason::kTraining));
+}
+
 TEST_F(OwnTrainerTest, FailedStepGivesTheAssignmentUp) {
   trainer_.step_result = absl::AbortedError("the engine is on fire");
   const SessionReport report = Run();

@@ -329,6 +329,25 @@ TEST_F(SessionRunTest, DivergedTrainingIsGivenUp) {
   EXPECT_THAT(report.explanation, HasSubstr("non-finite"));
 }
 
+TEST_F(SessionRunTest, UnderPrivacyDivergedTrainingCountsAsZeros) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.training.learning_rate = 1e38;
+  plan.noisy_sums = true;
+  UsePlan(plan);
+  const learning::InMemoryDataset large({100, 0, 0, 0}, {1}, 4, 3);
+  EXPECT_EQ(Run(large).outcome, SessionReport::kContributed);
+  const auto counted = fleet_->counted();
+  ASSERT_EQ(counted.size(), 1u);
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto base,
+                             learning::ParseModel(fleet_->model()));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const auto update,
+      learning::DecodeUpdate(counted[0], base.parameters.size()));
+  EXPECT_THAT(update.delta, ::testing::Each(0));
+  EXPECT_THAT(details_, HasSubstr("non-finite"));
+  EXPECT_THAT(details_, HasSubstr("zeros count in place of an update"));
+}
+
 TEST_F(SessionRunTest, MissingFeatureThatTheModelDoesNotImputeIsNamed) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const learning::InMemoryDataset broken({nan, 0, 0, 0}, {1}, 4, 3);

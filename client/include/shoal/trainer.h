@@ -85,8 +85,8 @@ class Trainer {
 
   // Does one step: as long as a step is, so long a stop or an empty budget
   // waits. Called at most num_steps times. After an error comes Cancel; ABORTED
-  // means that the training failed, anything else that the examples are no
-  // good.
+  // means that the training failed (a task with differential privacy counts
+  // zeros in place of the update), anything else that the examples are no good.
   virtual absl::Status Step() = 0;
 
   // Ends the training, perhaps after fewer steps than planned, but at least
