@@ -1,6 +1,5 @@
 #include "coordinator/programs/shoalctl/shell.h"
 
-#include <chrono>
 #include <cstdio>
 
 #include "absl/strings/match.h"
@@ -18,7 +17,6 @@
 namespace shoal::shoalctl {
 namespace {
 
-constexpr std::chrono::seconds kCallTimeout(30);
 // gRPC's own would let a coordinator that is back wait for up to two minutes.
 constexpr int kMaxReconnectPauseMs = 5000;
 
@@ -140,10 +138,6 @@ void Shell::Print(const std::function<nlohmann::ordered_json()>& json_of,
   };
   const std::string out = json() ? dump(json_of()) : text();
   std::fwrite(out.data(), 1, out.size(), stdout);
-}
-
-void Shell::SetDeadline(grpc::ClientContext& context) {
-  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
 }
 
 }  // namespace shoal::shoalctl

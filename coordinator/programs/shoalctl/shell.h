@@ -13,6 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "google/protobuf/message.h"
 #include "shoal/v1/admin.grpc.pb.h"
 
@@ -38,16 +40,19 @@ class Shell {
   // Runs the command; prints its error. Returns the exit code.
   int Run();
 
+  static constexpr absl::Duration kCallTimeout = absl::Seconds(30);
+
   // Calls the coordinator:
   //   shell.Call(&v1::Admin::Stub::GetTask, request, response)
   template <typename Request, typename Response>
   absl::Status Call(grpc::Status (v1::Admin::Stub::*method)(
                         grpc::ClientContext*, const Request&, Response*),
-                    const Request& request, Response& response) {
+                    const Request& request, Response& response,
+                    absl::Duration timeout = kCallTimeout) {
     const absl::StatusOr<v1::Admin::Stub*> stub = Admin();
     if (!stub.ok()) return stub.status();
     grpc::ClientContext context;
-    SetDeadline(context);
+    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     return FromCall(((*stub)->*method)(&context, request, &response),
                     Request::descriptor()->name());
   }
@@ -68,7 +73,6 @@ class Shell {
              const std::function<std::string()>& text) const;
 
  private:
-  static void SetDeadline(grpc::ClientContext& context);
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials() const;
   absl::Status Unreachable(const std::string& why) const;
 

@@ -23,6 +23,9 @@
 namespace shoal::shoalctl {
 namespace {
 
+// The noise of a million private rounds takes more than a minute to plan.
+constexpr absl::Duration kPlanTimeout = absl::Minutes(5);
+
 struct Options {
   std::string file;
   std::string scenario;       // a file; this or `file`
@@ -98,7 +101,7 @@ absl::Status Create(Shell& shell, Options options) {
   }
   v1::TaskReport created;
   SHOAL_RETURN_IF_ERROR(
-      shell.Call(&v1::Admin::Stub::CreateTask, request, created));
+      shell.Call(&v1::Admin::Stub::CreateTask, request, created, kPlanTimeout));
   if (options.transfer_from.empty()) {
     PrintState(shell, created);
   } else {
