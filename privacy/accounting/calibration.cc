@@ -66,9 +66,9 @@ absl::StatusOr<double> NoiseSearch::Try(double log_noise,
   }
   SHOAL_RETURN_IF_ERROR(bounds.status());
   constexpr double kVeryFar = 50;
-  constexpr double kTiny = 1e-9;
+  constexpr double kTiny = 1e-6;  // of the target: 0 has no logarithm
   const double miss = std::isfinite(bounds->upper)
-                          ? std::log(std::max(bounds->upper, kTiny) / target_)
+                          ? std::log(std::max(bounds->upper / target_, kTiny))
                           : kVeryFar;
   if (bounds->upper <= target_) {
     high_ = std::min(high_, log_noise);

@@ -16,7 +16,7 @@ constexpr Neighbours kNeighbours = {PrivacyUnit::kDevice,
                                     Adjacency::kAddRemove};
 
 TEST(CalibrationTest, NoiseOfOneGaussianIsTheAnalyticOne) {
-  for (const double epsilon : {0.01, 1.0, 30.0}) {
+  for (const double epsilon : {1e-9, 0.01, 1.0, 30.0}) {
     const auto found =
         CalibrateNoise(PrivacyEvent::Gaussian, {kNeighbours, 1e-6}, epsilon);
     SHOAL_ASSERT_OK(found);
