@@ -195,6 +195,13 @@ absl::Duration AssignedWork::train_until() const {
   return deadline_ - std::max(tenth, 2 * fetch_time_);
 }
 
+absl::Duration AssignedWork::group_until() const {
+  // Masked updates come before the deadline. Then there is a window for each of
+  // the last two phases; the rest is for a coordinator that starts anew.
+  constexpr int kWindows = 10;
+  return deadline_ + kWindows * assignment_.plan.idle_window;
+}
+
 Objection AssignedWork::Finish(learning::WorkLimit early) {
   const bool ended_early = !training_->done();
   if (ended_early) limit_ = early;

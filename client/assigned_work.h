@@ -69,6 +69,10 @@ class AssignedWork {
   // monotonic clock.
   absl::Duration train_until() const;
 
+  // When the device leaves its group at the latest, on the same clock: a
+  // coordinator that lied could keep it for ever.
+  absl::Duration group_until() const;
+
   // Whether Finish() can be called now that no more steps are to be done; if
   // not, asked again at the next tick.
   bool ready_to_finish() { return training_->ready(); }

@@ -11,6 +11,13 @@ namespace shoal::client {
 
 using protocol::AbandonReason;
 
+namespace {
+
+// A coordinator that answered at once would keep the device busy.
+constexpr absl::Duration kLeastWait = absl::Milliseconds(20);
+
+}  // namespace
+
 void DeviceSession::OnKeys(const absl::StatusOr<std::string>& advertise,
                            AbandonReason reason) {
   SHOAL_CHECK(std::holds_alternative<DoMakeKeys>(action_));
@@ -43,9 +50,8 @@ void DeviceSession::OnAggregated(
   if (result->session.has_value()) group_->session = result->session;
   if (const auto* wait = std::get_if<protocol::GroupWait>(&result->next)) {
     AskGroup();
-    if (wait->delay <= absl::ZeroDuration()) return;
     after_wait_ = std::move(action_);
-    action_ = DoWait{wait->delay, absl::OkStatus()};
+    action_ = DoWait{std::max(wait->delay, kLeastWait), absl::OkStatus()};
     return;
   }
   absl::Status broken;

@@ -320,6 +320,9 @@ absl::Duration SessionRun::Perform(const DoWait& action, absl::Duration) {
            action.why.message());
     }
     wake_ = now + action.delay;
+    if (work_.has_value() && work_->group() != nullptr) {
+      wake_ = std::min(*wake_, std::max(now, work_->group_until()));
+    }
   }
   if (now < *wake_) return *wake_ - now;
   wake_.reset();

@@ -48,7 +48,14 @@ Verdict SessionRun::AskAbout(const SessionAction& action) {
   if (std::holds_alternative<DoMakeKeys>(action) ||
       std::holds_alternative<DoAggregate>(action) ||
       std::holds_alternative<DoAnswerGroup>(action)) {
-    return limits_.DuringTransfer();
+    if (options_.clock->Monotonic() < work_->group_until()) {
+      return limits_.DuringTransfer();
+    }
+    Verdict verdict;
+    verdict.kind = Verdict::kStop;
+    verdict.why =
+        "the round's deadline is long over, and its group has not finished";
+    return verdict;
   }
   return WillTrain() ? limits_.BeforeStep() : Verdict();
 }

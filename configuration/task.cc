@@ -50,31 +50,21 @@ absl::Status CheckReports(const Task& task) {
 // most neighbours.)
 absl::Status CheckMessages(const protocol::SecureAggregation& settings,
                            int largest) {
-  using secure_aggregation::kMaxCoordinatorMessageBytes;
-  using secure_aggregation::kMaxDeviceMessageBytes;
+  using secure_aggregation::CheckMessageSizes;
   const bool is_signed = settings.coordinator != CoordinatorTrust::kHonest;
-  const auto fits = [is_signed](int num_neighbors) {
-    return secure_aggregation::MostSharesBytes(num_neighbors) <=
-               kMaxDeviceMessageBytes &&
-           secure_aggregation::MostGroupKeysBytes(num_neighbors, is_signed) <=
-               kMaxCoordinatorMessageBytes;
-  };
-  if (fits(largest - 1)) return absl::OkStatus();  // the complete graph's
+  // The complete graph's.
+  if (CheckMessageSizes(largest - 1, is_signed).ok()) return absl::OkStatus();
   SHOAL_ASSIGN_OR_RETURN(const secure_aggregation::GraphParameters graph,
                          secure_aggregation::FindGraphParameters(
                              {.num_devices = largest,
                               .adversary_fraction = settings.adversary_fraction,
                               .dropout_fraction = settings.dropout_fraction,
                               .coordinator = settings.coordinator}));
-  const int k = graph.num_neighbors;
-  if (fits(k)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "a group of ", largest, " devices gives each ", k, " neighbours, shares ",
-      "for them of ", secure_aggregation::MostSharesBytes(k),
-      " bytes, expected at most ", kMaxDeviceMessageBytes, ", and keys of ",
-      secure_aggregation::MostGroupKeysBytes(k, is_signed),
-      ", expected at most ", kMaxCoordinatorMessageBytes,
-      ": lower max_group or the fractions"));
+  const absl::Status fits = CheckMessageSizes(graph.num_neighbors, is_signed);
+  if (fits.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a group of ", largest, " devices gives each ",
+                   fits.message(), ": lower max_group or the fractions"));
 }
 
 // That groups of every size can be, and keep what they promise.

@@ -47,4 +47,16 @@ int64_t MostGroupKeysBytes(int num_neighbors, bool is_signed) {
   return kFrameBytes + (num_neighbors + int64_t{1}) * one;
 }
 
+absl::Status CheckMessageSizes(int num_neighbors, bool is_signed) {
+  const int64_t shares = MostSharesBytes(num_neighbors);
+  const int64_t keys = MostGroupKeysBytes(num_neighbors, is_signed);
+  if (shares <= kMaxDeviceMessageBytes && keys <= kMaxCoordinatorMessageBytes) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      num_neighbors, " neighbours, shares for them of ", shares,
+      " bytes, expected at most ", kMaxDeviceMessageBytes, ", and keys of ",
+      keys, ", expected at most ", kMaxCoordinatorMessageBytes));
+}
+
 }  // namespace shoal::secure_aggregation

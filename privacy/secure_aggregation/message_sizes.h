@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+
 namespace shoal::secure_aggregation {
 
 // What a coordinator takes of a device, and a device of a coordinator.
@@ -20,6 +22,10 @@ inline constexpr int kUsualCertificateBytes = 1024;
 // No other message of the two sides is longer.
 int64_t MostSharesBytes(int num_neighbors);
 int64_t MostGroupKeysBytes(int num_neighbors, bool is_signed);
+
+// INVALID_ARGUMENT, with all figures, when one of the two is more than is
+// taken.
+absl::Status CheckMessageSizes(int num_neighbors, bool is_signed);
 
 }  // namespace shoal::secure_aggregation
 

@@ -148,11 +148,15 @@ TEST(GroupedSessionTest, GoesThroughAllStepsToTheReceipt) {
 TEST(GroupedSessionTest, AsksOnWithItsKeysUntilItHasAGroup) {
   DeviceSession session = SessionAt(At::kJoining);
   session.OnAggregated(Wait(absl::ZeroDuration()));
+  // A moment, lest it be kept busy.
+  EXPECT_EQ(Expect<DoWait>(session).delay, absl::Milliseconds(20));
+  session.OnWaited();
   EXPECT_EQ(Expect<DoAggregate>(session).request.message, "keys");
   EXPECT_EQ(Expect<DoAggregate>(session).request.session, std::nullopt);
   protocol::AggregateAnswer placed = Wait(absl::ZeroDuration());
   placed.session = kGroup;
   session.OnAggregated(placed);
+  session.OnWaited();
   EXPECT_EQ(Expect<DoAggregate>(session).request.message, "");
   EXPECT_EQ(Expect<DoAggregate>(session).request.session, kGroup);
 }
@@ -181,6 +185,7 @@ TEST(GroupedSessionTest, AnswersRenewTheAttempts) {
     session.OnAggregated(Unavailable());
     session.OnWaited();
     session.OnAggregated(Wait(absl::ZeroDuration()));
+    session.OnWaited();
     Expect<DoAggregate>(session);
   }
 }

@@ -348,6 +348,31 @@ TEST_F(SessionRunTest, UnderPrivacyDivergedTrainingCountsAsZeros) {
   EXPECT_THAT(details_, HasSubstr("zeros count in place of an update"));
 }
 
+TEST_F(SessionRunTest, GroupThatNeverEndsIsLeft) {
+  protocol::Plan plan = testing::SmallPlan();
+  plan.secure_aggregation =
+      protocol::SecureAggregation{.min_group = 3,
+                                  .max_group = 3,
+                                  .adversary_fraction = 0.3,
+                                  .dropout_fraction = 0.3};
+  for (const absl::Duration delay :
+       {absl::ZeroDuration(), absl::InfiniteDuration()}) {
+    UsePlan(plan);
+    int asked = 0;
+    fleet_->set_aggregate([&](const protocol::AggregateRequest&) {
+      ++asked;
+      return protocol::AggregateAnswer{std::nullopt,
+                                       protocol::GroupWait{delay}};
+    });
+    const absl::Duration began = clock_.Monotonic();
+    const SessionReport report = Run();
+    EXPECT_EQ(report.outcome, SessionReport::kAbandoned);
+    EXPECT_THAT(report.explanation, HasSubstr("deadline is long over"));
+    EXPECT_GE(asked, 1);
+    EXPECT_LE(asked, (clock_.Monotonic() - began) / absl::Milliseconds(20) + 1);
+  }
+}
+
 TEST_F(SessionRunTest, MissingFeatureThatTheModelDoesNotImputeIsNamed) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const learning::InMemoryDataset broken({nan, 0, 0, 0}, {1}, 4, 3);

@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/commands.h"
 #include "coordinator/programs/shoalctl/text.h"
+#include "privacy/secure_aggregation/message_sizes.h"
 #include "privacy/secure_aggregation/parameters.h"
 #include "protocol/messages.h"
 
@@ -19,6 +20,8 @@ using secure_aggregation::GroupAssumptions;
 // As secure_aggregation.min_group of a task: in a group of two each device
 // would know the other's update.
 constexpr int kFewestDevices = 3;
+// As its max_group.
+constexpr int kMostDevices = 1'000'000;
 
 struct Options {
   GroupAssumptions assumptions;
@@ -34,11 +37,35 @@ absl::StatusOr<CoordinatorTrust> TrustOf(const std::string& coordinator) {
                    ", expected honest, semi_malicious or malicious"));
 }
 
-nlohmann::ordered_json ParametersJson(const GraphParameters& parameters) {
-  return {{"num_neighbors", parameters.num_neighbors},
-          {"threshold", parameters.threshold},
-          {"complete_graph", parameters.complete_graph},
-          {"min_survivors", parameters.min_survivors}};
+// Why no task has such a group; "" where one may.
+std::string WhyNoTask(const GroupAssumptions& assumptions,
+                      const GraphParameters& parameters) {
+  constexpr absl::string_view kNone = "no task has such a group: ";
+  if (assumptions.coordinator == CoordinatorTrust::kMalicious &&
+      assumptions.num_devices > protocol::kMaxCompleteGroup) {
+    return absl::StrCat(
+        kNone, "where the coordinator is malicious, ",
+        "secure_aggregation.max_group is ", protocol::kMaxCompleteGroup,
+        " at most, and larger cohorts are split; ask with --devices ",
+        protocol::kMaxCompleteGroup);
+  }
+  const absl::Status fits = secure_aggregation::CheckMessageSizes(
+      parameters.num_neighbors,
+      assumptions.coordinator != CoordinatorTrust::kHonest);
+  return fits.ok() ? "" : absl::StrCat(kNone, fits.message());
+}
+
+nlohmann::ordered_json ParametersJson(const GroupAssumptions& assumptions,
+                                      const GraphParameters& parameters) {
+  nlohmann::ordered_json json = {{"num_neighbors", parameters.num_neighbors},
+                                 {"threshold", parameters.threshold},
+                                 {"complete_graph", parameters.complete_graph},
+                                 {"min_survivors", parameters.min_survivors}};
+  if (const std::string why = WhyNoTask(assumptions, parameters);
+      !why.empty()) {
+    json["note"] = why;
+  }
+  return json;
 }
 
 std::string ParametersText(const GroupAssumptions& assumptions,
@@ -48,13 +75,9 @@ std::string ParametersText(const GroupAssumptions& assumptions,
        {"threshold", absl::StrCat(parameters.threshold)},
        {"graph", parameters.complete_graph ? "complete" : "random, regular"},
        {"min survivors", absl::StrCat(parameters.min_survivors)}});
-  if (assumptions.coordinator == CoordinatorTrust::kMalicious &&
-      assumptions.num_devices > protocol::kMaxCompleteGroup) {
-    absl::StrAppend(
-        &text, "No task has such a group: where the coordinator is malicious, ",
-        "secure_aggregation.max_group is ", protocol::kMaxCompleteGroup,
-        " at most, and larger cohorts are split. Ask with --devices ",
-        protocol::kMaxCompleteGroup, ".\n");
+  if (const std::string why = WhyNoTask(assumptions, parameters);
+      !why.empty()) {
+    absl::StrAppend(&text, "note: ", why, "\n");
   }
   return text;
 }
@@ -62,16 +85,18 @@ std::string ParametersText(const GroupAssumptions& assumptions,
 absl::Status PrintParameters(Shell& shell, Options options) {
   SHOAL_ASSIGN_OR_RETURN(options.assumptions.coordinator,
                          TrustOf(options.coordinator));
-  if (options.assumptions.num_devices < kFewestDevices) {
+  const int devices = options.assumptions.num_devices;
+  if (devices < kFewestDevices || devices > kMostDevices) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--devices ", options.assumptions.num_devices, ", expected at least ",
-        kFewestDevices,
-        ": tasks have no smaller groups (secure_aggregation.min_group)"));
+        "--devices ", devices, ", expected ", kFewestDevices, " to ",
+        kMostDevices,
+        ": tasks have no other groups (secure_aggregation.min_group and "
+        "max_group)"));
   }
   SHOAL_ASSIGN_OR_RETURN(
       const GraphParameters parameters,
       secure_aggregation::FindGraphParameters(options.assumptions));
-  shell.Print([&] { return ParametersJson(parameters); },
+  shell.Print([&] { return ParametersJson(options.assumptions, parameters); },
               [&] { return ParametersText(options.assumptions, parameters); });
   return absl::OkStatus();
 }

@@ -54,8 +54,10 @@ TEST(SecureAggregationCommandTest, GroupsThatNoTaskMayHaveAreRefused) {
   const ProgramResult result = RunParameters("2", "0.1", "honest");
   EXPECT_NE(result.exit_code, 0);
   EXPECT_THAT(result.output,
-              AllOf(HasSubstr("--devices 2, expected at least 3"),
+              AllOf(HasSubstr("--devices 2, expected 3 to 1000000"),
                     HasSubstr("secure_aggregation.min_group")));
+  EXPECT_THAT(RunParameters("1000001", "0.1", "honest").output,
+              HasSubstr("--devices 1000001, expected 3 to 1000000"));
   EXPECT_EQ(RunParameters("3", "0.1", "honest").exit_code, 0);
 }
 
@@ -69,6 +71,16 @@ TEST(SecureAggregationCommandTest, LargeGroupsOfAMaliciousCoordinatorAreNoted) {
               Not(HasSubstr("max_group")));
   EXPECT_THAT(RunParameters("100", "0.1", "malicious").output,
               Not(HasSubstr("max_group")));
+}
+
+TEST(SecureAggregationCommandTest, GroupsWhoseMessagesAreTooLongAreNoted) {
+  const ProgramResult result =
+      RunParameters("20000", "0.3", "semi_malicious", {"--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const auto json = nlohmann::json::parse(result.output);
+  EXPECT_GT(json["num_neighbors"], 5000);
+  EXPECT_THAT(json["note"], HasSubstr("no task has such a group: 6"));
+  EXPECT_THAT(json["note"], HasSubstr("expected at most 1048576"));
 }
 
 TEST(SecureAggregationCommandTest, UnknownTrustIsRefused) {
