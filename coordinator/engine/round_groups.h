@@ -113,9 +113,19 @@ class RoundGroups {
   absl::Status CommitOf(const Digest& session,
                         std::vector<std::shared_ptr<Upload>> uploads,
                         absl::Time now);
+  // An upload that its group does not take. Why is told when it is durable.
+  struct RefusedUpload {
+    std::shared_ptr<Upload> upload;
+    absl::Status why;
+  };
   std::vector<std::shared_ptr<Upload>> TakeMembers(
-      LiveGroup* group, std::vector<std::shared_ptr<Upload>>& uploads);
-  void Refuse(Upload& upload, const absl::Status& why);
+      LiveGroup* group, std::vector<std::shared_ptr<Upload>>& uploads,
+      std::vector<RefusedUpload>& refused);
+  void TellRefused(const std::vector<RefusedUpload>& refused);
+  // Nothing of it is durable: all are looked at again, those that were to be
+  // refused as well.
+  void PutBack(std::vector<std::shared_ptr<Upload>> uploads,
+               std::vector<RefusedUpload>& refused);
   absl::StatusOr<std::vector<secure_aggregation::RingVector>> SumsOf(
       const LiveGroup& group, const std::vector<SegmentRow>& segments);
 
