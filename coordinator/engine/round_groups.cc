@@ -121,7 +121,8 @@ absl::Status RoundGroups::ReadGroups(absl::Time now) {
   std::erase_if(sums_,
                 [&](const auto& sum) { return !groups_.contains(sum.first); });
   for (const FaultRow& fault : faults) {
-    if (!guilty_.contains(fault.device_id)) Bar(fault.device_id, fault.what);
+    // (A group that has heard of it may have no row of that.)
+    Bar(fault.device_id, fault.what);
   }
   // A group that was never written is gone, and its members wait for it.
   for (const auto& [device_id, held] : held_) touched_.insert(device_id);

@@ -78,15 +78,18 @@ class RoundGroups {
   // Answers a letter of another round; false when it is of this one.
   bool IsLate(GroupLetter& letter, absl::Time now);
   absl::Status Join(GroupLetter& letter, absl::Time now);
-  // Notes, durably, what a device has done on joining; what to tell it.
+  // Notes, durably, what a device has done; what to tell it.
   absl::Status Blame(const std::string& device_id, absl::string_view why,
                      absl::Time now);
+  // What the device did is a row: the group that it is in goes on without it.
+  void NoteFault(const std::string& device_id, const std::string& what);
   // A device that broke the protocol is let into no group any more. What it did
   // is in the store.
   void Bar(const std::string& device_id, const std::string& what);
+  // Ends its assignment, unless that has ended.
   void RefuseAsGuilty(const std::string& device_id);
   absl::Status Pass(const GroupLetter& letter);
-  void NoteLeft(const std::string& device_id);
+  void NoteLeft(const std::string& device_id, absl::string_view why);
   void Hold(GroupLetter letter, absl::Time now);
   // The group of the session, or the newest, that the device is in.
   LiveGroup* GroupOf(const std::string& device_id,
@@ -120,7 +123,7 @@ class RoundGroups {
   };
   std::vector<std::shared_ptr<Upload>> TakeMembers(
       LiveGroup* group, std::vector<std::shared_ptr<Upload>>& uploads,
-      std::vector<RefusedUpload>& refused);
+      std::vector<RefusedUpload>& refused, absl::Time now);
   void TellRefused(const std::vector<RefusedUpload>& refused);
   // Nothing of it is durable: all are looked at again, those that were to be
   // refused as well.

@@ -60,8 +60,12 @@ void RoundGroups::SendOn(absl::Time now) {
 void RoundGroups::ReadLetters(absl::Time now) {
   for (GroupLetter& letter : TakeLetters()) {
     if (IsLate(letter, now)) continue;
+    if (!letter.fault.empty()) {
+      NoteFault(letter.device_id, letter.fault);
+      continue;
+    }
     if (!letter.done) {
-      NoteLeft(letter.device_id);
+      NoteLeft(letter.device_id, "it left the round");
       continue;
     }
     const absl::Status taken =
@@ -94,11 +98,14 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   if (is_counted) return absl::OkStatus();
   absl::StatusOr<secure_aggregation::GroupMaker::Keys> read =
       core_.group_maker().ReadKeys(letter.request.message);
-  if (!read.ok()) return Blame(device_id, read.status().message(), now);
+  const auto blame = [&](absl::string_view why) {
+    return Blame(device_id, absl::StrCat("on joining a group: ", why), now);
+  };
+  if (!read.ok()) return blame(read.status().message());
   for (const std::string& key : read->keys) {
     const auto owner = key_owners_.find(key);
     if (owner != key_owners_.end() && owner->second != device_id) {
-      return Blame(device_id, "it has a key of another device", now);
+      return blame("it has a key of another device");
     }
   }
   const std::string& keys = letter.request.message = read->advertise;
@@ -120,7 +127,7 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   Joins& joins = joins_[device_id];
   joins.unasked += is_unasked;
   if (joins.unasked > kMaxUnaskedJoins) {
-    return Blame(device_id, "it joins again and again, with other keys", now);
+    return blame("it joins again and again, with other keys");
   }
   if (++joins.all > kMaxJoins) {
     return RefusalError(
@@ -131,7 +138,7 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   const absl::Status checked = core_.group_maker().Check(
       update_->session(), {device_id, keys}, core_.deps.verifier);
   if (absl::IsInvalidArgument(checked)) {
-    return Blame(device_id, checked.message(), now);
+    return blame(checked.message());
   }
   if (!checked.ok()) {
     // No lie: its certificate may have expired since it connected.
@@ -148,24 +155,37 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
 
 absl::Status RoundGroups::Blame(const std::string& device_id,
                                 absl::string_view why, absl::Time now) {
-  const FaultRow fault = {device_id, round_id_, now,
-                          absl::StrCat("on joining a group: ", why)};
+  const FaultRow fault = {device_id, round_id_, now, std::string(why)};
   const absl::Status recorded =
       core_.Noted(core_.deps.store.RecordFault(fault));
   // It is found out again when it comes back.
   if (!recorded.ok()) return StoreUnavailable(recorded);
-  Bar(device_id, fault.what);
+  NoteFault(device_id, fault.what);
   return RefusalError(RefusalCode::kGroupFault, fault.what);
+}
+
+void RoundGroups::NoteFault(const std::string& device_id,
+                            const std::string& what) {
+  LiveGroup* group = GroupOf(device_id, std::nullopt);
+  if (group != nullptr && !group->is_settled()) {
+    group->session().Exclude(*group->IndexOf(device_id), what);
+  }
+  Bar(device_id, what);
 }
 
 void RoundGroups::Bar(const std::string& device_id, const std::string& what) {
   guilty_.try_emplace(device_id, what);
   // Its newest group may be another than the one that has found it out.
-  NoteLeft(device_id);
+  NoteLeft(device_id, what);
   RefuseAsGuilty(device_id);
 }
 
 void RoundGroups::RefuseAsGuilty(const std::string& device_id) {
+  {
+    MutexLock lock(core_.mutex);
+    const Participant* self = round_->Find(device_id);
+    if (self == nullptr || self->standing != Participant::kAssigned) return;
+  }
   RefuseUpdate(core_, *round_, round_id_, device_id, nullptr,
                RefusalError(RefusalCode::kGroupFault, guilty_.at(device_id)));
 }
@@ -191,12 +211,13 @@ absl::Status RoundGroups::Pass(const GroupLetter& letter) {
   return absl::OkStatus();
 }
 
-void RoundGroups::NoteLeft(const std::string& device_id) {
+void RoundGroups::NoteLeft(const std::string& device_id,
+                           absl::string_view why) {
   waiting_.erase(device_id);
   touched_.insert(device_id);
   LiveGroup* group = GroupOf(device_id, std::nullopt);
   if (group == nullptr || group->is_settled()) return;
-  group->session().Leave(*group->IndexOf(device_id), "it left the round");
+  group->session().Leave(*group->IndexOf(device_id), why);
 }
 
 void RoundGroups::Hold(GroupLetter letter, absl::Time now) {

@@ -88,7 +88,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
   const auto found = groups_.find(session);
   LiveGroup* group = found != groups_.end() ? &found->second : nullptr;
   std::vector<RefusedUpload> refused;
-  Uploads members = TakeMembers(group, uploads, refused);
+  Uploads members = TakeMembers(group, uploads, refused, now);
   if (members.empty()) {
     const absl::Status written =
         group != nullptr ? WriteRows(*group, now) : absl::OkStatus();
@@ -165,7 +165,8 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
 }
 
 Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads,
-                                 std::vector<RefusedUpload>& refused) {
+                                 std::vector<RefusedUpload>& refused,
+                                 absl::Time now) {
   Uploads members;
   for (auto& upload : uploads) {
     const auto refuse = [&](RefusalCode code, absl::string_view why) {
@@ -178,6 +179,14 @@ Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads,
     }
     const std::optional<int> index =
         group != nullptr ? group->IndexOf(upload->device_id) : std::nullopt;
+    if (group != nullptr && !index.has_value()) {
+      // Nobody has told it of that group.
+      constexpr absl::string_view kWhy =
+          "in its masked upload: it is for a group that the device is not in";
+      const absl::Status why = Blame(upload->device_id, kWhy, now);
+      refused.push_back({std::move(upload), why});
+      continue;
+    }
     if (!index.has_value() || group->is_settled()) {
       refuse(RefusalCode::kGroupOver,
              "the group does not wait for masked updates any more");
