@@ -6,6 +6,7 @@
 #ifndef SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_
 #define SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -63,6 +64,12 @@ class RoundGroups {
     absl::Time until;
   };
 
+  // A device that waits for a group.
+  struct Waiting {
+    std::string keys;
+    absl::Time heard;  // when it made the last call that is answered
+  };
+
   // The round.
   absl::Status FollowRound(bool leads, absl::Time now);
   absl::Status ReadGroups(absl::Time now);
@@ -97,6 +104,10 @@ class RoundGroups {
 
   // What is due.
   void FormGroups(absl::Time now);
+  // Who waits calls again at once when it is told to, and is told after half an
+  // idle window at most. Whoever has made no call for a whole one is gone, and
+  // waits no more until it comes back; nor does who has no assignment any more.
+  void DropAbsent(absl::Time now);
   int SizeToForm(absl::Time now);
   // How many devices may still join, at most, that are neither waiting, nor
   // silent, nor at work in a group.
@@ -151,6 +162,10 @@ class RoundGroups {
   const configuration::RoundPolicy& policy() const {
     return task_.setup->task.round;
   }
+  // How long a call waits for its answer.
+  absl::Duration hold() const {
+    return std::min(core_.options.max_hold, policy().idle_window / 2);
+  }
   const protocol::SecureAggregation& settings() const {
     return *task_.setup->task.secure_aggregation;
   }
@@ -167,8 +182,10 @@ class RoundGroups {
   RoundState state_ = RoundState::kOpen;
   std::optional<protocol::SecureUpdate> update_;
   std::map<Digest, LiveGroup> groups_;
-  std::map<std::string, Digest> group_of_;      // the newest, by device
-  std::map<std::string, std::string> waiting_;  // their keys, by device
+  std::map<std::string, Digest> group_of_;  // the newest, by device
+  // By device. In memory alone: after a restart, or on another replica, nobody
+  // waits until it says so again.
+  std::map<std::string, Waiting> waiting_;
   // Who was the first with a public key: devices make fresh ones for every
   // group, and nobody else learns them before it is formed.
   std::map<std::string, std::string> key_owners_;
@@ -179,8 +196,9 @@ class RoundGroups {
     int unasked = 0;  // with other keys, while the first were good
   };
   std::map<std::string, Joins> joins_;  // by device
-  // Devices that their groups have lost and that have not joined again: they
-  // have assignments, but it is not waited for them.
+  // Devices that their groups have lost, or that waited and are gone, and that
+  // have not joined again: they have assignments, but it is not waited for
+  // them.
   std::set<std::string> silent_;
   std::map<Digest, MaskedSums> sums_;
   bool is_hopeless_ = false;  // sealed, and never to be unmasked

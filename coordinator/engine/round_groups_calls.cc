@@ -121,7 +121,7 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   if (!takes_reports) return RoundOver(round_id_);
   const auto known = waiting_.find(device_id);
   if (known != waiting_.end()) {
-    if (known->second == keys) return absl::OkStatus();  // it asks again
+    if (known->second.keys == keys) return absl::OkStatus();  // it asks again
     is_unasked = true;
   }
   Joins& joins = joins_[device_id];
@@ -148,7 +148,7 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
     return why;
   }
   for (const std::string& key : read->keys) key_owners_[key] = device_id;
-  waiting_[device_id] = keys;
+  waiting_[device_id] = {keys, now};
   silent_.erase(device_id);
   return absl::OkStatus();
 }
@@ -228,8 +228,7 @@ void RoundGroups::Hold(GroupLetter letter, absl::Time now) {
          AggregateAnswer{earlier->second.session, protocol::GroupWait{}});
     held_.erase(earlier);
   }
-  const absl::Time until =
-      now + std::min(core_.options.max_hold, policy().idle_window / 2);
+  const absl::Time until = now + hold();
   held_until_.insert({until, letter.device_id});
   touched_.insert(letter.device_id);
   held_.emplace(letter.device_id,
@@ -274,6 +273,9 @@ void RoundGroups::AnswerHeld(absl::Time now) {
     std::optional<Answer> answer = AnswerFor(device_id, held, now);
     if (!answer.has_value() && now >= held.until) {
       answer = AggregateAnswer{held.session, protocol::GroupWait{}};
+      // It could not call again before; we may be late.
+      const auto waiting = waiting_.find(device_id);
+      if (waiting != waiting_.end()) waiting->second.heard = now - hold();
     }
     if (!answer.has_value()) continue;
     held_until_.erase({held.until, device_id});
