@@ -85,9 +85,14 @@ class RoundGroups {
   // Answers a letter of another round; false when it is of this one.
   bool IsLate(GroupLetter& letter, absl::Time now);
   absl::Status Join(GroupLetter& letter, absl::Time now);
+  // The rest of Join(): with these keys it waits for a group. `is_unasked`: it
+  // has others that are good.
+  absl::Status LetWait(const std::string& device_id,
+                       const secure_aggregation::GroupMaker::Keys& read,
+                       bool is_unasked, absl::Time now);
   // Notes, durably, what a device has done; what to tell it.
-  absl::Status Blame(const std::string& device_id, absl::string_view why,
-                     absl::Time now);
+  absl::Status Blame(const std::string& device_id, absl::string_view when,
+                     absl::string_view why, absl::Time now);
   // What the device did is a row: the group that it is in goes on without it.
   void NoteFault(const std::string& device_id, const std::string& what);
   // A device that broke the protocol is let into no group any more. What it did

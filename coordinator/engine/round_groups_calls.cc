@@ -16,6 +16,8 @@ namespace {
 constexpr int kMaxJoins = 20;
 constexpr int kMaxUnaskedJoins = 10;
 
+constexpr absl::string_view kOnJoining = "on joining a group";
+
 bool IsLost(const secure_aggregation::Group& session, int index) {
   return std::any_of(session.lost().begin(), session.lost().end(),
                      [&](const auto& lost) { return lost.index == index; });
@@ -98,14 +100,14 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   if (is_counted) return absl::OkStatus();
   absl::StatusOr<secure_aggregation::GroupMaker::Keys> read =
       core_.group_maker().ReadKeys(letter.request.message);
-  const auto blame = [&](absl::string_view why) {
-    return Blame(device_id, absl::StrCat("on joining a group: ", why), now);
-  };
-  if (!read.ok()) return blame(read.status().message());
+  if (!read.ok()) {
+    return Blame(device_id, kOnJoining, read.status().message(), now);
+  }
   for (const std::string& key : read->keys) {
     const auto owner = key_owners_.find(key);
     if (owner != key_owners_.end() && owner->second != device_id) {
-      return blame("it has a key of another device");
+      return Blame(device_id, kOnJoining, "it has a key of another device",
+                   now);
     }
   }
   const std::string& keys = letter.request.message = read->advertise;
@@ -124,38 +126,49 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
     if (known->second.keys == keys) return absl::OkStatus();  // it asks again
     is_unasked = true;
   }
+  return LetWait(device_id, *read, is_unasked, now);
+}
+
+absl::Status RoundGroups::LetWait(
+    const std::string& device_id,
+    const secure_aggregation::GroupMaker::Keys& read, bool is_unasked,
+    absl::Time now) {
+  const auto refuse = [&](RefusalCode code, absl::string_view sentence) {
+    const absl::Status why = RefusalError(code, sentence);
+    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, why);
+    return why;
+  };
   Joins& joins = joins_[device_id];
   joins.unasked += is_unasked;
   if (joins.unasked > kMaxUnaskedJoins) {
-    return blame("it joins again and again, with other keys");
+    return Blame(device_id, kOnJoining,
+                 "it joins again and again, with other keys", now);
   }
   if (++joins.all > kMaxJoins) {
-    return RefusalError(
-        RefusalCode::kRoundOver,
-        absl::StrCat("round ", round_id_, " lets a device join ", kMaxJoins,
-                     " times, and no more"));
+    return refuse(RefusalCode::kRoundOver,
+                  absl::StrCat("round ", round_id_, " lets a device join ",
+                               kMaxJoins, " times, and no more"));
   }
   const absl::Status checked = core_.group_maker().Check(
-      update_->session(), {device_id, keys}, core_.deps.verifier);
+      update_->session(), {device_id, read.advertise}, core_.deps.verifier);
   if (absl::IsInvalidArgument(checked)) {
-    return blame(checked.message());
+    return Blame(device_id, kOnJoining, checked.message(), now);
   }
   if (!checked.ok()) {
     // No lie: its certificate may have expired since it connected.
-    const absl::Status why =
-        RefusalError(RefusalCode::kUnauthenticated, checked.message());
-    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, why);
-    return why;
+    return refuse(RefusalCode::kUnauthenticated, checked.message());
   }
-  for (const std::string& key : read->keys) key_owners_[key] = device_id;
-  waiting_[device_id] = {keys, now};
+  for (const std::string& key : read.keys) key_owners_[key] = device_id;
+  waiting_[device_id] = {read.advertise, now};
   silent_.erase(device_id);
   return absl::OkStatus();
 }
 
 absl::Status RoundGroups::Blame(const std::string& device_id,
-                                absl::string_view why, absl::Time now) {
-  const FaultRow fault = {device_id, round_id_, now, std::string(why)};
+                                absl::string_view when, absl::string_view why,
+                                absl::Time now) {
+  const FaultRow fault = {device_id, round_id_, now,
+                          absl::StrCat(when, ": ", why)};
   const absl::Status recorded =
       core_.Noted(core_.deps.store.RecordFault(fault));
   // It is found out again when it comes back.

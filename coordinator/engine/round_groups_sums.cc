@@ -181,9 +181,9 @@ Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads,
         group != nullptr ? group->IndexOf(upload->device_id) : std::nullopt;
     if (group != nullptr && !index.has_value()) {
       // Nobody has told it of that group.
-      constexpr absl::string_view kWhy =
-          "in its masked upload: it is for a group that the device is not in";
-      const absl::Status why = Blame(upload->device_id, kWhy, now);
+      const absl::Status why =
+          Blame(upload->device_id, "in its masked upload",
+                "it is for a group that the device is not in", now);
       refused.push_back({std::move(upload), why});
       continue;
     }

@@ -210,17 +210,18 @@ TEST_P(GroupCrashesTest, ALiarIsNamedOnceAndNobodyElseIs) {
   CrashAtEveryChange([](CrashingRound& round) { return round.Lied(); });
 }
 
-TEST_P(GroupCrashesTest, SoIsOneWhoseUploadIsNonsense) {
-  CrashAtEveryChange(
-      [](CrashingRound& round) { return round.UploadedNonsense(); });
-}
-
 // Where shares are signed, they would give it away on arrival.
 class UnsignedGroupCrashesTest : public GroupCrashesTest {};
 
 TEST_P(UnsignedGroupCrashesTest, SoIsALiarThatBurnsItsGroup) {
   CrashAtEveryChange(
       [](CrashingRound& round) { return round.DealtBadShares(); });
+}
+
+// (That is found out in the same way wherever.)
+TEST_P(UnsignedGroupCrashesTest, SoIsOneWhoseUploadIsNonsense) {
+  CrashAtEveryChange(
+      [](CrashingRound& round) { return round.UploadedNonsense(); });
 }
 
 std::vector<Setting> AllSettings() {

@@ -170,6 +170,36 @@ TEST_F(GroupWaitingTest, ADeviceMayWaitForAGroupAsLongAsTheRoundLasts) {
   EXPECT_EQ(First().accepted, 8);
 }
 
+TEST_F(GroupWaitingTest, NobodyWaitsForDevicesThatMayJoinNoMore) {
+  configuration::Task task = SecureTask(4);
+  task.round.deadline = absl::Minutes(30);
+  Begin(task);
+  Train(4);
+  int num_groups = 0;
+  for (; num_groups < 30 && devices_[0]->refusal().ok(); ++num_groups) {
+    // Two are silent until their group is burnt.
+    for (int i = 0; i < 3; ++i) {
+      for (auto& device : devices_) {
+        if (device->number() < 2 || device->step() == GroupStep::kJoin) {
+          device->Act(engine(), now_);
+        }
+      }
+      Advance();
+    }
+    Pass(absl::Seconds(21));
+    Advance();
+    for (auto& device : devices_) device->Act(engine(), now_);
+    Advance();
+  }
+  EXPECT_EQ(num_groups, 20);
+  Exchange();
+  EXPECT_THAT(devices_[0]->refusal(),
+              IsRefusal(protocol::RefusalCode::kRoundOver));
+  EXPECT_EQ(OutcomeOf(0, 1), "refused: round_over");
+  EXPECT_EQ(First().state, RoundState::kFailed);
+  EXPECT_THAT(Faults(), ::testing::IsEmpty());
+}
+
 // Nine of whom eight are wanted; device 0 has joined, and is gone. Devices 1 to
 // 6 wait, and time has passed: the window is 20 s.
 class GoneWaiterTest : public RoundGroupsFixture {
