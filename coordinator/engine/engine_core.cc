@@ -121,6 +121,11 @@ void EngineCore::NoteLeft(RunningTask& task, int64_t round_id,
   task.letters.push_back({device_id, round_id, {}, nullptr});
 }
 
+void EngineCore::NoteFault(RunningTask& task, const FaultRow& fault) {
+  task.letters.push_back(
+      {fault.device_id, fault.round_id, {}, nullptr, fault.what});
+}
+
 void EngineCore::Tell(Upload& upload,
                       const absl::StatusOr<protocol::UploadReceipt>& receipt) {
   for (UploadDone& done : upload.waiters) {

@@ -32,7 +32,8 @@ struct GroupLetter {
   std::string device_id;
   int64_t round_id = 0;
   protocol::AggregateRequest request;
-  AggregateDone done;  // empty: the device has left the round
+  AggregateDone done;      // empty: the device has left the round
+  std::string fault = "";  // or was found out, as a row says: what it did
 };
 
 // A task in memory: a cache of its rows. Guarded by the mutex of EngineCore,
@@ -121,6 +122,8 @@ struct EngineCore {
   // Lets its group know, if there is one, that a device has left the round.
   static void NoteLeft(RunningTask& task, int64_t round_id,
                        const std::string& device_id);
+  // The same, that it has broken the protocol. REQUIRES: the fault is a row.
+  static void NoteFault(RunningTask& task, const FaultRow& fault);
   // Calls what Tell() has collected. By Advance() alone.
   void DeliverAnswers() SHOAL_EXCLUDES(mutex);
   // Lets Advance() tell all waiters of `upload`.

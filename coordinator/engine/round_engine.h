@@ -110,7 +110,7 @@ class UploadStream {
   // the update. `done` is called later by Advance() once the update is durably
   // counted or cannot be; when this returns an error it is never called.
   // Refusals: kUploadOffset (incomplete), kDigestMismatch, kTokenExpired,
-  // kRoundOver, and those of aggregation::ValidateUpdate. ABORTED as above.
+  // kRoundOver, those of ValidateUpdate, or kGroupFault. ABORTED as above.
   virtual absl::Status Finish(absl::Time now, UploadDone done) = 0;
 };
 
@@ -171,7 +171,7 @@ class RoundEngine {
   // Refusals: kTokenInvalid, kTokenExpired, kRoundOver, kUploadTooLarge or
   // kUpdateShape (another size than every update of the task has),
   // kDigestConflict, kUploadOffset, kOverloaded, kStoreUnavailable,
-  // kShuttingDown.
+  // kShuttingDown. Of a masked update another size is kGroupFault.
   virtual absl::StatusOr<UploadStart> BeginUpload(
       const DeviceIdentity& device, const protocol::UploadHeader& header,
       absl::Time now) = 0;

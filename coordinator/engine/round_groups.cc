@@ -121,7 +121,8 @@ absl::Status RoundGroups::ReadGroups(absl::Time now) {
   std::erase_if(sums_,
                 [&](const auto& sum) { return !groups_.contains(sum.first); });
   for (const FaultRow& fault : faults) {
-    if (!guilty_.contains(fault.device_id)) Bar(fault.device_id, fault.what);
+    // (A group that has heard of it may have no row of that.)
+    Bar(fault.device_id, fault.what);
   }
   // A group that was never written is gone, and its members wait for it.
   for (const auto& [device_id, held] : held_) touched_.insert(device_id);
@@ -162,7 +163,27 @@ void RoundGroups::TouchAll(const LiveGroup& group) {
 
 void RoundGroups::FormGroups(absl::Time now) {
   if (state_ != RoundState::kCollecting) return;
+  DropAbsent(now);
   while (const int size = SizeToForm(now)) FormGroup(size, now);
+}
+
+void RoundGroups::DropAbsent(absl::Time now) {
+  const absl::Duration window = policy().idle_window;
+  MutexLock lock(core_.mutex);
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    const auto place = next++;
+    auto& [device_id, waiting] = *place;
+    waiting.heard = std::min(waiting.heard, now);  // should a clock be set back
+    const Participant* self = round_->Find(device_id);
+    const bool is_silent =
+        now >= waiting.heard + window && !held_.contains(device_id);
+    const bool is_at_work =
+        self != nullptr && self->standing == Participant::kAssigned;
+    if (is_at_work && !is_silent) continue;
+    if (is_silent) silent_.insert(device_id);
+    touched_.insert(device_id);
+    waiting_.erase(place);
+  }
 }
 
 int RoundGroups::SizeToForm(absl::Time now) {
@@ -205,7 +226,9 @@ int RoundGroups::MayCome() {
     const Participant* self = round_->Find(device_id);
     return self != nullptr && self->standing == Participant::kAssigned;
   };
-  for (const auto& [device_id, keys] : waiting_) accounted += known(device_id);
+  for (const auto& [device_id, waiting] : waiting_) {
+    accounted += known(device_id);
+  }
   for (const std::string& device_id : silent_) {
     accounted += known(device_id) && !waiting_.contains(device_id);
   }
@@ -216,11 +239,13 @@ int RoundGroups::MayCome() {
 // So that nobody sits with the same devices in round after round.
 std::vector<std::string> RoundGroups::ChooseWaiting(int size) {
   std::vector<std::string> devices;
-  for (const auto& [device_id, keys] : waiting_) devices.push_back(device_id);
-  const auto waiting = static_cast<int>(devices.size());
-  if (waiting == size) return devices;
+  for (const auto& [device_id, waiting] : waiting_) {
+    devices.push_back(device_id);
+  }
+  const auto num_waiting = static_cast<int>(devices.size());
+  if (num_waiting == size) return devices;
   for (int i = 0; i < size; ++i) {
-    const double place = core_.group_rng().Uniform() * (waiting - i);
+    const double place = core_.group_rng().Uniform() * (num_waiting - i);
     std::swap(devices[i], devices[i + static_cast<int>(place)]);
   }
   devices.resize(size);
@@ -231,7 +256,7 @@ std::vector<std::string> RoundGroups::ChooseWaiting(int size) {
 void RoundGroups::FormGroup(int size, absl::Time now) {
   std::vector<secure_aggregation::Joining> members;
   for (const std::string& device_id : ChooseWaiting(size)) {
-    members.push_back({device_id, std::move(waiting_.at(device_id))});
+    members.push_back({device_id, std::move(waiting_.at(device_id).keys)});
     touched_.insert(device_id);
     waiting_.erase(device_id);
   }

@@ -6,6 +6,7 @@
 #ifndef SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_
 #define SHOAL_COORDINATOR_ENGINE_ROUND_GROUPS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -63,6 +64,12 @@ class RoundGroups {
     absl::Time until;
   };
 
+  // A device that waits for a group.
+  struct Waiting {
+    std::string keys;
+    absl::Time heard;  // when it made the last call that is answered
+  };
+
   // The round.
   absl::Status FollowRound(bool leads, absl::Time now);
   absl::Status ReadGroups(absl::Time now);
@@ -78,15 +85,23 @@ class RoundGroups {
   // Answers a letter of another round; false when it is of this one.
   bool IsLate(GroupLetter& letter, absl::Time now);
   absl::Status Join(GroupLetter& letter, absl::Time now);
-  // Notes, durably, what a device has done on joining; what to tell it.
-  absl::Status Blame(const std::string& device_id, absl::string_view why,
-                     absl::Time now);
+  // The rest of Join(): with these keys it waits for a group. `is_unasked`: it
+  // has others that are good.
+  absl::Status LetWait(const std::string& device_id,
+                       const secure_aggregation::GroupMaker::Keys& read,
+                       bool is_unasked, absl::Time now);
+  // Notes, durably, what a device has done; what to tell it.
+  absl::Status Blame(const std::string& device_id, absl::string_view when,
+                     absl::string_view why, absl::Time now);
+  // What the device did is a row: the group that it is in goes on without it.
+  void NoteFault(const std::string& device_id, const std::string& what);
   // A device that broke the protocol is let into no group any more. What it did
   // is in the store.
   void Bar(const std::string& device_id, const std::string& what);
+  // Ends its assignment, unless that has ended.
   void RefuseAsGuilty(const std::string& device_id);
   absl::Status Pass(const GroupLetter& letter);
-  void NoteLeft(const std::string& device_id);
+  void NoteLeft(const std::string& device_id, absl::string_view why);
   void Hold(GroupLetter letter, absl::Time now);
   // The group of the session, or the newest, that the device is in.
   LiveGroup* GroupOf(const std::string& device_id,
@@ -94,6 +109,10 @@ class RoundGroups {
 
   // What is due.
   void FormGroups(absl::Time now);
+  // Who waits calls again at once when it is told to, and is told after half an
+  // idle window at most. Whoever has made no call for a whole one is gone, and
+  // waits no more until it comes back; nor does who has no assignment any more.
+  void DropAbsent(absl::Time now);
   int SizeToForm(absl::Time now);
   // How many devices may still join, at most, that are neither waiting, nor
   // silent, nor at work in a group.
@@ -113,9 +132,19 @@ class RoundGroups {
   absl::Status CommitOf(const Digest& session,
                         std::vector<std::shared_ptr<Upload>> uploads,
                         absl::Time now);
+  // An upload that its group does not take. Why is told when it is durable.
+  struct RefusedUpload {
+    std::shared_ptr<Upload> upload;
+    absl::Status why;
+  };
   std::vector<std::shared_ptr<Upload>> TakeMembers(
-      LiveGroup* group, std::vector<std::shared_ptr<Upload>>& uploads);
-  void Refuse(Upload& upload, const absl::Status& why);
+      LiveGroup* group, std::vector<std::shared_ptr<Upload>>& uploads,
+      std::vector<RefusedUpload>& refused, absl::Time now);
+  void TellRefused(const std::vector<RefusedUpload>& refused);
+  // Nothing of it is durable: all are looked at again, those that were to be
+  // refused as well.
+  void PutBack(std::vector<std::shared_ptr<Upload>> uploads,
+               std::vector<RefusedUpload>& refused);
   absl::StatusOr<std::vector<secure_aggregation::RingVector>> SumsOf(
       const LiveGroup& group, const std::vector<SegmentRow>& segments);
 
@@ -138,6 +167,10 @@ class RoundGroups {
   const configuration::RoundPolicy& policy() const {
     return task_.setup->task.round;
   }
+  // How long a call waits for its answer.
+  absl::Duration hold() const {
+    return std::min(core_.options.max_hold, policy().idle_window / 2);
+  }
   const protocol::SecureAggregation& settings() const {
     return *task_.setup->task.secure_aggregation;
   }
@@ -154,8 +187,10 @@ class RoundGroups {
   RoundState state_ = RoundState::kOpen;
   std::optional<protocol::SecureUpdate> update_;
   std::map<Digest, LiveGroup> groups_;
-  std::map<std::string, Digest> group_of_;      // the newest, by device
-  std::map<std::string, std::string> waiting_;  // their keys, by device
+  std::map<std::string, Digest> group_of_;  // the newest, by device
+  // By device. In memory alone: after a restart, or on another replica, nobody
+  // waits until it says so again.
+  std::map<std::string, Waiting> waiting_;
   // Who was the first with a public key: devices make fresh ones for every
   // group, and nobody else learns them before it is formed.
   std::map<std::string, std::string> key_owners_;
@@ -166,8 +201,9 @@ class RoundGroups {
     int unasked = 0;  // with other keys, while the first were good
   };
   std::map<std::string, Joins> joins_;  // by device
-  // Devices that their groups have lost and that have not joined again: they
-  // have assignments, but it is not waited for them.
+  // Devices that their groups have lost, or that waited and are gone, and that
+  // have not joined again: they have assignments, but it is not waited for
+  // them.
   std::set<std::string> silent_;
   std::map<Digest, MaskedSums> sums_;
   bool is_hopeless_ = false;  // sealed, and never to be unmasked

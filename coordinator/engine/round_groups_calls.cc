@@ -16,6 +16,8 @@ namespace {
 constexpr int kMaxJoins = 20;
 constexpr int kMaxUnaskedJoins = 10;
 
+constexpr absl::string_view kOnJoining = "on joining a group";
+
 bool IsLost(const secure_aggregation::Group& session, int index) {
   return std::any_of(session.lost().begin(), session.lost().end(),
                      [&](const auto& lost) { return lost.index == index; });
@@ -60,8 +62,12 @@ void RoundGroups::SendOn(absl::Time now) {
 void RoundGroups::ReadLetters(absl::Time now) {
   for (GroupLetter& letter : TakeLetters()) {
     if (IsLate(letter, now)) continue;
+    if (!letter.fault.empty()) {
+      NoteFault(letter.device_id, letter.fault);
+      continue;
+    }
     if (!letter.done) {
-      NoteLeft(letter.device_id);
+      NoteLeft(letter.device_id, "it left the round");
       continue;
     }
     const absl::Status taken =
@@ -94,11 +100,14 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   if (is_counted) return absl::OkStatus();
   absl::StatusOr<secure_aggregation::GroupMaker::Keys> read =
       core_.group_maker().ReadKeys(letter.request.message);
-  if (!read.ok()) return Blame(device_id, read.status().message(), now);
+  if (!read.ok()) {
+    return Blame(device_id, kOnJoining, read.status().message(), now);
+  }
   for (const std::string& key : read->keys) {
     const auto owner = key_owners_.find(key);
     if (owner != key_owners_.end() && owner->second != device_id) {
-      return Blame(device_id, "it has a key of another device", now);
+      return Blame(device_id, kOnJoining, "it has a key of another device",
+                   now);
     }
   }
   const std::string& keys = letter.request.message = read->advertise;
@@ -114,58 +123,82 @@ absl::Status RoundGroups::Join(GroupLetter& letter, absl::Time now) {
   if (!takes_reports) return RoundOver(round_id_);
   const auto known = waiting_.find(device_id);
   if (known != waiting_.end()) {
-    if (known->second == keys) return absl::OkStatus();  // it asks again
+    if (known->second.keys == keys) return absl::OkStatus();  // it asks again
     is_unasked = true;
   }
+  return LetWait(device_id, *read, is_unasked, now);
+}
+
+absl::Status RoundGroups::LetWait(
+    const std::string& device_id,
+    const secure_aggregation::GroupMaker::Keys& read, bool is_unasked,
+    absl::Time now) {
+  const auto refuse = [&](RefusalCode code, absl::string_view sentence) {
+    const absl::Status why = RefusalError(code, sentence);
+    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, why);
+    return why;
+  };
   Joins& joins = joins_[device_id];
   joins.unasked += is_unasked;
   if (joins.unasked > kMaxUnaskedJoins) {
-    return Blame(device_id, "it joins again and again, with other keys", now);
+    return Blame(device_id, kOnJoining,
+                 "it joins again and again, with other keys", now);
   }
   if (++joins.all > kMaxJoins) {
-    return RefusalError(
-        RefusalCode::kRoundOver,
-        absl::StrCat("round ", round_id_, " lets a device join ", kMaxJoins,
-                     " times, and no more"));
+    return refuse(RefusalCode::kRoundOver,
+                  absl::StrCat("round ", round_id_, " lets a device join ",
+                               kMaxJoins, " times, and no more"));
   }
   const absl::Status checked = core_.group_maker().Check(
-      update_->session(), {device_id, keys}, core_.deps.verifier);
+      update_->session(), {device_id, read.advertise}, core_.deps.verifier);
   if (absl::IsInvalidArgument(checked)) {
-    return Blame(device_id, checked.message(), now);
+    return Blame(device_id, kOnJoining, checked.message(), now);
   }
   if (!checked.ok()) {
     // No lie: its certificate may have expired since it connected.
-    const absl::Status why =
-        RefusalError(RefusalCode::kUnauthenticated, checked.message());
-    RefuseUpdate(core_, *round_, round_id_, device_id, nullptr, why);
-    return why;
+    return refuse(RefusalCode::kUnauthenticated, checked.message());
   }
-  for (const std::string& key : read->keys) key_owners_[key] = device_id;
-  waiting_[device_id] = keys;
+  for (const std::string& key : read.keys) key_owners_[key] = device_id;
+  waiting_[device_id] = {read.advertise, now};
   silent_.erase(device_id);
   return absl::OkStatus();
 }
 
 absl::Status RoundGroups::Blame(const std::string& device_id,
-                                absl::string_view why, absl::Time now) {
+                                absl::string_view when, absl::string_view why,
+                                absl::Time now) {
   const FaultRow fault = {device_id, round_id_, now,
-                          absl::StrCat("on joining a group: ", why)};
+                          absl::StrCat(when, ": ", why)};
   const absl::Status recorded =
       core_.Noted(core_.deps.store.RecordFault(fault));
   // It is found out again when it comes back.
   if (!recorded.ok()) return StoreUnavailable(recorded);
-  Bar(device_id, fault.what);
+  NoteFault(device_id, fault.what);
   return RefusalError(RefusalCode::kGroupFault, fault.what);
+}
+
+void RoundGroups::NoteFault(const std::string& device_id,
+                            const std::string& what) {
+  LiveGroup* group = GroupOf(device_id, std::nullopt);
+  if (group != nullptr && !group->is_settled()) {
+    group->session().Exclude(*group->IndexOf(device_id), what);
+  }
+  Bar(device_id, what);
 }
 
 void RoundGroups::Bar(const std::string& device_id, const std::string& what) {
   guilty_.try_emplace(device_id, what);
   // Its newest group may be another than the one that has found it out.
-  NoteLeft(device_id);
+  NoteLeft(device_id, what);
   RefuseAsGuilty(device_id);
 }
 
 void RoundGroups::RefuseAsGuilty(const std::string& device_id) {
+  {
+    MutexLock lock(core_.mutex);
+    const Participant* self = round_->Find(device_id);
+    if (self == nullptr || self->standing != Participant::kAssigned) return;
+  }
   RefuseUpdate(core_, *round_, round_id_, device_id, nullptr,
                RefusalError(RefusalCode::kGroupFault, guilty_.at(device_id)));
 }
@@ -191,12 +224,13 @@ absl::Status RoundGroups::Pass(const GroupLetter& letter) {
   return absl::OkStatus();
 }
 
-void RoundGroups::NoteLeft(const std::string& device_id) {
+void RoundGroups::NoteLeft(const std::string& device_id,
+                           absl::string_view why) {
   waiting_.erase(device_id);
   touched_.insert(device_id);
   LiveGroup* group = GroupOf(device_id, std::nullopt);
   if (group == nullptr || group->is_settled()) return;
-  group->session().Leave(*group->IndexOf(device_id), "it left the round");
+  group->session().Leave(*group->IndexOf(device_id), why);
 }
 
 void RoundGroups::Hold(GroupLetter letter, absl::Time now) {
@@ -207,8 +241,7 @@ void RoundGroups::Hold(GroupLetter letter, absl::Time now) {
          AggregateAnswer{earlier->second.session, protocol::GroupWait{}});
     held_.erase(earlier);
   }
-  const absl::Time until =
-      now + std::min(core_.options.max_hold, policy().idle_window / 2);
+  const absl::Time until = now + hold();
   held_until_.insert({until, letter.device_id});
   touched_.insert(letter.device_id);
   held_.emplace(letter.device_id,
@@ -253,6 +286,9 @@ void RoundGroups::AnswerHeld(absl::Time now) {
     std::optional<Answer> answer = AnswerFor(device_id, held, now);
     if (!answer.has_value() && now >= held.until) {
       answer = AggregateAnswer{held.session, protocol::GroupWait{}};
+      // It could not call again before; we may be late.
+      const auto waiting = waiting_.find(device_id);
+      if (waiting != waiting_.end()) waiting->second.heard = now - hold();
     }
     if (!answer.has_value()) continue;
     held_until_.erase({held.until, device_id});

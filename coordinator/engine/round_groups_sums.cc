@@ -87,9 +87,17 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
                                    absl::Time now) {
   const auto found = groups_.find(session);
   LiveGroup* group = found != groups_.end() ? &found->second : nullptr;
-  Uploads members = TakeMembers(group, uploads);
+  std::vector<RefusedUpload> refused;
+  Uploads members = TakeMembers(group, uploads, refused, now);
   if (members.empty()) {
-    return group != nullptr ? WriteRows(*group, now) : absl::OkStatus();
+    const absl::Status written =
+        group != nullptr ? WriteRows(*group, now) : absl::OkStatus();
+    if (written.ok()) {
+      TellRefused(refused);
+    } else {
+      PutBack(std::move(members), refused);
+    }
+    return written;
   }
   std::vector<RingVector> sums = update_->NoSum();
   std::vector<ContributionRow> rows;
@@ -119,8 +127,7 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
     stale_ = true;  // the group is ahead of its rows
   }
   if (!result.ok()) {
-    MutexLock lock(core_.mutex);
-    round_->PutBack(std::move(members));
+    PutBack(std::move(members), refused);
     return result.status();
   }
   if (result->kind == SegmentResult::kCommitted) {
@@ -133,9 +140,12 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
     Acknowledge(core_, task_, *round_, members, std::move(rows),
                 result->segment_id, now);
     NoteLost(*group);
+    TellRefused(refused);
     return absl::OkStatus();
   }
   Uploads ended = std::move(members);
+  // Why they were to be refused is no row.
+  for (RefusedUpload& one : refused) ended.push_back(std::move(one.upload));
   members.clear();
   if (result->kind == SegmentResult::kDuplicates) {
     members = std::move(ended);
@@ -154,15 +164,32 @@ absl::Status RoundGroups::CommitOf(const Digest& session, Uploads uploads,
   return absl::OkStatus();
 }
 
-Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads) {
+Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads,
+                                 std::vector<RefusedUpload>& refused,
+                                 absl::Time now) {
   Uploads members;
   for (auto& upload : uploads) {
+    const auto refuse = [&](RefusalCode code, absl::string_view why) {
+      refused.push_back({std::move(upload), RefusalError(code, why)});
+    };
+    const auto guilty = guilty_.find(upload->device_id);
+    if (guilty != guilty_.end()) {
+      refuse(RefusalCode::kGroupFault, guilty->second);
+      continue;
+    }
     const std::optional<int> index =
         group != nullptr ? group->IndexOf(upload->device_id) : std::nullopt;
+    if (group != nullptr && !index.has_value()) {
+      // Nobody has told it of that group.
+      const absl::Status why =
+          Blame(upload->device_id, "in its masked upload",
+                "it is for a group that the device is not in", now);
+      refused.push_back({std::move(upload), why});
+      continue;
+    }
     if (!index.has_value() || group->is_settled()) {
-      Refuse(*upload, RefusalError(RefusalCode::kGroupOver,
-                                   "the group does not wait for masked "
-                                   "updates any more"));
+      refuse(RefusalCode::kGroupOver,
+             "the group does not wait for masked updates any more");
       continue;
     }
     secure_aggregation::Group& session = group->session();
@@ -176,19 +203,28 @@ Uploads RoundGroups::TakeMembers(LiveGroup* group, Uploads& uploads) {
     }
     if (taken.ok()) {
       members.push_back(std::move(upload));
-    } else if (absl::IsInvalidArgument(taken)) {
-      Refuse(*upload, RefusalError(RefusalCode::kGroupFault, taken.message()));
     } else {
-      Refuse(*upload, RefusalError(RefusalCode::kGroupOver, taken.message()));
+      refuse(absl::IsInvalidArgument(taken) ? RefusalCode::kGroupFault
+                                            : RefusalCode::kGroupOver,
+             taken.message());
     }
   }
   return members;
 }
 
-void RoundGroups::Refuse(Upload& upload, const absl::Status& why) {
+void RoundGroups::TellRefused(const std::vector<RefusedUpload>& refused) {
   MutexLock lock(core_.mutex);
-  round_->Drop(upload, why);
-  core_.Tell(upload, why);
+  for (const RefusedUpload& one : refused) {
+    round_->Drop(*one.upload, one.why);
+    core_.Tell(*one.upload, one.why);
+  }
+}
+
+void RoundGroups::PutBack(Uploads uploads,
+                          std::vector<RefusedUpload>& refused) {
+  for (RefusedUpload& one : refused) uploads.push_back(std::move(one.upload));
+  MutexLock lock(core_.mutex);
+  round_->PutBack(std::move(uploads));
 }
 
 absl::StatusOr<std::vector<RingVector>> RoundGroups::SumsOf(

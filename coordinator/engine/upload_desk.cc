@@ -178,9 +178,8 @@ absl::StatusOr<UploadStart> BeginUpload(EngineCore& core,
   if (const absl::Status size =
           CheckSize(*destination.setup, row, header.num_bytes);
       !size.ok()) {
-    RefuseUpdate(core, *destination.round, claims.round_id, device.id, nullptr,
-                 size);
-    return size;
+    return RefuseContent(core, {destination.setup, destination.round, nullptr},
+                         claims.round_id, device.id, size, now);
   }
   if (destination.upload == nullptr) {
     return StartAnew(core, claims, header, destination);

@@ -55,9 +55,8 @@ class Stream final : public UploadStream {
     }
     Content content;
     if (const absl::Status valid = Validate(*bytes, content); !valid.ok()) {
-      RefuseUpdate(core_, *target_.round, upload().assigned.round_id,
-                   upload().device_id, &upload(), valid);
-      return valid;
+      return RefuseContent(core_, target_, upload().assigned.round_id,
+                           upload().device_id, valid, now);
     }
     return Enqueue(std::move(content), std::move(done), now);
   }
@@ -171,6 +170,19 @@ class Stream final : public UploadStream {
   int64_t offset_;
 };
 
+// Writes a fault of a device, of which the leader of the round decides what
+// follows; what to tell the device.
+absl::Status RecordFault(EngineCore& core, const RunningTask& task,
+                         const FaultRow& fault) {
+  {
+    MutexLock lock(core.mutex);
+    if (task.groups_are_elsewhere()) return LedElsewhere();
+  }
+  const absl::Status recorded = core.Noted(core.deps.store.RecordFault(fault));
+  if (!recorded.ok()) return StoreUnavailable(recorded);
+  return RefusalError(RefusalCode::kGroupFault, fault.what);
+}
+
 }  // namespace
 
 std::unique_ptr<UploadStream> MakeUploadStream(EngineCore& core,
@@ -191,6 +203,35 @@ void RefuseUpdate(EngineCore& core, RunningRound& round, int64_t round_id,
     }
   }
   RecordRefusal(core, round_id, device_id, refusal);
+}
+
+absl::Status RefuseContent(EngineCore& core, const UploadTarget& target,
+                           int64_t round_id, const std::string& device_id,
+                           const absl::Status& refusal, absl::Time now) {
+  RunningRound& round = *target.round;
+  if (!target.setup->task.secure_aggregation.has_value()) {
+    RefuseUpdate(core, round, round_id, device_id, target.upload.get(),
+                 refusal);
+    return refusal;
+  }
+  const FaultRow fault = {device_id, round_id, now,
+                          absl::StrCat("in its masked upload: ",
+                                       protocol::RefusalOf(refusal)->sentence)};
+  RunningTask* task = nullptr;
+  {
+    MutexLock lock(core.mutex);
+    task = core.FindTask(target.setup->task.name);
+  }
+  const absl::Status end = RecordFault(core, *task, fault);
+  MutexLock lock(core.mutex);
+  if (protocol::RefusalOf(end)->code == RefusalCode::kGroupFault) {
+    core.NoteFault(*task, fault);
+  }
+  if (target.upload != nullptr) {
+    round.Drop(*target.upload, end);
+    core.Tell(*target.upload, end);
+  }
+  return end;
 }
 
 void RecordRefusal(EngineCore& core, int64_t round_id,

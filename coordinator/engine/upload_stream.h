@@ -29,6 +29,14 @@ void RefuseUpdate(EngineCore& core, RunningRound& round, int64_t round_id,
                   const std::string& device_id, Upload* upload,
                   const absl::Status& refusal);
 
+// Refuses an update whose bytes, or whose number of them, the round cannot
+// have: as RefuseUpdate, and of a masked one it is a fault of the device, of
+// which its group hears. Returns what the device is to be told: `refusal`;
+// kGroupFault, once that is a row; or else why it shall come back with it.
+absl::Status RefuseContent(EngineCore& core, const UploadTarget& target,
+                           int64_t round_id, const std::string& device_id,
+                           const absl::Status& refusal, absl::Time now);
+
 // What of it needs no lock: writes and logs an assignment's outcome, "refused:
 // NAME".
 void RecordRefusal(EngineCore& core, int64_t round_id,

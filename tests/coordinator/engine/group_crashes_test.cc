@@ -38,8 +38,9 @@ class CrashingRound : public Place, public RoundGroupsFixture {
     std::map<int, GroupStep> leave;
     std::vector<int> counted;
     int num_afresh = 0;
-    int liar = -1;       // none
-    bool deals = false;  // it lies with its shares to one holder, not to us
+    int liar = -1;  // none
+    // To us with its shares, to one holder with them, or with its upload.
+    enum { kShares, kDealing, kUpload } lie = kShares;
   };
   // One leaves before it masks, one before it is asked to unmask.
   Story Borne() {
@@ -64,7 +65,13 @@ class CrashingRound : public Place, public RoundGroupsFixture {
   Story DealtBadShares() {
     Story story = {{}, AllBut(8, {2}), 1};
     story.liar = 2;
-    story.deals = true;
+    story.lie = Story::kDealing;
+    return story;
+  }
+  // A liar is found out before its group knows.
+  Story UploadedNonsense() {
+    Story story = Lied();
+    story.lie = Story::kUpload;
     return story;
   }
 
@@ -91,7 +98,7 @@ class CrashingRound : public Place, public RoundGroupsFixture {
     if (coordinator_ != CoordinatorTrust::kHonest) Certify();
     Begin(task);
     Train(8, story.leave);
-    if (story.liar >= 0) MakeLie(*devices_[story.liar], story.deals);
+    if (story.liar >= 0) MakeLie(*devices_[story.liar], story);
     for (int i = 0; i < 170 && !crashed; ++i) {
       Exchange();
       if (IsFinal(First().state)) break;
@@ -119,7 +126,13 @@ class CrashingRound : public Place, public RoundGroupsFixture {
   }
 
  private:
-  static void MakeLie(GroupDevice& device, bool deals) {
+  static void MakeLie(GroupDevice& device, const Story& story) {
+    if (story.lie == Story::kUpload) {
+      return device.ChangeUpload([](const std::string& upload) {
+        return std::string(upload.size(), 'x');
+      });
+    }
+    const bool deals = story.lie == Story::kDealing;
     device.ChangeMessages([deals](GroupStep step, std::string message) {
       if (step != GroupStep::kShares) return message;
       if (!deals) return std::string("nonsense");
@@ -144,14 +157,15 @@ class CrashingRound : public Place, public RoundGroupsFixture {
     }
     ASSERT_THAT(faults, ::testing::SizeIs(1));
     EXPECT_EQ(faults[0].device_id, Device(story.liar).id);
-    EXPECT_THAT(
-        faults[0].what,
-        ::testing::HasSubstr(story.deals ? "lost it at masking: what it dealt"
-                                         : "lost it at sharing: "));
+    static constexpr const char* kWhat[] = {
+        "lost it at sharing: ", "lost it at masking: what it dealt",
+        "in its masked upload: "};
+    EXPECT_THAT(faults[0].what, ::testing::HasSubstr(kWhat[story.lie]));
     EXPECT_EQ(OutcomeOf(story.liar, First().id), "refused: group_fault");
     const auto groups = Require(memory_->ReadRound(First().id)).groups;
-    ASSERT_THAT(groups, ::testing::SizeIs(story.deals ? 2 : 1));
-    EXPECT_EQ(groups[0].burnt.empty(), !story.deals);
+    const bool burns = story.lie == Story::kDealing;
+    ASSERT_THAT(groups, ::testing::SizeIs(burns ? 2 : 1));
+    EXPECT_EQ(groups[0].burnt.empty(), !burns);
   }
 
   const CoordinatorTrust coordinator_;
@@ -202,6 +216,12 @@ class UnsignedGroupCrashesTest : public GroupCrashesTest {};
 TEST_P(UnsignedGroupCrashesTest, SoIsALiarThatBurnsItsGroup) {
   CrashAtEveryChange(
       [](CrashingRound& round) { return round.DealtBadShares(); });
+}
+
+// (That is found out in the same way wherever.)
+TEST_P(UnsignedGroupCrashesTest, SoIsOneWhoseUploadIsNonsense) {
+  CrashAtEveryChange(
+      [](CrashingRound& round) { return round.UploadedNonsense(); });
 }
 
 std::vector<Setting> AllSettings() {

@@ -170,6 +170,7 @@ void GroupDevice::OnMessage(const std::string& bytes) {
   SHOAL_ASSERT_OK(member_->MaskInput(absl::MakeSpan(vectors), nullptr));
   if (change_) message_ = change_(step_, message_);
   upload_ = protocol::EncodeMaskedUpload(*session_, message_, vectors);
+  if (change_upload_) upload_ = change_upload_(upload_);
   message_.clear();
 }
 

@@ -47,6 +47,10 @@ class GroupDevice {
           change) {
     change_vectors_ = std::move(change);
   }
+  // Changes what it uploads, to lie.
+  void ChangeUpload(std::function<std::string(std::string)> change) {
+    change_upload_ = std::move(change);
+  }
   // Changes what its session is told.
   void ChangeAnswers(std::function<std::string(std::string)> change) {
     change_answer_ = std::move(change);
@@ -106,6 +110,7 @@ class GroupDevice {
   std::function<std::string(GroupStep, std::string)> change_;
   std::function<void(std::vector<secure_aggregation::RingVector>&)>
       change_vectors_;
+  std::function<std::string(std::string)> change_upload_;
   std::function<std::string(std::string)> change_answer_;
   bool masked_input_alone_ = false;
   std::unique_ptr<secure_aggregation::Member> member_;

@@ -170,6 +170,133 @@ TEST_F(GroupWaitingTest, ADeviceMayWaitForAGroupAsLongAsTheRoundLasts) {
   EXPECT_EQ(First().accepted, 8);
 }
 
+TEST_F(GroupWaitingTest, NobodyWaitsForDevicesThatMayJoinNoMore) {
+  configuration::Task task = SecureTask(4);
+  task.round.deadline = absl::Minutes(30);
+  Begin(task);
+  Train(4);
+  int num_groups = 0;
+  for (; num_groups < 30 && devices_[0]->refusal().ok(); ++num_groups) {
+    // Two are silent until their group is burnt.
+    for (int i = 0; i < 3; ++i) {
+      for (auto& device : devices_) {
+        if (device->number() < 2 || device->step() == GroupStep::kJoin) {
+          device->Act(engine(), now_);
+        }
+      }
+      Advance();
+    }
+    Pass(absl::Seconds(21));
+    Advance();
+    for (auto& device : devices_) device->Act(engine(), now_);
+    Advance();
+  }
+  EXPECT_EQ(num_groups, 20);
+  Exchange();
+  EXPECT_THAT(devices_[0]->refusal(),
+              IsRefusal(protocol::RefusalCode::kRoundOver));
+  EXPECT_EQ(OutcomeOf(0, 1), "refused: round_over");
+  EXPECT_EQ(First().state, RoundState::kFailed);
+  EXPECT_THAT(Faults(), ::testing::IsEmpty());
+}
+
+// Nine of whom eight are wanted; device 0 has joined, and is gone. Devices 1 to
+// 6 wait, and time has passed: the window is 20 s.
+class GoneWaiterTest : public RoundGroupsFixture {
+ protected:
+  GoneWaiterTest() {
+    configuration::Task task = SecureTask(8);
+    task.round.over_selection = 1.1;
+    task.round.deadline = absl::Minutes(10);
+    Begin(task);
+    Train(9);
+    devices_[0]->Act(engine(), now_);
+    for (int i = 0; i < 25; ++i) {
+      Exchange(1, 6);
+      Pass(absl::Seconds(1));
+    }
+    Exchange(1, 6);
+    began_ = now_;
+  }
+  // What devices of these numbers can do.
+  void Exchange(int first, int last) {
+    for (int i = 0; i < 20; ++i) {
+      for (int k = first; k <= last; ++k) devices_[k]->Act(engine(), now_);
+      Advance();
+    }
+  }
+  void ExpectCommittedAtOnce(int members) {
+    EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+    EXPECT_EQ(now_, began_);
+    EXPECT_EQ(First().accepted, members);
+    const auto groups = Require(memory_->ReadRound(1)).groups;
+    ASSERT_EQ(groups.size(), 1u);
+    EXPECT_EQ(groups[0].members, members);
+  }
+
+  absl::Time began_;
+};
+
+TEST_F(GoneWaiterTest, IsInNoGroup) {
+  Exchange(1, 7);
+  EXPECT_EQ(devices_[1]->step(), GroupStep::kJoin) << "an eighth may come";
+  Exchange(1, 8);
+  ExpectCommittedAtOnce(8);
+  ExpectMeanOf({1, 2, 3, 4, 5, 6, 7, 8});
+}
+
+TEST_F(GoneWaiterTest, IsNotWaitedFor) {
+  Require(engine().Abandon(Device(8), devices_[8]->token(),
+                           protocol::AbandonReason::kEnergy, now_));
+  Exchange(1, 7);
+  ExpectCommittedAtOnce(7);
+}
+
+TEST_F(GoneWaiterTest, MayComeBack) {
+  Require(engine().Abandon(Device(8), devices_[8]->token(),
+                           protocol::AbandonReason::kEnergy, now_));
+  devices_[0]->Reconnect();
+  Exchange(0, 6);
+  EXPECT_EQ(devices_[1]->step(), GroupStep::kJoin);
+  Exchange(0, 7);
+  ExpectCommittedAtOnce(8);
+  EXPECT_EQ(devices_[0]->num_afresh(), 0);
+}
+
+TEST_F(GroupWaitingTest, NobodyIsGoneBecauseTheCoordinatorWasLate) {
+  Begin(SecureTask(8));
+  Train(8);
+  for (int i = 0; i < 7; ++i) devices_[i]->Act(engine(), now_);
+  Advance();
+  Pass(absl::Seconds(25));  // the window is 20 s
+  Advance();
+  EXPECT_FALSE(devices_[0]->is_waiting()) << "they are told to ask again";
+  Advance();
+  devices_[7]->Act(engine(), now_);
+  Advance();
+  EXPECT_FALSE(Require(memory_->ReadGroupRows(1)).empty());
+  Exchange();
+  EXPECT_EQ(First().accepted, 8);
+}
+
+TEST_F(GroupWaitingTest, WhoeverHasLostItsAssignmentIsInNoGroup) {
+  configuration::Task task = SecureTask(8);
+  task.secure_aggregation->coordinator =
+      secure_aggregation::CoordinatorTrust::kSemiMalicious;
+  Certify();
+  Begin(task);
+  Train(8);
+  devices_[0]->Act(engine(), now_);
+  Advance();
+  ca_.Expire(Device(0).id);
+  devices_[0]->LoseSecrets();
+  Exchange();
+  EXPECT_THAT(devices_[0]->refusal(),
+              IsRefusal(protocol::RefusalCode::kUnauthenticated));
+  EXPECT_EQ(First().state, RoundState::kCommitted) << First().failure;
+  EXPECT_EQ(Require(memory_->ReadRound(1)).groups[0].members, 7);
+}
+
 TEST_F(GroupWaitingTest, WhoeverIsToldLateHasAllOfTheWindowOnce) {
   for (const bool answers : {true, false}) {
     SCOPED_TRACE(answers);
