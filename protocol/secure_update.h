@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "base/digest.h"
 #include "learning/update_codec.h"
+#include "privacy/secure_aggregation/message_sizes.h"
 #include "privacy/secure_aggregation/quantiser.h"
 #include "privacy/secure_aggregation/ring_vector.h"
 #include "privacy/secure_aggregation/session_plan.h"
@@ -153,8 +154,11 @@ struct MaskedUpload {
   std::vector<absl::string_view> vectors;
 };
 
-// The most bytes of the message.
-inline constexpr int64_t kMaxMaskedMessageBytes = 64 * 1024;
+// The most bytes of the message, as of any to the group. Complaints about every
+// neighbour are shorter than shares for all of them: dealers that lie together
+// cannot make it too long.
+inline constexpr int64_t kMaxMaskedMessageBytes =
+    secure_aggregation::kMaxDeviceMessageBytes;
 
 // Bytes of an upload with a message of that size.
 int64_t MaskedUploadBytes(const secure_aggregation::SessionPlan& plan,

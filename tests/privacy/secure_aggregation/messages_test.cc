@@ -78,6 +78,13 @@ TEST(MessagesTest, NoMessageIsLongerThanItsNeighboursMakeIt) {
     EXPECT_GE(std::ssize(bytes), 0.95 * static_cast<double>(bound));
   };
   is_bound(MostSharesBytes(kNeighbors), Encode(DeviceMessage(shares)));
+  MaskedInput complaining;
+  for (const HolderShares& holder : shares.holders) {
+    complaining.complaints.push_back(
+        {holder.holder, std::string(kKeyBytes, 'k'), Sha256("other")});
+  }
+  EXPECT_LE(std::ssize(Encode(DeviceMessage(complaining))),
+            MostSharesBytes(kNeighbors));
   is_bound(MostGroupKeysBytes(kNeighbors, false),
            Encode(CoordinatorMessage(keys)));
   for (GroupMember& member : keys.members) {
