@@ -21,8 +21,8 @@
 
 namespace shoal::coordinator {
 
-// One for the life of an open store; the log is kept from the first charge on.
-// Thread-compatible.
+// One for the life of an open store; the log is kept from the first seal of a
+// round with privacy on. Thread-compatible.
 class RestoreGuard {
  public:
   // Compares database and log, and brings each up to date with the other.
@@ -68,7 +68,7 @@ class RestoreGuard {
 
   const std::string log_path_;
   std::string warning_;
-  std::unique_ptr<LedgerLog> log_;  // null: before the first charge
+  std::unique_ptr<LedgerLog> log_;  // null: before the first seal
   bool is_behind_ = false;          // the log: it is prepared, not confirmed
   // By task (which has one unfinished round), the last one in the log that is
   // sealed in the database, or was when it was released.
