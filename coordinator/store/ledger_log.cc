@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr absl::string_view kHeader = "shoal-ledger";
 constexpr absl::string_view kVersion = "1";
 constexpr absl::string_view kCharge = "charge";
+constexpr absl::string_view kSeal = "seal";
 constexpr absl::string_view kRelease = "release";
 
 // Fields are separated by tabs, which CEscape leaves in none.
@@ -33,6 +35,10 @@ std::string TextOf(const LedgerEntry& entry) {
         "\t", absl::CEscape(row.task), "\t", row.round_id, "\t",
         absl::ToUnixMicros(row.charged), "\t", absl::CEscape(row.event));
   }
+  if (const auto* seal = std::get_if<LedgerSeal>(&entry)) {
+    return absl::StrCat(kSeal, "\t", absl::CEscape(seal->task), "\t",
+                        seal->round_id);
+  }
   const auto& release = std::get<LedgerRelease>(entry);
   return absl::StrCat(kRelease, "\t", absl::CEscape(release.task), "\t",
                       release.round_id, "\t", release.model.ToHex());
@@ -42,12 +48,12 @@ Digest Next(const Digest& end, absl::string_view text) {
   return Sha256(absl::StrCat(end.AsBytes(), text));
 }
 
-// Without the log nothing is released: the message says so.
+// Without the log nothing is sealed or released: the message says so.
 absl::Status NotWritten(int error, absl::string_view path,
                         absl::string_view what) {
   const std::string message = absl::StrCat(
       ErrnoStatus(error, path, what).message(),
-      ": rounds with privacy are released when this log has them, not before");
+      ": rounds with privacy go on when this log has them, not before");
   return error == ENOSPC || error == EDQUOT || error == EFBIG
              ? absl::ResourceExhaustedError(message)
              : absl::UnavailableError(message);
@@ -84,6 +90,16 @@ std::optional<LedgerEntry> ParseCharge(
   return charge;
 }
 
+std::optional<LedgerEntry> ParseSeal(
+    const std::vector<absl::string_view>& fields) {
+  LedgerSeal seal;
+  if (fields.size() != 3 || !absl::CUnescape(fields[1], &seal.task) ||
+      !absl::SimpleAtoi(fields[2], &seal.round_id)) {
+    return std::nullopt;
+  }
+  return seal;
+}
+
 std::optional<LedgerEntry> ParseRelease(
     const std::vector<absl::string_view>& fields) {
   LedgerRelease release;
@@ -107,6 +123,7 @@ std::optional<LedgerLine> ParseLine(const Digest& end, absl::string_view line) {
   const std::vector<absl::string_view> fields = absl::StrSplit(text, '\t');
   std::optional<LedgerEntry> entry;
   if (fields[0] == kCharge) entry = ParseCharge(fields);
+  if (fields[0] == kSeal) entry = ParseSeal(fields);
   if (fields[0] == kRelease) entry = ParseRelease(fields);
   if (!entry.has_value()) return std::nullopt;
   return LedgerLine{*std::move(entry), next};
@@ -138,6 +155,16 @@ std::optional<absl::string_view> TakeLine(absl::string_view& rest) {
 }
 
 }  // namespace
+
+int64_t RoundOf(const LedgerEntry& entry) {
+  if (const auto* charge = std::get_if<LedgerCharge>(&entry)) {
+    return charge->row.round_id;
+  }
+  if (const auto* seal = std::get_if<LedgerSeal>(&entry)) {
+    return seal->round_id;
+  }
+  return std::get<LedgerRelease>(entry).round_id;
+}
 
 LedgerLog::LedgerLog(std::string path, int fd, std::string database,
                      int64_t size, const Digest& end)
@@ -197,8 +224,6 @@ absl::StatusOr<std::unique_ptr<LedgerLog>> LedgerLog::Create(
 }
 
 absl::Status LedgerLog::Write(absl::string_view bytes) {
-  // Behind the lines may be what a crash, or an attempt that failed, has left.
-  if (ftruncate(fd_, size_) != 0) return NotWritten(errno, path_, "truncate");
   for (int64_t offset = size_; !bytes.empty();) {
     const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), offset);
     if (written < 0 && errno == EINTR) continue;
@@ -206,22 +231,48 @@ absl::Status LedgerLog::Write(absl::string_view bytes) {
     bytes.remove_prefix(written);
     offset += written;
   }
-  return fsync(fd_) == 0 ? absl::OkStatus() : NotWritten(errno, path_, "fsync");
+  return absl::OkStatus();
+}
+
+absl::Status LedgerLog::Prepare(absl::Span<const LedgerEntry> entries) {
+  prepared_.clear();
+  prepared_end_ = end_;
+  for (const LedgerEntry& entry : entries) {
+    prepared_ += LineOf(entry, prepared_end_);
+  }
+  // Behind the lines may be what a crash, or an attempt that failed, has left.
+  if (ftruncate(fd_, size_) != 0) return NotWritten(errno, path_, "truncate");
+  // Without a newline it is no line.
+  std::string room = prepared_;
+  absl::c_replace(room, '\n', ' ');
+  const absl::Status status = Write(room);
+  if (!status.ok()) {
+    // If this fails, too, the next attempt does it.
+    [[maybe_unused]] const int ignored = ftruncate(fd_, size_);
+  }
+  return status;
+}
+
+absl::Status LedgerLog::Confirm() {
+  // Also after an attempt that failed: a system that could not write a page to
+  // the disk may take it for written.
+  SHOAL_RETURN_IF_ERROR(Write(prepared_));
+  if (fsync(fd_) != 0) return NotWritten(errno, path_, "fsync");
+  size_ += static_cast<int64_t>(prepared_.size());
+  end_ = prepared_end_;
+  prepared_.clear();
+  return absl::OkStatus();
 }
 
 absl::Status LedgerLog::Append(absl::Span<const LedgerEntry> entries) {
   if (entries.empty()) return absl::OkStatus();
-  Digest end = end_;
-  std::string bytes;
-  for (const LedgerEntry& entry : entries) bytes += LineOf(entry, end);
-  if (const absl::Status status = Write(bytes); !status.ok()) {
+  SHOAL_RETURN_IF_ERROR(Prepare(entries));
+  const absl::Status status = Confirm();
+  if (!status.ok()) {
     // If this fails, too, the next attempt does it.
     [[maybe_unused]] const int ignored = ftruncate(fd_, size_);
-    return status;
   }
-  size_ += static_cast<int64_t>(bytes.size());
-  end_ = end;
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace shoal::coordinator

@@ -1,7 +1,8 @@
 // The log of a store's ledger, beside its database: what was charged to
-// populations, and which rounds with privacy were released. Nothing is ever
-// taken out of it, so that it knows what a database that was restored from a
-// backup has forgotten. The page docs/reference/store.md describes the lines.
+// populations, and which rounds with privacy were sealed and released. Nothing
+// is ever taken out of it, so that it knows what a database that was restored
+// from a backup has forgotten. The page docs/reference/store.md describes the
+// lines.
 #ifndef SHOAL_COORDINATOR_STORE_LEDGER_LOG_H_
 #define SHOAL_COORDINATOR_STORE_LEDGER_LOG_H_
 
@@ -26,6 +27,13 @@ struct LedgerCharge {
   ChargeRow row;       // without its id, which differs between databases
 };
 
+// A round that was sealed without a charge: an earlier one has paid for it. The
+// others' charges say as much.
+struct LedgerSeal {
+  std::string task;
+  int64_t round_id = 0;
+};
+
 // A round that is released, or was about to be.
 struct LedgerRelease {
   std::string task;
@@ -33,7 +41,9 @@ struct LedgerRelease {
   Digest model;  // that it makes
 };
 
-using LedgerEntry = std::variant<LedgerCharge, LedgerRelease>;
+using LedgerEntry = std::variant<LedgerCharge, LedgerSeal, LedgerRelease>;
+
+int64_t RoundOf(const LedgerEntry& entry);
 
 struct LedgerLine {
   LedgerEntry entry;
@@ -57,8 +67,16 @@ class LedgerLog {
   LedgerLog(const LedgerLog&) = delete;
   LedgerLog& operator=(const LedgerLog&) = delete;
 
-  // Adds the entries and waits for the disk. RESOURCE_EXHAUSTED when it is
-  // full, UNAVAILABLE when it fails; after a crash some of them may be there.
+  // Takes the room of these entries, which are not there before Confirm() says
+  // so, after a crash neither; in place of those that were prepared before.
+  // RESOURCE_EXHAUSTED when the disk is full, UNAVAILABLE when it fails.
+  absl::Status Prepare(absl::Span<const LedgerEntry> entries);
+  // Adds what was prepared and waits for the disk; errors as Prepare(), though
+  // few disks are full by now. It may be called again when it has failed; after
+  // a crash some of the entries may be there. REQUIRES: Prepare() was called,
+  // and nothing was added since.
+  absl::Status Confirm();
+  // Both. When it fails the log holds what it held.
   absl::Status Append(absl::Span<const LedgerEntry> entries);
 
   // What the database is called whose log it is.
@@ -71,6 +89,7 @@ class LedgerLog {
   static absl::StatusOr<std::unique_ptr<LedgerLog>> OpenForMore(
       const std::string& path, std::string database, int64_t size,
       const Digest& end);
+  // Behind the lines.
   absl::Status Write(absl::string_view bytes);
 
   const std::string path_;
@@ -78,6 +97,8 @@ class LedgerLog {
   const std::string database_;
   int64_t size_;  // of the lines; behind them may be what a crash has left
   Digest end_;
+  std::string prepared_;  // lines
+  Digest prepared_end_;   // the log's with them
 };
 
 struct LedgerLog::Contents {

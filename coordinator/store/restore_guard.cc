@@ -38,15 +38,6 @@ absl::Status StorePosition(SqliteDatabase& db, const LedgerLog& log) {
       log.database(), log.end());
 }
 
-absl::StatusOr<int64_t> LoadNewestCharge(SqliteDatabase& db) {
-  int64_t id = 0;
-  SqliteQuery query =
-      db.Query("SELECT coalesce(max(id), 0) FROM privacy_charges");
-  while (query.Next()) query.Read(id);
-  SHOAL_RETURN_IF_ERROR(query.status());
-  return id;
-}
-
 // Those behind `end`; null: the log has never ended there.
 std::optional<absl::Span<const LedgerLine>> LinesBehind(
     const LedgerLog::Contents& log, const Digest& end) {
@@ -68,16 +59,20 @@ absl::StatusOr<bool> IsSealed(SqliteDatabase& db,
                                          round->state == RoundState::kRevealed);
 }
 
+// Whether the database knows that the round was sealed, whatever came of it.
+absl::StatusOr<bool> WasSealed(SqliteDatabase& db, const LedgerSeal& seal) {
+  const absl::StatusOr<RoundRow> round = LoadRound(db, seal.round_id);
+  if (absl::IsNotFound(round.status())) return false;
+  SHOAL_RETURN_IF_ERROR(round.status());
+  return round->task == seal.task && !round->contributors.empty();
+}
+
 // Rounds to come get ids above those that the log knows.
 absl::Status RaiseRoundIds(SqliteDatabase& db,
                            absl::Span<const LedgerLine> lines) {
   int64_t newest = 0;
   for (const LedgerLine& line : lines) {
-    const auto* charge = std::get_if<LedgerCharge>(&line.entry);
-    newest =
-        std::max(newest, charge != nullptr
-                             ? charge->row.round_id
-                             : std::get<LedgerRelease>(line.entry).round_id);
+    newest = std::max(newest, RoundOf(line.entry));
   }
   SHOAL_RETURN_IF_ERROR(
       db.Run("INSERT INTO sqlite_sequence (name, seq) SELECT 'rounds', 0 "
@@ -100,19 +95,19 @@ absl::Status AddCharges(SqliteDatabase& db,
   return absl::OkStatus();
 }
 
-// How the charges of log and database differ.
+// How log and database differ in what was charged and sealed.
 struct Differences {
-  std::vector<LedgerCharge> lost;     // those that the database has not
-  std::vector<LedgerEntry> unlogged;  // those that the log has not
+  std::vector<LedgerCharge> lost;     // charges that the database has not
+  std::vector<LedgerEntry> unlogged;  // that the log has not
 };
 
-absl::StatusOr<Differences> CompareCharges(SqliteDatabase& db,
-                                           absl::Span<const LedgerLine> lines) {
+absl::Status CompareCharges(SqliteDatabase& db,
+                            absl::Span<const LedgerLine> lines,
+                            Differences& differences) {
   SHOAL_ASSIGN_OR_RETURN(const std::vector<LedgerCharge> charges,
-                         LoadLedgerCharges(db, 0));
+                         LoadLedgerCharges(db));
   std::set<std::string> in_database;
   for (const LedgerCharge& charge : charges) in_database.insert(charge.name);
-  Differences differences;
   std::set<std::string> in_log;
   for (const LedgerLine& line : lines) {
     const auto* charge = std::get_if<LedgerCharge>(&line.entry);
@@ -124,6 +119,32 @@ absl::StatusOr<Differences> CompareCharges(SqliteDatabase& db,
   for (const LedgerCharge& charge : charges) {
     if (!in_log.contains(charge.name)) differences.unlogged.push_back(charge);
   }
+  return absl::OkStatus();
+}
+
+absl::Status CompareSeals(SqliteDatabase& db,
+                          absl::Span<const LedgerLine> lines,
+                          Differences& differences) {
+  std::set<std::pair<std::string, int64_t>> in_log;
+  for (const LedgerLine& line : lines) {
+    const auto* seal = std::get_if<LedgerSeal>(&line.entry);
+    if (seal != nullptr) in_log.emplace(seal->task, seal->round_id);
+  }
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<LedgerSeal> seals,
+                         LoadLedgerSeals(db));
+  for (const LedgerSeal& seal : seals) {
+    if (!in_log.contains({seal.task, seal.round_id})) {
+      differences.unlogged.push_back(seal);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Differences> Compare(SqliteDatabase& db,
+                                    absl::Span<const LedgerLine> lines) {
+  Differences differences;
+  SHOAL_RETURN_IF_ERROR(CompareCharges(db, lines, differences));
+  SHOAL_RETURN_IF_ERROR(CompareSeals(db, lines, differences));
   return differences;
 }
 
@@ -139,7 +160,6 @@ absl::StatusOr<std::unique_ptr<RestoreGuard>> RestoreGuard::Open(
     SHOAL_RETURN_IF_ERROR(found.status());
     SHOAL_RETURN_IF_ERROR(guard->OpenWithLog(db, *std::move(found)));
   }
-  SHOAL_ASSIGN_OR_RETURN(guard->last_logged_, LoadNewestCharge(db));
   return guard;
 }
 
@@ -147,7 +167,7 @@ absl::Status RestoreGuard::OpenWithoutLog(SqliteDatabase& db) {
   SHOAL_ASSIGN_OR_RETURN(const std::optional<Position> position,
                          LoadPosition(db));
   if (!position.has_value()) return absl::OkStatus();  // nothing was charged
-  SHOAL_ASSIGN_OR_RETURN(const Differences all, CompareCharges(db, {}));
+  SHOAL_ASSIGN_OR_RETURN(const Differences all, Compare(db, {}));
   SHOAL_ASSIGN_OR_RETURN(
       log_, LedgerLog::Create(log_path_, position->database, all.unlogged));
   warning_ = absl::StrCat(
@@ -175,17 +195,12 @@ absl::Status RestoreGuard::OpenWithLog(SqliteDatabase& db,
   const auto behind =
       LinesBehind(found, position.has_value() ? position->end : found.begin);
   SHOAL_ASSIGN_OR_RETURN(const Differences differences,
-                         CompareCharges(db, found.lines));
+                         Compare(db, found.lines));
   SHOAL_RETURN_IF_ERROR(FindPending(db, found.lines));
   SHOAL_RETURN_IF_ERROR(log_->Append(differences.unlogged));
-  // A crash leaves nothing but pending rounds behind what the database knows.
-  const auto is_explained = [&](const LedgerLine& line) {
-    const auto* release = std::get_if<LedgerRelease>(&line.entry);
-    return release == nullptr || IsPending(release->task, release->round_id);
-  };
-  if (behind.has_value() && absl::c_all_of(*behind, is_explained) &&
-      differences.lost.empty()) {
-    return absl::OkStatus();
+  if (behind.has_value() && differences.lost.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(const bool is_known, AreKnown(db, *behind));
+    if (is_known) return absl::OkStatus();
   }
   warning_ = absl::StrCat(
       "the database was restored from a backup: ", log_path_,
@@ -210,6 +225,21 @@ absl::Status RestoreGuard::FindPending(SqliteDatabase& db,
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> RestoreGuard::AreKnown(
+    SqliteDatabase& db, absl::Span<const LedgerLine> lines) const {
+  for (const LedgerLine& line : lines) {
+    if (const auto* seal = std::get_if<LedgerSeal>(&line.entry)) {
+      SHOAL_ASSIGN_OR_RETURN(const bool was_sealed, WasSealed(db, *seal));
+      if (!was_sealed) return false;
+    }
+    const auto* release = std::get_if<LedgerRelease>(&line.entry);
+    if (release != nullptr && !IsPending(release->task, release->round_id)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool RestoreGuard::IsPending(const std::string& task, int64_t round_id) const {
   const auto pending = pending_.find(task);
   return pending != pending_.end() && pending->second.round_id == round_id;
@@ -225,6 +255,19 @@ absl::Status RestoreGuard::Begin(SqliteDatabase& db) {
   return position.has_value() ? absl::OkStatus() : StorePosition(db, *log_);
 }
 
+absl::Status RestoreGuard::PrepareSeal(SqliteDatabase& db,
+                                       const LedgerEntry& entry) {
+  SHOAL_RETURN_IF_ERROR(Begin(db));
+  return log_->Prepare({entry});
+}
+
+absl::Status RestoreGuard::CatchUp() {
+  if (!is_behind_) return absl::OkStatus();
+  SHOAL_RETURN_IF_ERROR(log_->Confirm());
+  is_behind_ = false;
+  return absl::OkStatus();
+}
+
 absl::Status RestoreGuard::Release(SqliteDatabase& db,
                                    const LedgerRelease& release) {
   SHOAL_RETURN_IF_ERROR(Begin(db));
@@ -236,12 +279,7 @@ absl::Status RestoreGuard::Release(SqliteDatabase& db,
         pending_[release.task].model.ToShortHex(),
         ", it cannot be released as ", release.model.ToShortHex(), " as well"));
   }
-  SHOAL_ASSIGN_OR_RETURN(const std::vector<LedgerCharge> charges,
-                         LoadLedgerCharges(db, last_logged_));
-  std::vector<LedgerEntry> entries(charges.begin(), charges.end());
-  if (!is_known) entries.push_back(release);
-  SHOAL_RETURN_IF_ERROR(log_->Append(entries));
-  if (!charges.empty()) last_logged_ = charges.back().row.id;
+  if (!is_known) SHOAL_RETURN_IF_ERROR(log_->Append({release}));
   pending_[release.task] = release;
   return StorePosition(db, *log_);
 }

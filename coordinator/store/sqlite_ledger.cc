@@ -61,15 +61,14 @@ absl::StatusOr<std::vector<ChargeRow>> LoadCharges(
   return rows;
 }
 
-absl::StatusOr<std::vector<LedgerCharge>> LoadLedgerCharges(SqliteDatabase& db,
-                                                            int64_t after) {
+absl::StatusOr<std::vector<LedgerCharge>> LoadLedgerCharges(
+    SqliteDatabase& db) {
   std::vector<LedgerCharge> charges;
   SqliteQuery query = db.Query(
       "SELECT c.id, c.name, c.population, coalesce(b.budget, ''), c.task, "
       "c.round, c.event, c.charged FROM privacy_charges c "
       "LEFT JOIN privacy_budgets b ON b.population = c.population "
-      "WHERE c.id > ? ORDER BY c.id",
-      after);
+      "ORDER BY c.id");
   while (query.Next()) {
     LedgerCharge& charge = charges.emplace_back();
     ChargeRow& row = charge.row;
@@ -78,6 +77,21 @@ absl::StatusOr<std::vector<LedgerCharge>> LoadLedgerCharges(SqliteDatabase& db,
   }
   SHOAL_RETURN_IF_ERROR(query.status());
   return charges;
+}
+
+absl::StatusOr<std::vector<LedgerSeal>> LoadLedgerSeals(SqliteDatabase& db) {
+  std::vector<LedgerSeal> seals;
+  SqliteQuery query = db.Query(
+      "SELECT r.task, r.id FROM rounds r JOIN tasks t ON t.name = r.task "
+      "WHERE r.state IN (3, 4) AND t.privacy_budget <> '' AND NOT EXISTS "
+      "(SELECT 1 FROM privacy_charges c WHERE c.task = r.task "
+      "AND c.round = r.id) ORDER BY r.id");
+  while (query.Next()) {
+    LedgerSeal& seal = seals.emplace_back();
+    query.Read(seal.task, seal.round_id);
+  }
+  SHOAL_RETURN_IF_ERROR(query.status());
+  return seals;
 }
 
 absl::Status InsertCharge(SqliteDatabase& db, const LedgerCharge& charge) {
@@ -90,18 +104,23 @@ absl::Status InsertCharge(SqliteDatabase& db, const LedgerCharge& charge) {
       row.charged);
 }
 
-absl::Status Charge(SqliteDatabase& db, const TaskRow& task, int64_t round_id,
-                    const NewCharge& charge, absl::Time now) {
+absl::StatusOr<LedgerCharge> Charge(SqliteDatabase& db, const TaskRow& task,
+                                    int64_t round_id, const NewCharge& charge,
+                                    absl::Time now) {
   SHOAL_RETURN_IF_ERROR(CheckNewCharge(task, charge));
   SHOAL_ASSIGN_OR_RETURN(const int64_t known,
                          CountCharges(db, task.population));
   SHOAL_RETURN_IF_ERROR(CheckCharge(task.population, charge, known));
-  SHOAL_RETURN_IF_ERROR(InsertCharge(
-      db, {RandomName(),
-           task.privacy_budget,
-           {0, task.population, task.name, round_id, charge.event, now}}));
-  if (charge.mechanism_state.empty()) return absl::OkStatus();
-  return StoreMechanismState(db, task.name, charge.mechanism_state);
+  LedgerCharge row = {
+      RandomName(),
+      task.privacy_budget,
+      {0, task.population, task.name, round_id, charge.event, now}};
+  SHOAL_RETURN_IF_ERROR(InsertCharge(db, row));
+  if (!charge.mechanism_state.empty()) {
+    SHOAL_RETURN_IF_ERROR(
+        StoreMechanismState(db, task.name, charge.mechanism_state));
+  }
+  return row;
 }
 
 absl::StatusOr<Secret> LoadMechanismState(SqliteDatabase& db,

@@ -31,15 +31,18 @@ absl::Status InsertPrivacyBudget(SqliteDatabase& db,
 // Oldest first.
 absl::StatusOr<std::vector<ChargeRow>> LoadCharges(
     SqliteDatabase& db, absl::string_view population);
-// The same as the log writes them, of all populations, with ids above `after`.
-absl::StatusOr<std::vector<LedgerCharge>> LoadLedgerCharges(SqliteDatabase& db,
-                                                            int64_t after);
+// The same as the log writes them, of all populations.
+absl::StatusOr<std::vector<LedgerCharge>> LoadLedgerCharges(SqliteDatabase& db);
+// The sealed rounds, not yet over, of tasks with privacy that were sealed
+// without a charge.
+absl::StatusOr<std::vector<LedgerSeal>> LoadLedgerSeals(SqliteDatabase& db);
 // With an id of this database's own.
 absl::Status InsertCharge(SqliteDatabase& db, const LedgerCharge& charge);
 // Charges the task's population and stores the state of new noise; ABORTED as
 // RoundStore::SealRound.
-absl::Status Charge(SqliteDatabase& db, const TaskRow& task, int64_t round_id,
-                    const NewCharge& charge, absl::Time now);
+absl::StatusOr<LedgerCharge> Charge(SqliteDatabase& db, const TaskRow& task,
+                                    int64_t round_id, const NewCharge& charge,
+                                    absl::Time now);
 
 // Empty: there is none.
 absl::StatusOr<Secret> LoadMechanismState(SqliteDatabase& db,

@@ -119,23 +119,30 @@ absl::StatusOr<RoundRow> SqliteStore::SealRound(
     const Lease& lease, int64_t id, int min_reports,
     const std::optional<NewCharge>& charge, absl::Time now) {
   RoundRow round;
+  bool is_private = false;
   MutexLock lock(write_mutex_);
   RestoreGuard& guard = *guard_;
   const auto seal = [&](SqliteDatabase& db) -> absl::Status {
     SHOAL_ASSIGN_OR_RETURN(round, LoadLedRound(db, lease, id));
     SHOAL_RETURN_IF_ERROR(CheckSealable(round, min_reports));
+    SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
+    LedgerEntry entry = LedgerSeal{task.name, id};
     if (charge.has_value()) {
-      SHOAL_ASSIGN_OR_RETURN(const TaskRow task, LoadTask(db, round.task));
-      SHOAL_RETURN_IF_ERROR(Charge(db, task, id, *charge, now));
-      SHOAL_RETURN_IF_ERROR(guard.Begin(db));
+      SHOAL_ASSIGN_OR_RETURN(entry, Charge(db, task, id, *charge, now));
     }
     SHOAL_ASSIGN_OR_RETURN(const std::vector<ContributionRow> rows,
                            LoadContributions(db, id));
     const RoundState from = std::exchange(round.state, RoundState::kSealed);
     round.contributors = ContributorsDigest(rows);
-    return UpdateRound(db, round, from);
+    SHOAL_RETURN_IF_ERROR(UpdateRound(db, round, from));
+    is_private = !task.privacy_budget.empty();
+    return is_private ? guard.PrepareSeal(db, entry) : absl::OkStatus();
   };
   SHOAL_RETURN_IF_ERROR(WriteLocked(Durability::kAtOnce, seal));
+  if (is_private) {
+    guard.Sealed();
+    SHOAL_RETURN_IF_ERROR(CatchUpLog());
+  }
   return round;
 }
 

@@ -140,6 +140,7 @@ absl::Status SqliteStore::FlushSightings() {
 absl::Status SqliteStore::WriteLocked(
     Durability durability,
     absl::FunctionRef<absl::Status(SqliteDatabase&)> body) {
+  SHOAL_RETURN_IF_ERROR(CatchUpLog());
   Sightings waiting;
   {
     MutexLock lock(sightings_mutex_);
@@ -158,6 +159,17 @@ absl::Status SqliteStore::WriteLocked(
     sightings_.merge(waiting);
   }
   return status;
+}
+
+absl::Status SqliteStore::CatchUpLog() {
+  absl::Status status = guard_->CatchUp();
+  is_log_behind_ = !status.ok();
+  return status;
+}
+
+absl::Status SqliteStore::AwaitLog() {
+  MutexLock lock(write_mutex_);
+  return CatchUpLog();
 }
 
 std::unique_ptr<SqliteDatabase> SqliteStore::BorrowReader() {

@@ -4,15 +4,18 @@
 #ifndef SHOAL_COORDINATOR_STORE_SQLITE_TABLES_H_
 #define SHOAL_COORDINATOR_STORE_SQLITE_TABLES_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "coordinator/engine/round_store.h"
 #include "coordinator/store/file_lock.h"
 #include "coordinator/store/restore_guard.h"
@@ -50,10 +53,16 @@ class SqliteStore final : public RoundStore {
       Durability durability,
       absl::FunctionRef<absl::Status(SqliteDatabase&)> body)
       SHOAL_REQUIRES(write_mutex_) SHOAL_EXCLUDES(sightings_mutex_);
+  // What is sealed is not to be gone on with before the ledger's log knows it:
+  // while it cannot be written, nothing else is written, and nothing read.
+  absl::Status CatchUpLog() SHOAL_REQUIRES(write_mutex_);
+  absl::Status AwaitLog() SHOAL_EXCLUDES(write_mutex_);
 
   // Runs `body` on a reading connection; waits while all are lent.
   template <typename Body>
-  auto Read(Body body) SHOAL_EXCLUDES(readers_mutex_) {
+  std::invoke_result_t<Body, SqliteDatabase&> Read(Body body)
+      SHOAL_EXCLUDES(write_mutex_, readers_mutex_) {
+    if (is_log_behind_) SHOAL_RETURN_IF_ERROR(AwaitLog());
     std::unique_ptr<SqliteDatabase> reader = BorrowReader();
     auto result = body(*reader);
     ReturnReader(std::move(reader));
@@ -69,6 +78,7 @@ class SqliteStore final : public RoundStore {
   Mutex write_mutex_;
   const std::unique_ptr<SqliteDatabase> writer_ SHOAL_GUARDED_BY(write_mutex_);
   const std::unique_ptr<RestoreGuard> guard_ SHOAL_GUARDED_BY(write_mutex_);
+  std::atomic<bool> is_log_behind_ = false;
 
   Mutex readers_mutex_;
   CondVar reader_returned_;

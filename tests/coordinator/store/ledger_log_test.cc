@@ -51,10 +51,8 @@ class LedgerLogTest : public ::testing::Test {
     std::vector<std::string> texts;
     for (const LedgerLine& line : Require(LedgerLog::Open(path_)).lines) {
       const auto* charge = std::get_if<LedgerCharge>(&line.entry);
-      texts.push_back(
-          charge != nullptr
-              ? charge->name
-              : std::to_string(std::get<LedgerRelease>(line.entry).round_id));
+      texts.push_back(charge != nullptr ? charge->name
+                                        : std::to_string(RoundOf(line.entry)));
     }
     return texts;
   }
@@ -201,6 +199,31 @@ TEST_F(LedgerLogTest, NobodyElseMayReadIt) {
   struct stat info;
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(LedgerLogTest, PreparedLinesAreThereOnceTheyAreConfirmed) {
+  const auto log = Create();
+  SHOAL_ASSERT_OK(log->Append({ChargeNamed("a")}));
+  SHOAL_ASSERT_OK(log->Prepare({ChargeNamed("never"), ReleaseOf(7)}));
+  EXPECT_THAT(Entries(), ElementsAre("a"));
+  SHOAL_ASSERT_OK(log->Prepare({ChargeNamed("b"), LedgerSeal{"digits", 8}}));
+  EXPECT_THAT(Entries(), ElementsAre("a"));
+  const size_t size = Bytes().size();
+  SHOAL_ASSERT_OK(log->Confirm());
+  EXPECT_THAT(Entries(), ElementsAre("a", "b", "8"));
+  EXPECT_EQ(Bytes().size(), size) << "it had the room";
+  SHOAL_ASSERT_OK(log->Append({ReleaseOf(9)}));
+  EXPECT_THAT(Entries(), ElementsAre("a", "b", "8", "9"));
+}
+
+TEST_F(LedgerLogTest, SealComesBackWithEveryField) {
+  SHOAL_ASSERT_OK(Create()->Append({LedgerSeal{"the\ttask\n", 12}}));
+  EXPECT_THAT(Bytes(), HasSubstr("\nseal\tthe\\ttask\\n\t12\t"));
+  const auto lines = Require(LedgerLog::Open(path_)).lines;
+  ASSERT_EQ(lines.size(), 1u);
+  const auto& seal = std::get<LedgerSeal>(lines[0].entry);
+  EXPECT_EQ(seal.task, "the\ttask\n");
+  EXPECT_EQ(seal.round_id, 12);
 }
 
 // The system lets no file of this process grow beyond a size.
