@@ -153,9 +153,9 @@ class RoundStore {
   // COLLECTING -> SEALED: freezes the contributor set and stores its digest
   // (ContributorsDigest below). FAILED_PRECONDITION when the round is not
   // collecting or has fewer than `min_reports` contributions. With a charge:
-  // adds it to the ledger of the task's population, and stores the state of new
-  // noise; ABORTED, with nothing changed, when the ledger has other charges
-  // than `known` says: read them again.
+  // adds it to the population's ledger, safe from restored backups, and stores
+  // the state of new noise; ABORTED, with nothing changed, when the ledger has
+  // other charges than `known` says: read them again.
   virtual absl::StatusOr<RoundRow> SealRound(
       const Lease& lease, int64_t id, int min_reports,
       const std::optional<NewCharge>& charge, absl::Time now) = 0;

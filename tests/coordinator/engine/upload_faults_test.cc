@@ -72,7 +72,10 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"Shorter", [](std::string upload) { return upload.substr(0, 50); },
             "the upload claims 50 bytes"},
         Lie{"Longer",
-            [](std::string upload) { return upload + std::string(70000, 'x'); },
+            [](std::string upload) {
+              return upload +
+                     std::string(protocol::kMaxMaskedMessageBytes, 'x');
+            },
             "of a masked update"},
         Lie{"OneByteLonger", [](std::string upload) { return upload + "x"; },
             "bytes, expected"},
