@@ -40,13 +40,16 @@ TEST(ExactSamplersTest, CoinsHaveTheirProbability) {
   struct Case {
     uint64_t numerator, denominator;
   };
-  for (const auto& [n, d] : {Case{0, 1}, {1, 3}, {1, 1}, {7, 2}, {5, 1}}) {
-    const double p = std::exp(-static_cast<double>(n) / static_cast<double>(d));
-    ExpectDistribution([&] { return BernoulliExp(n, d, words) ? 1 : 0; },
-                       [&](int64_t k) {
-                         return k == 1 ? p : k == 0 ? 1 - p : 0;
-                       },
-                       1, 200'000);
+  for (const Case& w : {Case{0, 1}, {1, 3}, {1, 1}, {7, 2}, {5, 1}}) {
+    const double p = std::exp(-static_cast<double>(w.numerator) /
+                              static_cast<double>(w.denominator));
+    const auto draw = [&] {
+      return BernoulliExp(w.numerator, w.denominator, words) ? 1 : 0;
+    };
+    const auto probability = [&](int64_t k) {
+      return k == 1 ? p : k == 0 ? 1 - p : 0;
+    };
+    ExpectDistribution(draw, probability, 1, 200'000);
   }
 }
 
