@@ -93,7 +93,7 @@ std::string Percent(const std::vector<double>& values) {
 
 std::string Kib(int64_t bytes) {
   const double kib = static_cast<double>(bytes) / 1024;
-  return absl::StrFormat(kib < 10 ? "%.1f" : "%.0f", kib);
+  return kib < 10 ? absl::StrFormat("%.1f", kib) : absl::StrFormat("%.0f", kib);
 }
 
 void PrintRow(const std::vector<std::string>& cells) {
