@@ -24,6 +24,7 @@
 #include "simulations/absences.h"
 #include "simulations/arrivals.h"
 #include "simulations/insecure_rng.h"
+#include "simulations/privacy_books.h"
 #include "simulations/seeded_signatures.h"
 #include "simulations/shared_menus.h"
 #include "simulations/shared_models.h"
@@ -115,6 +116,7 @@ class Federation {
   };
 
   absl::Status Start();
+  absl::Status RunToItsEnd();
   void MakeSite();
   std::optional<GroupTerms> Groups() const;
   std::unique_ptr<Arrivals> MakeArrivals();
@@ -169,6 +171,7 @@ class Federation {
   int64_t rounds_seen_ = 0;
   int64_t failures_with_enough_ = 0;  // since the last version
   FleetBooks books_;
+  std::unique_ptr<PrivacyBooks> privacy_;  // null: the task asks for none
 };
 
 void Federation::MakeSite() {
@@ -275,10 +278,12 @@ absl::Status Federation::Start() {
                            models_->Get(row.current_model));
     options_.run_log->SetInitialModel(*model.bytes);
   }
+  if (options_.task.differential_privacy.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(privacy_,
+                           PrivacyBooks::Open(options_.task, *store_));
+  }
   arrivals_ = MakeArrivals();
-  arrivals_->Start(now_);
-  Advance();
-  return FollowRounds();
+  return absl::OkStatus();
 }
 
 void Federation::Plan(absl::Time time, int64_t device) {
@@ -387,6 +392,9 @@ absl::Status Federation::TellOf(const RoundRow& row) {
   }
   news.private_values = [this] { return CollectPrivateValues(); };
   news.contributors = [this, &row] { return ContributorsOf(row); };
+  if (privacy_ != nullptr) {
+    news.spent_epsilon = [this] { return privacy_->SpentEpsilon(); };
+  }
   return options_.on_round(news);
 }
 
@@ -541,11 +549,8 @@ absl::StatusOr<FederationResult> Federation::Collect() {
                          store_->GetTask(options_.task.name));
   result.rounds_failed = row.rounds_failed;
   if (row.state != coordinator::TaskState::kCompleted) result.note = row.note;
-  if (options_.task.differential_privacy.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(const auto setup,
-                           coordinator::MakeTaskSetup(options_.task));
-    SHOAL_ASSIGN_OR_RETURN(result.privacy,
-                           coordinator::ReportPrivacy(*store_, *setup, row));
+  if (privacy_ != nullptr) {
+    SHOAL_ASSIGN_OR_RETURN(result.privacy, privacy_->Report());
   }
   const coordinator::ModelRow& last = result.models.back();
   SHOAL_ASSIGN_OR_RETURN(result.final_model,
@@ -568,12 +573,10 @@ absl::StatusOr<FederationResult> Federation::Collect() {
   return result;
 }
 
-absl::StatusOr<FederationResult> Federation::Run() {
-  if (options_.population == nullptr ||
-      options_.population->num_devices() < 1) {
-    return absl::InvalidArgumentError("a federation needs at least one device");
-  }
-  SHOAL_RETURN_IF_ERROR(Start());
+absl::Status Federation::RunToItsEnd() {
+  arrivals_->Start(now_);
+  Advance();
+  SHOAL_RETURN_IF_ERROR(FollowRounds());
   while (!is_over_) {
     if (options_.keep_going && !options_.keep_going()) {
       return absl::CancelledError("interrupted");
@@ -583,7 +586,23 @@ absl::StatusOr<FederationResult> Federation::Run() {
       SHOAL_RETURN_IF_ERROR(options_.run_log->status());
     }
   }
-  return Collect();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FederationResult> Federation::Run() {
+  if (options_.population == nullptr ||
+      options_.population->num_devices() < 1) {
+    return absl::InvalidArgumentError("a federation needs at least one device");
+  }
+  SHOAL_RETURN_IF_ERROR(Start());
+  const absl::Status end = RunToItsEnd();
+  if (end.ok()) return Collect();
+  if (options_.on_unfinished) {
+    if (auto result = Collect(); result.ok()) {
+      options_.on_unfinished(*std::move(result));
+    }
+  }
+  return end;
 }
 
 }  // namespace

@@ -55,6 +55,29 @@ struct RoundNews {
   std::function<absl::StatusOr<PrivateValues>()> private_values;
   // The devices that its sum counts, as IdentityOf() has their ids; likewise.
   std::function<absl::StatusOr<std::vector<std::string>>()> contributors;
+  // PrivacyBooks::SpentEpsilon(); likewise. Empty for a task without privacy.
+  std::function<absl::StatusOr<double>()> spent_epsilon;
+};
+
+struct FederationResult {
+  // All versions of the model, the initial one first; without history the
+  // newest alone.
+  std::vector<coordinator::ModelRow> models;
+  std::string final_model;  // serialised
+  int64_t rounds_failed = 0;
+  int64_t bytes_up = 0;  // as FleetTotals has them
+  int64_t bytes_down = 0;
+  double joules = 0;
+  absl::Duration simulated_time;
+  // Of the devices that had a session.
+  std::map<int64_t, DeviceTotals> devices;
+  std::map<int64_t, RoundOutcomes>
+      outcomes;  // by round id; of failed ones, too
+  TrainingPool::Totals trainings;
+  GroupCounts groups;  // of secure aggregation
+  std::optional<coordinator::PrivacyReport> privacy;
+  std::string note;              // why the task ended before its last round
+  PrivateValues private_values;  // at the end
 };
 
 struct FederationOptions {
@@ -101,30 +124,12 @@ struct FederationOptions {
   RunLog* run_log = nullptr;
   // Of which this process is one; may be null; must outlive the run.
   Crew* crew = nullptr;
+  // When the run ends with an error after its start: what it has come to by
+  // then. May be empty.
+  std::function<void(FederationResult)> on_unfinished = {};
   // After every session. May be empty.
   std::function<void(int64_t device, const SessionNews&)> on_session = {};
   Logger* log = nullptr;  // may be null; must outlive the run
-};
-
-struct FederationResult {
-  // All versions of the model, the initial one first; without history the
-  // newest alone.
-  std::vector<coordinator::ModelRow> models;
-  std::string final_model;  // serialised
-  int64_t rounds_failed = 0;
-  int64_t bytes_up = 0;  // as FleetTotals has them
-  int64_t bytes_down = 0;
-  double joules = 0;
-  absl::Duration simulated_time;
-  // Of the devices that had a session.
-  std::map<int64_t, DeviceTotals> devices;
-  std::map<int64_t, RoundOutcomes>
-      outcomes;  // by round id; of failed ones, too
-  TrainingPool::Totals trainings;
-  GroupCounts groups;  // of secure aggregation
-  std::optional<coordinator::PrivacyReport> privacy;
-  std::string note;              // why the task ended before its last round
-  PrivateValues private_values;  // at the end
 };
 
 // Version 0 of the task's model, serialised, as `initial_model` says.

@@ -51,6 +51,10 @@ PaceInput EngineCore::PaceInputOf(const RunningTask& task, absl::Time now) {
     // Somebody else has to come first.
     input.until_open =
         std::max(task.round_duration, now - task.round->row().opened);
+  } else if (policy.drawn && task.round->takes_reports()) {
+    // It lasts that long, however many have come.
+    input.until_open =
+        std::max(task.round->row().deadline - now, absl::ZeroDuration());
   } else if (!task.round->takes_reports() ||
              task.round->accepted() >= policy.cohort) {
     // The sums of groups take a while yet.

@@ -36,7 +36,6 @@
 #include "simulations/run/runs_report.h"
 #include "simulations/run/samples_count.h"
 #include "simulations/run/scenario_population.h"
-#include "simulations/run/seen_so_far.h"
 #include "simulations/run_log.h"
 #include "simulations/update_record.h"
 
@@ -46,6 +45,8 @@ namespace {
 // On what is no terminal: how often a line is worth while.
 constexpr absl::Duration kLineInterval = absl::Seconds(1);
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
+// After how many rounds it is asked what they have spent; evenly spread.
+constexpr int64_t kEpsilons = 100;
 // Whose labels are counted to tell how skewed the partition is.
 constexpr int kSkewDevices = 200;
 
@@ -139,7 +140,8 @@ class Run {
   std::vector<RoundLine> lines_;
   FleetTotals totals_;  // as of the last line
   std::unique_ptr<SamplesCount> samples_;
-  SeenSoFar seen_;
+  std::optional<FederationResult>
+      unfinished_;  // of a run that did not end well
   FailedRounds failed_;
 };
 
@@ -168,11 +170,8 @@ absl::StatusOr<RunSummary> Run::TrainAndConclude() {
   if (!is_first() && !end.ok()) return end;
   if (!is_first()) return RunSummary();
   if (end.ok()) return Conclude(*result, /*ended_early=*/"");
-  return ConcludeEarly(result.ok() ? *result
-                                   : seen_.Result(learning::SerializeModel(
-                                         initial_.layout, initial_.parameters,
-                                         initial_.control)),
-                       end);
+  if (result.ok()) return ConcludeEarly(*result, end);
+  return unfinished_.has_value() ? ConcludeEarly(*unfinished_, end) : end;
 }
 
 // Leaves what there is, and returns the error.
@@ -312,10 +311,12 @@ absl::StatusOr<FederationResult> Run::Train() {
       std::make_unique<SamplesCount>(in_->scenario.task, *in_->population);
   options.on_session = [this](int64_t device, const SessionNews& news) {
     samples_->OnSession(device, news);
-    seen_.OnSession(device, news);
     failed_.OnSession(news);
   };
   options.on_round = [this](const RoundNews& news) { return OnRound(news); };
+  options.on_unfinished = [this](FederationResult result) {
+    unfinished_ = std::move(result);
+  };
   options.run_log = log_.get();
   train_start_ = clock_.Monotonic();
   return RunFederation(options);
@@ -326,7 +327,6 @@ absl::Status Run::OnRound(const RoundNews& news) {
     crew_stops_ =
         !crew_->Broadcast(0, environment_.interrupted() ? "stop" : "").empty();
   }
-  seen_.OnRound(news);
   RoundLine line;
   line.id = news.row.id;
   line.round = news.row.number;
@@ -343,7 +343,8 @@ absl::Status Run::OnRound(const RoundNews& news) {
   totals_ = news.totals;
   if (line.committed) {
     samples_->OnCommitted(news.row);
-    const bool is_last = line.round == in_->scenario.task.rounds;
+    const int64_t rounds = in_->scenario.task.rounds;
+    const bool is_last = line.round == rounds;
     const bool is_due =
         is_last || line.round % in_->scenario.simulation.evaluate_every == 0;
     // Of a crew the first alone has use for scores.
@@ -357,6 +358,11 @@ absl::Status Run::OnRound(const RoundNews& news) {
           return FleetScoreOf(news);
         }));
       }
+    }
+    const bool is_next_share =
+        line.round * kEpsilons / rounds > (line.round - 1) * kEpsilons / rounds;
+    if (news.spent_epsilon && is_first() && is_next_share) {
+      SHOAL_ASSIGN_OR_RETURN(line.epsilon, news.spent_epsilon());
     }
   }
   SayLines(failed_.OnRound(news));
@@ -514,6 +520,7 @@ absl::StatusOr<RunSummary> Run::Conclude(const FederationResult& result,
   if (result.privacy.has_value()) {
     summary.privacy = {*in_->scenario.task.differential_privacy,
                        *result.privacy};
+    if (!lines_.empty()) lines_.back().epsilon = result.privacy->spent.upper;
   }
   summary.seed = in_->scenario.seed;
   summary.devices = in_->scenario.devices;

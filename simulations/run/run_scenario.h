@@ -52,6 +52,7 @@ struct RoundLine {
   std::optional<double> train_loss;
   std::optional<learning::Score> test;
   std::optional<learning::Score> fleet;  // on all training examples
+  std::optional<double> epsilon;         // spent by then
   int assigned = 0;
   int reported = 0;
   // How the sessions of its devices ended, at whatever time.

@@ -81,7 +81,8 @@ std::string RunRoundsCsv(absl::Span<const RoundLine> lines) {
                     NumberOrNothing(line.train_loss), ",", ScoreText(line.test),
                     ",", line.assigned, ",", line.reported, ",",
                     line.bytes_down, ",", line.bytes_up);
-    absl::StrAppend(&csv, ",", Number(line.joules), ",,",
+    absl::StrAppend(&csv, ",", Number(line.joules), ",",
+                    NumberOrNothing(line.epsilon), ",",
                     line.committed ? "committed" : "failed");
     for (const absl::string_view loss : kLosses) {
       const auto found = line.outcomes.find(std::string(loss));

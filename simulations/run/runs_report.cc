@@ -403,6 +403,10 @@ absl::StatusOr<ReportRun> ReadRun(const std::string& folder) {
   const double seed = NumberOf(json, "seed");
   run.seed = seed >= 0 ? static_cast<uint64_t>(seed) : 0;
   run.summary = SummaryOf(json);
+  if (const auto privacy = json.find("differential_privacy");
+      privacy != json.end() && privacy->is_object()) {
+    run.epsilon_budget = NumberOf(*privacy, "budget");
+  }
   SHOAL_ASSIGN_OR_RETURN(run.rounds, ReadRounds(folder));
   if (std::isfinite(run.summary.final_test_rmse)) {
     for (const double loss : run.rounds.test_loss) {

@@ -69,6 +69,31 @@ TEST_F(DrawnRoundsTest, TakeEveryDeviceWithItsProbabilityUntilTheDeadline) {
   EXPECT_NE(first, second);
 }
 
+// They cannot take part before its deadline, and a fleet that asks meanwhile is
+// a load.
+TEST_F(DrawnRoundsTest, WhoIsNotDrawnComesBackWhenTheRoundIsOver) {
+  const configuration::Task task = DrawnTask(0.1);
+  CreateTask(task);
+  const auto tokens = Tokens(1, 150);
+  // More than the cohort.
+  ASSERT_GT(tokens.size(), static_cast<size_t>(task.round.cohort));
+  for (const auto& [device, token] : tokens) {
+    Require(Send(device, token, Update({1})));
+  }
+  const absl::Duration passed = task.round.deadline / 4;
+  Pass(passed);
+  Advance();
+  int asked = 0;
+  for (int i = 1; i <= 150; ++i) {
+    if (tokens.contains(i)) continue;
+    const auto answer = Require(engine().CheckIn(Device(i), Hello(), now_));
+    const auto& wait = std::get<protocol::RetryAfter>(answer.answer);
+    EXPECT_GE(wait.delay, task.round.deadline - passed);
+    ++asked;
+  }
+  EXPECT_GT(asked, 0);
+}
+
 TEST_F(DrawnRoundsTest, ARoundForWhichNobodyWasDrawnReleasesItsNoise) {
   CreateTask(DrawnTask(0.1));
   EndRound();
