@@ -3,7 +3,7 @@
 include(${CMAKE_CURRENT_LIST_DIR}/ShoalLayers.cmake)
 
 set(about_base "status, clock, randomness, digests, files, threads")
-set(about_dashboard "the page of the report, as bytes")
+set(about_dashboard "the pages, as bytes")
 set(about_learning "models, data, local updates, codecs")
 set(about_proto "wire contract, configuration schema")
 set(about_privacy "clipping, accounting, matrix mechanisms, secure aggregation")

@@ -1,8 +1,10 @@
-// The page that draws runs, as bytes to put into a document or to serve: ASCII,
-// complete (nothing else is fetched), for an inline <script> and <style>. The
-// script draws what the document carries in
+// The pages' script and style, as bytes to put into a document or to serve:
+// ASCII, complete, also for an inline <script> and <style>. The script draws
+// the report that the document carries in
 //   <script type="application/json" id="shoal-report">…</script>
-// which must stand before it.
+// which must stand before it, and fetches nothing then; or into the element
+// with the id "shoal-dashboard" what it fetches from dashboard.json beside the
+// document, again and again (coordinator/service/dashboard.h).
 #ifndef SHOAL_DASHBOARD_BUNDLE_H_
 #define SHOAL_DASHBOARD_BUNDLE_H_
 

@@ -9,13 +9,21 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "coordinator/operations/listen_address.h"
+#include "coordinator/operations/local_call.h"
 
 namespace shoal::coordinator {
 namespace {
 
-constexpr int kThreads = 2;
+// A browser keeps connections open on which it says nothing: probes must not
+// wait for them.
+constexpr int kThreads = 16;
 constexpr int kTimeoutSeconds = 5;
 constexpr char kText[] = "text/plain; charset=utf-8";
+
+// Scripts, styles and data of this port alone, and in nobody's frame.
+constexpr char kPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src "
+    "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 // Two programs must not share the port, which the library would allow.
 void UseExclusivePort(socket_t socket) {
@@ -23,10 +31,34 @@ void UseExclusivePort(socket_t socket) {
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 }
 
+void Serve(const LocalPage& page, const httplib::Request& request,
+           httplib::Response& out) {
+  out.set_header("Cache-Control", "no-store");
+  out.set_header("Content-Security-Policy", kPolicy);
+  out.set_header("X-Content-Type-Options", "nosniff");
+  if (!IsLocalCall(request.remote_addr, request.get_header_value("Host"))) {
+    out.status = 403;
+    out.set_content(
+        "the dashboard is for callers on the coordinator's own machine, as "
+        "localhost; from elsewhere: ssh -L 7601:localhost:7601 MACHINE, then "
+        "http://localhost:7601/\n",
+        kText);
+    return;
+  }
+  const absl::StatusOr<std::string> content = page.content();
+  if (content.ok()) {
+    out.set_content(*content, page.type);
+    return;
+  }
+  out.status = 503;
+  out.set_content(absl::StrCat(content.status().message(), "\n"), kText);
+}
+
 void Configure(httplib::Server& server, const HttpEndpointOptions& options) {
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_socket_options(UseExclusivePort);
   server.set_keep_alive_timeout(kTimeoutSeconds);
+  server.set_keep_alive_max_count(1);
   server.set_read_timeout(kTimeoutSeconds);
   server.set_write_timeout(kTimeoutSeconds);
   server.set_payload_max_length(1024);
@@ -46,6 +78,12 @@ void Configure(httplib::Server& server, const HttpEndpointOptions& options) {
                                                      httplib::Response& out) {
     out.set_content(version + "\n", kText);
   });
+  for (const LocalPage& page : options.pages) {
+    server.Get(page.path,
+               [page](const httplib::Request& request, httplib::Response& out) {
+                 Serve(page, request, out);
+               });
+  }
 }
 
 }  // namespace

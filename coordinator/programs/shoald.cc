@@ -95,10 +95,12 @@ absl::Status PrintDevInstructions(const CoordinatorConfig& config,
                            server.enrollment().Invite(request, absl::Now()));
     invitation = made.token;
   }
-  std::printf(
-      "shoald %s serves on %s, its data lies in %s\n%s", Version().c_str(),
-      server.grpc_address().c_str(), config.data.c_str(),
-      DevInstructions(config, server.grpc_address(), invitation).c_str());
+  std::printf("shoald %s serves on %s, its data lies in %s\n%s",
+              Version().c_str(), server.grpc_address().c_str(),
+              config.data.c_str(),
+              DevInstructions(config, server.grpc_address(),
+                              server.http_address(), invitation)
+                  .c_str());
   std::fflush(stdout);
   return absl::OkStatus();
 }
@@ -165,7 +167,8 @@ void AddOptions(CLI::App& app, ShoaldArguments& arguments) {
   app.add_option("--listen", arguments.listen,
                  "HOST:PORT of the gRPC port; port 0: any free one");
   app.add_option("--http-listen", arguments.http_listen,
-                 "HOST:PORT of /healthz and /readyz; none: no such port");
+                 "HOST:PORT of /healthz, /readyz and the dashboard; none: no "
+                 "such port");
   app.add_flag("--insecure", arguments.insecure,
                "no TLS and no authentication, for experiments on one machine");
   app.set_version_flag("--version", "shoald " + LongVersion());

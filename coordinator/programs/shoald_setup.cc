@@ -94,13 +94,18 @@ absl::StatusOr<CoordinatorConfig> ConfigOf(const ShoaldArguments& arguments,
 
 std::string DevInstructions(const CoordinatorConfig& config,
                             const std::string& address,
+                            const std::string& http_address,
                             const std::string& invitation) {
+  const std::string page =
+      http_address.empty()
+          ? ""
+          : absl::StrCat("  dashboard    http://", http_address, "/\n");
   if (!config.tls.has_value()) {
-    return absl::StrCat("  look around  shoalctl --coordinator ", address,
+    return absl::StrCat(page, "  look around  shoalctl --coordinator ", address,
                         " --insecure status\n");
   }
   const std::string credentials = DevCa(config.data).operators;
-  return absl::StrCat("  look around  shoalctl --coordinator ", address,
+  return absl::StrCat(page, "  look around  shoalctl --coordinator ", address,
                       " --credentials ", credentials,
                       " status\n  add devices  shoal-agent ",
                       "enroll --coordinator ", address, " --ca ", credentials,

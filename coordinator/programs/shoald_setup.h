@@ -29,9 +29,10 @@ absl::StatusOr<configuration::CoordinatorConfig> ConfigOf(
     const ShoaldArguments& arguments, absl::Time now);
 
 // What a person who tried --dev can do next, on this machine. `address`: where
-// it serves.
+// it serves; `http_address`: its HTTP port, or "".
 std::string DevInstructions(const configuration::CoordinatorConfig& config,
                             const std::string& address,
+                            const std::string& http_address,
                             const std::string& invitation);
 
 }  // namespace shoal::coordinator

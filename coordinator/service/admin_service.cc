@@ -25,7 +25,10 @@ int Limit(uint32_t wanted, int otherwise) {
   return static_cast<int>(std::min<uint32_t>(wanted, kMaxRows));
 }
 
-absl::Status FillStatus(const AdminDependencies& d, v1::StatusReport& out) {
+}  // namespace
+
+absl::StatusOr<v1::StatusReport> StatusOf(const AdminDependencies& d) {
+  v1::StatusReport out;
   RoundStore& store = d.reports.store();
   const absl::Time now = d.clock.Now();
   out.set_version(Version());
@@ -49,8 +52,10 @@ absl::Status FillStatus(const AdminDependencies& d, v1::StatusReport& out) {
   out.set_uploads_in_progress(d.engine.uploads_in_progress());
   out.set_bytes_received(d.traffic.received());
   out.set_bytes_sent(d.traffic.sent());
-  return absl::OkStatus();
+  return out;
 }
+
+namespace {
 
 absl::Status FillTask(const AdminDependencies& d, const std::string& name,
                       v1::TaskReport& out) {
@@ -162,8 +167,10 @@ grpc::ServerUnaryReactor* AdminService::Answer(
 grpc::ServerUnaryReactor* AdminService::GetStatus(
     grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
     v1::StatusReport* response) {
-  return Answer(context,
-                [&](const std::string&) { return FillStatus(d_, *response); });
+  return Answer(context, [&](const std::string&) -> absl::Status {
+    SHOAL_ASSIGN_OR_RETURN(*response, StatusOf(d_));
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::CreateTask(

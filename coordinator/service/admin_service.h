@@ -33,6 +33,10 @@ struct AdminDependencies {
   absl::Time started;
 };
 
+// What GetStatus answers. Errors of the store; DATA_LOSS when a task's
+// definition does not parse.
+absl::StatusOr<v1::StatusReport> StatusOf(const AdminDependencies& d);
+
 // Every call needs an operator's certificate. Calls run on gRPC's threads and
 // may wait for the disk there: operators are few. Thread-safe.
 class AdminService final : public v1::Admin::CallbackService {

@@ -16,6 +16,7 @@
 #include "coordinator/operations/http_endpoint.h"
 #include "coordinator/operations/process_info.h"
 #include "coordinator/service/admin_service.h"
+#include "coordinator/service/dashboard.h"
 #include "coordinator/service/disk_spool.h"
 #include "coordinator/service/fleet_service.h"
 #include "coordinator/service/grpc_listener.h"
@@ -114,6 +115,7 @@ struct CoordinatorServer::State {
   std::unique_ptr<ModelCache> downloads;  // for operators
   std::unique_ptr<FleetService> fleet;
   std::unique_ptr<AdminService> admin;
+  std::unique_ptr<Dashboard> dashboard;
   GrpcListener listener;
   std::unique_ptr<HttpEndpoint> http;
   bool shut_down = false;
@@ -145,10 +147,15 @@ absl::Status CoordinatorServer::State::StartEngine(
   fleet = std::make_unique<FleetService>(
       FleetDependencies{*engine, *driver, authenticator, enrollment, *models,
                         traffic, transfers, clock, log});
-  admin = std::make_unique<AdminService>(AdminDependencies{
-      *engine, *driver, authenticator, enrollment, reports, feed, traffic,
-      ModelSender{*downloads, download_traffic, transfers}, clock, log,
-      started});
+  const AdminDependencies of_operators = {
+      *engine,       *driver,
+      authenticator, enrollment,
+      reports,       feed,
+      traffic,       ModelSender{*downloads, download_traffic, transfers},
+      clock,         log,
+      started};
+  admin = std::make_unique<AdminService>(of_operators);
+  dashboard = std::make_unique<Dashboard>(of_operators);
   return absl::OkStatus();
 }
 
@@ -157,8 +164,9 @@ absl::Status CoordinatorServer::State::Listen(const CoordinatorConfig& config,
   // gRPC comes last: once it serves it must be shut down, not just dropped.
   if (!config.http_listen.empty()) {
     SHOAL_ASSIGN_OR_RETURN(
-        http, HttpEndpoint::Start({config.http_listen,
-                                   [this] { return Ready(); }, LongVersion()}));
+        http,
+        HttpEndpoint::Start({config.http_listen, [this] { return Ready(); },
+                             LongVersion(), dashboard->Pages()}));
   }
   SHOAL_ASSIGN_OR_RETURN(
       listener, ListenGrpc(config.listen, tls, {fleet.get(), admin.get()}));

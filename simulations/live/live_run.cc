@@ -210,6 +210,8 @@ absl::Status LiveRun::Deploy() {
       LocalDeployment::Start({.folder = folder_->path(),
                               .program_folder = environment_.program_folder,
                               .interrupted = environment_.interrupted}));
+  environment_.display.Say(absl::StrCat("Its dashboard, until the end: http://",
+                                        deployment_->http_address(), "/"));
   operator_ =
       OperatorClient::Connect(deployment_->address(), deployment_->ca_pem(),
                               deployment_->operator_identity());

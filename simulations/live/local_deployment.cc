@@ -146,12 +146,15 @@ absl::Status LocalDeployment::AwaitEndpoints() {
     const absl::StatusOr<std::string> text = ReadFile(path);
     if (text.ok()) {
       const json endpoints = json::parse(*text, nullptr, false);
-      if (!endpoints.is_object() || !endpoints.contains("grpc") ||
-          !endpoints["grpc"].is_string()) {
+      const auto has = [&](const char* name) {
+        return endpoints.contains(name) && endpoints[name].is_string();
+      };
+      if (!endpoints.is_object() || !has("grpc") || !has("http")) {
         return absl::InternalError(
             absl::StrCat(path, ": expected the coordinator's addresses"));
       }
       address_ = endpoints["grpc"].get<std::string>();
+      http_address_ = endpoints["http"].get<std::string>();
       return absl::OkStatus();
     }
     SHOAL_RETURN_IF_ERROR(CheckRunning(0));

@@ -48,6 +48,8 @@ class LocalDeployment {
   ~LocalDeployment();
 
   const std::string& address() const { return address_; }
+  // HOST:PORT where the coordinator's dashboard is.
+  const std::string& http_address() const { return http_address_; }
   const std::string& ca_pem() const { return ca_.certificate_pem; }
   const protocol::KeyAndCertificate& operator_identity() const {
     return operator_;
@@ -84,6 +86,7 @@ class LocalDeployment {
   std::vector<std::unique_ptr<ChildProcess>> agents_;
   std::set<int> told_;  // agents that NewlyEnded() has told of
   std::string address_;
+  std::string http_address_;
 };
 
 }  // namespace shoal::simulations

@@ -88,6 +88,7 @@ class TestCa {
 
 struct TestCoordinatorOptions {
   bool insecure = false;
+  bool http = false;                               // with the HTTP port
   std::unique_ptr<coordinator::RoundStore> store;  // null: in memory
   configuration::CoordinatorConfig config;  // addresses and files are set
   const Clock* clock = nullptr;  // null: the real one; must outlive it all
@@ -100,7 +101,7 @@ class TestCoordinator {
       : insecure_(options.insecure) {
     configuration::CoordinatorConfig& config = options.config;
     config.listen = "127.0.0.1:0";
-    config.http_listen = "";
+    config.http_listen = options.http ? "127.0.0.1:0" : "";
     config.data = folder_.path() + "/data";
     if (!insecure_) {
       config.tls = ca_.WriteTlsFiles(folder_.path() + "/tls");

@@ -7,9 +7,9 @@
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/commands.h"
-#include "coordinator/programs/shoalctl/json.h"
 #include "coordinator/programs/shoalctl/text.h"
 #include "privacy/accounting/bound_text.h"
+#include "protocol/json.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -58,7 +58,7 @@ absl::Status ShowSpent(Shell& shell, const std::string& task) {
   v1::PrivacyReport report;
   SHOAL_RETURN_IF_ERROR(
       shell.Call(&v1::Admin::Stub::GetPrivacy, request, report));
-  shell.Print([&] { return ToJson(report); },
+  shell.Print([&] { return protocol::ToJson(report); },
               [&] { return SpentText(report); });
   return absl::OkStatus();
 }

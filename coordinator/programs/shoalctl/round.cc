@@ -11,8 +11,8 @@
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "coordinator/programs/shoalctl/commands.h"
-#include "coordinator/programs/shoalctl/json.h"
 #include "coordinator/programs/shoalctl/round_text.h"
+#include "protocol/json.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -67,7 +67,7 @@ class Progress {
     // Whoever watches anew is told what it was told last.
     if (Same(round, last_)) return;
     if (json_) {
-      std::printf("%s\n", ToJson(round).dump().c_str());
+      std::printf("%s\n", protocol::ToJson(round).dump().c_str());
     } else if (terminal_) {
       std::printf("\r\033[K%s%s", RoundLine(round).c_str(),
                   IsOver(round.state()) ? "\n" : "");

@@ -8,9 +8,9 @@
 #include "base/host_port.h"
 #include "base/program_error.h"
 #include "base/status_macros.h"
-#include "coordinator/programs/shoalctl/json.h"
 #include "protocol/credentials.h"
 #include "protocol/exit_code.h"
+#include "protocol/json.h"
 #include "protocol/refusal.h"
 #include "protocol/wire.h"
 
@@ -124,7 +124,7 @@ absl::Status Shell::Unreachable(const std::string& why) const {
 
 void Shell::Print(const google::protobuf::Message& message,
                   const std::function<std::string()>& text) const {
-  const std::string out = json() ? ToJsonText(message) : text();
+  const std::string out = json() ? protocol::ToJsonText(message) : text();
   std::fwrite(out.data(), 1, out.size(), stdout);
 }
 

@@ -13,12 +13,12 @@
 #include "configuration/programs.h"
 #include "configuration/task_proto.h"
 #include "coordinator/programs/shoalctl/commands.h"
-#include "coordinator/programs/shoalctl/json.h"
 #include "coordinator/programs/shoalctl/model_files.h"
 #include "coordinator/programs/shoalctl/statistics.h"
 #include "coordinator/programs/shoalctl/task_text.h"
 #include "coordinator/programs/shoalctl/transfer.h"
 #include "protocol/exit_code.h"
+#include "protocol/json.h"
 
 namespace shoal::shoalctl {
 namespace {
@@ -48,7 +48,7 @@ void PrintTransferred(Shell& shell, const v1::TaskReport& task,
                       const TransferredModel& model) {
   shell.Print(
       [&] {
-        nlohmann::ordered_json json = ToJson(task);
+        nlohmann::ordered_json json = protocol::ToJson(task);
         json["transfer"] = TransferJson(model);
         return json;
       },

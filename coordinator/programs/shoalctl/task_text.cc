@@ -5,9 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "coordinator/programs/shoalctl/json.h"
 #include "coordinator/programs/shoalctl/text.h"
 #include "google/protobuf/descriptor.h"
+#include "protocol/json.h"
 #include "protocol/schema/text.h"
 #include "protocol/wire_schema.h"
 
@@ -121,7 +121,7 @@ std::string NewestRound(const v1::TaskReport& task) {
 }
 
 std::string DefinitionText(const v1::Task& task) {
-  ordered_json json = ToJson(task);
+  ordered_json json = protocol::ToJson(task);
   for (const char* shown_above : {"name", "population", "rounds"}) {
     json.erase(shown_above);
   }

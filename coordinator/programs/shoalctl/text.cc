@@ -9,7 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/human_duration.h"
-#include "coordinator/programs/shoalctl/json.h"
+#include "protocol/json.h"
 #include "protocol/wire.h"
 
 namespace shoal::shoalctl {
@@ -127,12 +127,12 @@ std::string OrDash(const std::string& text) {
 
 std::string StateText(v1::RoundState state) {
   const auto* value = v1::RoundState_descriptor()->FindValueByNumber(state);
-  return value == nullptr ? absl::StrCat(state) : EnumText(*value);
+  return value == nullptr ? absl::StrCat(state) : protocol::EnumText(*value);
 }
 
 std::string StateText(v1::TaskState state) {
   const auto* value = v1::TaskState_descriptor()->FindValueByNumber(state);
-  return value == nullptr ? absl::StrCat(state) : EnumText(*value);
+  return value == nullptr ? absl::StrCat(state) : protocol::EnumText(*value);
 }
 
 std::string Wrapped(absl::string_view text) {

@@ -1,7 +1,7 @@
 // The simulator's report, from its data.
 
 import { element } from '../charts/dom';
-import { chooseTheme, themeName } from '../charts/theme';
+import { themeButton } from '../charts/theme_button';
 import { type Group, groupByName, type Report } from './data';
 import { fleetSection } from './fleet';
 import { dataSection } from './labels';
@@ -33,20 +33,6 @@ function heading(report: Report, groups: readonly Group[]): HTMLElement {
       'div', {}, element('h1', {}, report.title),
       element('p', {}, `${algorithms.join(', ')}${seeds}`)),
     themeButton());
-}
-
-function themeButton(): HTMLElement {
-  const button = element('button', { type: 'button', class: 'theme' });
-  const name = () => {
-    button.textContent = themeName() === 'dark' ? 'Light' : 'Dark';
-    button.setAttribute('aria-label', `${button.textContent} colours`);
-  };
-  button.onclick = () => {
-    chooseTheme(themeName() === 'dark' ? 'light' : 'dark');
-    name();
-  };
-  name();
-  return button;
 }
 
 function footer(report: Report): HTMLElement {

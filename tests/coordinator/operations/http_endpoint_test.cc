@@ -1,9 +1,15 @@
 #include "coordinator/operations/http_endpoint.h"
 
+#include <arpa/inet.h>
 #include <httplib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <string>
+#include <vector>
 
+#include "base/host_port.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -13,6 +19,22 @@ namespace {
 
 using ::shoal::testing::StatusIs;
 using ::testing::HasSubstr;
+
+std::vector<int> OpenConnections(const std::string& address, int count) {
+  const HostPort to = *ParseHostPort(address);
+  sockaddr_in name = {};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(static_cast<uint16_t>(to.port));
+  inet_pton(AF_INET, to.host.c_str(), &name.sin_addr);
+  std::vector<int> sockets;
+  for (int i = 0; i < count; ++i) {
+    sockets.push_back(socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(connect(sockets.back(), reinterpret_cast<sockaddr*>(&name),
+                      sizeof name),
+              0);
+  }
+  return sockets;
+}
 
 HttpEndpointOptions Options() {
   HttpEndpointOptions options;
@@ -61,6 +83,63 @@ TEST(HttpEndpointTest, UnknownPathsAreNotFound) {
                              HttpEndpoint::Start(Options()));
   EXPECT_EQ(httplib::Client("http://" + endpoint->address()).Get("/x")->status,
             404);
+}
+
+HttpEndpointOptions WithPage() {
+  HttpEndpointOptions options = Options();
+  options.pages.push_back(
+      {"/", "text/html",
+       []() -> absl::StatusOr<std::string> { return "<p>page</p>"; }});
+  return options;
+}
+
+TEST(HttpEndpointTest, PageIsServedToThisMachine) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint,
+                             HttpEndpoint::Start(WithPage()));
+  const auto answer = httplib::Client("http://" + endpoint->address()).Get("/");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->body, "<p>page</p>");
+  EXPECT_EQ(answer->get_header_value("Content-Type"), "text/html");
+  EXPECT_EQ(answer->get_header_value("Cache-Control"), "no-store");
+  EXPECT_THAT(answer->get_header_value("Content-Security-Policy"),
+              HasSubstr("default-src 'none'"));
+}
+
+TEST(HttpEndpointTest, PageIsNotServedUnderOtherNames) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint,
+                             HttpEndpoint::Start(WithPage()));
+  httplib::Client client("http://" + endpoint->address());
+  const auto answer = client.Get("/", {{"Host", "shoald.example"}});
+  EXPECT_EQ(answer->status, 403);
+  EXPECT_THAT(answer->body, HasSubstr("ssh -L"));
+  // Probes come under any name.
+  EXPECT_EQ(client.Get("/healthz", {{"Host", "shoald.example"}})->status, 200);
+}
+
+TEST(HttpEndpointTest, PageThatCannotBeMadeSaysWhy) {
+  HttpEndpointOptions options = Options();
+  options.pages.push_back(
+      {"/", "text/html", []() -> absl::StatusOr<std::string> {
+         return absl::UnavailableError("the disk is full");
+       }});
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint, HttpEndpoint::Start(options));
+  const auto answer = httplib::Client("http://" + endpoint->address()).Get("/");
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_EQ(answer->body, "the disk is full\n");
+}
+
+// Browsers open some and say nothing on them.
+TEST(HttpEndpointTest, SilentConnectionsDoNotHoldUpProbes) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint,
+                             HttpEndpoint::Start(Options()));
+  const std::vector<int> silent = OpenConnections(endpoint->address(), 6);
+  httplib::Client client("http://" + endpoint->address());
+  client.set_read_timeout(2);
+  const auto answer = client.Get("/healthz");
+  for (const int socket : silent) close(socket);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
 }
 
 TEST(HttpEndpointTest, PortOfAnotherEndpointIsTaken) {

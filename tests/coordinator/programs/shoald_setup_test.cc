@@ -12,7 +12,9 @@ namespace shoal::coordinator {
 namespace {
 
 using ::shoal::testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ShoaldSetupTest : public ::testing::Test {
  protected:
@@ -77,8 +79,11 @@ TEST_F(ShoaldSetupTest, DevIsRefusedWhereItsCertificateIsNotValid) {
 }
 
 TEST_F(ShoaldSetupTest, DevInstructionsNameTheAddressThatIsServed) {
-  EXPECT_THAT(DevInstructions({}, "[::1]:7600", ""),
-              HasSubstr("--coordinator [::1]:7600 --insecure status"));
+  EXPECT_THAT(DevInstructions({}, "[::1]:7600", "[::1]:7601", ""),
+              AllOf(HasSubstr("dashboard    http://[::1]:7601/\n"),
+                    HasSubstr("--coordinator [::1]:7600 --insecure status")));
+  EXPECT_THAT(DevInstructions({}, "[::1]:7600", "", ""),
+              Not(HasSubstr("dashboard")));
 }
 
 TEST_F(ShoaldSetupTest, FileThatIsMissingOrAFolderIsWrongInput) {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
-import { Browser, findChromium } from './chromium.mjs';
+import { Browser, findChromium } from '../../support/chromium.mjs';
 
 const [writeExampleReport] = process.argv.slice(2);
 const chromium = findChromium();

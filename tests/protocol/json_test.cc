@@ -1,10 +1,11 @@
+#include "protocol/json.h"
+
 #include <string>
 
-#include "coordinator/programs/shoalctl/json.h"
 #include "gtest/gtest.h"
 #include "shoal/v1/admin.pb.h"
 
-namespace shoal::shoalctl {
+namespace shoal::protocol {
 namespace {
 
 using nlohmann::ordered_json;
@@ -65,4 +66,4 @@ TEST(JsonTest, NamesFromOutsideDoNotBreakTheOutput) {
 }
 
 }  // namespace
-}  // namespace shoal::shoalctl
+}  // namespace shoal::protocol

@@ -1,4 +1,4 @@
-#include "coordinator/programs/shoalctl/json.h"
+#include "protocol/json.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -8,7 +8,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "protocol/wire.h"
 
-namespace shoal::shoalctl {
+namespace shoal::protocol {
 namespace {
 
 using google::protobuf::Duration;
@@ -36,12 +36,12 @@ ordered_json StringJson(const FieldDescriptor& field, const std::string& text) {
 ordered_json MessageJson(const Message& message) {
   if (message.GetDescriptor() == Timestamp::descriptor()) {
     const auto& time = static_cast<const Timestamp&>(message);
-    return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", protocol::FromProto(time),
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", FromProto(time),
                             absl::UTCTimeZone());
   }
   if (message.GetDescriptor() == Duration::descriptor()) {
     return absl::ToDoubleSeconds(
-        protocol::FromProto(static_cast<const Duration&>(message)));
+        FromProto(static_cast<const Duration&>(message)));
   }
   return ToJson(message);
 }
@@ -132,4 +132,4 @@ std::string EnumText(const google::protobuf::EnumValueDescriptor& value) {
       absl::StripPrefix(value.name(), EnumPrefix(value.type()->name())));
 }
 
-}  // namespace shoal::shoalctl
+}  // namespace shoal::protocol

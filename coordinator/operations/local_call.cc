@@ -1,0 +1,36 @@
+#include "coordinator/operations/local_call.h"
+
+#include <arpa/inet.h>
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+
+namespace shoal::coordinator {
+namespace {
+
+bool IsLoopback(absl::string_view address) {
+  absl::ConsumePrefix(&address, "::ffff:");  // of IPv4, on a port of IPv6
+  return address == "::1" || absl::StartsWith(address, "127.");
+}
+
+// Of a Host header, with a port or without.
+bool NamesThisMachine(absl::string_view host) {
+  if (absl::ConsumePrefix(&host, "[::1]")) {
+    return host.empty() || host.front() == ':';
+  }
+  host = host.substr(0, host.find(':'));
+  if (absl::EqualsIgnoreCase(host, "localhost")) return true;
+  in_addr address;
+  return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
+         absl::StartsWith(host, "127.");
+}
+
+}  // namespace
+
+bool IsLocalCall(absl::string_view peer, absl::string_view host) {
+  return IsLoopback(peer) && NamesThisMachine(host);
+}
+
+}  // namespace shoal::coordinator
