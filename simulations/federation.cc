@@ -16,14 +16,14 @@
 #include "coordinator/engine/round_engine.h"
 #include "coordinator/engine/upload_spool.h"
 #include "coordinator/store/memory_store.h"
-#include "learning/feature_statistics.h"
-#include "learning/initial_model.h"
 #include "learning/model.h"
 #include "privacy/differential_privacy/kept_tables.h"
 #include "privacy/secure_aggregation/group.h"
 #include "simulations/absences.h"
 #include "simulations/arrivals.h"
+#include "simulations/initial_model.h"
 #include "simulations/insecure_rng.h"
+#include "simulations/patience.h"
 #include "simulations/privacy_books.h"
 #include "simulations/seeded_signatures.h"
 #include "simulations/shared_menus.h"
@@ -38,12 +38,6 @@ using coordinator::RoundRow;
 
 constexpr int64_t kSpoolBytes = int64_t{1} << 40;  // nothing is ever refused
 constexpr int kRoundsPerRead = 64;
-// Failed rounds in a row after which the task is given up: with the engine's
-// pauses, more than three days.
-constexpr int64_t kMostFailures = 1000;
-// The same of rounds that had enough devices: waiting for others is no help,
-// and each costs the training of a cohort.
-constexpr int64_t kMostFailuresWithEnough = 100;
 // Without history: late devices ask for rounds and models that are over.
 constexpr int kKeptRounds = 8;
 // Devices in groups of that many sizes draw noise from tables in common.
@@ -136,9 +130,6 @@ class Federation {
   absl::StatusOr<std::vector<std::string>> ContributorsOf(const RoundRow& row);
   absl::StatusOr<FederationResult> Collect();
   absl::Status TimeLimitError();
-  absl::Status HopelessError(const coordinator::TaskRow& row) const;
-  // Of rounds that have failed although enough devices took part.
-  absl::Status CountFailures(const RoundRow& row);
 
   const FederationOptions& options_;
   NullLogger null_log_;
@@ -169,7 +160,7 @@ class Federation {
   bool round_moved_ = false;
   bool is_over_ = false;
   int64_t rounds_seen_ = 0;
-  int64_t failures_with_enough_ = 0;  // since the last version
+  Patience patience_;
   FleetBooks books_;
   std::unique_ptr<PrivacyBooks> privacy_;  // null: the task asks for none
 };
@@ -269,7 +260,11 @@ absl::Status Federation::Start() {
   }
   pool_ = std::make_unique<TrainingPool>(std::move(pool));
   MakeSite();
-  SHOAL_ASSIGN_OR_RETURN(const std::string initial, InitialModel(options_));
+  std::string initial = options_.initial_model;
+  if (initial.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(initial,
+                           InitialModelOf(options_.task, *options_.population));
+  }
   SHOAL_RETURN_IF_ERROR(engine_->CreateTask(options_.task, initial, now_));
   if (options_.run_log != nullptr) {
     SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
@@ -308,7 +303,7 @@ absl::Status Federation::FollowRounds() {
   SHOAL_ASSIGN_OR_RETURN(const coordinator::TaskRow row,
                          store_->GetTask(options_.task.name));
   is_over_ = coordinator::IsFinal(row.state);
-  if (row.rounds_failed_in_a_row >= kMostFailures) return HopelessError(row);
+  SHOAL_RETURN_IF_ERROR(Patience::Check(row));
   const int64_t finished = row.rounds_committed + row.rounds_failed;
   if (finished > rounds_seen_) {
     // Newest first; the one that is not over comes first of all.
@@ -322,7 +317,7 @@ absl::Status Federation::FollowRounds() {
       }
       rounds_seen_ = round.id;
       SHOAL_RETURN_IF_ERROR(OnRoundOver(round));
-      SHOAL_RETURN_IF_ERROR(CountFailures(round));
+      SHOAL_RETURN_IF_ERROR(patience_.OnRoundOver(round));
     }
   }
   arrivals_->OnRound(standing_, now_);
@@ -450,27 +445,6 @@ absl::Status Federation::TimeLimitError() {
       "task ", row.name, " has ", row.rounds_committed, " of ", row.rounds,
       " rounds after ", HumanDuration(options_.time_limit),
       " of simulated time; ", row.rounds_failed, " rounds failed"));
-}
-
-absl::Status Federation::HopelessError(const coordinator::TaskRow& row) const {
-  return absl::DeadlineExceededError(absl::StrCat(
-      "task ", row.name, " has ", row.rounds_committed, " of ", row.rounds,
-      " rounds, and ", row.rounds_failed_in_a_row, " failed in a row"));
-}
-
-absl::Status Federation::CountFailures(const RoundRow& row) {
-  if (row.state == coordinator::RoundState::kCommitted) {
-    failures_with_enough_ = 0;
-  } else if (row.assigned >= row.min_reports) {
-    ++failures_with_enough_;
-  }
-  if (failures_with_enough_ < kMostFailuresWithEnough) return absl::OkStatus();
-  return absl::DeadlineExceededError(absl::StrCat(
-      "task ", row.task, " does not get beyond round ", row.number,
-      ": it has failed ", failures_with_enough_,
-      " times although enough devices took part; the last time (", row.failure,
-      ") with ", row.accepted, " reports of ", row.assigned,
-      " devices, expected at least ", row.min_reports));
 }
 
 absl::Status Federation::Step() {
@@ -606,24 +580,6 @@ absl::StatusOr<FederationResult> Federation::Run() {
 }
 
 }  // namespace
-
-absl::StatusOr<std::string> InitialModel(const FederationOptions& options) {
-  if (!options.initial_model.empty()) return options.initial_model;
-  const learning::ModelSpec& model = options.task.model;
-  std::optional<learning::FeatureStatistics> all;
-  if (model.preprocessing.needs_statistics()) {
-    for (int64_t i = 0; i < options.population->num_devices(); ++i) {
-      SHOAL_ASSIGN_OR_RETURN(const auto data,
-                             options.population->Load(i, learning::Moment()));
-      SHOAL_ASSIGN_OR_RETURN(const learning::FeatureStatistics own,
-                             learning::StatisticsOf(*data));
-      if (!all.has_value()) all.emplace(own.num_features());
-      SHOAL_RETURN_IF_ERROR(all->Merge(own));
-    }
-  }
-  return learning::MakeInitialModel(model, options.task.seed,
-                                    all.has_value() ? &*all : nullptr);
-}
 
 absl::StatusOr<FederationResult> RunFederation(
     const FederationOptions& options) {

@@ -87,8 +87,7 @@ struct FederationOptions {
   // Seeds the devices' training, as the agents' `seed` does.
   uint64_t seed = 0;
   int num_threads = 1;  // >= 1
-  // Version 0, serialised; "": from the task's seed, or, for a model that
-  // standardises or imputes, with the statistics of all devices' features.
+  // Version 0, serialised; "": InitialModelOf().
   std::string initial_model = {};
   // The devices of each round (MakeScheduled in arrivals.h); empty: they come
   // by themselves.
@@ -132,12 +131,9 @@ struct FederationOptions {
   Logger* log = nullptr;  // may be null; must outlive the run
 };
 
-// Version 0 of the task's model, serialised, as `initial_model` says.
-absl::StatusOr<std::string> InitialModel(const FederationOptions& options);
-
 // Runs the task to its end. INVALID_ARGUMENT without devices or when the task
-// cannot be created; DEADLINE_EXCEEDED at the time limit, and after too many
-// failed rounds in a row (a thousand, a hundred if all had enough devices).
+// cannot be created; DEADLINE_EXCEEDED at the time limit, and as Patience has
+// it.
 absl::StatusOr<FederationResult> RunFederation(
     const FederationOptions& options);
 

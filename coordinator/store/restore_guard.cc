@@ -205,7 +205,8 @@ absl::Status RestoreGuard::OpenWithLog(SqliteDatabase& db,
   warning_ = absl::StrCat(
       "the database was restored from a backup: ", log_path_,
       " knows of rounds that it does not. ", differences.lost.size(),
-      " charges were added again, and the noise of all tasks begins anew");
+      differences.lost.size() == 1 ? " charge was" : " charges were",
+      " added again, and the noise of all tasks begins anew");
   return db.Transaction(Durability::kAtOnce, [&]() -> absl::Status {
     SHOAL_RETURN_IF_ERROR(AddCharges(db, differences.lost));
     SHOAL_RETURN_IF_ERROR(RaiseRoundIds(db, found.lines));

@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "protocol/exit_code.h"
 #include "simulations/audit/canaries.h"
+#include "simulations/initial_model.h"
 #include "simulations/run/run_inputs.h"
 
 namespace shoal::simulations {
@@ -95,12 +96,12 @@ absl::Status Audit::Prepare() {
                          ScenarioFor(options_.run));
   SHOAL_RETURN_IF_ERROR(CheckScenario(scenario));
   SHOAL_ASSIGN_OR_RETURN(in_, ReadInputs(options_.run));
-  FederationOptions start;
-  start.task = in_->scenario.task;
-  start.population = in_->population.get();
-  start.initial_model = std::move(in_->initial_model);
-  // Canaries have no examples of which it could be made.
-  SHOAL_ASSIGN_OR_RETURN(initial_model_, InitialModel(start));
+  initial_model_ = std::move(in_->initial_model);
+  if (initial_model_.empty()) {
+    // Canaries have no examples of which it could be made.
+    SHOAL_ASSIGN_OR_RETURN(
+        initial_model_, InitialModelOf(in_->scenario.task, *in_->population));
+  }
   canaries_ = std::make_unique<Canaries>(CanariesFor(options_, *in_));
   fleet_ =
       std::make_unique<FleetWithCanaries>(*in_->population, options_.canaries);

@@ -24,6 +24,7 @@
 #include "protocol/exit_code.h"
 #include "simulations/device_classes.h"
 #include "simulations/federation.h"
+#include "simulations/initial_model.h"
 #include "simulations/results/algorithm_text.h"
 #include "simulations/results/local_only.h"
 #include "simulations/results/results_folder.h"
@@ -190,11 +191,11 @@ absl::StatusOr<RunSummary> Run::ConcludeEarly(const FederationResult& result,
 
 absl::Status Run::Prepare() {
   SHOAL_ASSIGN_OR_RETURN(in_, ReadInputs(options_));
-  FederationOptions start;
-  start.task = in_->scenario.task;
-  start.population = in_->population.get();
-  start.initial_model = std::move(in_->initial_model);
-  SHOAL_ASSIGN_OR_RETURN(in_->initial_model, InitialModel(start));
+  if (in_->initial_model.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(
+        in_->initial_model,
+        InitialModelOf(in_->scenario.task, *in_->population));
+  }
   SHOAL_ASSIGN_OR_RETURN(initial_, learning::ParseModel(in_->initial_model));
   progress_.measure = MeasureOf(*in_->model);
   progress_.rounds = in_->scenario.task.rounds;

@@ -14,6 +14,7 @@
 #include "learning/dataset.h"
 #include "learning/model.h"
 #include "simulations/federation.h"
+#include "simulations/initial_model.h"
 #include "tests/support/external_data.h"
 #include "tests/support/status_matchers.h"
 
@@ -60,8 +61,9 @@ void ExpectRounds(const GoldenFederation& federation, const std::string& name,
                                      absl::MakeConstSpan(version.parameters)),
                     rows[round], relative);
   };
-  SHOAL_ASSERT_OK_AND_ASSIGN(options.initial_model,
-                             simulations::InitialModel(options));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      options.initial_model,
+      simulations::InitialModelOf(options.task, *options.population));
   expect(0, options.initial_model);
   size_t rounds = 0;
   options.on_round = [&](const simulations::RoundNews& news) {

@@ -176,6 +176,7 @@ TEST_F(LiveTest, RunEndsWithResultsAndLeavesNothingBehind) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto given,
                              configuration::LoadScenario(scenario_));
   EXPECT_EQ(scenario.task, given.task);
+  EXPECT_THAT(Log(), HasSubstr("Its dashboard, until the end: http://127."));
   EXPECT_THAT(Log(), HasSubstr("Try next:"));
   EXPECT_THAT(ProcessesWith(temporary_), IsEmpty());
   EXPECT_TRUE(std::filesystem::is_empty(temporary_));

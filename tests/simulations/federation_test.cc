@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "learning/dataset.h"
 #include "learning/device_memory.h"
+#include "learning/initial_model.h"
 #include "learning/model.h"
 #include "learning/update_codec.h"
 #include "tests/support/status_matchers.h"
@@ -293,7 +294,10 @@ TEST_F(FederationTest, CraftedUpdatesAreSentInPlaceOfTrainedOnes) {
     return true;
   };
   SHOAL_ASSERT_OK_AND_ASSIGN(const FederationResult crafted, Run());
-  SHOAL_ASSERT_OK_AND_ASSIGN(const std::string initial, InitialModel(options_));
+  SHOAL_ASSERT_OK_AND_ASSIGN(
+      const std::string initial,
+      learning::MakeInitialModel(options_.task.model, options_.task.seed,
+                                 nullptr));
   const auto before = *learning::ParseModel(initial);
   const auto after = *learning::ParseModel(crafted.final_model);
   for (size_t i = 0; i < before.parameters.size(); ++i) {

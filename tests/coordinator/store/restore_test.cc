@@ -128,7 +128,7 @@ TEST_F(RestoreTest, BackupOfBeforeTheFirstTaskGetsItsBudgetBack) {
   SHOAL_ASSERT_OK(CreateTaskWith(store(), "a"));
   SHOAL_ASSERT_OK(RunRound(store(), "a", "one"));
   Restore("backup");
-  EXPECT_THAT(warning_, HasSubstr("1 charges were added again"));
+  EXPECT_THAT(warning_, HasSubstr("1 charge was added again"));
   EXPECT_THAT(EventsOf(store()), ElementsAre("one"));
   EXPECT_THAT(store().GetPrivacyBudget("writers"), IsOkAndHolds(kBudget));
   EXPECT_THAT(CreateTaskWith(store(), "b", ""), StatusIs(kFailedPrecondition));
@@ -167,7 +167,7 @@ TEST_F(RestoreTest, DatabaseThatWentOnWithoutItsLogKeepsTheChargesOfBothLives) {
   Restore("backup");
   SHOAL_ASSERT_OK(RunRound(store(), "a", "two here", "here"));
   Restore("elsewhere");
-  EXPECT_THAT(warning_, HasSubstr("1 charges were added again"));
+  EXPECT_THAT(warning_, HasSubstr("1 charge was added again"));
   EXPECT_EQ(StateOf(store(), "a"), "");
   EXPECT_THAT(EventsOf(store()),
               ElementsAre("one", "two elsewhere", "two here"));
@@ -444,7 +444,7 @@ TEST_F(RestoreTest, RoundGoesOnWhereverACrashComesBetweenItsSteps) {
     // What was released is known, whichever process has done it.
     Copy(folder_.path() + "/backup", path_);
     Open();
-    EXPECT_THAT(warning_, HasSubstr("1 charges were added again"));
+    EXPECT_THAT(warning_, HasSubstr("1 charge was added again"));
     EXPECT_THAT(EventsOf(store()), ElementsAre("of b", "all rounds"));
     store_.reset();
   }

@@ -67,7 +67,7 @@ TEST_F(SealedTest, BackupOfWhileItCollectedIsFoundOut) {
   Backup("backup");
   SHOAL_ASSERT_OK(Seal(store(), id, MakeCharge(1, "two")));
   Restore("backup");
-  EXPECT_THAT(warning_, HasSubstr("1 charges were added again"));
+  EXPECT_THAT(warning_, HasSubstr("1 charge was added again"));
   SHOAL_ASSERT_OK(Seal(store(), id, MakeCharge(2, "two again")));
   EXPECT_THAT(EventsOf(store()), ElementsAre("one", "two", "two again"))
       << "what both lives have seen is paid for";

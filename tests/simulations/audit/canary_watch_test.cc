@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "learning/model.h"
+#include "simulations/initial_model.h"
 #include "tests/simulations/crowd.h"
 #include "tests/support/status_matchers.h"
 
@@ -60,7 +61,8 @@ struct Experiment {
     }
     options.task.server_optimizer = server_optimizer;
     options.task.round.weighting = configuration::Weighting::kUniform;
-    SHOAL_ASSIGN_OR_RETURN(const std::string initial, InitialModel(options));
+    SHOAL_ASSIGN_OR_RETURN(const std::string initial,
+                           InitialModelOf(options.task, *options.population));
     SHOAL_ASSIGN_OR_RETURN(const learning::ModelView view,
                            learning::ViewModel(initial));
     const Canaries all(
