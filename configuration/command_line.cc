@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
 namespace shoal::configuration {
@@ -81,6 +82,19 @@ CLI::Validator WholeNumber(int64_t least) {
         if (absl::SimpleAtoi(text, &value) && value >= least) return "";
         return absl::StrCat("'", text,
                             "', expected a whole number of at least ", least);
+      },
+      "");
+}
+
+CLI::Validator NumberBetween(double least, double most) {
+  return CLI::Validator(
+      [least, most](const std::string& text) -> std::string {
+        double value = 0;
+        if (absl::SimpleAtod(text, &value) && value >= least && value <= most) {
+          return "";
+        }
+        return absl::StrFormat("'%s', expected a number from %.10g to %.10g",
+                               text, least, most);
       },
       "");
 }

@@ -20,6 +20,9 @@ std::optional<protocol::ExitCode> ParseCommandLine(CLI::App& app, int argc,
 // Accepts whole numbers from `least` on.
 CLI::Validator WholeNumber(int64_t least);
 
+// Accepts numbers from `least` to `most`, and "nan" not.
+CLI::Validator NumberBetween(double least, double most);
+
 }  // namespace shoal::configuration
 
 #endif  // SHOAL_CONFIGURATION_COMMAND_LINE_H_

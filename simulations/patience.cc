@@ -1,6 +1,7 @@
 #include "simulations/patience.h"
 
 #include "absl/strings/str_cat.h"
+#include "protocol/round_failure.h"
 
 namespace shoal::simulations {
 namespace {
@@ -24,6 +25,14 @@ absl::Status Patience::OnRoundOver(const coordinator::RoundRow& round) {
     ++failures_with_enough_;
   }
   if (failures_with_enough_ < kMostFailuresWithEnough) return absl::OkStatus();
+  if (round.failure == protocol::ToString(protocol::RoundFailure::kOverdrawn)) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "task ", round.task, " does not get beyond round ", round.number,
+        ": it has failed ", failures_with_enough_,
+        " times, the last time with ", "all of its ", round.max_assigned,
+        " places taken (overdrawn): expected round.cohort to be the sampling "
+        "rate times the number of devices"));
+  }
   return absl::DeadlineExceededError(absl::StrCat(
       "task ", round.task, " does not get beyond round ", round.number,
       ": it has failed ", failures_with_enough_,

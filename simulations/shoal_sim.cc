@@ -383,7 +383,7 @@ CLI::App* AddCompare(CLI::App& app, CompareOptions& options) {
       ->add_option("--target", options.target,
                    "tell the rounds until the best accuracy so far on held-out "
                    "data, a part of 1, has reached it")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(configuration::NumberBetween(0, 1));
   compare->add_option("--out", options.out,
                       "file for the report (default: comparison.html)");
   compare->add_flag("--json", options.json, "print the results as JSON");
@@ -412,7 +412,7 @@ CLI::App* AddAudit(CLI::App& app, AuditOptions& options) {
   audit
       ->add_option("--confidence", options.confidence,
                    "of the lower bound, a part of 1 (default: 0.95)")
-      ->check(CLI::Range(0.5, 1 - 1e-9));
+      ->check(configuration::NumberBetween(0.5, 1 - 1e-9));
   audit->add_option("--set", options.run.settings, "as of `run`")
       ->take_all()
       ->allow_extra_args(false);

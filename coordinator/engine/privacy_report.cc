@@ -85,8 +85,9 @@ absl::StatusOr<PrivacyEvent> EventOf(absl::Span<const ChargeRow> charges) {
 
 absl::StatusOr<privacy::CalibratedRounds> AffordableCharges(
     const aggregation::TaskPrivacy& plan, const PrivacyEvent& spent,
-    int64_t at_most) {
+    int64_t at_most, const KeepGoing& keep_going) {
   const auto with = [&](int64_t more) -> absl::StatusOr<PrivacyEvent> {
+    if (keep_going && !keep_going()) return absl::CancelledError("cancelled");
     SHOAL_ASSIGN_OR_RETURN(PrivacyEvent repeated,
                            PrivacyEvent::Repeat(plan.charge, more));
     return PrivacyEvent::Compose({spent, std::move(repeated)});
@@ -97,7 +98,8 @@ absl::StatusOr<privacy::CalibratedRounds> AffordableCharges(
 
 absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
                                             const TaskSetup& setup,
-                                            const TaskRow& row) {
+                                            const TaskRow& row,
+                                            const KeepGoing& keep_going) {
   const aggregation::TaskPrivacy& plan = *setup.privacy;
   SHOAL_ASSIGN_OR_RETURN(const std::vector<ChargeRow> charges,
                          store.ListCharges(row.population));
@@ -124,7 +126,7 @@ absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
   int64_t affordable = 0;
   if (wanted > 0) {
     SHOAL_ASSIGN_OR_RETURN(const privacy::CalibratedRounds rounds,
-                           AffordableCharges(plan, spent, wanted));
+                           AffordableCharges(plan, spent, wanted, keep_going));
     affordable = rounds.rounds;
     if (affordable > 0) report.projected = rounds.epsilon;
   }

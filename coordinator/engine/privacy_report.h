@@ -3,6 +3,7 @@
 #define SHOAL_COORDINATOR_ENGINE_PRIVACY_REPORT_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,17 +41,21 @@ struct PrivacyReport {
 absl::StatusOr<privacy::PrivacyEvent> EventOf(
     absl::Span<const ChargeRow> charges);
 
+// Asked now and then by what takes an accountant long; no ends it with
+// CANCELLED.
+using KeepGoing = std::function<bool()>;
+
 // How many more charges of the task's kind the budget allows, up to `at_most`,
 // and epsilon with them. Errors of the accountant.
 absl::StatusOr<privacy::CalibratedRounds> AffordableCharges(
     const aggregation::TaskPrivacy& plan, const privacy::PrivacyEvent& spent,
-    int64_t at_most);
+    int64_t at_most, const KeepGoing& keep_going = nullptr);
 
 // Errors of the store and of the accountant. REQUIRES: the task, of that row,
 // asks for privacy.
-absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
-                                            const TaskSetup& setup,
-                                            const TaskRow& row);
+absl::StatusOr<PrivacyReport> ReportPrivacy(
+    RoundStore& store, const TaskSetup& setup, const TaskRow& row,
+    const KeepGoing& keep_going = nullptr);
 
 }  // namespace shoal::coordinator
 

@@ -57,12 +57,7 @@ class RoundEngineImpl final : public RoundEngine {
     TaskRow row;
     row.name = task.name;
     row.population = task.population;
-    configuration::Task stored = task;
-    if (setup->privacy.has_value()) {
-      // Calibrated once and for all: another program may round otherwise.
-      stored.differential_privacy = setup->privacy->options;
-    }
-    row.definition = configuration::SerializeTask(stored);
+    row.definition = configuration::SerializeTask(CalibratedTask(*setup));
     row.rounds = task.rounds;
     if (task.differential_privacy.has_value()) {
       row.privacy_budget = BudgetText(*task.differential_privacy);
@@ -107,7 +102,10 @@ class RoundEngineImpl final : public RoundEngine {
       return absl::FailedPreconditionError(absl::StrCat(
           "task '", name, "' trains without differential privacy"));
     }
-    return ReportPrivacy(core_.deps.store, *setup, row);
+    return ReportPrivacy(core_.deps.store, *setup, row, [this] {
+      MutexLock lock(core_.mutex);
+      return core_.admitting;
+    });
   }
 
   absl::StatusOr<protocol::CheckInAnswer> CheckIn(

@@ -149,7 +149,7 @@ class RoundEngine {
   virtual absl::Status SetTaskState(const std::string& name, TaskState state,
                                     absl::Time now) = 0;
   // NOT_FOUND; FAILED_PRECONDITION when the task trains without privacy; errors
-  // of ReportPrivacy.
+  // of ReportPrivacy; CANCELLED after StopAdmitting().
   virtual absl::StatusOr<PrivacyReport> PrivacyOf(const std::string& task) = 0;
 
   // --- devices -----------------------------------------------------------

@@ -225,6 +225,14 @@ absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
   return setup;
 }
 
+configuration::Task CalibratedTask(const TaskSetup& setup) {
+  configuration::Task task = setup.task;
+  if (setup.privacy.has_value()) {
+    task.differential_privacy = setup.privacy->options;
+  }
+  return task;
+}
+
 absl::StatusOr<std::string> InitialModel(const TaskSetup& setup,
                                          absl::string_view given) {
   std::string made;

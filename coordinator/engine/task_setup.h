@@ -58,6 +58,11 @@ absl::StatusOr<int64_t> LeastMemoryBytes(const TaskSetup& setup,
 absl::StatusOr<std::shared_ptr<const TaskSetup>> MakeTaskSetup(
     const configuration::Task& task);
 
+// The task as the store keeps it: with the noise that keeps its budget, and all
+// of its options, where its definition left them open. Once and for all:
+// another program may round otherwise.
+configuration::Task CalibratedTask(const TaskSetup& setup);
+
 // The serialised version 0 of a task: `given` when it is not empty, else
 // initialised from the task's seed; control variates begin with zero.
 // INVALID_ARGUMENT when `given` is no model, or not of the task's shape; or

@@ -10,14 +10,14 @@
 #include "base/status_macros.h"
 #include "coordinator/operations/listen_address.h"
 #include "coordinator/operations/local_call.h"
+#include "coordinator/operations/timed_server.h"
 
 namespace shoal::coordinator {
 namespace {
 
-// A browser keeps connections open on which it says nothing: probes must not
-// wait for them.
-constexpr int kThreads = 16;
-constexpr int kTimeoutSeconds = 5;
+// Browsers open connections on which they say nothing, and probes must not wait
+// for those.
+constexpr int kThreads = 32;
 constexpr char kText[] = "text/plain; charset=utf-8";
 
 // Scripts, styles and data of this port alone, and in nobody's frame.
@@ -38,10 +38,12 @@ void Serve(const LocalPage& page, const httplib::Request& request,
   out.set_header("X-Content-Type-Options", "nosniff");
   if (!IsLocalCall(request.remote_addr, request.get_header_value("Host"))) {
     out.status = 403;
+    const std::string here = absl::StrCat("localhost:", request.local_port);
     out.set_content(
-        "the dashboard is for callers on the coordinator's own machine, as "
-        "localhost; from elsewhere: ssh -L 7601:localhost:7601 MACHINE, then "
-        "http://localhost:7601/\n",
+        absl::StrCat("the dashboard is for callers on the coordinator's own "
+                     "machine, as localhost; from elsewhere: ssh -L ",
+                     request.local_port, ":", here, " MACHINE, then http://",
+                     here, "/\n"),
         kText);
     return;
   }
@@ -57,10 +59,16 @@ void Serve(const LocalPage& page, const httplib::Request& request,
 void Configure(httplib::Server& server, const HttpEndpointOptions& options) {
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_socket_options(UseExclusivePort);
-  server.set_keep_alive_timeout(kTimeoutSeconds);
-  server.set_keep_alive_max_count(1);
-  server.set_read_timeout(kTimeoutSeconds);
-  server.set_write_timeout(kTimeoutSeconds);
+  // The library puts the parts of a range together in memory, however often
+  // one asks for the same.
+  server.set_pre_routing_handler(
+      [](const httplib::Request& request, httplib::Response& out) {
+        if (!request.has_header("Range")) {
+          return httplib::Server::HandlerResponse::Unhandled;
+        }
+        out.status = 416;
+        return httplib::Server::HandlerResponse::Handled;
+      });
   server.set_payload_max_length(1024);
   server.Get("/healthz", [](const httplib::Request&, httplib::Response& out) {
     out.set_content("ok\n", kText);
@@ -89,7 +97,7 @@ void Configure(httplib::Server& server, const HttpEndpointOptions& options) {
 }  // namespace
 
 struct HttpEndpoint::State {
-  httplib::Server server;
+  TimedServer server;
   std::string address;
   std::atomic<bool> ended = false;
   std::thread thread;
@@ -127,6 +135,7 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
 
 HttpEndpoint::~HttpEndpoint() {
   state_->server.stop();
+  state_->server.CutConnections();
   state_->thread.join();
 }
 

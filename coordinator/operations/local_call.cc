@@ -17,11 +17,11 @@ bool IsLoopback(absl::string_view address) {
 
 // Of a Host header, with a port or without.
 bool NamesThisMachine(absl::string_view host) {
-  if (absl::ConsumePrefix(&host, "[::1]")) {
-    return host.empty() || host.front() == ':';
+  const size_t colon = host.find_last_not_of("0123456789");
+  if (colon != host.npos && colon + 1 < host.size() && host[colon] == ':') {
+    host = host.substr(0, colon);
   }
-  host = host.substr(0, host.find(':'));
-  if (absl::EqualsIgnoreCase(host, "localhost")) return true;
+  if (absl::EqualsIgnoreCase(host, "localhost") || host == "[::1]") return true;
   in_addr address;
   return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
          absl::StartsWith(host, "127.");

@@ -21,14 +21,14 @@ constexpr char kDevData[] = "shoal-data";
 // What the throw-away certificate names.
 constexpr absl::string_view kDevHosts[] = {"127.0.0.1", "::1", "localhost"};
 
-absl::Status CheckDevHost(const std::string& listen) {
+absl::Status CheckDevHost(absl::string_view option, const std::string& listen) {
   SHOAL_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(listen));
   if (std::find(std::begin(kDevHosts), std::end(kDevHosts), address.host) !=
       std::end(kDevHosts)) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "--dev serves this machine alone: --listen ", listen,
+      "--dev serves this machine alone: ", option, " ", listen,
       ", expected a host of ", absl::StrJoin(kDevHosts, ", "),
       "; to serve others make certificates with `shoalctl ca init` and use "
       "--config"));
@@ -85,7 +85,12 @@ absl::StatusOr<CoordinatorConfig> ConfigOf(const ShoaldArguments& arguments,
     config.http_listen =
         arguments.http_listen == "none" ? "" : arguments.http_listen;
   }
-  if (arguments.dev) SHOAL_RETURN_IF_ERROR(CheckDevHost(config.listen));
+  if (arguments.dev) {
+    SHOAL_RETURN_IF_ERROR(CheckDevHost("--listen", config.listen));
+    if (!config.http_listen.empty()) {
+      SHOAL_RETURN_IF_ERROR(CheckDevHost("--http-listen", config.http_listen));
+    }
+  }
   if (arguments.dev && !arguments.insecure) {
     SHOAL_RETURN_IF_ERROR(UseDevCa(config, now));
   }

@@ -245,7 +245,7 @@ absl::StatusOr<ReportReader::Told> ReportReader::Tell(
   told.assignments = std::move(snapshot.assignments);
   told.staleness = std::move(snapshot.staleness);
   told.groups = std::move(snapshot.groups);
-  if (told.task.secure_aggregation.has_value()) {
+  if (told.task.secure_aggregation.has_value() && naming_ == kNamesDevices) {
     SHOAL_ASSIGN_OR_RETURN(
         told.faults, store_.ListFaults(/*device_id=*/"", row.id, kMostFaults));
   }

@@ -43,9 +43,17 @@ class ReportReader {
   using NoticesOf =
       std::function<TaskNotices(const std::string& task, int64_t round_id)>;
 
+  // Whether reports on rounds and tasks say which devices broke the protocol of
+  // secure aggregation.
+  enum Naming { kNamesDevices, kNamesNoDevices };
+
   // All must outlive this, and what `notices_of` uses its methods' calls.
-  ReportReader(RoundStore& store, const Clock& clock, NoticesOf notices_of)
-      : store_(store), clock_(clock), notices_of_(std::move(notices_of)) {}
+  ReportReader(RoundStore& store, const Clock& clock, NoticesOf notices_of,
+               Naming naming = kNamesDevices)
+      : store_(store),
+        clock_(clock),
+        notices_of_(std::move(notices_of)),
+        naming_(naming) {}
 
   absl::StatusOr<v1::RoundReport> Round(const RoundRow& row) const;
   // With its faults.
@@ -86,6 +94,7 @@ class ReportReader {
   RoundStore& store_;
   const Clock& clock_;
   const NoticesOf notices_of_;
+  const Naming naming_;
 };
 
 // The state of the wire; nothing for a state that nobody can ask for.

@@ -81,10 +81,12 @@ struct CoordinatorServer::State {
         enrollment(*store, environment.rng, std::move(enrollment_ca),
                    config.device_certificate_lifetime),
         transfers(environment.clock, kSilentTransfer),
-        reports(*store, environment.clock,
-                [this](const std::string& task, int64_t round_id) {
-                  return engine->NoticesOf(task, round_id);
-                }),
+        notices_of([this](const std::string& task, int64_t round_id) {
+          return engine->NoticesOf(task, round_id);
+        }),
+        reports(*store, environment.clock, notices_of),
+        dashboard_reports(*store, environment.clock, notices_of,
+                          ReportReader::kNamesNoDevices),
         feed(reports, kFeedPeriod) {}
 
   absl::Status StartEngine(const CoordinatorConfig& config, SecureRng& rng,
@@ -107,7 +109,9 @@ struct CoordinatorServer::State {
   Traffic traffic;           // of devices
   Traffic download_traffic;  // of operators
   TransferWatch transfers;
+  const ReportReader::NoticesOf notices_of;
   ReportReader reports;
+  ReportReader dashboard_reports;
   RoundFeed feed;
   std::unique_ptr<RoundEngine> engine;
   std::unique_ptr<EngineDriver> driver;
@@ -147,15 +151,17 @@ absl::Status CoordinatorServer::State::StartEngine(
   fleet = std::make_unique<FleetService>(
       FleetDependencies{*engine, *driver, authenticator, enrollment, *models,
                         traffic, transfers, clock, log});
-  const AdminDependencies of_operators = {
-      *engine,       *driver,
-      authenticator, enrollment,
-      reports,       feed,
-      traffic,       ModelSender{*downloads, download_traffic, transfers},
-      clock,         log,
-      started};
-  admin = std::make_unique<AdminService>(of_operators);
-  dashboard = std::make_unique<Dashboard>(of_operators);
+  const auto dependencies_with = [&](const ReportReader& reader) {
+    return AdminDependencies{
+        *engine,       *driver,
+        authenticator, enrollment,
+        reader,        feed,
+        traffic,       ModelSender{*downloads, download_traffic, transfers},
+        clock,         log,
+        started};
+  };
+  admin = std::make_unique<AdminService>(dependencies_with(reports));
+  dashboard = std::make_unique<Dashboard>(dependencies_with(dashboard_reports));
   return absl::OkStatus();
 }
 

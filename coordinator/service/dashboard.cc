@@ -1,16 +1,15 @@
 #include "coordinator/service/dashboard.h"
 
-#include <iterator>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "coordinator/service/admin_reports.h"
 #include "dashboard/bundle.h"
 #include "nlohmann/json.hpp"
 #include "protocol/json.h"
+#include "protocol/wire.h"
 
 namespace shoal::coordinator {
 namespace {
@@ -19,6 +18,8 @@ using nlohmann::ordered_json;
 
 // A page asks every other second.
 constexpr absl::Duration kOldest = absl::Seconds(1);
+// After so many times as long as a computation took comes the next.
+constexpr int kPauses = 20;
 
 constexpr char kDocument[] = R"(<!DOCTYPE html>
 <html lang="en">
@@ -37,6 +38,58 @@ constexpr char kDocument[] = R"(<!DOCTYPE html>
 
 std::string Text(const ordered_json& json) {
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", time, absl::UTCTimeZone());
+}
+
+// What the page shows, and no more: of definitions of tasks, digests and files
+// it has no need.
+ordered_json RoundJson(const v1::RoundReport& round) {
+  const ordered_json all = protocol::ToJson(round);
+  ordered_json json;
+  for (const char* name :
+       {"number", "state", "failure", "cohort", "accepted", "deadline"}) {
+    if (all.contains(name)) json[name] = all[name];
+  }
+  return json;
+}
+
+ordered_json TaskJson(const v1::TaskReport& task) {
+  const v1::TaskState state = task.state();
+  ordered_json json = {
+      {"name", task.task().name()},
+      {"population", task.task().population()},
+      {"state", protocol::EnumText(
+                    *v1::TaskState_descriptor()->FindValueByNumber(state))},
+      {"rounds", task.task().rounds()},
+      {"rounds_committed", task.rounds_committed()},
+      {"rounds_failed", task.rounds_failed()},
+      {"note", task.note()},
+      {"trouble", task.trouble()},
+      {"is_private", task.task().has_differential_privacy()}};
+  if (task.has_newest_round()) {
+    json["newest_round"] = RoundJson(task.newest_round());
+  }
+  return json;
+}
+
+ordered_json StatusJson(const v1::StatusReport& status) {
+  ordered_json json = {
+      {"version", status.version()},
+      {"started", TimeText(protocol::FromProto(status.started()))},
+      {"devices", status.devices()},
+      {"devices_seen_last_hour", status.devices_seen_last_hour()},
+      {"uploads_in_progress", status.uploads_in_progress()},
+      {"bytes_received", status.bytes_received()},
+      {"bytes_sent", status.bytes_sent()},
+      {"resident_bytes", status.resident_bytes()},
+      {"tasks", ordered_json::array()}};
+  for (const v1::TaskReport& task : status.tasks()) {
+    json["tasks"].push_back(TaskJson(task));
+  }
+  return json;
 }
 
 LocalPage Fixed(std::string path, std::string type, std::string_view content) {
@@ -78,37 +131,61 @@ absl::StatusOr<std::string> Dashboard::Data() {
 
 absl::StatusOr<std::string> Dashboard::Compute(absl::Time now) {
   SHOAL_ASSIGN_OR_RETURN(const v1::StatusReport status, StatusOf(d_));
-  std::vector<std::string> privacy;
-  for (const v1::TaskReport& task : status.tasks()) {
-    if (!task.task().has_differential_privacy()) continue;
-    SHOAL_ASSIGN_OR_RETURN(privacy.emplace_back(),
-                           PrivacyOf(task.task().name()));
-  }
+  const PrivacyReports privacy = Privacy(status);
   return absl::StrCat(
-      "{\"at\":\"",
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", now, absl::UTCTimeZone()),
-      "\",\"status\":", Text(protocol::ToJson(status)), ",\"privacy\":[",
-      absl::StrJoin(privacy, ","), "]}\n");
+      "{\"at\":\"", TimeText(now), "\",\"status\":", Text(StatusJson(status)),
+      privacy.key.empty()
+          ? ""
+          : absl::StrCat(",\"privacy_at\":\"", TimeText(privacy.at), "\""),
+      ",\"privacy\":", privacy.key.empty() ? "[]" : privacy.json, "}\n");
 }
 
-absl::StatusOr<std::string> Dashboard::PrivacyOf(const std::string& task) {
-  RoundStore& store = d_.reports.store();
-  SHOAL_ASSIGN_OR_RETURN(const TaskRow row, store.GetTask(task));
-  SHOAL_ASSIGN_OR_RETURN(const std::vector<ChargeRow> charges,
-                         store.ListCharges(row.population));
-  const PrivacyKey key = {std::ssize(charges), row.rounds_committed,
-                          row.rounds_failed, row.state};
-  const auto known = privacy_.find(task);
-  if (known != privacy_.end() && known->second.key == key) {
-    return known->second.json;
+Dashboard::PrivacyReports Dashboard::Privacy(const v1::StatusReport& status) {
+  std::vector<std::string> tasks;
+  std::string key;
+  for (const v1::TaskReport& task : status.tasks()) {
+    if (!task.task().has_differential_privacy()) continue;
+    tasks.push_back(task.task().name());
+    // Charges come with rounds.
+    absl::StrAppend(&key, task.task().name(), " ", task.state(), " ",
+                    task.rounds_committed(), " ", task.rounds_failed(), "\n");
   }
-  const absl::StatusOr<PrivacyReport> report = d_.engine.PrivacyOf(task);
-  if (!report.ok()) {
-    return Text({{"task", task}, {"error", report.status().message()}});
+  MutexLock lock(mutex_);
+  const bool is_due = key != privacy_.key && !is_refreshing_ &&
+                      d_.clock.Monotonic() >= privacy_due_;
+  if (is_due) {
+    is_refreshing_ = true;
+    accountant_.Schedule([this, key, tasks] { RefreshPrivacy(key, tasks); });
   }
-  std::string json = Text(protocol::ToJson(ToReport(row, *report)));
-  privacy_[task] = {key, json};
-  return json;
+  PrivacyReports known = privacy_;
+  if (known.key == key) known.at = d_.clock.Now();  // as true as ever
+  return known;
+}
+
+absl::StatusOr<v1::PrivacyReport> Dashboard::PrivacyOf(
+    const std::string& task) const {
+  SHOAL_ASSIGN_OR_RETURN(const TaskRow row, d_.reports.store().GetTask(task));
+  SHOAL_ASSIGN_OR_RETURN(const PrivacyReport report, d_.engine.PrivacyOf(task));
+  return ToReport(row, report);
+}
+
+void Dashboard::RefreshPrivacy(const std::string& key,
+                               const std::vector<std::string>& tasks) {
+  const absl::Duration begin = d_.clock.Monotonic();
+  const absl::Time at = d_.clock.Now();
+  ordered_json list = ordered_json::array();
+  for (const std::string& task : tasks) {
+    const absl::StatusOr<v1::PrivacyReport> report = PrivacyOf(task);
+    list.push_back(report.ok()
+                       ? protocol::ToJson(*report)
+                       : ordered_json({{"task", task},
+                                       {"error", report.status().message()}}));
+  }
+  MutexLock lock(mutex_);
+  is_refreshing_ = false;
+  privacy_ = {key, Text(list), at};
+  const absl::Duration end = d_.clock.Monotonic();
+  privacy_due_ = end + kPauses * (end - begin);
 }
 
 }  // namespace shoal::coordinator

@@ -3,15 +3,13 @@
 #ifndef SHOAL_COORDINATOR_SERVICE_DASHBOARD_H_
 #define SHOAL_COORDINATOR_SERVICE_DASHBOARD_H_
 
-#include <cstdint>
-#include <map>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/mutex.h"
+#include "base/thread_pool.h"
 #include "coordinator/operations/http_endpoint.h"
 #include "coordinator/service/admin_service.h"
 #include "shoal/v1/admin.pb.h"
@@ -21,7 +19,8 @@ namespace shoal::coordinator {
 // Thread-safe.
 class Dashboard {
  public:
-  // What `dependencies` refers to must outlive the object.
+  // What `dependencies` refers to must outlive the object. REQUIRES that its
+  // reports name no devices: others than operators see the page.
   explicit Dashboard(const AdminDependencies& dependencies)
       : d_(dependencies) {}
 
@@ -29,33 +28,42 @@ class Dashboard {
   // asks for again and again. They use this object.
   std::vector<LocalPage> Pages();
 
-  // A JSON object: `at` (the coordinator's time), `status` (StatusReport) and
-  // `privacy`, of each task that trains with privacy its PrivacyReport, or
-  // `task` and the `error` why there is none. At most a second old, however
-  // many ask: it is computed for one of them, and others get the last one
-  // meanwhile. UNAVAILABLE when there is none yet; errors of the store.
-  absl::StatusOr<std::string> Data();
+  // A JSON object, dashboard/src/live/data.ts: the coordinator's time, its
+  // tasks and their newest rounds, at most a second old; and the privacy report
+  // of each task that has one. Those may take an accountant seconds, and are
+  // made on a thread of their own when a round has ended, which computes for a
+  // twentieth of the time at most: until then there are the last ones, or none.
+  // UNAVAILABLE to the second who asks before there is an answer; errors of the
+  // store.
+  absl::StatusOr<std::string> Data() SHOAL_EXCLUDES(mutex_);
 
  private:
-  // What a report on privacy depends on: charges of the population; committed
-  // and failed rounds of the task, and its state.
-  using PrivacyKey = std::tuple<int64_t, int64_t, int64_t, TaskState>;
-  struct KnownPrivacy {
-    PrivacyKey key;
-    std::string json;
+  // Of tasks that train with privacy.
+  struct PrivacyReports {
+    std::string key;   // what they depend on; "": there are none yet
+    std::string json;  // a list
+    absl::Time at = absl::InfinitePast();
   };
 
-  absl::StatusOr<std::string> Compute(absl::Time now);
-  // Of one task, as JSON; an accountant may take seconds.
-  absl::StatusOr<std::string> PrivacyOf(const std::string& task);
+  absl::StatusOr<std::string> Compute(absl::Time now) SHOAL_EXCLUDES(mutex_);
+  // The newest, and begins with newer ones if it is time.
+  PrivacyReports Privacy(const v1::StatusReport& status) SHOAL_EXCLUDES(mutex_);
+  absl::StatusOr<v1::PrivacyReport> PrivacyOf(const std::string& task) const;
+  void RefreshPrivacy(const std::string& key,
+                      const std::vector<std::string>& tasks)
+      SHOAL_EXCLUDES(mutex_);
 
   const AdminDependencies d_;
   Mutex mutex_;
   bool is_computing_ SHOAL_GUARDED_BY(mutex_) = false;
   std::string newest_ SHOAL_GUARDED_BY(mutex_);  // "": none
   absl::Time computed_ SHOAL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  // By task; of whoever computes.
-  std::map<std::string, KnownPrivacy> privacy_;
+  bool is_refreshing_ SHOAL_GUARDED_BY(mutex_) = false;
+  PrivacyReports privacy_ SHOAL_GUARDED_BY(mutex_);
+  // On the monotonic clock, when it may be computed again.
+  absl::Duration privacy_due_ SHOAL_GUARDED_BY(mutex_) =
+      -absl::InfiniteDuration();
+  ThreadPool accountant_{1};  // last: its work uses all of the above
 };
 
 }  // namespace shoal::coordinator

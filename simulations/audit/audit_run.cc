@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
@@ -25,6 +26,25 @@ constexpr absl::Duration kLineInterval = absl::Seconds(1);
 // An adaptive clip norm may grow from what it begins with: longer updates are
 // shortened to it, whatever it is.
 constexpr double kLongerThanAnyClipNorm = 1000;
+
+// A round that draws its devices has places for about a cohort.
+absl::Status CheckPlaces(const configuration::Scenario& scenario,
+                         int64_t canaries) {
+  const auto& noise = scenario.task.differential_privacy->noise;
+  const auto* central = std::get_if<configuration::CentralNoise>(&noise);
+  if (central == nullptr || !central->sampling_rate.has_value()) {
+    return absl::OkStatus();
+  }
+  const int64_t devices = scenario.devices + canaries;
+  const double drawn = *central->sampling_rate * static_cast<double>(devices);
+  if (drawn <= scenario.task.round.cohort) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "task.round.cohort: %d, but of %d devices and %d canaries a round draws "
+      "%.6g with a sampling rate of %g: expected a cohort of at least that, or "
+      "fewer canaries",
+      scenario.task.round.cohort, scenario.devices, canaries, drawn,
+      *central->sampling_rate));
+}
 
 absl::Status CheckScenario(const configuration::Scenario& scenario) {
   if (!scenario.task.differential_privacy.has_value()) {
@@ -95,6 +115,7 @@ absl::Status Audit::Prepare() {
   SHOAL_ASSIGN_OR_RETURN(const configuration::Scenario scenario,
                          ScenarioFor(options_.run));
   SHOAL_RETURN_IF_ERROR(CheckScenario(scenario));
+  SHOAL_RETURN_IF_ERROR(CheckPlaces(scenario, options_.canaries));
   SHOAL_ASSIGN_OR_RETURN(in_, ReadInputs(options_.run));
   initial_model_ = std::move(in_->initial_model);
   if (initial_model_.empty()) {

@@ -18,6 +18,7 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/transport/connection_errors.h"
+#include "coordinator/engine/task_setup.h"
 #include "learning/data/data_source.h"
 #include "learning/model.h"
 #include "protocol/certificates.h"
@@ -186,7 +187,9 @@ absl::Status Load::OpenTask() {
 absl::Status Load::CheckTask(const TaskRecord& there) {
   const absl::string_view remedy =
       "; choose another name: --set name=NAME, and population likewise";
-  if (there.task != scenario_.task) {
+  SHOAL_ASSIGN_OR_RETURN(const auto setup,
+                         coordinator::MakeTaskSetup(scenario_.task));
+  if (there.task != coordinator::CalibratedTask(*setup)) {
     return absl::InvalidArgumentError(
         absl::StrCat(options_.coordinator, " has another task of the name ",
                      scenario_.task.name,

@@ -59,6 +59,13 @@ struct Group {
   std::vector<Moments> of;  // by column
 };
 
+// To the four digits that are shown: a bound is not told too small.
+double RoundedUp(double epsilon) {
+  if (!(epsilon > 0)) return epsilon;  // or not measured
+  const double digit = std::pow(10, std::floor(std::log10(epsilon)) - 3);
+  return std::ceil(epsilon / digit * (1 - 1e-12)) * digit;
+}
+
 // Those that any run has a value for.
 std::vector<Column> ColumnsFor(const std::vector<ReportRun>& runs,
                                std::optional<double> target) {
@@ -71,6 +78,8 @@ std::vector<Column> ColumnsFor(const std::vector<ReportRun>& runs,
        [](const ReportRun& run) { return run.summary.final_test_rmse; }},
       {"loss",
        [](const ReportRun& run) { return run.summary.final_test_loss; }},
+      {"epsilon",
+       [](const ReportRun& run) { return RoundedUp(run.summary.epsilon); }},
       {std::string(kFailed),
        [](const ReportRun& run) { return run.summary.rounds_failed; }},
       {"hours",
@@ -170,6 +179,7 @@ std::string ComparisonJson(const std::vector<ReportRun>& runs,
     run["final_test_accuracy"] = summary.final_test_accuracy;
     run["final_test_loss"] = summary.final_test_loss;
     run["final_test_rmse"] = summary.final_test_rmse;
+    run["epsilon"] = summary.epsilon;
     run["rounds_completed"] = summary.rounds_completed;
     run["rounds_failed"] = summary.rounds_failed;
     run["virtual_seconds"] = summary.virtual_seconds;

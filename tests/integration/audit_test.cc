@@ -34,6 +34,24 @@ class AuditTest : public RunTest {
   }
 };
 
+TEST_F(AuditTest, CohortWithoutRoomForTheCanariesIsRefused) {
+  EXPECT_EQ(Call({"audit", scenario_, "--set",
+                  "round={cohort: 6, deadline: 10min}", "--set",
+                  "differential_privacy={central: {sampling_rate: 0.2, "
+                  "noise_multiplier: 1}, clip_norm: 0.5, budget: {epsilon: 20, "
+                  "delta: 1e-5}}",
+                  "--canaries", "100"}),
+            2);
+  EXPECT_THAT(Log(), HasSubstr("task.round.cohort: 6, but of 30 devices and "
+                               "100 canaries a round draws 26"));
+}
+
+TEST_F(AuditTest, ConfidenceThatIsNoNumberIsRefused) {
+  EXPECT_EQ(Call({"audit", scenario_, "--confidence", "nan"}), 2);
+  EXPECT_THAT(Log(), HasSubstr("'nan', expected a number from 0.5 to "
+                               "0.999999999"));
+}
+
 TEST_F(AuditTest, PrintsTheLowerBoundBesideTheClaim) {
   ASSERT_EQ(Call(Audit({"--set", kPrivacy})), 0) << Log();
   EXPECT_THAT(Log(), HasSubstr("40 canaries among 30 devices"));

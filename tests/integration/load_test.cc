@@ -194,6 +194,23 @@ TEST_F(LoadTest, InterruptedRunSaysWhatItHasAndGoesOn) {
   EXPECT_LE(Results()["rounds_committed"], 28);
 }
 
+// Its noise was calibrated when it was made.
+TEST_F(LoadTest, TaskWithPrivacyGoesOnToo) {
+  ASSERT_NO_FATAL_FAILURE(StartCoordinator());
+  const std::vector<std::string> settings = {
+      "--set", "rounds=30", "--set",
+      "differential_privacy={clip_norm: 1, budget: {epsilon: 50, delta: "
+      "1e-5}}"};
+  const auto run = Start(settings);
+  ASSERT_TRUE(Await([this] { return Says("round  2/30"); })) << Log();
+  run->Signal(SIGINT);
+  EXPECT_EQ(ExitOf(*run), 1);
+  std::filesystem::remove_all(out_);
+  ASSERT_EQ(ExitOf(*Start(settings)), 0) << Log();
+  EXPECT_THAT(Log(), HasSubstr("tiny goes on"));
+  EXPECT_EQ(TallyOf("tiny").committed, 30);
+}
+
 TEST_F(LoadTest, SecuredCoordinatorIsRefused) {
   ASSERT_NO_FATAL_FAILURE(StartCoordinator(/*insecure=*/false));
   EXPECT_EQ(ExitOf(*Start()), 1);

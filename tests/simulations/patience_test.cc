@@ -52,6 +52,18 @@ TEST(PatienceTest, ARoundIsGivenUpAfterAHundredFailuresWithEnoughDevices) {
                                        "devices, expected at least 10"))));
 }
 
+TEST(PatienceTest, RoundsThatDrawMoreThanTheyHavePlacesForSaySo) {
+  Patience patience;
+  RoundRow round = Round(RoundState::kFailed, 88);
+  round.failure = "overdrawn";
+  round.max_assigned = 88;
+  for (int i = 0; i < 99; ++i) SHOAL_EXPECT_OK(patience.OnRoundOver(round));
+  EXPECT_THAT(patience.OnRoundOver(round).message(),
+              AllOf(HasSubstr("all of its 88 places taken (overdrawn)"),
+                    HasSubstr("the sampling rate times the number of "
+                              "devices")));
+}
+
 TEST(PatienceTest, RoundsForWhichTooFewCameAreWaitedFor) {
   Patience patience;
   for (int i = 0; i < 500; ++i) {

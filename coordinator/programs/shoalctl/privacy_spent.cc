@@ -18,12 +18,13 @@ using privacy::LowerBoundText;
 using privacy::UpperBoundText;
 
 std::string EndText(const v1::PrivacyReport& report) {
-  const std::string rounds = absl::StrCat(report.projected_rounds(), " of ",
-                                          report.rounds(), " rounds");
-  return report.projected_rounds() < report.rounds()
-             ? absl::StrCat(rounds, ", where the budget ends")
-             : absl::StrCat(rounds, ", with epsilon ",
-                            UpperBoundText(report.projected_epsilon()));
+  return absl::StrCat(
+      report.projected_rounds(), " of ", report.rounds(), " rounds, ",
+      report.projected_rounds() < report.rounds()
+          ? "where the budget ends"
+          : absl::StrCat("with epsilon ",
+                         UpperBoundText(report.projected_epsilon())),
+      ", if no other task spends");
 }
 
 std::string SpentText(const v1::PrivacyReport& report) {

@@ -1,34 +1,30 @@
-// What coordinator/service/dashboard.cc answers: reports of admin.proto as
-// protocol/json.cc writes them. What is not set is absent; numbers that are
-// absent in the reports but always set there are not optional here.
+// What coordinator/service/dashboard.cc answers.
 
 export interface Round {
-  id: number;
   number: number; // version of the model that it is to make
   state: 'open' | 'collecting' | 'sealed' | 'revealed' | 'committed' | 'failed';
+  failure: string; // a code
   cohort: number;
-  assigned: number;
   accepted: number;
-  opened?: string; // RFC 3339, as all times
-  deadline?: string;
-  finished?: string;
-  explanation: string; // in sentences
+  deadline?: string; // RFC 3339, as all times
 }
 
 export interface Task {
-  task: { name: string; population: string; rounds: number };
+  name: string;
+  population: string;
   state: 'active' | 'paused' | 'stopped' | 'completed';
+  rounds: number; // that it wants
   rounds_committed: number;
   rounds_failed: number;
   newest_round?: Round;
   note: string; // why it stands still, when it does
   trouble: string; // in sentences, while there is some
+  is_private: boolean; // trains with differential privacy
 }
 
 export interface Status {
   version: string;
   started: string;
-  store: string;
   devices: number;
   devices_seen_last_hour: number;
   tasks: Task[];
@@ -65,5 +61,6 @@ export interface NoPrivacy {
 export interface Dashboard {
   at: string; // the coordinator's time
   status: Status;
+  privacy_at?: string; // when `privacy` was true; absent: there is none yet
   privacy: (Privacy | NoPrivacy)[];
 }

@@ -50,7 +50,7 @@ export function showDashboard(into: HTMLElement): void {
       const data = await ask();
       const { status, at } = data;
       about.textContent = `shoald ${status.version} · up for ` +
-        `${span(secondsBetween(status.started, at))} · ${status.store}`;
+        span(secondsBetween(status.started, at));
       trouble.textContent = '';
       renew(content, element('main', {}, tiles(status), tasksSection(data)));
       isShown = true;

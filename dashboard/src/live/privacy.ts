@@ -51,7 +51,15 @@ function spending(privacy: Privacy): HTMLElement[] {
     element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)))];
 }
 
-export function privacyOf(privacy: Privacy | NoPrivacy): HTMLElement {
+// `asOf`: when that was true, if it is some time ago.
+export function privacyOf(
+  privacy: Privacy | NoPrivacy | undefined, isAlone: boolean, asOf: string,
+): HTMLElement {
+  if (privacy === undefined) {
+    return element(
+      'div', { class: 'privacy' }, element('h4', {}, 'Privacy'),
+      element('p', { class: 'muted' }, 'What is spent is being computed.'));
+  }
   if ('error' in privacy) {
     return element(
       'div', { class: 'privacy' }, element('h4', {}, 'Privacy'),
@@ -63,11 +71,12 @@ export function privacyOf(privacy: Privacy | NoPrivacy): HTMLElement {
     element('h4', {}, `Privacy budget of population ${privacy.population}: epsilon `,
       `${privacy.budget_epsilon}, delta ${privacy.delta.toExponential()}`),
     meter(privacy),
+    element('p', { class: 'muted' }, asOf),
     element(
       'dl', { class: 'fields' },
       field('Spent', `epsilon ${readable(privacy.spent_epsilon, 'bound')}`),
       field('Left', `epsilon ${lowerBound(left)}`),
-      field('Will end at', projectedEnd(privacy)),
+      field('Will end at', projectedEnd(privacy, isAlone)),
       field('Noise', `${privacy.noise}, multiplier ${lowerBound(privacy.noise_multiplier)}`)),
     element(
       'details', {},

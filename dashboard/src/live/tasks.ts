@@ -4,12 +4,29 @@ import { element } from '../charts/dom';
 import { readable } from '../charts/units';
 import { type Dashboard, type Task } from './data';
 import { privacyOf } from './privacy';
-import { roundSentence } from './words';
+import { roundSentence, secondsBetween, span } from './words';
 
 const order = ['active', 'paused', 'stopped', 'completed'];
 
-function panel(task: Task, { at, privacy }: Dashboard): HTMLElement {
-  const { name, population, rounds } = task.task;
+const isOver = ({ state }: Task) => state === 'stopped' || state === 'completed';
+
+// "12:30:05, 3.2 min ago": of reports that are older than the page.
+function age({ at, privacy_at }: Dashboard): string {
+  const seconds = privacy_at === undefined ? 0 : secondsBetween(privacy_at, at);
+  return seconds < 10 ? '' : `As of ${span(seconds)} ago: accounting takes long.`;
+}
+
+function privacyPart(task: Task, data: Dashboard): HTMLElement[] {
+  if (!task.is_private) return [];
+  const rivals = data.status.tasks.filter(
+    (other) => other.is_private && other.population === task.population && !isOver(other) &&
+      other.name !== task.name);
+  const report = data.privacy.find((each) => each.task === task.name);
+  return [privacyOf(report, isOver(task) || rivals.length === 0, age(data))];
+}
+
+function panel(task: Task, data: Dashboard): HTMLElement {
+  const { name, population, rounds } = task;
   const failed = task.rounds_failed > 0
     ? `, ${readable(task.rounds_failed, 'count')} failed` : '';
   const progress = element('progress', {
@@ -17,7 +34,8 @@ function panel(task: Task, { at, privacy }: Dashboard): HTMLElement {
   });
   const text = [
     ...(task.note ? [element('p', {}, task.note)] : []),
-    ...(task.newest_round ? [element('p', {}, roundSentence(task.newest_round, at))] : []),
+    ...(task.newest_round
+      ? [element('p', {}, roundSentence(task.newest_round, data.at))] : []),
     ...(task.trouble ? [element('p', { class: 'trouble' }, task.trouble)] : []),
   ];
   return element(
@@ -29,8 +47,7 @@ function panel(task: Task, { at, privacy }: Dashboard): HTMLElement {
       'p', { class: 'muted' },
       `population ${population} · ${readable(task.rounds_committed, 'count')} of ` +
         `${readable(rounds, 'count')} rounds${failed}`),
-    progress, element('div', {}, ...text),
-    ...privacy.filter((each) => each.task === name).map(privacyOf));
+    progress, element('div', {}, ...text), ...privacyPart(task, data));
 }
 
 export function tasksSection(data: Dashboard): HTMLElement {

@@ -11,13 +11,15 @@ export function lowerBound(value: number): string {
   return plainNumber(Math.floor(value / digit * (1 + 1e-12)) * digit);
 }
 
-// Where the task's rounds end, and at which epsilon.
-export function projectedEnd(privacy: Privacy): string {
+// Where the task's rounds end, and at which epsilon. `isAlone`: no other task of
+// its population is going to spend.
+export function projectedEnd(privacy: Privacy, isAlone: boolean): string {
   const { projected_rounds, rounds, projected_epsilon } = privacy;
   const of = `${plainNumber(projected_rounds)} of ${plainNumber(rounds)} rounds`;
-  return projected_rounds < rounds
-    ? `${of}, where the budget ends`
-    : `${of}, with epsilon ${readable(projected_epsilon, 'bound')}`;
+  const end = projected_rounds < rounds
+    ? 'where the budget ends'
+    : `with epsilon ${readable(projected_epsilon, 'bound')}`;
+  return `${of}, ${end}${isAlone ? '' : ', if no other task spends'}`;
 }
 
 // "2 min", "3 h": of a span in seconds.
@@ -45,7 +47,10 @@ export function roundSentence(round: Round, at: string): string {
     case 'sealed':
     case 'revealed':
       return `Round ${round.number} has ${reports} and is being summed up.`;
-    default:
-      return round.explanation;
+    case 'committed':
+      return `Round ${round.number} was committed with ${reports}.`;
+    case 'failed':
+      return `Round ${round.number} failed with ${reports}: ` +
+        `${round.failure.replaceAll('_', ' ')}.`;
   }
 }

@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/host_port.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -127,6 +130,61 @@ TEST(HttpEndpointTest, PageThatCannotBeMadeSaysWhy) {
   const auto answer = httplib::Client("http://" + endpoint->address()).Get("/");
   EXPECT_EQ(answer->status, 503);
   EXPECT_EQ(answer->body, "the disk is full\n");
+}
+
+// With the port that it has.
+TEST(HttpEndpointTest, WhoIsRefusedIsToldATunnel) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint,
+                             HttpEndpoint::Start(WithPage()));
+  httplib::Client client("http://" + endpoint->address());
+  const std::string port =
+      absl::StrCat(ParseHostPort(endpoint->address())->port);
+  EXPECT_THAT(client.Get("/", {{"Host", "shoald.example"}})->body,
+              HasSubstr("ssh -L " + port + ":localhost:" + port + " MACHINE"));
+}
+
+// The parts of many ranges would be put together in memory.
+TEST(HttpEndpointTest, PartsOfAPageAreNotServed) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint,
+                             HttpEndpoint::Start(WithPage()));
+  httplib::Client client("http://" + endpoint->address());
+  std::string ranges = "bytes=0-";
+  for (int i = 0; i < 1000; ++i) ranges += ",0-";
+  for (const std::string& range : {std::string("bytes=0-1"), ranges}) {
+    for (const char* path : {"/", "/healthz"}) {
+      const auto answer = client.Get(path, {{"Range", range}});
+      ASSERT_TRUE(answer);
+      EXPECT_EQ(answer->status, 416);
+      EXPECT_LT(answer->body.size(), 100u);
+    }
+  }
+}
+
+// Sends a byte from time to time, and never a whole request.
+TEST(HttpEndpointTest, SlowClientsAreCutAndDoNotHoldUpTheEnd) {
+  SHOAL_ASSERT_OK_AND_ASSIGN(auto endpoint, HttpEndpoint::Start(WithPage()));
+  const int socket = OpenConnections(endpoint->address(), 1)[0];
+  const auto send_byte = [socket](char byte) {
+    return send(socket, &byte, 1, MSG_NOSIGNAL) == 1;
+  };
+  for (const char byte : std::string("GET / HTTP/1.1\r\nX: ")) {
+    ASSERT_TRUE(send_byte(byte));
+  }
+  // The first byte that comes after the end is refused, the second one noticed.
+  bool is_open = true;
+  for (int i = 0; i < 300 && is_open; ++i) {
+    is_open = send_byte('x');
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_FALSE(is_open);
+  close(socket);
+
+  const std::vector<int> silent = OpenConnections(endpoint->address(), 3);
+  absl::SleepFor(absl::Milliseconds(50));
+  const absl::Time begin = absl::Now();
+  endpoint.reset();
+  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(4500));
+  for (const int each : silent) close(each);
 }
 
 // Browsers open some and say nothing on them.

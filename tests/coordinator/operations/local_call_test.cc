@@ -25,7 +25,8 @@ TEST(LocalCallTest, NamesOfThisMachineAreLocal) {
   for (const char* host :
        {"evil.example", "evil.example:7601", "127.0.0.1.evil.example",
         "localhost.evil.example", "[::1].evil.example", "127.evil.example",
-        "192.168.0.1", "[::2]", ""}) {
+        "192.168.0.1", "[::2]", "[::1]:evil.example", "localhost:evil",
+        "127.0.0.1:80@evil", "localhost:", ":7601", ":", "7601", ""}) {
     EXPECT_FALSE(IsLocalCall("127.0.0.1", host)) << host;
   }
 }

@@ -72,6 +72,12 @@ TEST_F(ShoaldSetupTest, DevIsRefusedWhereItsCertificateIsNotValid) {
                          HasSubstr("--dev serves this machine alone")))
         << listen;
   }
+  arguments_.listen = "";
+  arguments_.http_listen = "0.0.0.0:7601";
+  EXPECT_THAT(ConfigOf(arguments_, absl::Now()),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--http-listen 0.0.0.0:7601")));
+  arguments_.http_listen = "none";
   for (const char* listen : {"127.0.0.1:1", "[::1]:1", "localhost:1"}) {
     arguments_.listen = listen;
     SHOAL_EXPECT_OK(ConfigOf(arguments_, absl::Now()));

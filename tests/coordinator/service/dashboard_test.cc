@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/coordinator/service/service_fixture.h"
+#include "tests/support/require.h"
 #include "tests/support/status_matchers.h"
 
 namespace shoal::coordinator {
@@ -24,6 +25,7 @@ using ::shoal::testing::TestCoordinator;
 using ::shoal::testing::TestCoordinatorOptions;
 using ::shoal::testing::Update;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TestCoordinatorOptions WithHttp(const Clock& clock) {
   TestCoordinatorOptions options;
@@ -59,6 +61,18 @@ class DashboardTest : public ::testing::Test {
     clock_.Advance(absl::Seconds(1));
     return Data();
   }
+  // The privacy report of the only task, once `is_there`: it is made by another
+  // thread.
+  template <typename Condition>
+  json AwaitPrivacy(const Condition& is_there) {
+    for (int i = 0; i < 2000; ++i) {
+      const json list = LaterData()["privacy"];
+      if (list.size() == 1 && is_there(list[0])) return list[0];
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    ADD_FAILURE() << "no such report comes";
+    return {};
+  }
   // Waits for the round to be committed.
   void TrainOnce(const std::string& task, uint64_t rounds) {
     RawDevice device(
@@ -90,7 +104,7 @@ TEST_F(DashboardTest, DocumentScriptAndStyleAreServed) {
   EXPECT_EQ(Get("/dashboard.css")->body, dashboard::Style());
 }
 
-TEST_F(DashboardTest, DataAreTheReportsOfOperators) {
+TEST_F(DashboardTest, DataAreThoseOfTheReportsOfOperators) {
   operator_.CreateTask(SmallTask("plain", 1, 5));
   const json data = Data();
   EXPECT_EQ(data["at"], absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", clock_.Now(),
@@ -98,50 +112,86 @@ TEST_F(DashboardTest, DataAreTheReportsOfOperators) {
   EXPECT_EQ(data["privacy"], json::array());
   ASSERT_EQ(data["status"]["tasks"].size(), 1u);
   const json& task = data["status"]["tasks"][0];
-  EXPECT_EQ(task["task"]["name"], "plain");
-  EXPECT_EQ(task["task"]["rounds"], 5);
+  EXPECT_EQ(task["name"], "plain");
+  EXPECT_EQ(task["population"], "phones");
+  EXPECT_EQ(task["rounds"], 5);
   EXPECT_EQ(task["state"], "active");
+  EXPECT_EQ(task["is_private"], false);
+}
+
+// Others than operators see the page.
+TEST_F(DashboardTest, NoDeviceIsNamed) {
+  v1::Task task = SmallTask("secure", /*cohort=*/3, /*rounds=*/5);
+  task.mutable_secure_aggregation()->set_min_group(3);
+  operator_.CreateTask(task);
+  RawDevice device(
+      coordinator_.Connect(coordinator_.Issue("phone", Role::kDevice)));
+  v1::CheckInRequest greeting = RawDevice::Greeting();
+  greeting.mutable_secure_aggregation()->add_versions(
+      protocol::kSecureAggregationVersion);
+  v1::CheckInResponse response;
+  while (!response.has_assignment()) {
+    ASSERT_TRUE(device.CheckIn(greeting, response).ok());
+  }
+  const int64_t round = operator_.GetTask("secure").newest_round().id();
+  const std::string id =
+      ::shoal::testing::Require(coordinator_.store().ListDevices(1, ""))[0].id;
+  SHOAL_ASSERT_OK(coordinator_.store().RecordFault(
+      {id, round, clock_.Now(), "sent what is wrong"}));
+  const v1::TaskReport told = operator_.GetTask("secure");
+  ASSERT_THAT(told.newest_round().explanation(), HasSubstr(id));
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(Get("/dashboard.json")->body, Not(HasSubstr(id)));
 }
 
 TEST_F(DashboardTest, PrivateTasksHaveWhatTheySpent) {
   operator_.CreateTask(PrivateTask("secret"));
-  json privacy = Data()["privacy"];
-  ASSERT_EQ(privacy.size(), 1u);
-  EXPECT_EQ(privacy[0]["task"], "secret");
-  EXPECT_EQ(privacy[0]["budget_epsilon"], 20);
-  EXPECT_EQ(privacy[0]["spent_epsilon"], 0);
-  EXPECT_EQ(privacy[0]["projected_rounds"], 3);
+  EXPECT_EQ(Data()["status"]["tasks"][0]["is_private"], true);
+  const auto any = [](const json&) { return true; };
+  const auto committed = [](int rounds) {
+    return [rounds](const json& privacy) {
+      return privacy["rounds_committed"] == rounds;
+    };
+  };
+  json privacy = AwaitPrivacy(any);
+  EXPECT_EQ(privacy["task"], "secret");
+  EXPECT_EQ(privacy["budget_epsilon"], 20);
+  EXPECT_EQ(privacy["spent_epsilon"], 0);
+  EXPECT_EQ(privacy["projected_rounds"], 3);
 
   TrainOnce("secret", 1);
-  const double once = LaterData()["privacy"][0]["spent_epsilon"];
+  const double once = AwaitPrivacy(committed(1))["spent_epsilon"];
   // Of one release with a noise multiplier of 1.
   EXPECT_NEAR(once, 4.38, 0.01);
   TrainOnce("secret", 2);
-  privacy = LaterData()["privacy"];
-  EXPECT_GT(privacy[0]["spent_epsilon"], once);
+  privacy = AwaitPrivacy(committed(2));
+  EXPECT_GT(privacy["spent_epsilon"], once);
   v1::GetPrivacyRequest request;
   request.set_task("secret");
   v1::PrivacyReport report;
   SHOAL_ASSERT_OK(
       FromGrpc(operator_.Call(&v1::Admin::Stub::GetPrivacy, request, report)));
-  EXPECT_EQ(privacy[0]["spent_epsilon"], report.spent_epsilon());
-  EXPECT_EQ(privacy[0]["projected_epsilon"], report.projected_epsilon());
-  EXPECT_EQ(privacy[0]["guarantee"], report.guarantee());
+  EXPECT_EQ(privacy["spent_epsilon"], report.spent_epsilon());
+  EXPECT_EQ(privacy["projected_epsilon"], report.projected_epsilon());
+  EXPECT_EQ(privacy["guarantee"], report.guarantee());
+  // Nothing has happened since.
+  const json later = LaterData();
+  EXPECT_EQ(later["privacy_at"], later["at"]);
 }
 
-TEST_F(DashboardTest, PausedTaskShowsItsNewState) {
+TEST_F(DashboardTest, StoppedTaskSpendsNothingMore) {
   operator_.CreateTask(PrivateTask("secret"));
-  const std::string before = Data()["privacy"][0]["guarantee"];
+  AwaitPrivacy(
+      [](const json& privacy) { return privacy["projected_epsilon"] > 0; });
   v1::SetTaskStateRequest request;
   request.set_name("secret");
   request.set_state(v1::TASK_STATE_STOPPED);
   v1::TaskReport report;
   SHOAL_ASSERT_OK(FromGrpc(
       operator_.Call(&v1::Admin::Stub::SetTaskState, request, report)));
-  const json data = LaterData();
-  EXPECT_EQ(data["status"]["tasks"][0]["state"], "stopped");
-  // It spends nothing more.
-  EXPECT_EQ(data["privacy"][0]["projected_epsilon"], 0);
+  EXPECT_EQ(LaterData()["status"]["tasks"][0]["state"], "stopped");
+  AwaitPrivacy(
+      [](const json& privacy) { return privacy["projected_epsilon"] == 0; });
 }
 
 TEST_F(DashboardTest, AnswersOfOneSecondAreTheSame) {

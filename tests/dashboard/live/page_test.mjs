@@ -113,6 +113,7 @@ test('a coordinator shows its tasks as they come, and their budgets', async () =
   execFileSync(
     shoalctl, ['--coordinator', endpoints.grpc, '--insecure', 'task', 'create', file]);
   await shows('population writers · 0 of 300 rounds');
+  await shows('Privacy budget'); // which is computed by another thread
   const privacy = await text('.privacy');
   assert.match(privacy, /Privacy budget of population writers: epsilon 8, delta 1e-5/);
   assert.match(privacy, /Spent\s+epsilon 0\s+Left\s+epsilon 8/);
@@ -123,37 +124,38 @@ test('a coordinator shows its tasks as they come, and their budgets', async () =
 });
 
 const round = {
-  id: 412, task: 'letters', number: 401, state: 'collecting', cohort: 50, assigned: 50,
-  accepted: 31, deadline: '2027-01-15T08:02:31Z', explanation: '',
+  number: 401, state: 'collecting', failure: '', cohort: 50, accepted: 31,
+  deadline: '2027-01-15T08:02:31Z',
 };
 const guarantee = 'With epsilon 4.7 and delta 1e-05 spent, all models of the population ' +
   `writers ${'together hide whether any one device contributed, and '.repeat(8)} so on.`;
 const example = {
   at: '2027-01-15T08:00:00Z',
   status: {
-    version: '0.1.0', started: '2027-01-12T02:00:00Z', store: 'sqlite:/var/lib/shoal/shoal.db',
+    version: '0.1.0', started: '2027-01-12T02:00:00Z',
     devices: 48213, devices_seen_last_hour: 3120, resident_bytes: 151e6,
     uploads_in_progress: 12, bytes_received: 81e9, bytes_sent: 79e9,
     tasks: [
       {
-        task: { name: 'old-letters', population: 'writers', rounds: 200 }, state: 'completed',
-        rounds_committed: 200, rounds_failed: 3, note: '', trouble: '',
+        name: 'old-letters', population: 'writers', rounds: 200, state: 'completed',
+        is_private: true, rounds_committed: 200, rounds_failed: 3, note: '', trouble: '',
       },
       {
-        task: { name: 'letters', population: 'writers', rounds: 2000 }, state: 'active',
-        rounds_committed: 400, rounds_failed: 11, note: '', trouble: '', newest_round: round,
+        name: 'letters', population: 'writers', rounds: 2000, state: 'active',
+        is_private: true, rounds_committed: 400, rounds_failed: 11, note: '', trouble: '', newest_round: round,
       },
       {
-        task: { name: 'lost', population: 'drivers', rounds: 100 }, state: 'active',
-        rounds_committed: 0, rounds_failed: 4, note: '', newest_round: undefined,
+        name: 'lost', population: 'drivers', rounds: 100, state: 'active',
+        is_private: false, rounds_committed: 0, rounds_failed: 4, note: '', newest_round: undefined,
         trouble: 'The last 4 rounds failed: too few reports (12 of at least 40).',
       },
       {
-        task: { name: 'words', population: 'writers', rounds: 100 }, state: 'paused',
-        rounds_committed: 17, rounds_failed: 0, note: '', trouble: '',
+        name: 'words', population: 'writers', rounds: 100, state: 'paused',
+        is_private: true, rounds_committed: 17, rounds_failed: 0, note: '', trouble: '',
       },
     ],
   },
+  privacy_at: '2027-01-15T07:58:00Z',
   privacy: [
     {
       task: 'letters', population: 'writers', budget_epsilon: 8, delta: 1e-5,
@@ -194,7 +196,7 @@ test('spent, left and the end are told, and what goes on comes first', async () 
   const privacy = await text('.privacy');
   assert.match(privacy, /Spent\s+epsilon 4.701\s/);
   assert.match(privacy, /Left\s+epsilon 3.299\s/);
-  assert.match(privacy, /Will end at\s+2,000 of 2,000 rounds, with epsilon 7\s/);
+  assert.match(privacy, /Will end at\s+2,000 of 2,000 rounds, with epsilon 7, if no other task spends\s/);
   assert.match(privacy, /Noise\s+blt, multiplier 5.123\s/);
   const widths = await browser.evaluate(
     `[...document.querySelectorAll('.meter rect')].map(
@@ -209,6 +211,9 @@ test('spent, left and the end are told, and what goes on comes first', async () 
   assert.match(body, /Round 401 collects: 31 of 50 reports, 2.52 min to its deadline./);
   assert.match(body, /What is spent is not known: the accountant rdp does not know/);
   assert.match(body, /The last 4 rounds failed/);
+  assert.match(privacy, /As of 2.00 min ago/);
+  // Of old-letters there is none yet.
+  assert.equal(body.match(/What is spent is being computed/g)?.length, 1);
 });
 
 test('what a person has opened and selected stays while the page goes on', async () => {

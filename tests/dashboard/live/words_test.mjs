@@ -14,17 +14,20 @@ test('what is left of a budget is not rounded above itself', () => {
 
 test('the end of a task is where its budget ends, or its rounds', () => {
   const privacy = { rounds: 3000, projected_rounds: 1086, projected_epsilon: 7.9999 };
-  assert.equal(projectedEnd(privacy), '1,086 of 3,000 rounds, where the budget ends');
+  assert.equal(projectedEnd(privacy, true), '1,086 of 3,000 rounds, where the budget ends');
   assert.equal(
-    projectedEnd({ ...privacy, projected_rounds: 3000 }),
+    projectedEnd({ ...privacy, projected_rounds: 3000 }, true),
     '3,000 of 3,000 rounds, with epsilon 8');
+  assert.equal(
+    projectedEnd({ ...privacy, projected_rounds: 3000 }, false),
+    '3,000 of 3,000 rounds, with epsilon 8, if no other task spends');
 });
 
 test('a round says how far it is', () => {
   const at = '2027-01-15T08:00:00Z';
   const round = {
-    id: 8, number: 7, state: 'collecting', cohort: 50, assigned: 50, accepted: 40,
-    deadline: '2027-01-15T08:00:31Z', explanation: 'Round 7 failed: too few reports.',
+    number: 7, state: 'collecting', failure: '', cohort: 50, accepted: 40,
+    deadline: '2027-01-15T08:00:31Z',
   };
   assert.equal(
     roundSentence(round, at), 'Round 7 collects: 40 of 50 reports, 31.0 s to its deadline.');
@@ -38,5 +41,9 @@ test('a round says how far it is', () => {
     roundSentence({ ...round, state: 'sealed' }, at),
     'Round 7 has 40 of 50 reports and is being summed up.');
   assert.equal(
-    roundSentence({ ...round, state: 'failed' }, at), 'Round 7 failed: too few reports.');
+    roundSentence({ ...round, state: 'failed', failure: 'too_few_reports' }, at),
+    'Round 7 failed with 40 of 50 reports: too few reports.');
+  assert.equal(
+    roundSentence({ ...round, state: 'committed' }, at),
+    'Round 7 was committed with 40 of 50 reports.');
 });

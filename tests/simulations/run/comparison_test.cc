@@ -2,6 +2,9 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,6 +25,23 @@ TEST(ComparisonTest, HasMeansAndDeviationsOfRunsWithOneName) {
   const std::string text = ComparisonText(runs);
   EXPECT_THAT(text, HasSubstr("85 ± 7.1"));
   EXPECT_THAT(text, HasSubstr("fedprox mu 1     1                70"));
+}
+
+TEST(ComparisonTest, EpsilonIsRoundedUp) {
+  std::vector<ReportRun> runs(1);
+  runs[0].name = "private";
+  EXPECT_THAT(ComparisonText(runs), Not(HasSubstr("epsilon")));
+  for (const auto& [epsilon, text] :
+       std::vector<std::pair<double, std::string>>{{3.214401, " 3.215\n"},
+                                                   {3.2144, " 3.215\n"},
+                                                   {4, " 4\n"},
+                                                   {0.3, " 0.3\n"},
+                                                   {0, " 0\n"}}) {
+    runs[0].summary.epsilon = epsilon;
+    EXPECT_THAT(ComparisonText(runs), HasSubstr(text)) << epsilon;
+  }
+  const auto json = nlohmann::json::parse(ComparisonJson(runs, {"a"}, "r"));
+  EXPECT_EQ(json["runs"][0]["epsilon"], 0);
 }
 
 TEST(ComparisonTest, RoundsToATargetLieBetweenTheRoundsAroundIt) {
