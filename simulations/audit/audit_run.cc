@@ -1,6 +1,7 @@
 #include "simulations/audit/audit_run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -27,7 +28,10 @@ constexpr absl::Duration kLineInterval = absl::Seconds(1);
 // shortened to it, whatever it is.
 constexpr double kLongerThanAnyClipNorm = 1000;
 
-// A round that draws its devices has places for about a cohort.
+// Rounds that draw their devices have places for so many deviations more.
+constexpr double kDeviations = 6;
+
+// Places were planned for the scenario's devices.
 absl::Status CheckPlaces(const configuration::Scenario& scenario,
                          int64_t canaries) {
   const auto& noise = scenario.task.differential_privacy->noise;
@@ -37,13 +41,15 @@ absl::Status CheckPlaces(const configuration::Scenario& scenario,
   }
   const int64_t devices = scenario.devices + canaries;
   const double drawn = *central->sampling_rate * static_cast<double>(devices);
-  if (drawn <= scenario.task.round.cohort) return absl::OkStatus();
+  const int places = scenario.task.round.max_assigned();
+  if (drawn + kDeviations * std::sqrt(drawn) <= places) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
-      "task.round.cohort: %d, but of %d devices and %d canaries a round draws "
-      "%.6g with a sampling rate of %g: expected a cohort of at least that, or "
-      "fewer canaries",
-      scenario.task.round.cohort, scenario.devices, canaries, drawn,
-      *central->sampling_rate));
+      "task.round.cohort: %d, whose rounds have %d places, but of %d devices "
+      "and "
+      "%d canaries one draws about %.0f: expected a cohort of %.0f, or fewer "
+      "canaries",
+      scenario.task.round.cohort, places, scenario.devices, canaries, drawn,
+      std::ceil(drawn)));
 }
 
 absl::Status CheckScenario(const configuration::Scenario& scenario) {

@@ -40,10 +40,11 @@ TEST_F(AuditTest, CohortWithoutRoomForTheCanariesIsRefused) {
                   "differential_privacy={central: {sampling_rate: 0.2, "
                   "noise_multiplier: 1}, clip_norm: 0.5, budget: {epsilon: 20, "
                   "delta: 1e-5}}",
-                  "--canaries", "100"}),
+                  "--canaries", "400"}),
             2);
-  EXPECT_THAT(Log(), HasSubstr("task.round.cohort: 6, but of 30 devices and "
-                               "100 canaries a round draws 26"));
+  EXPECT_THAT(Log(), HasSubstr("task.round.cohort: 6, whose rounds have 58 "
+                               "places, but of 30 devices and 400 canaries "
+                               "one draws about 86: expected a cohort of 86"));
 }
 
 TEST_F(AuditTest, ConfidenceThatIsNoNumberIsRefused) {

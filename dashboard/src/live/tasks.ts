@@ -10,7 +10,7 @@ const order = ['active', 'paused', 'stopped', 'completed'];
 
 const isOver = ({ state }: Task) => state === 'stopped' || state === 'completed';
 
-// "12:30:05, 3.2 min ago": of reports that are older than the page.
+// Of privacy reports that are older than the rest; "" for those that are not.
 function age({ at, privacy_at }: Dashboard): string {
   const seconds = privacy_at === undefined ? 0 : secondsBetween(privacy_at, at);
   return seconds < 10 ? '' : `As of ${span(seconds)} ago: accounting takes long.`;
