@@ -29,7 +29,7 @@ absl::Status Patience::OnRoundOver(const coordinator::RoundRow& round) {
     return absl::DeadlineExceededError(absl::StrCat(
         "task ", round.task, " does not get beyond round ", round.number,
         ": it has failed ", failures_with_enough_,
-        " times, the last time with ", "all of its ", round.max_assigned,
+        " times, the last time with all of its ", round.max_assigned,
         " places taken (overdrawn): expected round.cohort to be the sampling "
         "rate times the number of devices"));
   }

@@ -100,6 +100,7 @@ absl::StatusOr<PrivacyReport> ReportPrivacy(RoundStore& store,
                                             const TaskSetup& setup,
                                             const TaskRow& row,
                                             const KeepGoing& keep_going) {
+  if (keep_going && !keep_going()) return absl::CancelledError("cancelled");
   const aggregation::TaskPrivacy& plan = *setup.privacy;
   SHOAL_ASSIGN_OR_RETURN(const std::vector<ChargeRow> charges,
                          store.ListCharges(row.population));

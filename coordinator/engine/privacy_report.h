@@ -41,8 +41,7 @@ struct PrivacyReport {
 absl::StatusOr<privacy::PrivacyEvent> EventOf(
     absl::Span<const ChargeRow> charges);
 
-// Asked now and then by what takes an accountant long; no ends it with
-// CANCELLED.
+// Asked between questions to an accountant; no ends them with CANCELLED.
 using KeepGoing = std::function<bool()>;
 
 // How many more charges of the task's kind the budget allows, up to `at_most`,

@@ -15,8 +15,8 @@
 namespace shoal::coordinator {
 namespace {
 
-// Browsers open connections on which they say nothing, and probes must not wait
-// for those.
+// A connection on which nothing is said, or slowly, has a thread for 5 s: so
+// many of them hold up probes that long.
 constexpr int kThreads = 32;
 constexpr char kText[] = "text/plain; charset=utf-8";
 
@@ -67,6 +67,7 @@ void Configure(httplib::Server& server, const HttpEndpointOptions& options) {
           return httplib::Server::HandlerResponse::Unhandled;
         }
         out.status = 416;
+        out.set_header("Accept-Ranges", "none");
         return httplib::Server::HandlerResponse::Handled;
       });
   server.set_payload_max_length(1024);

@@ -38,6 +38,8 @@ void ReadAddress(NameOf name_of, int socket, std::string& ip, int& port) {
   port = std::atoi(service);
 }
 
+bool IsAgain(int error) { return error == EINTR || error == EAGAIN; }
+
 // One request and its answer.
 class TimedStream final : public httplib::Stream {
  public:
@@ -49,8 +51,8 @@ class TimedStream final : public httplib::Stream {
 
   ssize_t read(char* bytes, size_t size) override {
     while (Await(POLLIN, read_end_)) {
-      const ssize_t count = recv(socket_, bytes, size, 0);
-      if (count >= 0 || errno != EINTR) return count;
+      const ssize_t count = recv(socket_, bytes, size, MSG_DONTWAIT);
+      if (count >= 0 || !IsAgain(errno)) return count;
     }
     return -1;
   }
@@ -60,8 +62,7 @@ class TimedStream final : public httplib::Stream {
       // What is writable takes a part of the bytes, and does not wait.
       const ssize_t count =
           send(socket_, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-      const bool is_again = errno == EINTR || errno == EAGAIN;
-      if (count >= 0 || !is_again) return count;
+      if (count >= 0 || !IsAgain(errno)) return count;
     }
     return -1;
   }

@@ -1,4 +1,4 @@
-// An HTTP server that no client can hold up for long.
+// An HTTP server whose clients have a limited time.
 #ifndef SHOAL_COORDINATOR_OPERATIONS_TIMED_SERVER_H_
 #define SHOAL_COORDINATOR_OPERATIONS_TIMED_SERVER_H_
 
@@ -10,9 +10,10 @@
 
 namespace shoal::coordinator {
 
-// Answers one request on each connection: it must have arrived within 5 s, and
-// its answer be taken within 10 s more; the library bounds the silence between
-// two bytes alone. Thread-safe.
+// Answers one request on each connection: it must have arrived 5 s after a
+// thread took the connection, and its answer be taken 10 s after its first byte
+// was written; the library bounds the silence between two bytes alone.
+// Thread-safe.
 class TimedServer final : public httplib::Server {
  public:
   // Ends all connections and those that come from now on: what waits for a

@@ -1,5 +1,6 @@
 #include "coordinator/service/dashboard.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -20,6 +21,7 @@ using nlohmann::ordered_json;
 constexpr absl::Duration kOldest = absl::Seconds(1);
 // After so many times as long as a computation took comes the next.
 constexpr int kPauses = 20;
+constexpr absl::Duration kRetry = absl::Seconds(10);
 
 constexpr char kDocument[] = R"(<!DOCTYPE html>
 <html lang="en">
@@ -146,7 +148,7 @@ Dashboard::PrivacyReports Dashboard::Privacy(const v1::StatusReport& status) {
   for (const v1::TaskReport& task : status.tasks()) {
     if (!task.task().has_differential_privacy()) continue;
     tasks.push_back(task.task().name());
-    // Charges come with rounds.
+    // Charges come with the seals of rounds, a moment before.
     absl::StrAppend(&key, task.task().name(), " ", task.state(), " ",
                     task.rounds_committed(), " ", task.rounds_failed(), "\n");
   }
@@ -174,8 +176,11 @@ void Dashboard::RefreshPrivacy(const std::string& key,
   const absl::Duration begin = d_.clock.Monotonic();
   const absl::Time at = d_.clock.Now();
   ordered_json list = ordered_json::array();
+  bool is_known = true;
   for (const std::string& task : tasks) {
     const absl::StatusOr<v1::PrivacyReport> report = PrivacyOf(task);
+    if (absl::IsCancelled(report.status())) return;  // at the end
+    is_known &= report.ok();
     list.push_back(report.ok()
                        ? protocol::ToJson(*report)
                        : ordered_json({{"task", task},
@@ -183,9 +188,11 @@ void Dashboard::RefreshPrivacy(const std::string& key,
   }
   MutexLock lock(mutex_);
   is_refreshing_ = false;
-  privacy_ = {key, Text(list), at};
+  // What has failed is tried again.
+  privacy_ = {is_known ? key : "unknown", Text(list), at};
   const absl::Duration end = d_.clock.Monotonic();
-  privacy_due_ = end + kPauses * (end - begin);
+  privacy_due_ = end + std::max(kPauses * (end - begin),
+                                is_known ? absl::ZeroDuration() : kRetry);
 }
 
 }  // namespace shoal::coordinator

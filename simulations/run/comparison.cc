@@ -15,6 +15,13 @@
 namespace shoal::simulations {
 namespace {
 
+// To the four digits that are shown: a bound is not told too small.
+double RoundedUp(double epsilon) {
+  if (!(epsilon > 0)) return epsilon;  // or not measured
+  const double digit = std::pow(10, std::floor(std::log10(epsilon)) - 3);
+  return std::ceil(epsilon / digit * (1 - 1e-12)) * digit;
+}
+
 // Mean and deviation as B. P. Welford, Technometrics 4(3), 1962, has them: the
 // difference of two sums of squares would be noise where all values are alike.
 class Moments {
@@ -27,9 +34,10 @@ class Moments {
     squares_ += before * (value - mean_);
   }
   // Of so many runs; says of how many it is where not all have a value.
-  std::string Text(int runs) const {
+  std::string Text(int runs, bool is_bound) const {
     if (count_ == 0) return "-";
-    std::string text = absl::StrFormat("%.4g", mean_);
+    std::string text =
+        absl::StrFormat("%.4g", is_bound ? RoundedUp(mean_) : mean_);
     if (count_ > 1) {
       absl::StrAppendFormat(&text, " ± %.2g",
                             std::sqrt(squares_ / (count_ - 1)));
@@ -50,6 +58,7 @@ constexpr absl::string_view kFailed = "rounds failed";
 struct Column {
   std::string title;
   std::function<double(const ReportRun&)> of;
+  bool is_bound = false;  // which is not told too small
 };
 
 // The runs of one name.
@@ -58,13 +67,6 @@ struct Group {
   int ended_early = 0;
   std::vector<Moments> of;  // by column
 };
-
-// To the four digits that are shown: a bound is not told too small.
-double RoundedUp(double epsilon) {
-  if (!(epsilon > 0)) return epsilon;  // or not measured
-  const double digit = std::pow(10, std::floor(std::log10(epsilon)) - 3);
-  return std::ceil(epsilon / digit * (1 - 1e-12)) * digit;
-}
 
 // Those that any run has a value for.
 std::vector<Column> ColumnsFor(const std::vector<ReportRun>& runs,
@@ -78,8 +80,8 @@ std::vector<Column> ColumnsFor(const std::vector<ReportRun>& runs,
        [](const ReportRun& run) { return run.summary.final_test_rmse; }},
       {"loss",
        [](const ReportRun& run) { return run.summary.final_test_loss; }},
-      {"epsilon",
-       [](const ReportRun& run) { return RoundedUp(run.summary.epsilon); }},
+      {"epsilon", [](const ReportRun& run) { return run.summary.epsilon; },
+       /*is_bound=*/true},
       {std::string(kFailed),
        [](const ReportRun& run) { return run.summary.rounds_failed; }},
       {"hours",
@@ -151,8 +153,9 @@ std::string ComparisonText(const std::vector<ReportRun>& runs,
   for (const std::string& name : order) {
     const Group& group = groups[name];
     absl::StrAppendFormat(&text, "%-*s  %4d", width, name, group.runs);
-    for (const Moments& moments : group.of) {
-      absl::StrAppendFormat(&text, "  %16s", moments.Text(group.runs));
+    for (size_t i = 0; i < columns.size(); ++i) {
+      absl::StrAppendFormat(&text, "  %16s",
+                            group.of[i].Text(group.runs, columns[i].is_bound));
     }
     if (group.ended_early > 0) {
       absl::StrAppendFormat(&text, "  %d ended early", group.ended_early);

@@ -24,7 +24,9 @@ std::string EndText(const v1::PrivacyReport& report) {
           ? "where the budget ends"
           : absl::StrCat("with epsilon ",
                          UpperBoundText(report.projected_epsilon())),
-      ", if no other task spends");
+      report.projected_rounds() > report.rounds_committed()
+          ? ", if no other task spends"
+          : "");
 }
 
 std::string SpentText(const v1::PrivacyReport& report) {

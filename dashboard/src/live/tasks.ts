@@ -13,7 +13,7 @@ const isOver = ({ state }: Task) => state === 'stopped' || state === 'completed'
 // Of privacy reports that are older than the rest; "" for those that are not.
 function age({ at, privacy_at }: Dashboard): string {
   const seconds = privacy_at === undefined ? 0 : secondsBetween(privacy_at, at);
-  return seconds < 10 ? '' : `As of ${span(seconds)} ago: accounting takes long.`;
+  return seconds < 10 ? '' : `As of ${span(seconds)} ago; newer ones are being computed.`;
 }
 
 function privacyPart(task: Task, data: Dashboard): HTMLElement[] {

@@ -191,7 +191,7 @@ TEST(HttpEndpointTest, SlowClientsAreCutAndDoNotHoldUpTheEnd) {
 TEST(HttpEndpointTest, SilentConnectionsDoNotHoldUpProbes) {
   SHOAL_ASSERT_OK_AND_ASSIGN(const auto endpoint,
                              HttpEndpoint::Start(Options()));
-  const std::vector<int> silent = OpenConnections(endpoint->address(), 6);
+  const std::vector<int> silent = OpenConnections(endpoint->address(), 12);
   httplib::Client client("http://" + endpoint->address());
   client.set_read_timeout(2);
   const auto answer = client.Get("/healthz");

@@ -40,6 +40,10 @@ TEST(ComparisonTest, EpsilonIsRoundedUp) {
     runs[0].summary.epsilon = epsilon;
     EXPECT_THAT(ComparisonText(runs), HasSubstr(text)) << epsilon;
   }
+  std::vector<ReportRun> two(2);
+  two[0].summary.epsilon = 1;
+  two[1].summary.epsilon = 1.0021;  // 1.00105 in the mean
+  EXPECT_THAT(ComparisonText(two), HasSubstr(" 1.002 ± "));
   const auto json = nlohmann::json::parse(ComparisonJson(runs, {"a"}, "r"));
   EXPECT_EQ(json["runs"][0]["epsilon"], 0);
 }
