@@ -8,16 +8,6 @@ using ::testing::HasSubstr;
 
 class PrivateRunTest : public RunTest {
  protected:
-  // Results go to the folder of that name.
-  std::vector<std::string> RunTo(const std::string& name,
-                                 const std::vector<std::string>& settings) {
-    std::vector<std::string> arguments = {"run", scenario_};
-    for (const std::string& setting : settings) {
-      arguments.insert(arguments.end(), {"--set", setting});
-    }
-    arguments.insert(arguments.end(), {"--out", folder_.path() + "/" + name});
-    return arguments;
-  }
   // Every committed round draws each device with probability 0.2.
   static std::vector<std::string> Sampled(const std::string& rounds,
                                           const std::string& budget) {
@@ -90,16 +80,7 @@ TEST_F(PrivateRunTest, TimeLimitLeavesWhatWasSpent) {
 TEST_F(PrivateRunTest, KilledRunGoesOnToTheSameEnd) {
   const std::vector<std::string> settings = Sampled("120", "100");
   ASSERT_EQ(Call(RunTo("out", settings)), 0) << Log();
-  const std::string killed = folder_.path() + "/killed";
-  const auto process = Start(RunTo("killed", settings));
-  for (int i = 0; i < 2000; ++i) {
-    if (std::filesystem::exists(killed + "/checkpoint")) break;
-    absl::SleepFor(absl::Milliseconds(10));
-  }
-  process->Signal(SIGKILL);
-  ASSERT_TRUE(process->Wait(absl::Seconds(20)).has_value());
-  ASSERT_EQ(Call({"resume", killed}), 0) << Log();
-  EXPECT_THAT(Log(), HasSubstr("from its log"));
+  KillAndResume("killed", settings);
   for (const char* file : {"rounds.csv", "devices.csv"}) {
     EXPECT_EQ(Out(file), Out(file, "killed")) << file;
   }

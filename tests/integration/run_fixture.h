@@ -94,6 +94,30 @@ class RunTest : public ::testing::Test {
     EXPECT_TRUE(std::filesystem::exists(out + "/checkpoint")) << Log();
     return process;
   }
+  // `run` with these settings; its results go to the folder of that name.
+  std::vector<std::string> RunTo(const std::string& name,
+                                 const std::vector<std::string>& settings) {
+    std::vector<std::string> arguments = {"run", scenario_};
+    for (const std::string& setting : settings) {
+      arguments.insert(arguments.end(), {"--set", setting});
+    }
+    arguments.insert(arguments.end(), {"--out", folder_.path() + "/" + name});
+    return arguments;
+  }
+  // Kills that run when it has a checkpoint, and goes on with it to its end.
+  void KillAndResume(const std::string& name,
+                     const std::vector<std::string>& settings) {
+    const std::string out = folder_.path() + "/" + name;
+    const auto process = Start(RunTo(name, settings));
+    for (int i = 0; i < 2000; ++i) {
+      if (std::filesystem::exists(out + "/checkpoint")) break;
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    process->Signal(SIGKILL);
+    ASSERT_TRUE(process->Wait(absl::Seconds(20)).has_value());
+    ASSERT_EQ(Call({"resume", out}), 0) << Log();
+    EXPECT_THAT(Log(), ::testing::HasSubstr("from its log"));
+  }
   std::string Log() { return TailOfFile(log_, 100); }
   std::string Out(const std::string& file, const std::string& run = "out") {
     const auto text = ReadFile(folder_.path() + "/" + run + "/" + file);

@@ -11,17 +11,10 @@ using ::testing::Not;
 
 class SecureRunTest : public RunTest {
  protected:
-  // Results go to the folder of that name.
-  std::vector<std::string> RunTo(const std::string& name,
-                                 const std::vector<std::string>& settings) {
-    std::vector<std::string> arguments = {
-        "run", scenario_, "--set",
-        "secure_aggregation={min_group: 4, dropout_fraction: 0.3}"};
-    for (const std::string& setting : settings) {
-      arguments.insert(arguments.end(), {"--set", setting});
-    }
-    arguments.insert(arguments.end(), {"--out", folder_.path() + "/" + name});
-    return arguments;
+  static std::vector<std::string> Secure(std::vector<std::string> settings) {
+    settings.insert(settings.begin(),
+                    "secure_aggregation={min_group: 4, dropout_fraction: 0.3}");
+    return settings;
   }
   static std::string Leaving(const std::string& crypto,
                              const std::string& leave) {
@@ -39,11 +32,11 @@ class SecureRunTest : public RunTest {
 
 TEST_F(SecureRunTest, SkippedCryptographyIsToldAndChangesNoResult) {
   const std::string leave = "sharing: 0.05, masking: 0.05, unmasking: 0.02";
-  ASSERT_EQ(Call(RunTo("real", {Leaving("real", leave)})), 0) << Log();
+  ASSERT_EQ(Call(RunTo("real", Secure({Leaving("real", leave)}))), 0) << Log();
   EXPECT_THAT(Log(), AllOf(HasSubstr("devices mask their updates"),
                            HasSubstr("\n  secure sums       "),
                            Not(HasSubstr("skipped"))));
-  ASSERT_EQ(Call(RunTo("skip", {Leaving("skip", leave)})), 0) << Log();
+  ASSERT_EQ(Call(RunTo("skip", Secure({Leaving("skip", leave)}))), 0) << Log();
   EXPECT_THAT(Log(), AllOf(HasSubstr("simulated: keys and masks are skipped"),
                            HasSubstr("simulated: keys and masks skipped\n")));
   ExpectSameResults("real", "skip", "models/version-000004.shoal");
@@ -69,7 +62,7 @@ TEST_F(SecureRunTest, SkippedCryptographyIsToldAndChangesNoResult) {
 }
 
 TEST_F(SecureRunTest, BurntGroupsAreCountedWithTheirReason) {
-  ASSERT_EQ(Call(RunTo("burnt", {Leaving("skip", "masking: 0.35")})), 0)
+  ASSERT_EQ(Call(RunTo("burnt", Secure({Leaving("skip", "masking: 0.35")}))), 0)
       << Log();
   const auto summary = nlohmann::json::parse(Out("summary.json", "burnt"));
   EXPECT_EQ(summary["rounds_completed"], 4);
@@ -85,17 +78,8 @@ TEST_F(SecureRunTest, BurntGroupsAreCountedWithTheirReason) {
 TEST_F(SecureRunTest, KilledRunGoesOnToTheSameEnd) {
   const std::vector<std::string> settings = {
       "rounds=300", Leaving("real", "masking: 0.05, unmasking: 0.02")};
-  ASSERT_EQ(Call(RunTo("whole", settings)), 0) << Log();
-  const std::string killed = folder_.path() + "/killed";
-  const auto process = Start(RunTo("killed", settings));
-  for (int i = 0; i < 2000; ++i) {
-    if (std::filesystem::exists(killed + "/checkpoint")) break;
-    absl::SleepFor(absl::Milliseconds(10));
-  }
-  process->Signal(SIGKILL);
-  ASSERT_TRUE(process->Wait(absl::Seconds(20)).has_value());
-  ASSERT_EQ(Call({"resume", killed}), 0) << Log();
-  EXPECT_THAT(Log(), HasSubstr("from its log"));
+  ASSERT_EQ(Call(RunTo("whole", Secure(settings))), 0) << Log();
+  KillAndResume("killed", Secure(settings));
   ExpectSameResults("whole", "killed", "models/version-000300.shoal");
   EXPECT_EQ(
       nlohmann::json::parse(Out("summary.json", "whole"))["secure_aggregation"],
@@ -106,8 +90,8 @@ TEST_F(SecureRunTest, KilledRunGoesOnToTheSameEnd) {
 TEST_F(SecureRunTest, NumberOfProcessesChangesNothing) {
   if (!std::filesystem::exists(kMpirun)) GTEST_SKIP() << kMpirun << " missing";
   const std::vector<std::string> settings = {Leaving("real", "masking: 0.05")};
-  ASSERT_EQ(Call(RunTo("one", settings)), 0) << Log();
-  ASSERT_EQ(CallCrew(2, RunTo("two", settings)), 0) << Log();
+  ASSERT_EQ(Call(RunTo("one", Secure(settings))), 0) << Log();
+  ASSERT_EQ(CallCrew(2, RunTo("two", Secure(settings))), 0) << Log();
   ExpectSameResults("one", "two", "models/version-000004.shoal");
 }
 
